@@ -1,0 +1,69 @@
+# make demo    train the hybrid network on handwritten digits
+# make test    run all tests
+# make lint    style, types, floors
+# make bench   compare with other simulators
+# make clean   remove the environment and every cache
+#
+# PYTHON=python3.12  the interpreter for the environment (default: the first one >= 3.11 found)
+# VENV=.venv         where the environment lives
+# WORKERS=2          processes that run tests
+# ARGS=...           further arguments of the example, of pytest, of the benchmarks
+
+PYTHON ?= python3 python3.13 python3.12 python3.11
+VENV ?= .venv
+WORKERS ?= 2
+ARGS ?=
+BIN := $(VENV)/bin
+
+# Each environment is made and filled once; again only after a change of what it is made from.
+EXAMPLES_READY := $(VENV)/.ready-examples
+TEST_READY := $(VENV)/.ready-test
+BENCH_READY := $(VENV)/.ready-bench
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(EXAMPLES_READY)
+	$(BIN)/python examples/hybrid_digits.py $(ARGS)
+
+test: $(TEST_READY)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: $(TEST_READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: tests/benchmarks $(BENCH_READY)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+tests/benchmarks:
+	@echo "error: there are no benchmarks in this version" >&2; exit 1
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find qjax bridge tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(EXAMPLES_READY): $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -c constraints.txt -e '.[examples]'
+	@touch $@
+
+$(TEST_READY): $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -c constraints.txt -e '.[test,examples]'
+	@touch $@ $(EXAMPLES_READY)
+
+$(BENCH_READY): $(TEST_READY)
+	$(BIN)/python -m pip install -c constraints.txt -e '.[bench]'
+	@touch $@
+
+$(BIN)/python:
+	@for python in $(PYTHON); do \
+	  command -v "$$python" >/dev/null || continue; \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue; \
+	  echo "making $(VENV) with $$python"; \
+	  exec "$$python" -m venv --clear $(VENV); \
+	done; \
+	echo "error: no Python 3.11 or newer among: $(PYTHON)" >&2; \
+	echo "Install one, or say where it is: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3" >&2; \
+	exit 1

@@ -1,0 +1,33 @@
+"""Quantum circuits and quantum neural networks as pure JAX functions.
+
+The floors, each importing only from those below:
+
+0  _gates, _expression, _circuit, _observable     what a circuit and an observable are
+   _arrays, _memory, _errors
+1  _qiskit/                                       Qiskit <-> those data
+2  _plan/                                         circuit -> execution plan (host, NumPy)
+3  _simulators/                                   plan + parameters -> state
+4  _measure                                       state -> expectations, probabilities, samples
+5  _simulation                                    the pure functions of a circuit
+6  _qnn/                                          neural networks: what users hold
+"""
+
+from qjax._circuit import Circuit as Circuit
+from qjax._errors import CircuitTooLargeError as CircuitTooLargeError
+from qjax._errors import UnsupportedInstructionError as UnsupportedInstructionError
+from qjax._qiskit import from_qasm as from_qasm
+from qjax._qiskit import from_qiskit as from_qiskit
+from qjax._qiskit import to_qiskit as to_qiskit
+from qjax._qnn import CircuitQNN as CircuitQNN
+from qjax._qnn import ComposedOp as ComposedOp
+from qjax._qnn import EstimatorQNN as EstimatorQNN
+from qjax._qnn import NeuralNetwork as NeuralNetwork
+from qjax._qnn import OpflowQNN as OpflowQNN
+from qjax._qnn import SamplerQNN as SamplerQNN
+from qjax._qnn import TwoLayerQNN as TwoLayerQNN
+from qjax._simulation import apply_gate as apply_gate
+from qjax._simulation import expectation as expectation
+from qjax._simulation import probabilities as probabilities
+from qjax._simulation import sample as sample
+from qjax._simulation import statevector as statevector
+from qjax._simulation import unitary as unitary

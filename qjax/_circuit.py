@@ -1,0 +1,172 @@
+"""Floor 0. What a circuit is: one immutable tuple of operations, hashable and equal by value."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from qjax._expression import Expression
+from qjax._gates import GATES, ConstantGate, GateKind
+
+
+class Control(NamedTuple):
+    """A control qubit and the value, 0 or 1, on which the gate acts."""
+
+    qubit: int
+    value: int
+
+
+class Matrix(NamedTuple):
+    """A constant square complex128 matrix, hashable: its bytes in row-major order."""
+
+    dimension: int
+    data: bytes
+
+    @property
+    def array(self) -> np.ndarray:
+        return np.frombuffer(self.data, np.complex128).reshape(self.dimension, self.dimension)
+
+
+def freeze_matrix(array: np.ndarray) -> Matrix:
+    """The hashable form of a square matrix."""
+    array = np.ascontiguousarray(array, np.complex128)
+    return Matrix(array.shape[0], array.tobytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A gate in its place.
+
+    Attributes:
+        name: a key of `qjax._gates.GATES`, or `"unitary"` for the constant `matrix`.
+        qubits: the targets, least significant first.
+        angles: what the gate's angles are, in radians.
+        controls: the qubits that must hold the given values for the gate to act.
+        matrix: for `"unitary"` only.
+    """
+
+    name: str
+    qubits: tuple[int, ...]
+    angles: tuple[Expression, ...] = ()
+    controls: tuple[Control, ...] = ()
+    matrix: Matrix | None = None
+
+    @property
+    def kind(self) -> GateKind:
+        return GATES[self.name] if self.matrix is None else ConstantGate(self.matrix.array)
+
+    @property
+    def support(self) -> tuple[int, ...]:
+        """Every qubit that the gate touches, controls last."""
+        return self.qubits + tuple(control.qubit for control in self.controls)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measurement in the computational basis, of a qubit that no later gate touches."""
+
+    qubit: int
+    clbit: int
+
+
+Op = Gate | Measure
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """An immutable quantum circuit.
+
+    Attributes:
+        num_qubits: n; qubit 0 is the least significant bit of a basis index (as in Qiskit).
+        ops: gates and final measurements, in order.
+        parameters: the names of the parameters; the order of every parameter vector.
+        num_clbits: the number of classical bits.
+
+    Raises:
+        ValueError: where an operation does not fit the circuit.
+    """
+
+    num_qubits: int
+    ops: tuple[Op, ...]
+    parameters: tuple[str, ...] = ()
+    num_clbits: int = 0
+
+    def __post_init__(self) -> None:
+        for place, op in enumerate(self.ops):
+            if complaint := _complaint(self, op):
+                raise ValueError(f"operation {place} of the circuit, {op}: {complaint}")
+
+    @property
+    def num_params(self) -> int:
+        return len(self.parameters)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.num_qubits, self.ops, self.parameters, self.num_clbits))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Circuit):
+            return NotImplemented
+        return self._hash == other._hash and self._key == other._key
+
+    @property
+    def _key(self) -> tuple:
+        return (self.num_qubits, self.num_clbits, self.parameters, self.ops)
+
+    def __reduce__(self) -> tuple:
+        # String hashes differ between processes: the cached hash must not travel.
+        return (Circuit, (self.num_qubits, self.ops, self.parameters, self.num_clbits))
+
+    def __repr__(self) -> str:
+        return (
+            f"Circuit(num_qubits={self.num_qubits}, num_clbits={self.num_clbits}, "
+            f"num_params={self.num_params}, ops={len(self.ops)})"
+        )
+
+
+def gates(circuit: Circuit) -> tuple[Gate, ...]:
+    """The unitary part of a circuit."""
+    return tuple(op for op in circuit.ops if isinstance(op, Gate))
+
+
+def measurements(circuit: Circuit) -> tuple[Measure, ...]:
+    """The final measurements of a circuit."""
+    return tuple(op for op in circuit.ops if isinstance(op, Measure))
+
+
+def measured_bits(circuit: Circuit) -> list[int | None]:
+    """The qubit that each bit of a sample shows; None for a classical bit that nothing sets.
+
+    Without measurements, every qubit is measured into the bit of its own number.
+    """
+    final = measurements(circuit)
+    if not final:
+        return list(range(circuit.num_qubits))
+    latest = {measure.clbit: measure.qubit for measure in final}
+    return [latest.get(clbit) for clbit in range(circuit.num_clbits)]
+
+
+def _complaint(circuit: Circuit, op: Op) -> str | None:
+    """What is wrong with an operation, if anything is."""
+    if isinstance(op, Measure):
+        fits = 0 <= op.qubit < circuit.num_qubits and 0 <= op.clbit < circuit.num_clbits
+        return None if fits else "its qubit or classical bit lies outside the circuit"
+    if op.matrix is None and op.name not in GATES:
+        return f"unknown gate {op.name!r}; expected one of {', '.join(GATES)}, or a matrix"
+    if len(op.qubits) != op.kind.num_qubits:
+        return f"it acts on {op.kind.num_qubits} qubits, got {len(op.qubits)}"
+    if len(op.angles) != op.kind.num_angles:
+        return f"it takes {op.kind.num_angles} angles, got {len(op.angles)}"
+    if len(set(op.support)) != len(op.support):
+        return "a qubit stands in it twice"
+    if any(not 0 <= qubit < circuit.num_qubits for qubit in op.support):
+        return f"a qubit lies outside the circuit's {circuit.num_qubits}"
+    if any(p >= circuit.num_params for angle in op.angles for p in angle.parameters):
+        return f"an angle uses a parameter beyond the circuit's {circuit.num_params}"
+    return None

@@ -1,0 +1,67 @@
+"""Floor 0. Parameter expressions as data: a program (static) over leaves (numbers)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import ModuleType
+
+import jax.numpy as jnp
+from jaxtyping import Array, Real
+
+# The operations are NumPy's own names, so that one evaluator serves NumPy and JAX.
+UNARY = frozenset(
+    "negative sin cos tan arcsin arccos arctan exp log abs sign conjugate".split()  # noqa: SIM905
+)
+BINARY = frozenset(("add", "subtract", "multiply", "divide", "power"))
+PARAMETER, CONSTANT = "p", "c"
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A real function of a circuit's parameters, in postfix form.
+
+    `program` lists operations and leaves; the k-th `"p"` stands for the parameter with index
+    `parameters[k]`, the k-th `"c"` for `constants[k]`. Expressions that share a program differ
+    in numbers only and are evaluated together, as one array operation.
+    """
+
+    program: tuple[str, ...]
+    parameters: tuple[int, ...] = ()
+    constants: tuple[float, ...] = ()
+
+
+def constant(value: float) -> Expression:
+    """The expression that is `value` whatever the parameters."""
+    return Expression((CONSTANT,), (), (float(value),))
+
+
+def parameter(index: int) -> Expression:
+    """The circuit parameter with this index, itself."""
+    return Expression((PARAMETER,), (index,))
+
+
+def evaluate(
+    program: tuple[str, ...],
+    parameters: Iterable[Real[Array, "*shape"]],
+    constants: Iterable[Real[Array, "*shape"]],
+    xp: ModuleType = jnp,
+) -> Real[Array, "*shape"]:
+    """The value of a postfix program, elementwise over its leaves.
+
+    Args:
+        program: as in `Expression`.
+        parameters: an array for each `"p"`, in order.
+        constants: an array for each `"c"`, in order.
+        xp: the array module to compute with, `jax.numpy` or `numpy`.
+    """
+    leaves = {PARAMETER: iter(parameters), CONSTANT: iter(constants)}
+    stack: list[Array] = []
+    for token in program:
+        if token in leaves:
+            stack.append(next(leaves[token]))
+        elif token in UNARY:
+            stack.append(getattr(xp, token)(stack.pop()))
+        else:
+            right = stack.pop()
+            stack.append(getattr(xp, token)(stack.pop(), right))
+    (value,) = stack
+    return value

@@ -1,0 +1,153 @@
+"""Floor 4. State -> expectation values, probabilities, samples. States are batch last."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Complex, Float, Int, UInt8
+
+from qjax._observable import DenseObservable, Observable
+from qjax._simulators import PRECISION
+
+
+def probabilities_of(
+    state: Complex[Array, "dim batch"], qubits: Sequence[int] | None = None
+) -> Float[Array, "kept batch"]:
+    """Born's rule, |psi_i|^2, summed over the qubits that are not asked for.
+
+    Args:
+        state: statevectors.
+        qubits: the qubits to keep, the first as least significant bit of the result's index;
+            None keeps all.
+    """
+    squares = jnp.square(state.real) + jnp.square(state.imag)
+    if qubits is None:
+        return squares
+    num_qubits, batch = state.shape[0].bit_length() - 1, state.shape[1]
+    split = squares.reshape(*(2,) * num_qubits, batch)
+    kept = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
+    summed = [axis for axis in range(num_qubits) if axis not in kept]
+    ordered = split.transpose(*kept, *summed, num_qubits)
+    return ordered.reshape(2 ** len(kept), 2 ** len(summed), batch).sum(axis=1)
+
+
+class _Term(NamedTuple):
+    z: int
+    observable: int
+    coefficient: complex
+
+
+def expectation_values(
+    state: Complex[Array, "dim batch"], observables: Sequence[Observable]
+) -> Float[Array, "observables batch"]:
+    """<psi|O|psi> for every observable, from one state.
+
+    Pauli strings are applied matrix-free: X^x flips bits, and all strings that flip the same bits
+    share one product conj(psi[i ^ x]) psi[i], of which each takes one sign sum.
+    """
+    by_x: dict[int, list[_Term]] = defaultdict(list)
+    values = jnp.zeros((len(observables), state.shape[1]), state.real.dtype)
+    for place, observable in enumerate(observables):
+        if isinstance(observable, DenseObservable):
+            matrix = jnp.asarray(observable.matrix.array, state.dtype)
+            applied = jnp.matmul(matrix, state, precision=PRECISION)
+            values = values.at[place].add(_inner(state, applied).real.sum(axis=0))
+        else:
+            for x, z, coefficient in observable.terms:
+                # The Y's of the string: X^x Z^z lacks i for each.
+                factor = coefficient * 1j ** (x & z).bit_count()
+                by_x[x].append(_Term(z, place, factor))
+    for x, terms in by_x.items():
+        values = values + _sign_sums(_inner(_flip_bits(state, x), state), terms, len(observables))
+    return values
+
+
+def _inner(left: Array, right: Array) -> Array:
+    return left.conj() * right
+
+
+def _flip_bits(state: Array, x: int) -> Array:
+    """state[i ^ x]: reverse the axis of each run of set bits."""
+    num_qubits = state.shape[0].bit_length() - 1
+    bits = [x >> qubit & 1 for qubit in reversed(range(num_qubits))]
+    runs = [(bit, len(list(same))) for bit, same in groupby(bits)]
+    split = state.reshape(*(2**length for _, length in runs), state.shape[1])
+    return jnp.flip(split, [axis for axis, (bit, _) in enumerate(runs) if bit]).reshape(state.shape)
+
+
+def _sign_sums(product: Array, terms: Sequence[_Term], num_observables: int) -> Array:
+    """Sum over terms and rows i of Re(coefficient * (-1)^popcount(z & i) * product[i]).
+
+    The sign of a row is that of its high bits times that of its low bits, so two small tables
+    serve instead of one of `2**n` columns.
+    """
+    num_qubits = product.shape[0].bit_length() - 1
+    low = max(num_qubits - 10, 0) if num_qubits <= 20 else num_qubits // 2
+    high_signs = _signs([term.z >> low for term in terms], num_qubits - low)
+    low_signs = _signs([term.z & ((1 << low) - 1) for term in terms], low)
+    coefficients = np.zeros((num_observables, len(terms)), complex)
+    for column, term in enumerate(terms):
+        coefficients[term.observable, column] = term.coefficient
+    result = 0.0
+    # Re(c p) = Re(c) Re(p) - Im(c) Im(p); a part that no term needs is not computed.
+    for weights, part in ((coefficients.real, product.real), (-coefficients.imag, product.imag)):
+        if weights.any():
+            dtype = part.dtype
+            folded = part.reshape(2 ** (num_qubits - low), -1)
+            sums = jnp.matmul(jnp.asarray(high_signs, dtype), folded, precision=PRECISION)
+            sums = sums.reshape(len(terms), 2**low, -1)
+            sums = (sums * jnp.asarray(low_signs, dtype)[:, :, None]).sum(axis=1)
+            result += jnp.matmul(jnp.asarray(weights, dtype), sums, precision=PRECISION)
+    return result
+
+
+def _signs(masks: Sequence[int], num_bits: int) -> np.ndarray:
+    """`(masks, 2**num_bits)` table of (-1)^popcount(mask & i)."""
+    rows = np.arange(2**num_bits)
+    common = np.array(masks, np.int64)[:, None] & rows[None, :]
+    return 1 - 2 * (np.bitwise_count(common).astype(np.int8) & 1)
+
+
+def draw_states(
+    probabilities: Float[Array, " dim"], shots: int, key: Array
+) -> Int[Array, " shots"]:
+    """Draw basis states by inverting the cumulative distribution.
+
+    Args:
+        probabilities: of the basis states.
+        shots: how many to draw.
+        key: a JAX random key.
+    """
+    cumulative = jnp.cumsum(probabilities)
+    # In (0, total]: a state of probability zero is never the first to reach the threshold.
+    uniform = jax.random.uniform(key, (shots,), cumulative.dtype)
+    return jnp.searchsorted(cumulative, cumulative[-1] * (1 - uniform))
+
+
+def bits_of(
+    states: Int[Array, " shots"], bits: Sequence[int | None]
+) -> UInt8[Array, "shots bits"]:
+    """The bits of basis states; None stands for a column of zeros."""
+    columns = [jnp.zeros_like(states) if bit is None else states >> bit & 1 for bit in bits]
+    if not columns:
+        return jnp.zeros((len(states), 0), jnp.uint8)
+    return jnp.stack(columns, axis=1).astype(jnp.uint8)
+
+
+def check_shots(shots: int) -> int:
+    """Require a positive whole number.
+
+    Raises:
+        ValueError: for less than 1.
+        TypeError: for what is no whole number.
+    """
+    if not isinstance(shots, (int, np.integer)):
+        raise TypeError(f"shots: expected a whole number, got {type(shots).__name__}")
+    if shots < 1:
+        raise ValueError(f"shots: expected a number of at least 1, got {shots}")
+    return int(shots)

@@ -1,0 +1,119 @@
+"""Floor 1. Qiskit's ParameterExpression <-> Expression."""
+
+import math
+from collections.abc import Mapping
+from types import SimpleNamespace
+
+import numpy as np
+from qiskit.circuit import Parameter, ParameterExpression
+
+from qjax._expression import BINARY, CONSTANT, PARAMETER, Expression, constant, evaluate, parameter
+
+# Qiskit's opcodes -> NumPy's names; the reversed forms R.. take their operands the other way round.
+_OPCODES = {
+    "ADD": "add", "SUB": "subtract", "MUL": "multiply", "DIV": "divide", "POW": "power",
+    "RSUB": "subtract", "RDIV": "divide", "RPOW": "power",
+    "SIN": "sin", "COS": "cos", "TAN": "tan", "ASIN": "arcsin", "ACOS": "arccos", "ATAN": "arctan",
+    "EXP": "exp", "LOG": "log", "ABS": "abs", "SIGN": "sign", "CONJ": "conjugate",
+}  # fmt: skip
+
+
+def to_expression(value: object, index: Mapping[Parameter, int]) -> Expression:
+    """The `Expression` of an angle as Qiskit holds it: a number or a ParameterExpression.
+
+    Args:
+        value: the angle, in radians.
+        index: the position of each parameter of the circuit.
+
+    Raises:
+        ValueError: where the value is not real and finite, or uses an operation that is unknown.
+    """
+    if isinstance(value, Parameter):
+        return parameter(index[value])
+    if not isinstance(value, ParameterExpression):
+        return constant(_real(value))
+    if not value.parameters:
+        return constant(_real(value.numeric()))
+    return _replay(value, index)
+
+
+def _real(value: object) -> float:
+    number = complex(value)  # pyright: ignore[reportArgumentType]
+    if number.imag != 0 or not math.isfinite(number.real):
+        raise ValueError(f"an angle is {value}; expected a real, finite number")
+    return number.real
+
+
+def _replay(value: ParameterExpression, index: Mapping[Parameter, int]) -> Expression:
+    # The record that QPY stores. The printed form is no substitute: Qiskit 2.6 prints
+    # x / (-b * c) as "x/-b*c".
+    stack: list[Expression] = []
+    symbols = {symbol.name: index[symbol] for symbol in value.parameters}
+
+    def operand(leaf: object) -> Expression:
+        if leaf is None:
+            return stack.pop()
+        if isinstance(leaf, ParameterExpression):
+            return parameter(symbols[leaf.name])  # pyright: ignore[reportAttributeAccessIssue]
+        return constant(_real(leaf))
+
+    for step in value._qpy_replay:
+        code = str(step.op).rpartition(".")[2]
+        if code not in _OPCODES:
+            raise ValueError(f"the parameter expression {value} uses the unknown operation {code}")
+        name = _OPCODES[code]
+        if name in BINARY:
+            right = operand(step.rhs)
+            left = operand(step.lhs)
+            operands = (right, left) if code.startswith("R") else (left, right)
+        else:
+            operands = (operand(step.lhs),)
+        stack.append(_apply(name, operands))
+    (expression,) = stack
+    return expression
+
+
+def _apply(name: str, operands: tuple[Expression, ...]) -> Expression:
+    return Expression(
+        sum((e.program for e in operands), ()) + (name,),
+        sum((e.parameters for e in operands), ()),
+        sum((e.constants for e in operands), ()),
+    )
+
+
+def _function(name: str):
+    def call(x: ParameterExpression | float) -> ParameterExpression | float:
+        return getattr(x, name)() if isinstance(x, ParameterExpression) else getattr(np, name)(x)
+
+    return call
+
+
+_QISKIT_ALGEBRA = SimpleNamespace(
+    add=lambda a, b: a + b,
+    subtract=lambda a, b: a - b,
+    multiply=lambda a, b: a * b,
+    divide=lambda a, b: a / b,
+    power=lambda a, b: a**b,
+    negative=lambda a: -a,
+    **{
+        name: _function(name)
+        for name in ("sin", "cos", "tan", "arcsin", "arccos", "arctan")
+        + ("exp", "log", "abs", "sign", "conjugate")
+    },
+)
+
+
+def from_expression(
+    expression: Expression, parameters: tuple[Parameter, ...]
+) -> ParameterExpression | float:
+    """The way back: an angle as Qiskit holds it."""
+    if expression.program == (CONSTANT,):
+        return expression.constants[0]
+    if expression.program == (PARAMETER,):
+        return parameters[expression.parameters[0]]
+    return evaluate(
+        expression.program,
+        [parameters[i] for i in expression.parameters],
+        expression.constants,
+        xp=_QISKIT_ALGEBRA,
+    )

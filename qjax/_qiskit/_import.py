@@ -1,0 +1,289 @@
+"""Floor 1. QuantumCircuit and OpenQASM -> Circuit."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from qiskit import QuantumCircuit, qasm2, qasm3
+from qiskit.circuit import (
+    AnnotatedOperation,
+    Barrier,
+    ControlFlowOp,
+    ControlledGate,
+    ControlModifier,
+    Delay,
+    Instruction,
+    InverseModifier,
+    Operation,
+    Parameter,
+    PowerModifier,
+    Reset,
+)
+from qiskit.circuit import Gate as QiskitGate
+from qiskit.circuit import Measure as QiskitMeasure
+from qiskit.circuit import library as lib
+from qiskit.circuit.exceptions import CircuitError
+from qiskit.quantum_info import Clifford, SparsePauliOp
+from qiskit.synthesis import LieTrotter
+
+from qjax._circuit import Circuit, Control, Gate, Measure, Op, freeze_matrix
+from qjax._errors import UnsupportedInstructionError
+from qjax._expression import constant
+from qjax._qiskit._expressions import to_expression
+
+# Qiskit's classes that are rows of `GATES`. The rest of its library is reached through its
+# controls, definitions and matrices.
+GATE_NAMES: dict[type, str] = {
+    lib.IGate: "id", lib.XGate: "x", lib.YGate: "y", lib.ZGate: "z", lib.HGate: "h",
+    lib.SGate: "s", lib.SdgGate: "sdg", lib.TGate: "t", lib.TdgGate: "tdg",
+    lib.SXGate: "sx", lib.SXdgGate: "sxdg", lib.SwapGate: "swap", lib.iSwapGate: "iswap",
+    lib.DCXGate: "dcx", lib.ECRGate: "ecr", lib.GlobalPhaseGate: "global_phase",
+    lib.PhaseGate: "p", lib.U1Gate: "p", lib.RZGate: "rz", lib.RZZGate: "rzz", lib.RXGate: "rx",
+    lib.RYGate: "ry", lib.RGate: "r", lib.UGate: "u", lib.U3Gate: "u", lib.RVGate: "rv",
+    lib.RXXGate: "rxx", lib.RYYGate: "ryy", lib.RZXGate: "rzx",
+    lib.XXPlusYYGate: "xx_plus_yy", lib.XXMinusYYGate: "xx_minus_yy",
+}  # fmt: skip
+
+# A dense exponential of non-commuting terms is exact, but of size 4**n.
+MAX_EVOLUTION_QUBITS = 8
+
+
+def from_qiskit(circuit: QuantumCircuit) -> Circuit:
+    """Convert a Qiskit circuit, exactly.
+
+    Every gate that has a definition or a matrix is taken, with controls of any state; angles may
+    be any real `ParameterExpression` (radians). Barriers and delays do nothing to a state and are
+    dropped; the global phase is kept. Measurements are taken where no later gate touches the
+    qubit. `Initialize` is taken where nothing has touched its qubits before.
+
+    Args:
+        circuit: the circuit, little-endian, its parameters in the order of `circuit.parameters`.
+
+    Returns:
+        an immutable `Circuit`; a later change of `circuit` does not reach it.
+
+    Raises:
+        UnsupportedInstructionError: names the first instruction that cannot be represented, and
+            its place (mid-circuit measurement, reset, control flow, ...).
+        TypeError: for anything but a `QuantumCircuit`.
+    """
+    if not isinstance(circuit, QuantumCircuit):
+        raise TypeError(
+            f"expected a qiskit QuantumCircuit or a qjax Circuit, got {type(circuit).__name__}"
+        )
+    walk = _Walk({symbol: k for k, symbol in enumerate(circuit.parameters)})
+    _walk_body(walk, circuit, range(circuit.num_qubits), range(circuit.num_clbits), (), "")
+    names = tuple(symbol.name for symbol in circuit.parameters)
+    return Circuit(circuit.num_qubits, tuple(walk.ops), names, circuit.num_clbits)
+
+
+def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:
+    """A `Circuit` as it is, a `QuantumCircuit` converted as it stands now."""
+    return circuit if isinstance(circuit, Circuit) else from_qiskit(circuit)
+
+
+def from_qasm(text: str) -> Circuit:
+    """Convert an OpenQASM 2 or 3 program, through Qiskit's importers.
+
+    Args:
+        text: the program; its `OPENQASM` line decides the version, 3 without one.
+
+    Raises:
+        UnsupportedInstructionError: as `from_qiskit`.
+        TypeError: for anything but a string.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"expected the text of an OpenQASM program, got {type(text).__name__}")
+    code = (line.partition("//")[0].strip() for line in text.splitlines())
+    header = next((line for line in code if line), "")
+    if header.split()[:1] == ["OPENQASM"] and header.split()[1].startswith("2"):
+        instructions = qasm2.LEGACY_CUSTOM_INSTRUCTIONS
+        return from_qiskit(qasm2.loads(text, custom_instructions=instructions))
+    return from_qiskit(qasm3.loads(text))
+
+
+@dataclass
+class _Walk:
+    """What the conversion has met so far."""
+
+    parameters: dict[Parameter, int]
+    ops: list[Op] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)
+    measured: set[int] = field(default_factory=set)
+
+
+def _walk_body(walk, body: QuantumCircuit, qubits, clbits, controls, path) -> None:
+    """Convert a circuit or definition whose bits are these bits of the whole."""
+    qubit_of = dict(zip(body.qubits, qubits, strict=True))
+    clbit_of = dict(zip(body.clbits, clbits, strict=True))
+    if body.global_phase != 0:
+        phase = _angles(walk, (body.global_phase,), f"{path}global phase")
+        walk.ops.append(Gate("global_phase", (), phase, controls))
+    for place, instruction in enumerate(body.data):
+        operation = instruction.operation
+        inner = [qubit_of[bit] for bit in instruction.qubits]
+        where = f"{path}instruction {place}, {operation.name!r} on qubits {inner}"
+        _walk_operation(
+            walk, operation, inner, [clbit_of[bit] for bit in instruction.clbits], controls, where
+        )
+
+
+def _walk_operation(walk, operation: Operation, qubits, clbits, controls, where) -> None:
+    """Convert one instruction: the first rule that fits."""
+    if isinstance(operation, (Barrier, Delay)):
+        return
+    if isinstance(operation, QiskitMeasure):
+        _measure(walk, qubits[0], clbits[0], controls, where)
+    elif isinstance(operation, (ControlFlowOp, Reset)) or not isinstance(
+        operation, (Instruction, AnnotatedOperation, Clifford)
+    ):
+        raise _unsupported(where)
+    elif isinstance(operation, AnnotatedOperation):
+        _annotated(walk, operation, qubits, clbits, controls, where)
+    elif isinstance(operation, lib.Initialize):
+        _initialize(walk, operation, qubits, controls, where)
+    elif isinstance(operation, lib.PauliEvolutionGate):
+        _evolution(walk, operation, qubits, controls, where)
+    elif isinstance(operation, lib.UnitaryGate):
+        matrix = freeze_matrix(operation.to_matrix())
+        _append(walk, Gate("unitary", tuple(qubits), (), controls, matrix), where)
+    elif isinstance(operation, Clifford):
+        _walk_body(walk, operation.to_circuit(), qubits, (), controls, f"{where}: ")
+    else:
+        _gate(walk, operation, qubits, clbits, controls, where)
+
+
+def _gate(walk, operation: Instruction, qubits, clbits, controls, where) -> None:
+    kind = operation.base_class
+    if kind in GATE_NAMES:
+        angles = _angles(walk, operation.params, where)
+        _append(walk, Gate(GATE_NAMES[kind], tuple(qubits), angles, controls), where)
+    elif kind is lib.U2Gate:
+        angles = (constant(np.pi / 2), *_angles(walk, operation.params, where))
+        _append(walk, Gate("u", tuple(qubits), angles, controls), where)
+    elif kind is lib.CUGate:
+        # Its fourth angle is a phase of the control, which the base gate lacks.
+        *angles, phase = _angles(walk, operation.params, where)
+        inner = (*controls, Control(qubits[0], operation.ctrl_state))
+        _append(walk, Gate("global_phase", (), (phase,), inner), where)
+        _append(walk, Gate("u", (qubits[1],), tuple(angles), inner), where)
+    elif _is_plain_control(operation):
+        _controlled(
+            walk, operation.base_gate, operation.num_ctrl_qubits, operation.ctrl_state,
+            qubits, clbits, controls, where,
+        )  # fmt: skip
+    elif (definition := _definition(operation, where)) is not None:
+        _walk_body(walk, definition, qubits, clbits, controls, f"{where}: ")
+    elif isinstance(operation, QiskitGate):
+        matrix = freeze_matrix(_matrix(operation, where))
+        _append(walk, Gate("unitary", tuple(qubits), (), controls, matrix), where)
+    else:
+        raise _unsupported(where)
+
+
+def _is_plain_control(operation: Instruction) -> bool:
+    """Controls and a base gate, nothing else: some multi-controlled gates have ancillas too."""
+    return (
+        isinstance(operation, ControlledGate)
+        and operation.num_qubits == operation.num_ctrl_qubits + operation.base_gate.num_qubits
+    )
+
+
+def _controlled(walk, base, num_controls, state, qubits, clbits, controls, where) -> None:
+    values = [state >> k & 1 for k in range(num_controls)]
+    added = tuple(map(Control, qubits[:num_controls], values))
+    _walk_operation(walk, base, qubits[num_controls:], clbits, controls + added, where)
+
+
+def _annotated(walk, operation: AnnotatedOperation, qubits, clbits, controls, where) -> None:
+    # Control commutes with inverse and power, so the base takes those first.
+    base, num_controls, state = operation.base_op, 0, 0
+    for modifier in operation.modifiers:
+        if isinstance(modifier, InverseModifier):
+            base = base.inverse()
+        elif isinstance(modifier, PowerModifier):
+            base = base.power(modifier.power)
+        elif isinstance(modifier, ControlModifier):
+            # A later modifier's control qubits come before an earlier one's.
+            state = modifier.ctrl_state | state << modifier.num_ctrl_qubits
+            num_controls += modifier.num_ctrl_qubits
+        else:
+            raise _unsupported(where)
+    _controlled(walk, base, num_controls, state, qubits, clbits, controls, where)
+
+
+def _initialize(walk, operation, qubits, controls, where) -> None:
+    if controls or walk.touched & set(qubits):
+        raise _unsupported(
+            where, "it resets qubits in use. Move it to the start, or use StatePreparation"
+        )
+    preparation = operation.definition.copy_empty_like()
+    for instruction in operation.definition.data:
+        if not isinstance(instruction.operation, Reset):
+            preparation.append(instruction)
+    _walk_body(walk, preparation, qubits, (), controls, f"{where}: ")
+
+
+def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where) -> None:
+    """exp(-i t H) exactly: term by term if the terms commute, else as one dense matrix."""
+    operator = operation.operator
+    if isinstance(operator, SparsePauliOp) and len(operator.group_commuting()) == 1:
+        body = LieTrotter(reps=1).synthesize(operation)
+        _walk_body(walk, body, qubits, (), controls, f"{where}: ")
+    elif operation.is_parameterized() or operation.num_qubits > MAX_EVOLUTION_QUBITS:
+        raise _unsupported(
+            where,
+            "its terms do not commute, and there is no exact form with a parameter or on more "
+            f"than {MAX_EVOLUTION_QUBITS} qubits. Append `operation.definition` for the product "
+            "formula, which approximates it",
+        )
+    else:
+        matrix = freeze_matrix(operation.to_matrix())
+        _append(walk, Gate("unitary", tuple(qubits), (), controls, matrix), where)
+
+
+def _measure(walk, qubit, clbit, controls, where) -> None:
+    if controls:
+        raise _unsupported(where)
+    walk.ops.append(Measure(qubit, clbit))
+    walk.measured.add(qubit)
+    walk.touched.add(qubit)
+
+
+def _append(walk, gate: Gate, where) -> None:
+    if late := walk.measured.intersection(gate.support):
+        raise _unsupported(
+            where,
+            f"it follows a measurement of qubit {min(late)}; only final measurements are "
+            "supported. Move the measurement to the end, or onto another qubit",
+        )
+    walk.touched.update(gate.support)
+    walk.ops.append(gate)
+
+
+def _angles(walk, params, where):
+    try:
+        return tuple(to_expression(value, walk.parameters) for value in params)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _definition(operation: Instruction, where) -> QuantumCircuit | None:
+    try:
+        return operation.definition
+    except (CircuitError, TypeError) as error:
+        raise _unsupported(where, f"Qiskit has no definition for it ({error})") from error
+
+
+def _matrix(operation: QiskitGate, where) -> np.ndarray:
+    try:
+        return operation.to_matrix()
+    except (CircuitError, TypeError) as error:
+        raise _unsupported(where, f"it has neither definition nor matrix ({error})") from error
+
+
+def _unsupported(where: str, why: str | None = None) -> UnsupportedInstructionError:
+    why = why or (
+        "expected unitary gates and final measurements; mid-circuit measurement, reset, control "
+        "flow and stores are not supported yet"
+    )
+    return UnsupportedInstructionError(f"unsupported instruction: {where}: {why}")

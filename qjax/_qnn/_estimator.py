@@ -1,0 +1,55 @@
+"""Floor 6. Expectation values as outputs."""
+
+from collections.abc import Sequence
+
+from qiskit import QuantumCircuit
+
+from qjax._circuit import Circuit
+from qjax._qiskit import as_circuit, as_observable
+from qjax._qnn._model import Expectations
+from qjax._qnn._network import NeuralNetwork, Parameters, make_model, refuse_primitives
+
+
+class EstimatorQNN(NeuralNetwork):
+    """A network whose outputs are the expectation values of observables, exactly.
+
+    Args:
+        circuit: the parametrized circuit.
+        observables: one or a list; see `qjax.expectation`. Default: Z on every qubit.
+        input_params, weight_params: the circuit's parameters (or their names) that take inputs
+            and weights, in this order; together all of them.
+        input_gradients: whether `backward` and the torch bridge differentiate in the inputs.
+        estimator, gradient: must be None for now: exact values, exact gradients.
+
+    Raises:
+        ValueError: for parameters that are assigned twice or not at all, and observables that do
+            not fit.
+        TypeError: for observables or parameters of an unknown kind.
+    """
+
+    def __init__(
+        self,
+        *,
+        circuit: Circuit | QuantumCircuit,
+        observables: object | Sequence[object] | None = None,
+        input_params: Parameters | None = None,
+        weight_params: Parameters | None = None,
+        input_gradients: bool = False,
+        estimator: object | None = None,
+        gradient: object | None = None,
+    ) -> None:
+        refuse_primitives(estimator=estimator, gradient=gradient)
+        circuit = as_circuit(circuit)
+        if observables is None:
+            observables = "Z" * circuit.num_qubits
+        several = observables if isinstance(observables, (list, tuple)) else [observables]
+        if not several:
+            raise ValueError("observables: got an empty list; expected at least one, or None")
+        readout = Expectations(tuple(as_observable(o, circuit.num_qubits) for o in several))
+        model = make_model(circuit, input_params, weight_params, readout)
+        super().__init__(model, input_gradients=input_gradients)
+        self._observables = readout.observables
+
+    @property
+    def observables(self) -> tuple:
+        return self._observables

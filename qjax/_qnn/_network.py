@@ -1,0 +1,256 @@
+"""Floor 6. What all networks share: apply, init, forward, backward."""
+
+from abc import ABC
+from collections.abc import Iterable, Sequence
+
+import jax
+import numpy as np
+import scipy.sparse
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Float
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+
+from qjax._arrays import as_real, as_real_numpy, check_length
+from qjax._circuit import Circuit
+from qjax._qiskit import as_circuit
+from qjax._qnn._model import Model, Readout, compiled_jacobians, compiled_outputs
+
+Parameters = Iterable[Parameter | str]
+
+
+class NeuralNetwork(ABC):
+    """A quantum neural network: one pure function of weights and inputs, `apply`.
+
+    Networks are immutable, hashable and equal by value, so they may be static arguments of `jit`.
+    """
+
+    def __init__(self, model: Model, *, input_gradients: bool, sparse: bool = False) -> None:
+        self._model = model
+        self._input_gradients = bool(input_gradients)
+        self._sparse = bool(sparse)
+
+    @property
+    def circuit(self) -> Circuit:
+        return self._model.circuit
+
+    @property
+    def num_inputs(self) -> int:
+        return len(self._model.inputs)
+
+    @property
+    def num_weights(self) -> int:
+        return len(self._model.weights)
+
+    @property
+    def input_params(self) -> tuple[str, ...]:
+        """The names of the parameters that take the inputs, in their order."""
+        return tuple(self.circuit.parameters[p] for p in self._model.inputs)
+
+    @property
+    def weight_params(self) -> tuple[str, ...]:
+        """The names of the parameters that take the weights, in their order."""
+        return tuple(self.circuit.parameters[p] for p in self._model.weights)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return self._model.readout.output_shape
+
+    @property
+    def input_gradients(self) -> bool:
+        return self._input_gradients
+
+    @property
+    def sparse(self) -> bool:
+        return self._sparse
+
+    def _key(self) -> tuple:
+        return (type(self), self._model, self._input_gradients, self._sparse)
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NeuralNetwork) and self._key() == other._key()
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(num_qubits={self.circuit.num_qubits}, "
+            f"num_inputs={self.num_inputs}, num_weights={self.num_weights}, "
+            f"output_shape={self.output_shape})"
+        )
+
+    def init(self, key: Array) -> Float[Array, " weights"]:
+        """Random weights, uniform in [-1, 1), in JAX's default float dtype."""
+        return jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
+
+    def apply(
+        self, weights: Float[ArrayLike, " weights"], inputs: Float[ArrayLike, "*batch inputs"]
+    ) -> Float[Array, "*batch_and_outputs"]:
+        """The network as a pure JAX function.
+
+        Differentiable in both arguments to any order, whatever `input_gradients` says. Compiled
+        once per network, shape and dtype; the batch is simulated in one pass.
+
+        Args:
+            weights: real, shape `(num_weights,)`, angles in radians; float32 gives float32
+                results, float64 float64 ones (JAX's x64 flag permitting).
+            inputs: real, shape `(..., num_inputs)`; leading axes are kept.
+
+        Returns:
+            shape `(..., *output_shape)`.
+
+        Raises:
+            ValueError: for a wrong number of weights or inputs, or what is too large for memory.
+            TypeError: for values that are not real.
+        """
+        weights, inputs = as_real(weights, "weights"), as_real(inputs, "inputs")
+        self._check(weights, inputs)
+        dtype = np.promote_types(weights.dtype, inputs.dtype)
+        return compiled_outputs(self._model)(weights.astype(dtype), inputs.astype(dtype))
+
+    def forward(self, input_data: ArrayLike | None, weights: ArrayLike | None):
+        """The outputs on NumPy data; computes in double unless all data are single.
+
+        Args:
+            input_data: shape `(..., num_inputs)`; a vector is a batch of one; None or a number
+                where the network has no input or one.
+            weights: shape `(num_weights,)`; None where it has none.
+
+        Returns:
+            array of shape `(*batch, *output_shape)`; a `scipy.sparse.coo_array` if `sparse`.
+
+        Raises:
+            ValueError: as `apply`, and for NaN.
+            TypeError: for values that are not real.
+        """
+        inputs, weights, batch = self._prepare(input_data, weights)
+        with jax.enable_x64(weights.dtype == np.float64):
+            values = np.asarray(compiled_outputs(self._model)(weights, inputs))
+        return self._finish(values.reshape(*batch, *self.output_shape))
+
+    def backward(self, input_data: ArrayLike | None, weights: ArrayLike | None) -> tuple:
+        """The Jacobians of `forward`; arguments and errors as there.
+
+        Returns:
+            `(input_grad, weight_grad)` of shape `(*batch, *output_shape, num_inputs)` and
+            `(..., num_weights)`. The first is None unless the network has inputs and
+            `input_gradients`, the second None for a network without weights.
+        """
+        inputs, weights, batch = self._prepare(input_data, weights)
+        with_inputs = self._input_gradients and self.num_inputs > 0
+        if not with_inputs and self.num_weights == 0:
+            return None, None
+        with jax.enable_x64(weights.dtype == np.float64):
+            found = compiled_jacobians(self._model, with_inputs)(weights, inputs)
+            weight_grad, *rest = (
+                np.asarray(x).reshape(*batch, *self.output_shape, x.shape[-1]) for x in found
+            )
+        input_grad = self._finish(rest[0]) if with_inputs else None
+        return input_grad, self._finish(weight_grad) if self.num_weights else None
+
+    def _check(self, weights, inputs) -> None:
+        names = ", ".join(self.weight_params[:8])
+        check_length(weights, self.num_weights, "weights", f"They are, in order: {names or 'none'}")
+        if not inputs.ndim or inputs.shape[-1] != self.num_inputs:
+            raise ValueError(
+                f"inputs: expected shape (..., {self.num_inputs}), got {inputs.shape}. "
+                f"They are, in order: {', '.join(self.input_params[:8]) or 'none'}"
+            )
+
+    def _prepare(self, input_data, weights) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+        """Inputs as `(batch, num_inputs)`, weights of the same dtype, and the batch's shape."""
+        inputs = as_real_numpy(() if input_data is None else input_data, "input_data")
+        weights = as_real_numpy(() if weights is None else weights, "weights")
+        inputs, weights = np.atleast_1d(inputs), np.atleast_1d(weights)
+        if input_data is None and weights.dtype == np.float32:
+            inputs = inputs.astype(np.float32)
+        self._check(weights, inputs)
+        for values, what in ((inputs, "input_data"), (weights, "weights")):
+            if not np.isfinite(values).all():
+                raise ValueError(f"{what}: holds NaN or infinity; expected finite numbers")
+        batch = inputs.shape[:-1] or (1,)
+        dtype = np.promote_types(inputs.dtype, weights.dtype) if self.num_weights else inputs.dtype
+        flat = inputs.reshape(int(np.prod(batch)), self.num_inputs)
+        return flat.astype(dtype), weights.astype(dtype), batch
+
+    def _finish(self, values: np.ndarray):
+        return scipy.sparse.coo_array(values) if self._sparse else values
+
+
+def make_model(
+    circuit: Circuit | QuantumCircuit,
+    input_params: Parameters | None,
+    weight_params: Parameters | None,
+    readout: Readout,
+) -> Model:
+    """Assign every parameter of a circuit to be an input or a weight.
+
+    Raises:
+        ValueError: for a parameter that is both, neither, given twice, or not in the circuit.
+    """
+    converted = as_circuit(circuit)
+    inputs = _indices(converted, input_params, "input_params")
+    weights = _indices(converted, weight_params, "weight_params")
+    names = converted.parameters
+    if both := sorted(set(inputs) & set(weights)):
+        raise ValueError(
+            f"parameters that are both input and weight: {[names[p] for p in both]}; "
+            "expected each in one of input_params and weight_params"
+        )
+    if free := sorted(set(range(len(names))) - set(inputs) - set(weights)):
+        raise ValueError(
+            f"parameters that are neither input nor weight: {[names[p] for p in free]}; name each "
+            "in input_params or weight_params, or bind it (`QuantumCircuit.assign_parameters`)"
+        )
+    return Model(converted, inputs, weights, readout)
+
+
+def _indices(circuit: Circuit, params: Parameters | None, what: str) -> tuple[int, ...]:
+    if isinstance(params, (str, Parameter)):
+        raise TypeError(f"{what}: expected a sequence of parameters, got the single {params!r}")
+    names = [_name(param, what) for param in (() if params is None else params)]
+    known = {name: place for place, name in enumerate(circuit.parameters)}
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(
+            f"{what}: {unknown} are not among the circuit's parameters {list(circuit.parameters)}"
+        )
+    if len(set(names)) != len(names):
+        raise ValueError(f"{what}: a parameter is given twice in {names}")
+    return tuple(known[name] for name in names)
+
+
+def _name(param: Parameter | str, what: str) -> str:
+    if isinstance(param, str):
+        return param
+    if isinstance(param, Parameter):
+        return param.name
+    raise TypeError(f"{what}: expected Parameters or their names, got {type(param).__name__}")
+
+
+def refuse_primitives(**primitives: object) -> None:
+    """Other primitives than our own simulator are not run yet: say so, rather than ignore them.
+
+    Raises:
+        ValueError: where one is given.
+    """
+    for name, primitive in primitives.items():
+        if primitive is not None:
+            raise ValueError(
+                f"{name}: got {type(primitive).__name__}; other primitives and gradients are not "
+                f"supported yet. Leave {name}=None for exact simulation and exact gradients"
+            )
+
+
+def readout_shape(output_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """An output shape as a tuple.
+
+    Raises:
+        ValueError: for lengths below 1.
+    """
+    shape = tuple(int(s) for s in np.atleast_1d(np.asarray(output_shape)))
+    if not shape or min(shape) < 1:
+        raise ValueError(f"output_shape: expected positive integers, got {output_shape}")
+    return shape
+

@@ -1,0 +1,159 @@
+"""Floor 6. The tutorial's older names for networks of expectation values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import indent
+
+from qiskit import QuantumCircuit
+from qiskit.circuit.library import real_amplitudes, z_feature_map, zz_feature_map
+from qiskit.quantum_info import Pauli, SparsePauliOp
+
+from qjax._qnn._estimator import EstimatorQNN
+from qjax._qnn._network import Parameters
+
+
+@dataclass(frozen=True, eq=False)
+class ComposedOp:
+    """An observable (or a list) measured on the state that a circuit prepares."""
+
+    observable: object
+    circuit: QuantumCircuit
+
+    def __str__(self) -> str:
+        several = self.observable if isinstance(self.observable, (list, tuple)) else [self.observable]
+        measured = ", ".join(map(_describe, several))
+        drawing = indent(str(self.circuit.draw("text")), "  ")
+        return (
+            f"ComposedOp([\n  OperatorMeasurement({measured}),\n"
+            f"  CircuitStateFn(\n{drawing}\n  )\n])"
+        )
+
+
+def _describe(observable: object) -> str:
+    if isinstance(observable, (str, Pauli)):
+        observable = SparsePauliOp(observable)
+    if not isinstance(observable, SparsePauliOp):
+        return f"{type(observable).__name__} on {observable.num_qubits} qubits"
+    return " + ".join(
+        f"{value.real if value.imag == 0 else value} * {label}"
+        for label, value in observable.to_list()
+    )
+
+
+class OpflowQNN(EstimatorQNN):
+    """`EstimatorQNN` under the tutorial's name.
+
+    Args:
+        operator: a `ComposedOp(observable, circuit)`, or that pair.
+        input_params, weight_params, input_gradients, estimator, gradient: as in `EstimatorQNN`.
+
+    Raises:
+        TypeError: for another kind of operator; else as `EstimatorQNN`.
+    """
+
+    def __init__(
+        self,
+        operator: ComposedOp | tuple[object, QuantumCircuit],
+        input_params: Parameters | None = None,
+        weight_params: Parameters | None = None,
+        input_gradients: bool = False,
+        *,
+        estimator: object | None = None,
+        gradient: object | None = None,
+    ) -> None:
+        if isinstance(operator, Sequence) and len(operator) == 2:
+            operator = ComposedOp(*operator)
+        if not isinstance(operator, ComposedOp):
+            raise TypeError(
+                f"operator: got {type(operator).__name__}; expected ComposedOp(observable, circuit)"
+            )
+        super().__init__(
+            circuit=operator.circuit,
+            observables=operator.observable,
+            input_params=input_params,
+            weight_params=weight_params,
+            input_gradients=input_gradients,
+            estimator=estimator,
+            gradient=gradient,
+        )
+        # A circuit of Qiskit's can change; what is printed must stay what is computed.
+        self._operator = ComposedOp(operator.observable, operator.circuit.copy())
+
+    @property
+    def operator(self) -> ComposedOp:
+        """What is measured on what; prints as observable and circuit."""
+        return self._operator
+
+
+class TwoLayerQNN(OpflowQNN):
+    """A feature map for the inputs, then an ansatz with the weights, then one observable.
+
+    Args:
+        num_qubits: may be left out where a circuit tells it.
+        feature_map: default: Qiskit's ZZ feature map (Z for one qubit).
+        ansatz: default: Qiskit's RealAmplitudes.
+        observable: default: Z on every qubit.
+        input_gradients, estimator, gradient: as in `EstimatorQNN`.
+
+    Raises:
+        ValueError: where the sizes do not agree, or nothing tells the number of qubits.
+    """
+
+    def __init__(
+        self,
+        num_qubits: int | None = None,
+        feature_map: QuantumCircuit | None = None,
+        ansatz: QuantumCircuit | None = None,
+        observable: object | None = None,
+        input_gradients: bool = False,
+        *,
+        estimator: object | None = None,
+        gradient: object | None = None,
+    ) -> None:
+        num_qubits = _common_size(num_qubits, feature_map, ansatz)
+        if feature_map is None:
+            feature_map = (z_feature_map if num_qubits == 1 else zz_feature_map)(num_qubits)
+        if ansatz is None:
+            ansatz = real_amplitudes(num_qubits)
+        circuit = QuantumCircuit(num_qubits)
+        circuit.append(feature_map, range(num_qubits))
+        circuit.append(ansatz, range(num_qubits))
+        self._feature_map, self._ansatz = feature_map.copy(), ansatz.copy()
+        super().__init__(
+            ComposedOp(SparsePauliOp("Z" * num_qubits) if observable is None else observable, circuit),
+            feature_map.parameters,
+            ansatz.parameters,
+            input_gradients,
+            estimator=estimator,
+            gradient=gradient,
+        )
+
+    @property
+    def num_qubits(self) -> int:
+        return self.circuit.num_qubits
+
+    @property
+    def feature_map(self) -> QuantumCircuit:
+        return self._feature_map
+
+    @property
+    def ansatz(self) -> QuantumCircuit:
+        return self._ansatz
+
+
+def _common_size(num_qubits, feature_map, ansatz) -> int:
+    for name, circuit in (("feature_map", feature_map), ("ansatz", ansatz)):
+        if circuit is not None and not isinstance(circuit, QuantumCircuit):
+            raise TypeError(f"{name}: expected a QuantumCircuit, got {type(circuit).__name__}")
+    given = {
+        "num_qubits": num_qubits,
+        "feature_map": feature_map and feature_map.num_qubits,
+        "ansatz": ansatz and ansatz.num_qubits,
+    }
+    sizes = {name: size for name, size in given.items() if size is not None}
+    if len(set(sizes.values())) != 1 or min(sizes.values()) < 1:
+        raise ValueError(
+            f"the number of qubits is unclear: got {sizes or 'nothing'}; expected num_qubits, "
+            "feature_map or ansatz, and all that are given to agree"
+        )
+    return next(iter(sizes.values()))

@@ -1,0 +1,173 @@
+"""Floor 6. The tutorial's older name for networks of probabilities and samples."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from qiskit import QuantumCircuit
+
+from qjax._circuit import Circuit
+from qjax._measure import check_shots
+from qjax._qiskit import as_circuit
+from qjax._qnn._model import compiled_draws
+from qjax._qnn._network import Parameters
+from qjax._qnn._sampler import Interpret, SamplerQNN, measured_integers
+
+
+class CircuitQNN(SamplerQNN):
+    """`SamplerQNN` under the tutorial's name, which can also return samples.
+
+    Args:
+        circuit, input_params, weight_params, sparse, interpret, output_shape, input_gradients,
+            sampler, gradient: as in `SamplerQNN`.
+        sampling: whether `forward` returns samples instead of probabilities. Samples have no
+            gradients; `output_shape` is then `(shots, d)` for an `interpret` that returns d
+            numbers, and must not be given.
+        shots: how many samples `forward` draws for each input.
+        seed: fixes the samples; None draws fresh ones at every call.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit | QuantumCircuit,
+        input_params: Parameters | None = None,
+        weight_params: Parameters | None = None,
+        sparse: bool = False,
+        sampling: bool = False,
+        interpret: Interpret | None = None,
+        output_shape: int | Sequence[int] | None = None,
+        input_gradients: bool = False,
+        *,
+        shots: int = 1024,
+        seed: int | None = None,
+        sampler: object | None = None,
+        gradient: object | None = None,
+    ) -> None:
+        circuit = as_circuit(circuit)
+        if sampling and (sparse or output_shape is not None):
+            raise ValueError(
+                "sampling=True: samples are dense and their shape follows from shots and "
+                "interpret; leave out sparse and output_shape"
+            )
+        super().__init__(
+            circuit=circuit,
+            input_params=input_params,
+            weight_params=weight_params,
+            sparse=sparse,
+            interpret=None if sampling else interpret,
+            output_shape=output_shape,
+            input_gradients=input_gradients,
+            sampler=sampler,
+            gradient=gradient,
+        )
+        self._sampling = bool(sampling)
+        self._shots = check_shots(shots)
+        self._seed = seed
+        self._values = _sampled_values(circuit, interpret) if sampling else None
+
+    def _key(self) -> tuple:
+        values = None if self._values is None else self._values.tobytes()
+        return (*super()._key(), self._sampling, self._shots, self._seed, values)
+
+    @property
+    def sampling(self) -> bool:
+        return self._sampling
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        if self._values is None:
+            return super().output_shape
+        return (self._shots, self._values.shape[1])
+
+    def apply(self, weights: ArrayLike, inputs: ArrayLike) -> Array:
+        """As `NeuralNetwork.apply`.
+
+        Raises:
+            ValueError: also with `sampling=True`, where outputs are random.
+        """
+        if self._sampling:
+            raise ValueError(
+                "apply: a network with sampling=True is no function of weights and inputs alone; "
+                "call sample(input_data, weights, key), or build it without sampling"
+            )
+        return super().apply(weights, inputs)
+
+    def forward(self, input_data: ArrayLike | None, weights: ArrayLike | None):
+        """`sample` if the network is sampling, else `probabilities`."""
+        if self._sampling:
+            return self.sample(input_data, weights)
+        return self.probabilities(input_data, weights)
+
+    def backward(self, input_data: ArrayLike | None, weights: ArrayLike | None) -> tuple:
+        """`(None, None)` if the network is sampling, else `probability_gradients`."""
+        if self._sampling:
+            return None, None
+        return self.probability_gradients(input_data, weights)
+
+    def probabilities(self, input_data: ArrayLike | None, weights: ArrayLike | None):
+        """The probability of each output, as `NeuralNetwork.forward`."""
+        self._refuse_sampling("probabilities")
+        return super().forward(input_data, weights)
+
+    def probability_gradients(self, input_data: ArrayLike | None, weights: ArrayLike | None):
+        """The Jacobians of `probabilities`, as `NeuralNetwork.backward`."""
+        self._refuse_sampling("probability_gradients")
+        return super().backward(input_data, weights)
+
+    def sample(
+        self,
+        input_data: ArrayLike | None,
+        weights: ArrayLike | None,
+        key: Array | None = None,
+    ) -> np.ndarray:
+        """Draw measured integers and interpret them; arguments and errors as `forward`.
+
+        Args:
+            input_data: shape `(..., num_inputs)`.
+            weights: shape `(num_weights,)`.
+            key: a JAX random key; None takes the network's `seed`.
+
+        Returns:
+            int64, shape `(*batch, shots, d)`, d the number of indices that `interpret` returns.
+        """
+        inputs, weights, batch = self._prepare(input_data, weights)
+        with jax.enable_x64(weights.dtype == np.float64):
+            draw = compiled_draws(self._model, self._shots)
+            states = np.asarray(draw(weights, inputs, self._random_key() if key is None else key))
+        values = self._interpreted()[states]
+        return values.reshape(*batch, *values.shape[1:])
+
+    def _random_key(self) -> Array:
+        seed = np.random.SeedSequence().entropy if self._seed is None else self._seed
+        return jax.random.key(int(seed) % 2**63)
+
+    def _interpreted(self) -> np.ndarray:
+        """`(2**n, d)`: what each basis state is sampled as."""
+        if self._values is not None:
+            return self._values
+        targets = np.frombuffer(self._model.readout.targets, np.int32)
+        return np.stack(np.unravel_index(targets, self.output_shape), axis=-1)
+
+    def _refuse_sampling(self, what: str) -> None:
+        if self._sampling:
+            raise ValueError(
+                f"{what}: the network was built with sampling=True; build it without, and with "
+                "output_shape if it has an interpret"
+            )
+
+
+def _sampled_values(circuit: Circuit, interpret: Interpret | None) -> np.ndarray:
+    """`(2**n, d)` integers: what each basis state is interpreted as."""
+    integers, _ = measured_integers(circuit)
+    if interpret is None:
+        return integers[:, None]
+    table = {value: np.atleast_1d(interpret(value)) for value in np.unique(integers).tolist()}
+    shapes = {row.shape for row in table.values()}
+    if len(shapes) != 1 or any(row.dtype.kind not in "iub" for row in table.values()):
+        raise ValueError(
+            f"interpret: expected one integer, or tuples of the same length, for every measured "
+            f"integer; got results of the shapes {sorted(shapes)}"
+        )
+    return np.stack([table[value] for value in integers.tolist()]).astype(np.int64)

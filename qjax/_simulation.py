@@ -1,0 +1,237 @@
+"""Floor 5. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
+
+Every function compiles once per circuit, shape and dtype, also when it is called eagerly.
+"""
+
+import operator
+from collections.abc import Sequence
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+from jaxtyping import Complex, Float, UInt8
+from qiskit import QuantumCircuit
+
+from qjax._arrays import as_real, check_length
+from qjax._circuit import Circuit, measured_bits
+from qjax._measure import (
+    bits_of,
+    check_shots,
+    draw_states,
+    expectation_values,
+    probabilities_of,
+)
+from qjax._memory import check_fits
+from qjax._observable import Observable
+from qjax._plan import plan_circuit
+from qjax._qiskit import as_circuit, as_observable
+from qjax._simulators import apply_matrix, identity_states, simulate, zero_state
+
+
+def statevector(
+    circuit: Circuit | QuantumCircuit, params: ArrayLike = ()
+) -> Complex[Array, " 2**n"]:
+    """The state that a circuit prepares from |0...0>.
+
+    Args:
+        circuit: the circuit; final measurements are left out.
+        params: real, shape `(num_params,)`, in the order of `circuit.parameters`; angles are in
+            radians. float32 gives complex64, float64 complex128.
+
+    Returns:
+        amplitudes, shape `(2**n,)`; qubit 0 is the least significant bit of the index.
+
+    Raises:
+        ValueError: for another number of parameters, or a circuit too large for memory.
+        TypeError: for parameters that are not real.
+        UnsupportedInstructionError: see `from_qiskit`.
+    """
+    circuit = as_circuit(circuit)
+    return _compiled_statevector(circuit)(_parameters(circuit, params))
+
+
+def unitary(
+    circuit: Circuit | QuantumCircuit, params: ArrayLike = ()
+) -> Complex[Array, "2**n 2**n"]:
+    """The matrix of a circuit, global phase included; arguments and errors as `statevector`.
+
+    Returns:
+        shape `(2**n, 2**n)`; column j is what the circuit makes of basis state j.
+    """
+    circuit = as_circuit(circuit)
+    return _compiled_unitary(circuit)(_parameters(circuit, params))
+
+
+def probabilities(
+    circuit: Circuit | QuantumCircuit,
+    params: ArrayLike = (),
+    qubits: Sequence[int] | None = None,
+) -> Float[Array, " 2**k"]:
+    """The probabilities of the basis states; circuit, params and errors as `statevector`.
+
+    Args:
+        circuit: the circuit.
+        params: its parameters.
+        qubits: the k qubits to keep, the first as least significant bit of the result's index,
+            as in Qiskit's `Statevector.probabilities(qargs)`; None keeps all in order.
+
+    Raises:
+        ValueError: also for qubits out of range or given twice.
+    """
+    circuit = as_circuit(circuit)
+    kept = None if qubits is None else _check_qubits(qubits, circuit.num_qubits)
+    return _compiled_probabilities(circuit, kept)(_parameters(circuit, params))
+
+
+def expectation(
+    circuit: Circuit | QuantumCircuit, observables: object, params: ArrayLike = ()
+) -> Float[Array, "*observables"]:
+    """<psi|O|psi> of one observable or several; circuit, params and errors as `statevector`.
+
+    Args:
+        circuit: the circuit.
+        observables: a Pauli label such as `"XIZ"` (leftmost letter: highest qubit), Qiskit's
+            `Pauli`, `SparsePauliOp` or Hermitian `Operator`; or a list of those, which costs one
+            simulation, not one each.
+        params: the circuit's parameters.
+
+    Returns:
+        shape `()` for one observable, `(O,)` for a list.
+
+    Raises:
+        ValueError: also for an observable that is not Hermitian or has another size.
+        TypeError: also for an unknown kind of observable.
+    """
+    circuit = as_circuit(circuit)
+    single = not isinstance(observables, (list, tuple))
+    several = [observables] if single else observables
+    converted = tuple(as_observable(observable, circuit.num_qubits) for observable in several)
+    values = _compiled_expectation(circuit, converted)(_parameters(circuit, params))
+    return values[0] if single else values
+
+
+def sample(
+    circuit: Circuit | QuantumCircuit, params: ArrayLike, shots: int, key: Array
+) -> UInt8[Array, "shots bits"]:
+    """Measure a circuit's qubits; circuit, params and errors as `statevector`.
+
+    Args:
+        circuit: the circuit.
+        params: its parameters.
+        shots: how many times.
+        key: a JAX random key (`jax.random.key(seed)`); the same key draws the same samples.
+
+    Returns:
+        shape `(shots, n)`, column i for qubit i; for a circuit with measurements
+        `(shots, num_clbits)`, column i for classical bit i, 0 where nothing was measured.
+
+    Raises:
+        ValueError: also for `shots` below 1.
+    """
+    circuit = as_circuit(circuit)
+    return _compiled_sample(circuit, check_shots(shots))(_parameters(circuit, params), key)
+
+
+def apply_gate(
+    state: Complex[Array, "2**n *batch"], matrix: Complex[Array, "2**k 2**k"], qubits: Sequence[int]
+) -> Complex[Array, "2**n *batch"]:
+    """Apply a matrix to some qubits of a state: the building block for one's own simulators.
+
+    Args:
+        state: amplitudes along the first axis; further axes, if any, are a batch.
+        matrix: need not be unitary; `qubits[0]` is the least significant bit of its index.
+        qubits: the k qubits, in the order of the matrix.
+
+    Raises:
+        ValueError: for shapes that do not fit, and qubits out of range or given twice.
+    """
+    state, matrix = jnp.asarray(state), jnp.asarray(matrix)
+    num_qubits = _check_state(state)
+    qubits = _check_qubits(qubits, num_qubits)
+    if matrix.shape != (2 ** len(qubits),) * 2:
+        raise ValueError(
+            f"matrix: expected shape {(2 ** len(qubits),) * 2} for {len(qubits)} qubits, "
+            f"got {matrix.shape}"
+        )
+    dtype = np.result_type(state.dtype, matrix.dtype, np.complex64)
+    leading = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
+    split = state.astype(dtype).reshape(*(2,) * num_qubits, -1)
+    front = jnp.moveaxis(split, leading, range(len(leading)))
+    acted = apply_matrix(matrix.astype(dtype), front.reshape(2 ** len(qubits), -1, 1), False)
+    return jnp.moveaxis(acted.reshape(front.shape), range(len(leading)), leading).reshape(
+        state.shape
+    )
+
+
+def _parameters(circuit: Circuit, params: ArrayLike) -> Float[Array, " params"]:
+    values = as_real(params, "params")
+    names = ", ".join(circuit.parameters[:8]) + (", ..." if circuit.num_params > 8 else "")
+    remedy = f"The circuit's parameters are, in order: {names or 'none'}"
+    check_length(values, circuit.num_params, "params", remedy)
+    return values
+
+
+def _run(circuit: Circuit, params: Float[Array, " params"], state: Array) -> Array:
+    nothing = jnp.zeros((0, state.shape[1]), params.dtype)
+    return simulate(plan_circuit(circuit), params, nothing, state)
+
+
+def _state(circuit: Circuit, params: Float[Array, " params"]) -> Complex[Array, "dim 1"]:
+    dtype = np.result_type(params.dtype, np.complex64)
+    check_fits(circuit.num_qubits, 1, dtype)
+    return _run(circuit, params, zero_state(circuit.num_qubits, 1, dtype))
+
+
+@lru_cache(maxsize=1024)
+def _compiled_statevector(circuit: Circuit):
+    return jax.jit(lambda params: _state(circuit, params)[:, 0])
+
+
+@lru_cache(maxsize=1024)
+def _compiled_unitary(circuit: Circuit):
+    def run(params: Array) -> Array:
+        dtype = np.result_type(params.dtype, np.complex64)
+        check_fits(circuit.num_qubits, 2**circuit.num_qubits, dtype)
+        return _run(circuit, params, identity_states(circuit.num_qubits, dtype))
+
+    return jax.jit(run)
+
+
+@lru_cache(maxsize=1024)
+def _compiled_probabilities(circuit: Circuit, qubits: tuple[int, ...] | None):
+    return jax.jit(lambda params: probabilities_of(_state(circuit, params), qubits)[:, 0])
+
+
+@lru_cache(maxsize=1024)
+def _compiled_expectation(circuit: Circuit, observables: tuple[Observable, ...]):
+    return jax.jit(lambda params: expectation_values(_state(circuit, params), observables)[:, 0])
+
+
+@lru_cache(maxsize=1024)
+def _compiled_sample(circuit: Circuit, shots: int):
+    bits = measured_bits(circuit)
+
+    def draw(params: Array, key: Array) -> Array:
+        drawn = draw_states(probabilities_of(_state(circuit, params))[:, 0], shots, key)
+        return bits_of(drawn, bits)
+
+    return jax.jit(draw)
+
+
+def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:
+    checked = tuple(operator.index(qubit) for qubit in qubits)
+    if len(set(checked)) != len(checked) or any(not 0 <= q < num_qubits for q in checked):
+        raise ValueError(
+            f"qubits: expected distinct numbers from 0 to {num_qubits - 1}, got {checked}"
+        )
+    return checked
+
+
+def _check_state(state: Array) -> int:
+    dimension = state.shape[0] if state.ndim else 0
+    if dimension.bit_count() != 1:
+        raise ValueError(f"state: expected the first axis to be of length 2**n, got {state.shape}")
+    return dimension.bit_length() - 1
