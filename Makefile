@@ -9,6 +9,7 @@
 # WORKERS=2          processes that run tests
 # ARGS=...           further arguments of the example, of pytest, of the benchmarks
 
+SHELL := bash
 PYTHON ?= python3 python3.13 python3.12 python3.11
 VENV ?= .venv
 WORKERS ?= 2
@@ -35,11 +36,11 @@ lint: $(TEST_READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: tests/benchmarks $(BENCH_READY)
-	$(BIN)/python -m tests.benchmarks $(ARGS)
-
-tests/benchmarks:
-	@echo "error: there are no benchmarks in this version" >&2; exit 1
+bench: $(BENCH_READY)
+	@for file in tests/benchmarks/bench_*.py; do \
+	  module=$${file%.py}; echo "== $$module"; \
+	  $(BIN)/python -m $${module//\//.} $(ARGS) || exit 1; \
+	done
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,5 +1,7 @@
 """Floor 0. Numbers that a caller handed in -> real arrays of a dtype that we compute in."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,10 +9,13 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+# What callers may hand in where real numbers are expected.
+Numbers = ArrayLike | Sequence[object]
+
 _EXPECTED = "expected real numbers, such as a float32 or float64 array"
 
 
-def as_real(values: ArrayLike, what: str) -> Float[Array, "..."]:
+def as_real(values: Numbers, what: str) -> Float[Array, "..."]:
     """Convert to a floating array: float32 and float64 stay, all else becomes JAX's default float.
 
     Half precision is computed in single: angles need its digits.
@@ -33,7 +38,7 @@ def as_real(values: ArrayLike, what: str) -> Float[Array, "..."]:
     return jnp.asarray(values).astype(jnp.float32 if half else jnp.result_type(float))
 
 
-def as_real_numpy(values: ArrayLike, what: str) -> np.ndarray:
+def as_real_numpy(values: Numbers, what: str) -> np.ndarray:
     """The same for NumPy; integers become float64.
 
     Raises:
@@ -48,10 +53,16 @@ def as_real_numpy(values: ArrayLike, what: str) -> np.ndarray:
         array = array.astype(np.float64)
     floating = jnp.issubdtype(array.dtype, jnp.floating)  # bfloat16 too, unlike NumPy's own
     if not floating and array.dtype.kind not in "iu":
-        raise TypeError(f"{what}: got dtype {array.dtype}; {_EXPECTED}")
+        raise TypeError(f"{what}: got {type(values).__name__} of dtype {array.dtype}; {_EXPECTED}")
     if array.dtype in (np.float32, np.float64):
         return array
     return array.astype(np.float32 if floating else np.float64)
+
+
+def common_dtype(*arrays: Array | np.ndarray) -> np.dtype:
+    """The wider dtype of those vectors, or batches of them, that have any components."""
+    dtypes = [array.dtype for array in arrays if array.shape[-1]]
+    return np.result_type(*dtypes or [array.dtype for array in arrays])
 
 
 def check_length(values: Float[Array, "..."], length: int, what: str, remedy: str) -> None:

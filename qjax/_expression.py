@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import ModuleType
+from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Real
 
-# The operations are NumPy's own names, so that one evaluator serves NumPy and JAX.
+# The operations are NumPy's own names, so that one evaluator serves any array module.
 UNARY = frozenset(
     "negative sin cos tan arcsin arccos arctan exp log abs sign conjugate".split()  # noqa: SIM905
 )
@@ -41,27 +40,27 @@ def parameter(index: int) -> Expression:
 
 def evaluate(
     program: tuple[str, ...],
-    parameters: Iterable[Real[Array, "*shape"]],
-    constants: Iterable[Real[Array, "*shape"]],
-    xp: ModuleType = jnp,
-) -> Real[Array, "*shape"]:
+    parameters: Iterable[Any],
+    constants: Iterable[Any],
+    algebra: Any = jnp,
+) -> Any:
     """The value of a postfix program, elementwise over its leaves.
 
     Args:
         program: as in `Expression`.
-        parameters: an array for each `"p"`, in order.
-        constants: an array for each `"c"`, in order.
-        xp: the array module to compute with, `jax.numpy` or `numpy`.
+        parameters: a value for each `"p"`, in order, such as an array.
+        constants: a value for each `"c"`, in order.
+        algebra: what has the operations as attributes: `jax.numpy`, `numpy` or the like.
     """
     leaves = {PARAMETER: iter(parameters), CONSTANT: iter(constants)}
-    stack: list[Array] = []
+    stack: list[Any] = []
     for token in program:
         if token in leaves:
             stack.append(next(leaves[token]))
         elif token in UNARY:
-            stack.append(getattr(xp, token)(stack.pop()))
+            stack.append(getattr(algebra, token)(stack.pop()))
         else:
             right = stack.pop()
-            stack.append(getattr(xp, token)(stack.pop(), right))
+            stack.append(getattr(algebra, token)(stack.pop(), right))
     (value,) = stack
     return value

@@ -93,7 +93,7 @@ def _sign_sums(product: Array, terms: Sequence[_Term], num_observables: int) -> 
     coefficients = np.zeros((num_observables, len(terms)), complex)
     for column, term in enumerate(terms):
         coefficients[term.observable, column] = term.coefficient
-    result = 0.0
+    result = jnp.zeros((num_observables, product.shape[1]), product.real.dtype)
     # Re(c p) = Re(c) Re(p) - Im(c) Im(p); a part that no term needs is not computed.
     for weights, part in ((coefficients.real, product.real), (-coefficients.imag, product.imag)):
         if weights.any():
@@ -102,7 +102,7 @@ def _sign_sums(product: Array, terms: Sequence[_Term], num_observables: int) -> 
             sums = jnp.matmul(jnp.asarray(high_signs, dtype), folded, precision=PRECISION)
             sums = sums.reshape(len(terms), 2**low, -1)
             sums = (sums * jnp.asarray(low_signs, dtype)[:, :, None]).sum(axis=1)
-            result += jnp.matmul(jnp.asarray(weights, dtype), sums, precision=PRECISION)
+            result = result + jnp.matmul(jnp.asarray(weights, dtype), sums, precision=PRECISION)
     return result
 
 
@@ -129,9 +129,7 @@ def draw_states(
     return jnp.searchsorted(cumulative, cumulative[-1] * (1 - uniform))
 
 
-def bits_of(
-    states: Int[Array, " shots"], bits: Sequence[int | None]
-) -> UInt8[Array, "shots bits"]:
+def bits_of(states: Int[Array, " shots"], bits: Sequence[int | None]) -> UInt8[Array, "shots bits"]:
     """The bits of basis states; None stands for a column of zeros."""
     columns = [jnp.zeros_like(states) if bit is None else states >> bit & 1 for bit in bits]
     if not columns:

@@ -11,11 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
 from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
-from qjax._arrays import as_real, check_length
+from qjax._arrays import Numbers, as_real, check_length
 from qjax._circuit import Circuit, measured_bits
 from qjax._measure import (
     bits_of,
@@ -31,9 +30,7 @@ from qjax._qiskit import as_circuit, as_observable
 from qjax._simulators import apply_matrix, identity_states, simulate, zero_state
 
 
-def statevector(
-    circuit: Circuit | QuantumCircuit, params: ArrayLike = ()
-) -> Complex[Array, " 2**n"]:
+def statevector(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[Array, " 2**n"]:
     """The state that a circuit prepares from |0...0>.
 
     Args:
@@ -53,9 +50,7 @@ def statevector(
     return _compiled_statevector(circuit)(_parameters(circuit, params))
 
 
-def unitary(
-    circuit: Circuit | QuantumCircuit, params: ArrayLike = ()
-) -> Complex[Array, "2**n 2**n"]:
+def unitary(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[Array, "2**n 2**n"]:
     """The matrix of a circuit, global phase included; arguments and errors as `statevector`.
 
     Returns:
@@ -67,7 +62,7 @@ def unitary(
 
 def probabilities(
     circuit: Circuit | QuantumCircuit,
-    params: ArrayLike = (),
+    params: Numbers = (),
     qubits: Sequence[int] | None = None,
 ) -> Float[Array, " 2**k"]:
     """The probabilities of the basis states; circuit, params and errors as `statevector`.
@@ -87,7 +82,7 @@ def probabilities(
 
 
 def expectation(
-    circuit: Circuit | QuantumCircuit, observables: object, params: ArrayLike = ()
+    circuit: Circuit | QuantumCircuit, observables: object, params: Numbers = ()
 ) -> Float[Array, "*observables"]:
     """<psi|O|psi> of one observable or several; circuit, params and errors as `statevector`.
 
@@ -106,15 +101,14 @@ def expectation(
         TypeError: also for an unknown kind of observable.
     """
     circuit = as_circuit(circuit)
-    single = not isinstance(observables, (list, tuple))
-    several = [observables] if single else observables
+    several = observables if isinstance(observables, (list, tuple)) else [observables]
     converted = tuple(as_observable(observable, circuit.num_qubits) for observable in several)
     values = _compiled_expectation(circuit, converted)(_parameters(circuit, params))
-    return values[0] if single else values
+    return values if several is observables else values[0]
 
 
 def sample(
-    circuit: Circuit | QuantumCircuit, params: ArrayLike, shots: int, key: Array
+    circuit: Circuit | QuantumCircuit, params: Numbers, shots: int, key: Array
 ) -> UInt8[Array, "shots bits"]:
     """Measure a circuit's qubits; circuit, params and errors as `statevector`.
 
@@ -166,7 +160,7 @@ def apply_gate(
     )
 
 
-def _parameters(circuit: Circuit, params: ArrayLike) -> Float[Array, " params"]:
+def _parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
     values = as_real(params, "params")
     names = ", ".join(circuit.parameters[:8]) + (", ..." if circuit.num_params > 8 else "")
     remedy = f"The circuit's parameters are, in order: {names or 'none'}"

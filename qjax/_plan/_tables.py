@@ -12,6 +12,7 @@ from qjax._plan._steps import Dense, GateBank, Monomial, Product, Step
 
 ZERO, ONE = 0, 1  # the first two entries of every gate bank
 
+
 def build_bank(members: Sequence[PlacedGate]) -> tuple[GateBank, dict[int, int]]:
     """The bank of these gates, and where each gate's entries start, by the gate's `id`."""
     constants, offsets = [np.array([0, 1], complex)], {}
@@ -45,8 +46,10 @@ def num_entries(kind: GateKind) -> int:
 
 
 def _bits(order: Sequence[int], qubits: Sequence[int]) -> np.ndarray:
-    """For each row of the leading qubits `order` (first: most significant), the index that its
-    bits on `qubits` (first: least significant) spell."""
+    """The index that each row's bits on `qubits` (first: least significant) spell.
+
+    `order` lists the leading qubits, the most significant first.
+    """
     rows = np.arange(2 ** len(order))
     index = np.zeros_like(rows)
     for k, qubit in enumerate(qubits):
@@ -92,8 +95,8 @@ def _monomial(block: Block, order: Sequence[int], length: int) -> Monomial:
         target = _bits(order, gate.qubits)[where]
         if isinstance(kind, PhaseGate):
             columns[member.batched].append(np.where(active, np.array(kind.phases)[target], 0.0))
-            indices[member.batched].append(member.angles[0])
-        else:
+            indices[member.batched].append(np.asarray(member.angles[0]))
+        elif isinstance(kind, ConstantGate):
             image = np.abs(kind.matrix).argmax(axis=0)
             angle = np.angle(kind.matrix[image, np.arange(len(image))])
             phase = phase + np.where(active, angle[target], 0.0)

@@ -1,8 +1,9 @@
 """Floor 1. Qiskit's ParameterExpression <-> Expression."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
+from typing import Any, SupportsComplex, SupportsFloat
 
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
@@ -18,7 +19,7 @@ _OPCODES = {
 }  # fmt: skip
 
 
-def to_expression(value: object, index: Mapping[Parameter, int]) -> Expression:
+def to_expression(value: Any, index: Mapping[Parameter, int]) -> Expression:
     """The `Expression` of an angle as Qiskit holds it: a number or a ParameterExpression.
 
     Args:
@@ -37,8 +38,8 @@ def to_expression(value: object, index: Mapping[Parameter, int]) -> Expression:
     return _replay(value, index)
 
 
-def _real(value: object) -> float:
-    number = complex(value)  # pyright: ignore[reportArgumentType]
+def _real(value: SupportsComplex | SupportsFloat) -> float:
+    number = complex(value)
     if number.imag != 0 or not math.isfinite(number.real):
         raise ValueError(f"an angle is {value}; expected a real, finite number")
     return number.real
@@ -50,11 +51,11 @@ def _replay(value: ParameterExpression, index: Mapping[Parameter, int]) -> Expre
     stack: list[Expression] = []
     symbols = {symbol.name: index[symbol] for symbol in value.parameters}
 
-    def operand(leaf: object) -> Expression:
+    def operand(leaf: Any) -> Expression:
         if leaf is None:
             return stack.pop()
         if isinstance(leaf, ParameterExpression):
-            return parameter(symbols[leaf.name])  # pyright: ignore[reportAttributeAccessIssue]
+            return parameter(symbols[leaf.name])
         return constant(_real(leaf))
 
     for step in value._qpy_replay:
@@ -65,15 +66,15 @@ def _replay(value: ParameterExpression, index: Mapping[Parameter, int]) -> Expre
         if name in BINARY:
             right = operand(step.rhs)
             left = operand(step.lhs)
-            operands = (right, left) if code.startswith("R") else (left, right)
+            operands = [right, left] if code.startswith("R") else [left, right]
         else:
-            operands = (operand(step.lhs),)
+            operands = [operand(step.lhs)]
         stack.append(_apply(name, operands))
     (expression,) = stack
     return expression
 
 
-def _apply(name: str, operands: tuple[Expression, ...]) -> Expression:
+def _apply(name: str, operands: Sequence[Expression]) -> Expression:
     return Expression(
         sum((e.program for e in operands), ()) + (name,),
         sum((e.parameters for e in operands), ()),
@@ -81,7 +82,7 @@ def _apply(name: str, operands: tuple[Expression, ...]) -> Expression:
     )
 
 
-def _function(name: str):
+def _function(name: str) -> Callable:
     def call(x: ParameterExpression | float) -> ParameterExpression | float:
         return getattr(x, name)() if isinstance(x, ParameterExpression) else getattr(np, name)(x)
 
@@ -115,5 +116,5 @@ def from_expression(
         expression.program,
         [parameters[i] for i in expression.parameters],
         expression.constants,
-        xp=_QISKIT_ALGEBRA,
+        algebra=_QISKIT_ALGEBRA,
     )

@@ -181,11 +181,15 @@ def _gate(walk, operation: Instruction, qubits, clbits, controls, where) -> None
 
 
 def _is_plain_control(operation: Instruction) -> bool:
-    """Controls and a base gate, nothing else: some multi-controlled gates have ancillas too."""
-    return (
-        isinstance(operation, ControlledGate)
-        and operation.num_qubits == operation.num_ctrl_qubits + operation.base_gate.num_qubits
-    )
+    """Controls and a base gate, nothing else."""
+    if not isinstance(operation, ControlledGate):
+        return False
+    base = operation.base_gate
+    # What Qiskit makes by controlling a CUGate names UGate as its base and drops the phase.
+    may_lack_phase = operation.base_class is ControlledGate and base.base_class is lib.UGate
+    # Some multi-controlled gates have ancillas too.
+    has_ancillas = operation.num_qubits != operation.num_ctrl_qubits + base.num_qubits
+    return not may_lack_phase and not has_ancillas
 
 
 def _controlled(walk, base, num_controls, state, qubits, clbits, controls, where) -> None:

@@ -45,6 +45,10 @@ class Probabilities:
     output_shape: tuple[int, ...]
     targets: bytes
 
+    @property
+    def table(self) -> Int[np.ndarray, " 2**n"]:
+        return np.frombuffer(self.targets, np.int32)
+
 
 Readout = Expectations | Probabilities
 
@@ -73,11 +77,17 @@ def compiled_jacobians(model: Model, with_inputs: bool):
         return outputs(model, weights, inputs)
 
     arguments = (0, 1) if with_inputs else (0,)
+    num_outputs = prod(model.readout.output_shape)
     num_params = len(model.weights) + with_inputs * len(model.inputs)
     # One reverse pass per output, or one forward pass per parameter.
-    reverse = prod(model.readout.output_shape) <= num_params
-    jacobian = (jax.jacrev if reverse else jax.jacfwd)(single, argnums=arguments)
-    return jax.jit(jax.vmap(jacobian, in_axes=(None, 0)))
+    jacobian = (jax.jacrev if num_outputs <= num_params else jax.jacfwd)(single, argnums=arguments)
+
+    def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
+        passes = len(inputs) * min(num_outputs, num_params)
+        check_fits(model.circuit.num_qubits, passes, _state_dtype(weights))
+        return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
+
+    return jax.jit(run)
 
 
 @lru_cache(maxsize=1024)
@@ -97,32 +107,42 @@ def outputs(
 ) -> Float[Array, "*batch_and_outputs"]:
     """Simulate once for all samples and read out."""
     batch, shape = inputs.shape[:-1], model.readout.output_shape
-    # Without inputs, all samples are the same one.
-    samples = inputs.reshape(prod(batch), -1) if model.inputs else inputs.reshape(-1)[None, :0]
-    values = _read(model, _states(model, weights, samples)).T.reshape(-1, *shape)
-    if model.inputs:
-        return values.reshape(*batch, *shape)
-    return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
+    if not model.inputs:
+        # All samples are the same one.
+        nothing = jnp.zeros((1, 0), inputs.dtype)
+        values = _read(model, _states(model, weights, nothing))
+        return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
+    samples = inputs.reshape(prod(batch), len(model.inputs))
+    return _read(model, _states(model, weights, samples)).T.reshape(*batch, *shape)
 
 
 def _states(model: Model, weights: Array, inputs: Array) -> Array:
     """`(2**n, batch)` from inputs of `(batch, num_inputs)`."""
-    dtype = np.result_type(weights.dtype, np.complex64)
+    dtype = _state_dtype(weights)
     check_fits(model.circuit.num_qubits, len(inputs), dtype)
     plan = plan_circuit(model.circuit, frozenset(model.inputs))
     return simulate(
         plan,
-        weights[np.argsort(model.weights)],
-        inputs.T[np.argsort(model.inputs)],
+        _in_circuit_order(weights, model.weights),
+        _in_circuit_order(inputs.T, model.inputs),
         zero_state(model.circuit.num_qubits, len(inputs), dtype),
     )
+
+
+def _in_circuit_order(values: Array, places: tuple[int, ...]) -> Array:
+    order = np.argsort(places)
+    return values if (order == np.arange(len(order))).all() else values[order]
+
+
+def _state_dtype(weights: Array) -> np.dtype:
+    return np.result_type(weights.dtype, np.complex64)
 
 
 def _read(model: Model, states: Array) -> Float[Array, "outputs batch"]:
     if isinstance(model.readout, Expectations):
         return expectation_values(states, model.readout.observables)
     probabilities = probabilities_of(states)
-    targets = np.frombuffer(model.readout.targets, np.int32)
+    targets = model.readout.table
     size = prod(model.readout.output_shape)
     if size == len(targets) and (targets == np.arange(size)).all():
         return probabilities

@@ -1,18 +1,16 @@
 """Floor 6. What all networks share: apply, init, forward, backward."""
 
-from abc import ABC
 from collections.abc import Iterable, Sequence
 
 import jax
 import numpy as np
 import scipy.sparse
 from jax import Array
-from jax.typing import ArrayLike
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qjax._arrays import as_real, as_real_numpy, check_length
+from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype
 from qjax._circuit import Circuit
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Model, Readout, compiled_jacobians, compiled_outputs
@@ -20,7 +18,7 @@ from qjax._qnn._model import Model, Readout, compiled_jacobians, compiled_output
 Parameters = Iterable[Parameter | str]
 
 
-class NeuralNetwork(ABC):
+class NeuralNetwork:
     """A quantum neural network: one pure function of weights and inputs, `apply`.
 
     Networks are immutable, hashable and equal by value, so they may be static arguments of `jit`.
@@ -86,7 +84,7 @@ class NeuralNetwork(ABC):
         return jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
 
     def apply(
-        self, weights: Float[ArrayLike, " weights"], inputs: Float[ArrayLike, "*batch inputs"]
+        self, weights: Numbers | None, inputs: Numbers | None
     ) -> Float[Array, "*batch_and_outputs"]:
         """The network as a pure JAX function.
 
@@ -95,8 +93,10 @@ class NeuralNetwork(ABC):
 
         Args:
             weights: real, shape `(num_weights,)`, angles in radians; float32 gives float32
-                results, float64 float64 ones (JAX's x64 flag permitting).
-            inputs: real, shape `(..., num_inputs)`; leading axes are kept.
+                results, float64 float64 ones (JAX's x64 flag permitting). None where there are
+                none.
+            inputs: real, shape `(..., num_inputs)`; leading axes are kept. None where there are
+                none.
 
         Returns:
             shape `(..., *output_shape)`.
@@ -105,12 +105,13 @@ class NeuralNetwork(ABC):
             ValueError: for a wrong number of weights or inputs, or what is too large for memory.
             TypeError: for values that are not real.
         """
-        weights, inputs = as_real(weights, "weights"), as_real(inputs, "inputs")
+        weights = as_real(() if weights is None else weights, "weights")
+        inputs = as_real(() if inputs is None else inputs, "inputs")
         self._check(weights, inputs)
-        dtype = np.promote_types(weights.dtype, inputs.dtype)
+        dtype = common_dtype(weights, inputs)
         return compiled_outputs(self._model)(weights.astype(dtype), inputs.astype(dtype))
 
-    def forward(self, input_data: ArrayLike | None, weights: ArrayLike | None):
+    def forward(self, input_data: Numbers | None, weights: Numbers | None):
         """The outputs on NumPy data; computes in double unless all data are single.
 
         Args:
@@ -130,7 +131,7 @@ class NeuralNetwork(ABC):
             values = np.asarray(compiled_outputs(self._model)(weights, inputs))
         return self._finish(values.reshape(*batch, *self.output_shape))
 
-    def backward(self, input_data: ArrayLike | None, weights: ArrayLike | None) -> tuple:
+    def backward(self, input_data: Numbers | None, weights: Numbers | None) -> tuple:
         """The Jacobians of `forward`; arguments and errors as there.
 
         Returns:
@@ -164,14 +165,12 @@ class NeuralNetwork(ABC):
         inputs = as_real_numpy(() if input_data is None else input_data, "input_data")
         weights = as_real_numpy(() if weights is None else weights, "weights")
         inputs, weights = np.atleast_1d(inputs), np.atleast_1d(weights)
-        if input_data is None and weights.dtype == np.float32:
-            inputs = inputs.astype(np.float32)
         self._check(weights, inputs)
         for values, what in ((inputs, "input_data"), (weights, "weights")):
             if not np.isfinite(values).all():
                 raise ValueError(f"{what}: holds NaN or infinity; expected finite numbers")
         batch = inputs.shape[:-1] or (1,)
-        dtype = np.promote_types(inputs.dtype, weights.dtype) if self.num_weights else inputs.dtype
+        dtype = common_dtype(inputs, weights)
         flat = inputs.reshape(int(np.prod(batch)), self.num_inputs)
         return flat.astype(dtype), weights.astype(dtype), batch
 
@@ -253,4 +252,3 @@ def readout_shape(output_shape: int | Sequence[int]) -> tuple[int, ...]:
     if not shape or min(shape) < 1:
         raise ValueError(f"output_shape: expected positive integers, got {output_shape}")
     return shape
-

@@ -20,7 +20,8 @@ class ComposedOp:
     circuit: QuantumCircuit
 
     def __str__(self) -> str:
-        several = self.observable if isinstance(self.observable, (list, tuple)) else [self.observable]
+        held = self.observable
+        several = held if isinstance(held, (list, tuple)) else [held]
         measured = ", ".join(map(_describe, several))
         drawing = indent(str(self.circuit.draw("text")), "  ")
         return (
@@ -33,7 +34,7 @@ def _describe(observable: object) -> str:
     if isinstance(observable, (str, Pauli)):
         observable = SparsePauliOp(observable)
     if not isinstance(observable, SparsePauliOp):
-        return f"{type(observable).__name__} on {observable.num_qubits} qubits"
+        return type(observable).__name__
     return " + ".join(
         f"{value.real if value.imag == 0 else value} * {label}"
         for label, value in observable.to_list()
@@ -119,8 +120,10 @@ class TwoLayerQNN(OpflowQNN):
         circuit.append(feature_map, range(num_qubits))
         circuit.append(ansatz, range(num_qubits))
         self._feature_map, self._ansatz = feature_map.copy(), ansatz.copy()
+        if observable is None:
+            observable = SparsePauliOp("Z" * num_qubits)
         super().__init__(
-            ComposedOp(SparsePauliOp("Z" * num_qubits) if observable is None else observable, circuit),
+            ComposedOp(observable, circuit),
             feature_map.parameters,
             ansatz.parameters,
             input_gradients,

@@ -6,6 +6,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit, measured_bits
+from qjax._memory import check_fits
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Probabilities
 from qjax._qnn._network import (
@@ -54,8 +55,10 @@ class SamplerQNN(NeuralNetwork):
     ) -> None:
         refuse_primitives(sampler=sampler, gradient=gradient)
         circuit = as_circuit(circuit)
-        readout = make_readout(circuit, interpret, output_shape)
-        model = make_model(circuit, input_params, weight_params, readout)
+        # The table of outputs has a row per basis state, as a statevector does.
+        check_fits(circuit.num_qubits, 1, np.dtype(np.complex64))
+        self._readout = make_readout(circuit, interpret, output_shape)
+        model = make_model(circuit, input_params, weight_params, self._readout)
         super().__init__(model, input_gradients=input_gradients, sparse=sparse)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
 from qiskit import QuantumCircuit
 
+from qjax._arrays import Numbers
 from qjax._circuit import Circuit
 from qjax._measure import check_shots
 from qjax._qiskit import as_circuit
@@ -81,7 +81,7 @@ class CircuitQNN(SamplerQNN):
             return super().output_shape
         return (self._shots, self._values.shape[1])
 
-    def apply(self, weights: ArrayLike, inputs: ArrayLike) -> Array:
+    def apply(self, weights: Numbers | None, inputs: Numbers | None) -> Array:
         """As `NeuralNetwork.apply`.
 
         Raises:
@@ -94,32 +94,32 @@ class CircuitQNN(SamplerQNN):
             )
         return super().apply(weights, inputs)
 
-    def forward(self, input_data: ArrayLike | None, weights: ArrayLike | None):
+    def forward(self, input_data: Numbers | None, weights: Numbers | None):
         """`sample` if the network is sampling, else `probabilities`."""
         if self._sampling:
             return self.sample(input_data, weights)
         return self.probabilities(input_data, weights)
 
-    def backward(self, input_data: ArrayLike | None, weights: ArrayLike | None) -> tuple:
+    def backward(self, input_data: Numbers | None, weights: Numbers | None) -> tuple:
         """`(None, None)` if the network is sampling, else `probability_gradients`."""
         if self._sampling:
             return None, None
         return self.probability_gradients(input_data, weights)
 
-    def probabilities(self, input_data: ArrayLike | None, weights: ArrayLike | None):
+    def probabilities(self, input_data: Numbers | None, weights: Numbers | None):
         """The probability of each output, as `NeuralNetwork.forward`."""
         self._refuse_sampling("probabilities")
         return super().forward(input_data, weights)
 
-    def probability_gradients(self, input_data: ArrayLike | None, weights: ArrayLike | None):
+    def probability_gradients(self, input_data: Numbers | None, weights: Numbers | None):
         """The Jacobians of `probabilities`, as `NeuralNetwork.backward`."""
         self._refuse_sampling("probability_gradients")
         return super().backward(input_data, weights)
 
     def sample(
         self,
-        input_data: ArrayLike | None,
-        weights: ArrayLike | None,
+        input_data: Numbers | None,
+        weights: Numbers | None,
         key: Array | None = None,
     ) -> np.ndarray:
         """Draw measured integers and interpret them; arguments and errors as `forward`.
@@ -140,15 +140,14 @@ class CircuitQNN(SamplerQNN):
         return values.reshape(*batch, *values.shape[1:])
 
     def _random_key(self) -> Array:
-        seed = np.random.SeedSequence().entropy if self._seed is None else self._seed
-        return jax.random.key(int(seed) % 2**63)
+        fresh = np.random.SeedSequence().generate_state(1)[0]
+        return jax.random.key(fresh if self._seed is None else self._seed)
 
     def _interpreted(self) -> np.ndarray:
         """`(2**n, d)`: what each basis state is sampled as."""
         if self._values is not None:
             return self._values
-        targets = np.frombuffer(self._model.readout.targets, np.int32)
-        return np.stack(np.unravel_index(targets, self.output_shape), axis=-1)
+        return np.stack(np.unravel_index(self._readout.table, self.output_shape), axis=-1)
 
     def _refuse_sampling(self, what: str) -> None:
         if self._sampling:

@@ -36,7 +36,7 @@ def _batch(arguments, dimensions, *, source, axis):
     return _permute_p.bind(x, source=source, axis=axis), dimension
 
 
-_permute_p.def_impl(jax.jit(_gather, static_argnames=("source", "axis")))
+_permute_p.def_impl(_gather)
 _permute_p.def_abstract_eval(lambda x, **_: x)
 ad.deflinear2(_permute_p, _transpose)
 batching.primitive_batchers[_permute_p] = _batch

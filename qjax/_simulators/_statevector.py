@@ -1,6 +1,6 @@
 """Floor 3. Pure states: plan + parameters -> statevector."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import jax
@@ -10,7 +10,7 @@ from jax import Array, lax
 from jaxtyping import Complex, Float
 
 from qjax._expression import evaluate
-from qjax._gates import GateKind, PhaseGate, expi
+from qjax._gates import GateKind, PhaseGate, RotationGate, expi
 from qjax._plan import AngleGroup, Dense, GateBank, Monomial, Plan, Product, Segment, Step
 from qjax._simulators._permutation import permute_rows
 
@@ -42,9 +42,9 @@ def simulate(
         batched: those that differ per sample, in the circuit's order, batch last.
         state: the initial states; qubit 0 is the least significant bit of the row index.
     """
-    angles = _angles(plan.shared_angles, shared)
+    angles = _all_angles(plan.shared_angles, shared)
     rows = jnp.concatenate([batched, _spread(shared, batched.shape[1])])
-    batched_angles = _angles(plan.batched_angles, rows)
+    batched_angles = _all_angles(plan.batched_angles, rows)
     for segment in plan.segments:
         state = _run_segment(segment, angles, batched_angles, state)
     return state
@@ -54,21 +54,18 @@ def _spread(shared: Array, batch: int) -> Array:
     return jnp.broadcast_to(shared[:, None], (len(shared), batch))
 
 
-def _angles(groups: Sequence[AngleGroup], parameters: Array) -> Array:
-    """Every angle of a circuit, in the order that its plan counts them."""
-    trailing = (1,) * (parameters.ndim - 1)
-    values = [
-        jnp.broadcast_to(
-            evaluate(
-                group.program,
-                [parameters[row] for row in group.parameters],
-                [jnp.asarray(row, parameters.dtype).reshape(-1, *trailing) for row in group.constants],
-            ),
-            (group.parameters.shape[1], *parameters.shape[1:]),
-        )
-        for group in groups
-    ]
-    return jnp.concatenate(values) if values else jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
+def _all_angles(groups: Sequence[AngleGroup], parameters: Array) -> Array:
+    """Every angle of a circuit, in the order in which its plan counts them."""
+    nothing = jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
+    return jnp.concatenate([nothing, *(_angles(group, parameters) for group in groups)])
+
+
+def _angles(group: AngleGroup, parameters: Array) -> Array:
+    leaves = [parameters[row] for row in group.parameters]
+    column = (-1, *(1 for _ in parameters.shape[1:]))
+    constants = [jnp.asarray(row, parameters.dtype).reshape(column) for row in group.constants]
+    values = evaluate(group.program, leaves, constants)
+    return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))
 
 
 def _run_segment(segment: Segment, angles: Array, batched_angles: Array, state: Array) -> Array:
@@ -109,7 +106,7 @@ def _kind_entries(kind: GateKind, angles: Array) -> Array:
     """`(gates * entries, length, *batch)` from angles of `(num_angles, length, gates, *batch)`."""
     if isinstance(kind, PhaseGate):
         entries = [expi(phase * angles[0]) for phase in kind.phases]
-    else:
+    elif isinstance(kind, RotationGate):
         entries = [entry for row in kind.rows(*angles) for entry in row]
     stacked = jnp.moveaxis(jnp.stack(entries), 2, 0)
     return stacked.reshape(-1, *stacked.shape[2:])
@@ -131,14 +128,21 @@ def _multiply(left: Array, right: Array, batched: bool) -> Array:
     return jnp.matmul(left, right, precision=PRECISION)
 
 
-def _run_step(step: Step, products, matrices, phases, state: Array) -> Array:
+def _run_step(
+    step: Step,
+    products: Sequence[Product],
+    matrices: Sequence[Array],
+    phases: Iterator[tuple[Array, Array]],
+    state: Array,
+) -> Array:
     if step.axes is not None:
         state = _move_axes(state, step.axes)
     if step.operator is None:
         return state
     rows = state.reshape(2**step.width, -1, state.shape[1])
     if isinstance(step.operator, Monomial):
-        rows = _apply_monomial(step.operator, *next(phases), rows)
+        shared, batched = next(phases)
+        rows = _apply_monomial(step.operator, shared, batched, rows)
     else:
         matrix = matrices[step.operator.product][step.operator.slot]
         rows = _apply_dense(step.operator, matrix, products[step.operator.product].batched, rows)

@@ -1,0 +1,16 @@
+"""JAX functions in torch: tensors across, derivatives of any order back.
+
+The floors, lowest first; each imports only from those below:
+
+0. `_dlpack` (torch.Tensor <-> jax.Array), `_derivative` (flat JAX function -> its derivatives)
+1. `_program` (flat JAX function -> compiled for tensors), `_legacy` (torch's old vmap)
+2. `_function` (JAX function -> differentiable torch function)
+3. `_blocked` (no gradient back, and none silently)
+4. `_connector` (neural network in JAX -> torch.nn.Module)
+"""
+
+from bridge._connector import NeuralNetwork, TorchConnector
+from bridge._dlpack import to_jax, to_torch
+from bridge._function import jax2torch
+
+__all__ = ["NeuralNetwork", "TorchConnector", "jax2torch", "to_jax", "to_torch"]

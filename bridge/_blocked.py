@@ -1,0 +1,51 @@
+"""Floor 3. Tensor -> the same tensor, with no way for gradients back through it.
+
+`tensor.detach()` would do in the ordinary backward pass, where a gradient that is missing shows:
+`grad` is None. Under `torch.func` and in forward mode it would be zeros, which look like a result:
+there the block raises.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from bridge._function import are_plain
+
+
+def block_gradient(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor, cut off from gradients; transforms that ask for one get a ValueError."""
+    if are_plain((tensor,)):
+        return tensor.detach() if tensor.requires_grad else tensor
+    return _Blocked.apply(tensor)
+
+
+class _Blocked(torch.autograd.Function):
+    @staticmethod
+    def forward(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: torch.Tensor) -> None:
+        if not are_plain((cotangent,)):
+            raise _error()
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: torch.Tensor) -> torch.Tensor:
+        raise _error()
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
+        return _Blocked.apply(tensor), in_dims[0]
+
+
+def _error() -> ValueError:
+    return ValueError(
+        "the network has no gradients with respect to its inputs: build it with "
+        "input_gradients=True, or differentiate with respect to the weights only"
+    )

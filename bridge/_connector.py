@@ -1,0 +1,267 @@
+"""Floor 4. Neural network in JAX -> torch.nn.Module."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+
+from bridge._blocked import block_gradient
+from bridge._function import TorchFunction
+
+_HALF_DTYPES = frozenset({torch.float16, torch.bfloat16})
+
+
+class NeuralNetwork(Protocol):
+    """What the connector needs of a network: its sizes and one pure JAX function.
+
+    Optional attributes: `sparse` (bool, default of the connector's `sparse`) and
+    `input_gradients` (bool; False keeps gradients from flowing to the inputs).
+    """
+
+    @property
+    def num_inputs(self) -> int:
+        """Length of one input vector."""
+
+    @property
+    def num_weights(self) -> int:
+        """Length of the weight vector."""
+
+    @property
+    def output_shape(self) -> int | tuple[int, ...]:
+        """Shape of the output for one input vector."""
+
+    def apply(
+        self,
+        weights: Float[jax.Array, " num_weights"],
+        inputs: Float[jax.Array, "*batch num_inputs"],
+    ) -> Float[jax.Array, "*batch *output_shape"]:
+        """The network's pure function; inputs keep their leading batch axes."""
+
+
+class TorchConnector(torch.nn.Module):
+    """A JAX neural network as a torch module with one parameter, `weight`.
+
+    Inputs `(*batch, num_inputs)` give outputs `(*batch, *output_shape)`; a 1-D input gives the
+    output of one sample.
+
+    The network computes in the dtype that torch promotes inputs and weights to, in double on a
+    `.double()` module whatever JAX's flag says. float16 and bfloat16 are computed in float32, and
+    the output has the dtype of half-precision inputs. Integer inputs take the weights' dtype.
+
+    Args:
+        neural_network: a QNN of `qjax`, or any object with `apply`, `num_inputs`, `num_weights`
+            and `output_shape`.
+        initial_weights: `(num_weights,)` real numbers, kept in torch's default dtype. Without
+            them torch draws uniform in [-1, 1), so `torch.manual_seed` decides.
+        sparse: whether outputs are sparse COO tensors; None takes the network's own setting.
+
+    Raises:
+        ValueError: weights of another shape, or not finite; `sparse=True` on a dense network.
+        TypeError: weights that are no real numbers, or a network without the attributes above.
+    """
+
+    weight: torch.nn.Parameter
+
+    def __init__(
+        self,
+        neural_network: NeuralNetwork,
+        initial_weights: np.ndarray | torch.Tensor | Sequence[float] | None = None,
+        sparse: bool | None = None,
+    ) -> None:
+        super().__init__()
+        _check_network(neural_network)
+        self._neural_network = neural_network
+        self._sparse = _choose_sparse(neural_network, sparse)
+        self._function = _as_torch_function(neural_network)
+        self.weight = torch.nn.Parameter(
+            torch.empty(neural_network.num_weights).uniform_(-1, 1)
+            if initial_weights is None
+            else _as_weights(initial_weights, neural_network.num_weights)
+        )
+        self.register_load_state_dict_pre_hook(_accept_alias)
+
+    @property
+    def neural_network(self) -> NeuralNetwork:
+        """The network underneath."""
+        return self._neural_network
+
+    @property
+    def sparse(self) -> bool:
+        """Whether outputs are sparse COO tensors."""
+        return self._sparse
+
+    def extra_repr(self) -> str:
+        """The network's name and sizes."""
+        network = self._neural_network
+        return (
+            f"{type(network).__name__}, num_inputs={network.num_inputs}, "
+            f"num_weights={network.num_weights}, output_shape={_shape(network)}, "
+            f"sparse={self._sparse}"
+        )
+
+    def forward(
+        self, input_data: Shaped[torch.Tensor, "*batch num_inputs"] | None = None
+    ) -> Float[torch.Tensor, "*batch *output_shape"]:
+        """The network's outputs.
+
+        Args:
+            input_data: angles, `(*batch, num_inputs)`, real; may be left out when the network has
+                no inputs.
+
+        Returns:
+            `(*batch, *output_shape)`.
+
+        Raises:
+            ValueError: the last dimension is not `num_inputs`.
+            TypeError: inputs that are no tensor, or complex.
+        """
+        weight = self.weight
+        inputs = weight.new_zeros(0) if input_data is None else input_data
+        _check_inputs(inputs, self._neural_network.num_inputs)
+        computed, returned = _choose_dtypes(inputs, weight)
+        if not getattr(self._neural_network, "input_gradients", True):
+            inputs = block_gradient(inputs)
+        output = self._function(weight.to(computed), inputs.to(computed))
+        if output.is_floating_point():
+            output = output.to(returned)
+        return output.to_sparse() if self._sparse else output
+
+
+@dataclass(frozen=True)
+class _Application:
+    """The network's function. Its output's shape is checked when it is traced, not per call."""
+
+    network: NeuralNetwork
+
+    def __call__(self, weights: jax.Array, inputs: jax.Array) -> jax.Array:
+        expected = inputs.shape[:-1] + _shape(self.network)
+        if 0 in inputs.shape[:-1]:
+            return jnp.zeros(expected, weights.dtype)
+        outputs = jnp.asarray(self.network.apply(weights, inputs))
+        if outputs.shape != expected:
+            raise ValueError(
+                f"{type(self.network).__name__}.apply returned shape {outputs.shape} for inputs of "
+                f"shape {inputs.shape}, expected {expected}: (*batch, *output_shape)"
+            )
+        return outputs
+
+
+def _as_torch_function(network: NeuralNetwork) -> TorchFunction:
+    """The network's function on tensors; equal networks share one, and what it has compiled."""
+    application = _Application(network)
+    try:
+        hash(application)
+    except TypeError:
+        return TorchFunction(application)
+    return _shared_function(application)
+
+
+_shared_function = functools.lru_cache(maxsize=64)(TorchFunction)
+
+
+def _shape(network: NeuralNetwork) -> tuple[int, ...]:
+    shape = network.output_shape
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def _check_network(network: Any) -> None:
+    needed = ("apply", "num_inputs", "num_weights", "output_shape")
+    missing = [name for name in needed if getattr(network, name, None) is None]
+    if missing:
+        raise TypeError(
+            f"a neural network needs {', '.join(needed)}; "
+            f"{type(network).__name__} lacks {', '.join(missing)}"
+        )
+
+
+def _choose_sparse(network: NeuralNetwork, sparse: bool | None) -> bool:
+    own = getattr(network, "sparse", None)
+    if sparse is None:
+        return bool(own)
+    if sparse and own is False:
+        raise ValueError(
+            f"sparse=True needs a sparse network, got a {type(network).__name__} with "
+            "sparse=False: build the network with sparse=True, or call to_sparse() on the output"
+        )
+    return bool(sparse)
+
+
+def _as_weights(values: Any, length: int) -> torch.Tensor:
+    """The initial weights as a new tensor in torch's own memory and default dtype."""
+    tensor = values.detach() if isinstance(values, torch.Tensor) else _numbers(values)
+    if tensor.is_complex():
+        raise TypeError(f"initial_weights must be real, got {tensor.dtype}: pass their real part")
+    if tuple(tensor.shape) != (length,):
+        raise ValueError(
+            f"initial_weights has shape {tuple(tensor.shape)}, expected ({length},): "
+            "one value for each weight of the network"
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError("initial_weights holds NaN or infinite values, expected finite numbers")
+    return tensor.to(dtype=torch.get_default_dtype(), copy=True)
+
+
+def _numbers(values: Any) -> torch.Tensor:
+    array = np.array(values)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"initial_weights must be numbers, got {type(values).__name__} of dtype {array.dtype}: "
+            "pass a tensor, a NumPy array or a list of floats"
+        )
+    return torch.from_numpy(array)
+
+
+def _check_inputs(inputs: Any, length: int) -> None:
+    if not isinstance(inputs, torch.Tensor):
+        raise TypeError(
+            f"the input must be a tensor, got {type(inputs).__name__}: use torch.as_tensor"
+        )
+    if inputs.ndim == 0 or inputs.shape[-1] != length:
+        raise ValueError(
+            f"the input has shape {tuple(inputs.shape)}, expected (*batch, {length}): "
+            "the last dimension is the network's num_inputs"
+        )
+
+
+def _choose_dtypes(inputs: torch.Tensor, weight: torch.Tensor) -> tuple[torch.dtype, torch.dtype]:
+    """The dtypes to compute in and to return."""
+    if inputs.is_complex() or weight.is_complex():
+        raise TypeError(
+            f"inputs and weights must be real, got {inputs.dtype} and {weight.dtype}: "
+            "pass angles, for instance tensor.real or tensor.angle()"
+        )
+    floating = inputs.is_floating_point()
+    promoted = torch.promote_types(inputs.dtype, weight.dtype) if floating else weight.dtype
+    computed = torch.float32 if promoted in _HALF_DTYPES else promoted
+    return computed, inputs.dtype if inputs.dtype in _HALF_DTYPES else promoted
+
+
+def _accept_alias(
+    module: torch.nn.Module,
+    state_dict: dict[str, Any],
+    prefix: str,
+    local_metadata: Any,
+    strict: bool,
+    missing_keys: list[str],
+    unexpected_keys: list[str],
+    error_msgs: list[str],
+) -> None:
+    """Qiskit Machine Learning saves the weights twice, as `weight` and as `_weights`."""
+    del module, local_metadata, strict, missing_keys, unexpected_keys
+    alias = state_dict.pop(prefix + "_weights", None)
+    if alias is None:
+        return
+    weight = state_dict.setdefault(prefix + "weight", alias)
+    if not torch.equal(weight, alias):
+        error_msgs.append(
+            f"the checkpoint's {prefix}weight and {prefix}_weights differ, expected two copies of "
+            "the same tensor: delete the wrong one"
+        )

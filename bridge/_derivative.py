@@ -1,0 +1,80 @@
+"""Floor 0. Flat JAX function -> its pullback, pushforward and batched function, flat as well.
+
+A flat function takes arrays and returns a pytree of arrays. Its derivatives are flat functions
+again, so that they have derivatives in turn: that is how second and third order come about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import compress
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+FlatFunction = Callable[..., Any]
+
+
+def pullback(
+    function: FlatFunction, wanted: tuple[bool, ...], given: tuple[bool, ...]
+) -> FlatFunction:
+    """The map (inputs, cotangents) -> gradients, in torch's convention for complex numbers.
+
+    `wanted` marks the inputs to differentiate, `given` the outputs that have a cotangent.
+    With L real and z = x + iy, torch's gradient is dL/dx + i dL/dy and JAX's is the conjugate,
+    on the way in as on the way out.
+    """
+    count = len(wanted)
+
+    def gradients(*arrays: jax.Array) -> list[jax.Array]:
+        outputs = _restrict(function, arrays[:count], wanted, given)
+        _, transpose = jax.vjp(outputs, *compress(arrays, wanted))
+        cotangents = [_conjugate(cotangent) for cotangent in arrays[count:]]
+        return [_conjugate(gradient) for gradient in transpose(cotangents)]
+
+    return gradients
+
+
+def pushforward(
+    function: FlatFunction, moving: tuple[bool, ...], given: tuple[bool, ...]
+) -> FlatFunction:
+    """The map (inputs, tangents) -> tangents of the outputs marked in `given`.
+
+    `moving` marks the inputs that have a tangent.
+    """
+    count = len(moving)
+
+    def tangents(*arrays: jax.Array) -> list[jax.Array]:
+        outputs = _restrict(function, arrays[:count], moving, given)
+        _, moved = jax.jvp(outputs, tuple(compress(arrays, moving)), arrays[count:])
+        return moved
+
+    return tangents
+
+
+def batched(function: FlatFunction, axes: tuple[int | None, ...]) -> FlatFunction:
+    """The function over a batch: `axes` are the inputs' batch axes, the outputs' is 0."""
+    return jax.vmap(function, in_axes=axes, out_axes=0)
+
+
+def _restrict(
+    function: FlatFunction,
+    primals: Sequence[jax.Array],
+    moving: tuple[bool, ...],
+    given: tuple[bool, ...],
+) -> FlatFunction:
+    """The outputs marked in `given` as a function of the inputs marked in `moving`."""
+
+    def outputs(*arrays: jax.Array) -> list[jax.Array]:
+        moved = iter(arrays)
+        inputs = [
+            next(moved) if moves else primal for moves, primal in zip(moving, primals, strict=True)
+        ]
+        return list(compress(jax.tree.leaves(function(*inputs)), given))
+
+    return outputs
+
+
+def _conjugate(array: jax.Array) -> jax.Array:
+    return jnp.conj(array) if jnp.iscomplexobj(array) else array

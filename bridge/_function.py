@@ -1,0 +1,244 @@
+"""Floor 2. JAX function of arrays -> differentiable torch function of tensors."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from operator import attrgetter, is_
+from typing import Any
+
+import jax
+import torch
+from torch.autograd import forward_ad
+from torch.func import debug_unwrap
+
+from bridge._dlpack import needs_wide
+from bridge._legacy import current_level, is_batched, unwrap, wrap
+from bridge._program import Program
+
+CACHED_PROGRAMS = 256
+
+
+def jax2torch(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A pure JAX function as a torch function, differentiable by torch.
+
+    Args:
+        fn: a pure, traceable function of arrays or pytrees of arrays to an array or a pytree.
+
+    Returns:
+        A function with the same arguments that takes tensors where `fn` takes arrays and returns
+        tensors where it returns arrays. Other arguments (numbers, strings, functions) are static:
+        they must be hashable, and each new value compiles anew; what changes from call to call
+        should be a tensor. Reverse mode, double backward, forward mode and `torch.func` transforms
+        work in any nesting. Gradients of complex values follow torch's convention.
+
+    Precision: computes in the tensors' dtypes. As soon as one tensor is 64 bits wide the call runs
+    in JAX's 64-bit mode, on this thread only; the global flag is neither needed nor changed.
+
+    Compiles once for each structure, shapes and dtypes; each derivative likewise when first used.
+    The backward pass computes the forward pass anew rather than keep JAX's intermediate values, and
+    only the gradients that torch asks for. Code under `torch.compile` breaks its graph at the call.
+
+    Raises:
+        TypeError: `fn` is not callable; an argument is neither a tensor nor hashable; a dtype or
+            layout that JAX lacks.
+        ValueError: tensors on several devices, or on one that JAX can't use.
+        RuntimeError: in a process forked after JAX ran; where torch records operations to replay
+            them (`make_fx`, `torch.func.linearize`, `torch.export`, `torch.jit.trace`).
+    """
+    if not callable(fn):
+        raise TypeError(f"jax2torch takes a function, got {type(fn).__name__}")
+    return TorchFunction(fn)
+
+
+class TorchFunction:
+    """What `jax2torch` returns. Pickles and copies as its function; programs are made anew."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self._function = function
+        self._program = functools.lru_cache(CACHED_PROGRAMS)(functools.partial(_build, function))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TorchFunction, (self._function,)
+
+    def __deepcopy__(self, memo: Any) -> TorchFunction:
+        """Itself, like any function."""
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return torch.compiler.disable(self._call)(*args, **kwargs)
+        return self._call(*args, **kwargs)
+
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, tree = jax.tree.flatten((args, kwargs))
+        tensors: list[torch.Tensor] = []
+        statics: list[_Static | None] = []
+        for leaf in leaves:
+            if isinstance(leaf, torch.Tensor):
+                tensors.append(leaf)
+                statics.append(None)
+            else:
+                statics.append(_Static(leaf))
+        outputs = _Structure()
+        program = self._program(tree, tuple(statics), needs_wide(tensors))
+        results = _call(program, outputs, tuple(tensors))
+        return jax.tree.unflatten(outputs.tree, results)
+
+
+class _Static:
+    """A static argument: equal only to the same value of the same type (1, 1.0, True differ)."""
+
+    def __init__(self, value: Any) -> None:
+        try:
+            self._hash = hash(value)
+        except TypeError:
+            raise TypeError(
+                f"arguments must be tensors or hashable, got {type(value).__name__}: "
+                "make arrays tensors (torch.from_numpy, bridge.to_torch)"
+            ) from None
+        self.value = value
+        self._key = (type(value), repr(value) if isinstance(value, float | complex) else value)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Static) and self._key == other._key
+
+
+class _Structure:
+    """Where the forward pass leaves the tree of its outputs."""
+
+    tree: Any = None
+
+
+def _build(
+    function: Callable[..., Any], tree: Any, statics: tuple[_Static | None, ...], wide: bool
+) -> Program:
+    def flat(*arrays: jax.Array) -> Any:
+        moving = iter(arrays)
+        leaves = [next(moving) if static is None else static.value for static in statics]
+        args, kwargs = jax.tree.unflatten(tree, leaves)
+        return function(*args, **kwargs)
+
+    return Program(flat, wide=wide)
+
+
+def _call(
+    program: Program, outputs: _Structure, tensors: tuple[torch.Tensor, ...]
+) -> tuple[torch.Tensor, ...]:
+    """The program on tensors, with a node in torch's graph where something may need one."""
+    if any(map(is_batched, tensors)):
+        return _call_batched(program, outputs, tensors)
+    if (torch.is_grad_enabled() and any(map(_requires_grad, tensors))) or not are_plain(tensors):
+        node = _Node if torch._C._are_functorch_transforms_active() else _PlainNode
+        return node.apply(program, outputs, *tensors)
+    results, outputs.tree = program.run(tensors)
+    return results
+
+
+def _call_batched(
+    program: Program, outputs: _Structure, tensors: tuple[torch.Tensor, ...]
+) -> tuple[torch.Tensor, ...]:
+    """The same under torch's old vmap."""
+    level = current_level()
+    batched = tuple(map(is_batched, tensors))
+    axes = tuple(0 if flag else None for flag in batched)
+    whole = tuple(
+        unwrap(tensor, level) if flag else tensor
+        for tensor, flag in zip(tensors, batched, strict=True)
+    )
+    return tuple(wrap(result, level) for result in _call(program.batched(axes), outputs, whole))
+
+
+def are_plain(tensors: tuple[torch.Tensor, ...]) -> bool:
+    """Neither under a torch.func transform nor possibly dual numbers."""
+    return forward_ad._current_level < 0 and all(map(is_, map(debug_unwrap, tensors), tensors))
+
+
+_requires_grad = attrgetter("requires_grad")
+
+
+def _is_differentiable(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+class _Node(torch.autograd.Function):
+    """A program in torch's graph. Its derivatives are nodes of the program's derivatives."""
+
+    @staticmethod
+    def forward(
+        program: Program, outputs: _Structure, *tensors: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        results, outputs.tree = program.run(tensors)
+        return results
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
+        program, _, *tensors = inputs
+        ctx.program = program
+        ctx.differentiable = tuple(map(_is_differentiable, output))
+        if not all(ctx.differentiable):
+            ctx.mark_non_differentiable(*(out for out in output if not _is_differentiable(out)))
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+        tensors = ctx.saved_tensors
+        wanted = tuple(ctx.needs_input_grad[2:])
+        given = tuple(cotangent is not None for cotangent in cotangents)
+        if not any(given):
+            return (None,) * (2 + len(wanted))
+        program = ctx.program.pullback(wanted, given)
+        gradients = _call(program, _Structure(), (*tensors, *_present(cotangents)))
+        return (None, None, *_spread(gradients, wanted))
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+        tensors = ctx.saved_tensors
+        moving = tuple(tangent is not None for tangent in tangents[2:])
+        program = ctx.program.pushforward(moving, ctx.differentiable)
+        moved = _call(program, _Structure(), (*tensors, *_present(tangents[2:])))
+        return tuple(_spread(moved, ctx.differentiable))
+
+    @staticmethod
+    def vmap(
+        info: Any,
+        in_dims: tuple[int | None, ...],
+        program: Program,
+        outputs: _Structure,
+        *tensors: torch.Tensor,
+    ) -> tuple[tuple[torch.Tensor, ...], tuple[int, ...]]:
+        results = _call(program.batched(tuple(in_dims[2:])), outputs, tensors)
+        return results, (0,) * len(results)
+
+
+class _PlainNode(torch.autograd.Function):
+    """The same outside of `torch.func`, where torch spends half as much on the call."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, program: Program, outputs: _Structure, *tensors: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        results = _Node.forward(program, outputs, *tensors)
+        _Node.setup_context(ctx, (program, outputs, *tensors), results)
+        return results
+
+    backward = _Node.backward
+    jvp = _Node.jvp
+
+
+def _present(tensors: Iterable[torch.Tensor | None]) -> list[torch.Tensor]:
+    return [tensor for tensor in tensors if tensor is not None]
+
+
+def _spread(
+    tensors: tuple[torch.Tensor, ...], places: tuple[bool, ...]
+) -> list[torch.Tensor | None]:
+    """The tensors at the marked places, None elsewhere."""
+    rest = iter(tensors)
+    return [next(rest) if place else None for place in places]

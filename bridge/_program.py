@@ -1,0 +1,83 @@
+"""Floor 1. Flat JAX function -> one compiled for tensors, and its derivatives, compiled once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+import jax
+import torch
+from jax.tree_util import tree_flatten
+
+from bridge._derivative import FlatFunction, batched, pullback, pushforward
+from bridge._dlpack import adopt, borrow
+
+_RECORDER = torch._C._TorchDispatchModeKey.PROXY
+
+
+class Program:
+    """A flat JAX function compiled for tensors; derivatives are programs, made on demand.
+
+    `wide` says that it runs with JAX's 64-bit mode on. It is part of the program because the
+    backward pass has to agree with the forward pass, and torch may run it on another thread.
+    """
+
+    def __init__(self, function: FlatFunction, *, wide: bool) -> None:
+        self._compiled = jax.jit(function)
+        self._wide = wide
+        self._derived: dict[tuple[Any, ...], Program] = {}
+        self._process = os.getpid()
+        self._cpu = None if jax.default_backend() == "cpu" else jax.devices("cpu")[0]
+
+    def run(self, tensors: tuple[torch.Tensor, ...]) -> tuple[tuple[torch.Tensor, ...], Any]:
+        """The outputs' leaves, computed, and their tree.
+
+        Raises:
+            RuntimeError: in a forked process, or where torch records operations to replay them.
+        """
+        self._check_process()
+        _check_not_recorded()
+        with jax.enable_x64(self._wide), self._placement(tensors):
+            outputs = self._compiled(*borrow(tensors))
+        arrays, tree = tree_flatten(outputs)
+        return tuple(adopt(arrays, tensors)), tree
+
+    def pullback(self, wanted: tuple[bool, ...], given: tuple[bool, ...]) -> Program:
+        return self._derive(pullback, wanted, given)
+
+    def pushforward(self, moving: tuple[bool, ...], given: tuple[bool, ...]) -> Program:
+        return self._derive(pushforward, moving, given)
+
+    def batched(self, axes: tuple[int | None, ...]) -> Program:
+        return self._derive(batched, axes)
+
+    def _derive(self, rule: Any, *options: Any) -> Program:
+        key = (rule, *options)
+        derived = self._derived.get(key)
+        if derived is None:
+            derived = Program(rule(self._compiled, *options), wide=self._wide)
+            derived = self._derived.setdefault(key, derived)
+        return derived
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "JAX ran in the parent of this forked process and would deadlock here: start "
+                'workers by "spawn" or "forkserver" (DataLoader(multiprocessing_context="spawn"))'
+            )
+
+    def _placement(self, tensors: tuple[torch.Tensor, ...]) -> Any:
+        """CPU tensors travel as NumPy views, which JAX would send to its default device."""
+        if self._cpu is None or not tensors or not tensors[0].is_cpu:
+            return contextlib.nullcontext()
+        return jax.default_device(self._cpu)
+
+
+def _check_not_recorded() -> None:
+    """A recording would take the results for constants, and replay those for other inputs."""
+    if torch._C._get_dispatch_mode(_RECORDER) is not None or torch.jit.is_tracing():
+        raise RuntimeError(
+            "torch can't record a JAX function (make_fx, torch.func.linearize, torch.export, "
+            "torch.jit.trace): call it outside of the recording; torch.func.jvp replaces linearize"
+        )

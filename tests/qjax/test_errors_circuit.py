@@ -1,0 +1,480 @@
+"""Bad input: what is raised, and what its message says."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import Gate, Instruction, Parameter
+from qiskit.circuit.classical import expr, types
+from qiskit.circuit.library import PauliProductMeasurement
+from qiskit.exceptions import QiskitError
+from qiskit.quantum_info import Kraus, Operator, Pauli, SparsePauliOp
+
+import qjax
+from tests.circuits import NAMED, bell, random_circuit
+
+KEY = jax.random.key(0)
+TWO = qjax.from_qiskit(NAMED["shared_angles"]())  # three qubits, two parameters
+STATE = np.array([1, 0, 0, 0], np.complex64)
+X = np.array([[0, 1], [1, 0]], np.complex64)
+
+
+def wide(num_qubits: int) -> qjax.Circuit:
+    circuit = QuantumCircuit(num_qubits)
+    circuit.h(range(num_qubits))
+    return qjax.from_qiskit(circuit)
+
+
+def nan_matrix() -> Operator:
+    matrix = np.eye(8, dtype=complex)
+    matrix[1, 1] = math.nan
+    return Operator(matrix)
+
+
+Call = Callable[[], object]
+
+BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] = {
+    # parameters
+    "too few parameters": (
+        lambda: qjax.statevector(TWO, np.zeros(1, np.float32)),
+        ValueError,
+        r"(?s)(?=.*\b1\b)(?=.*\b2\b)",
+    ),
+    "too many parameters": (
+        lambda: qjax.unitary(TWO, np.zeros(5, np.float32)),
+        ValueError,
+        r"(?s)(?=.*\b5\b)(?=.*\b2\b)",
+    ),
+    "no parameters given": (
+        lambda: qjax.expectation(TWO, "ZZZ"),
+        ValueError,
+        r"(?s)(?=.*\b0\b)(?=.*\b2\b)",
+    ),
+    "parameters for a circuit that has none": (
+        lambda: qjax.probabilities(bell(), np.zeros(3, np.float32)),
+        ValueError,
+        r"(?s)(?=.*\b3\b)(?=.*\b0\b)",
+    ),
+    "batch of parameters": (
+        lambda: qjax.statevector(TWO, np.zeros((4, 2), np.float32)),
+        ValueError,
+        r"\(4, ?2\)",
+    ),
+    "scalar parameter": (
+        lambda: qjax.statevector(NAMED["one_angle"](), np.float32(0.3)),
+        ValueError,
+        r"(?i)shape|dimension|axis|vector|\(\)",
+    ),
+    "complex parameters": (
+        lambda: qjax.statevector(TWO, np.zeros(2, np.complex64)),
+        TypeError,
+        "complex64",
+    ),
+    "parameters as text": (lambda: qjax.statevector(TWO, ["a", "b"]), TypeError, "(?i)str|<U"),
+    "parameters as dictionary": (
+        lambda: qjax.statevector(TWO, {"first": 0.1, "second": 0.2}),
+        TypeError,
+        "dict|object",
+    ),
+    "parameters None": (lambda: qjax.statevector(TWO, None), TypeError, "None|object"),
+    # circuits
+    "text for a circuit": (lambda: qjax.statevector("h q[0];"), TypeError, "str"),
+    "None for a circuit": (lambda: qjax.expectation(None, "Z"), TypeError, "None"),
+    "gate for a circuit": (lambda: qjax.from_qiskit(Gate("mine", 1, [])), TypeError, "Gate"),
+    "text for to_qiskit": (lambda: qjax.to_qiskit("h q[0];"), TypeError, "str"),
+    "no OpenQASM": (lambda: qjax.from_qasm("h q[0];"), (ValueError, QiskitError), "(?i)qasm"),
+    "OpenQASM that is not text": (lambda: qjax.from_qasm(bell()), TypeError, "QuantumCircuit"),
+    # observables
+    "observable of another size": (
+        lambda: qjax.expectation(bell(), "ZZZ"),
+        ValueError,
+        r"(?s)(?=.*\b3\b)(?=.*\b2\b)",
+    ),
+    "sum of another size": (
+        lambda: qjax.expectation(bell(), SparsePauliOp(["ZZZ"])),
+        ValueError,
+        r"(?s)(?=.*\b3\b)(?=.*\b2\b)",
+    ),
+    "operator of another size": (
+        lambda: qjax.expectation(bell(), Operator(np.eye(8))),
+        ValueError,
+        r"(?s)(?=.*\b(3|8)\b)(?=.*\b(2|4)\b)",
+    ),
+    "one of a list of another size": (
+        lambda: qjax.expectation(bell(), ["ZZ", Pauli("Z")]),
+        ValueError,
+        r"(?s)(?=.*\b1\b)(?=.*\b2\b)",
+    ),
+    "unknown observable": (lambda: qjax.expectation(bell(), 3.5), TypeError, "float"),
+    "array as observable": (
+        lambda: qjax.expectation(bell(), np.eye(4)),
+        TypeError,
+        "(?s)(?=.*ndarray)(?=.*Operator)",
+    ),
+    "unknown observable in a list": (
+        lambda: qjax.expectation(bell(), ["ZZ", {"ZZ": 1.0}]),
+        TypeError,
+        "dict",
+    ),
+    "letters that are no Paulis": (lambda: qjax.expectation(bell(), "ZA"), ValueError, "ZA"),
+    "empty label": (lambda: qjax.expectation(bell(), ""), ValueError, "(?i)pauli|label|qubit"),
+    "imaginary Pauli": (
+        lambda: qjax.expectation(bell(), Pauli("iZZ")),
+        ValueError,
+        "(?i)hermitian|phase",
+    ),
+    "imaginary Pauli by phase": (
+        lambda: qjax.expectation(bell(), Pauli("-iXX")),
+        ValueError,
+        "(?i)hermitian|phase",
+    ),
+    "imaginary coefficient": (
+        lambda: qjax.expectation(bell(), SparsePauliOp(["ZZ", "XX"], [1, 1j])),
+        ValueError,
+        "(?i)hermitian|real|imaginary",
+    ),
+    "non-Hermitian operator": (
+        lambda: qjax.expectation(bell(), Operator(np.triu(np.ones((4, 4))))),
+        ValueError,
+        "(?i)hermitian",
+    ),
+    "operator that is not square": (
+        lambda: qjax.expectation(bell(), Operator(np.ones((4, 2)))),
+        ValueError,
+        "(?i)square|shape|dimension|qubit",
+    ),
+    "NaN in coefficients": (
+        lambda: qjax.expectation(bell(), SparsePauliOp(["ZZ", "XX"], [1, math.nan])),
+        ValueError,
+        "(?i)nan|finite",
+    ),
+    "NaN in an operator": (
+        lambda: qjax.expectation(TWO, nan_matrix(), np.zeros(2, np.float32)),
+        ValueError,
+        "(?i)nan|finite|hermitian",
+    ),
+    # qubits
+    "qubit out of range": (
+        lambda: qjax.probabilities(bell(), (), [0, 2]),
+        ValueError,
+        r"(?s)(?=.*\b2\b)(?=.*qubit)",
+    ),
+    "negative qubit": (lambda: qjax.probabilities(bell(), (), [-1]), ValueError, "-1"),
+    "repeated qubit": (
+        lambda: qjax.probabilities(bell(), (), [1, 1]),
+        ValueError,
+        "(?i)duplicate|distinct|repeat|twice|once|unique|different",
+    ),
+    "qubit that is no integer": (
+        lambda: qjax.probabilities(bell(), (), [0.5]),
+        (TypeError, ValueError),
+        "float|0.5",
+    ),
+    "gate on a qubit out of range": (
+        lambda: qjax.apply_gate(STATE, X, [2]),
+        ValueError,
+        r"(?s)(?=.*\b2\b)(?=.*qubit)",
+    ),
+    "gate on a repeated qubit": (
+        lambda: qjax.apply_gate(STATE, np.eye(4, dtype=np.complex64), [0, 0]),
+        ValueError,
+        "(?i)duplicate|distinct|repeat|twice|once|unique|different",
+    ),
+    "gate of another size": (
+        lambda: qjax.apply_gate(STATE, X, [0, 1]),
+        ValueError,
+        r"\(2, ?2\)|\(4, ?4\)",
+    ),
+    "gate that is not square": (
+        lambda: qjax.apply_gate(STATE, np.ones((2, 4), np.complex64), [0]),
+        ValueError,
+        r"\(2, ?4\)",
+    ),
+    "state whose length is no power of two": (
+        lambda: qjax.apply_gate(np.ones(3, np.complex64), X, [0]),
+        ValueError,
+        r"\b3\b",
+    ),
+    "state without an axis": (
+        lambda: qjax.apply_gate(np.complex64(1), np.eye(1, dtype=np.complex64), []),
+        ValueError,
+        r"\(\)",
+    ),
+    # shots and keys
+    "no shots": (lambda: qjax.sample(bell(), (), 0, KEY), ValueError, r"(?s)shots.*\b0\b|0.*shots"),
+    "negative shots": (lambda: qjax.sample(bell(), (), -3, KEY), ValueError, "-3"),
+    "shots that are no integer": (
+        lambda: qjax.sample(bell(), (), 2.5, KEY),
+        (TypeError, ValueError),
+        "2.5|float",
+    ),
+    "key that is no key": (
+        lambda: qjax.sample(bell(), (), 5, "seed"),
+        TypeError,
+        "(?i)key|str",
+    ),
+    # memory
+    "state of 60 qubits": (
+        lambda: qjax.statevector(wide(60)),
+        ValueError,
+        r"(?s)(?=.*\b60\b)(?=.*\d ?([KMGTPEZY]i?B|bytes))",
+    ),
+    "matrix of 40 qubits": (
+        lambda: qjax.unitary(wide(40)),
+        ValueError,
+        r"(?s)(?=.*\b40\b)(?=.*\d ?([KMGTPEZY]i?B|bytes))",
+    ),
+    "probabilities of 60 qubits": (
+        lambda: qjax.probabilities(wide(60)),
+        ValueError,
+        r"(?s)(?=.*\b60\b)(?=.*\d ?([KMGTPEZY]i?B|bytes))",
+    ),
+    "expectation of 60 qubits": (
+        lambda: qjax.expectation(wide(60), "Z" * 60),
+        ValueError,
+        r"(?s)(?=.*\b60\b)(?=.*\d ?([KMGTPEZY]i?B|bytes))",
+    ),
+    "samples of 60 qubits": (
+        lambda: qjax.sample(wide(60), (), 5, KEY),
+        ValueError,
+        r"(?s)(?=.*\b60\b)(?=.*\d ?([KMGTPEZY]i?B|bytes))",
+    ),
+    "state of 1000 qubits": (
+        lambda: qjax.statevector(wide(1000)),
+        ValueError,
+        r"(?s)(?=.*\b1000\b)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input(name: str) -> None:
+    call, kind, message = BAD[name]
+    start = time.monotonic()
+    with pytest.raises(kind, match=message):
+        call()
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("name", ["too few parameters", "observable of another size"])
+def test_bad_input_is_seen_at_trace_time(name: str) -> None:
+    call, kind, message = BAD[name]
+    with pytest.raises(kind, match=message):
+        jax.jit(call).lower()
+
+
+# ---------------------------------------------------------------- instructions
+
+POSITION = 4
+
+
+def prefix() -> QuantumCircuit:
+    """Four gates, so that what comes next is instruction number 4, on qubit 2."""
+    circuit = QuantumCircuit(QuantumRegister(3, "q"), ClassicalRegister(3, "c"))
+    circuit.h([0, 1, 2])
+    circuit.cx(0, 2)
+    return circuit
+
+
+def measure_then_gate(circuit: QuantumCircuit) -> None:
+    circuit.measure(2, 0)
+    circuit.x(2)
+
+
+def measure_twice(circuit: QuantumCircuit) -> None:
+    circuit.measure(2, 0)
+    circuit.h(2)
+    circuit.measure(2, 1)
+
+
+def if_test(circuit: QuantumCircuit) -> None:
+    with circuit.if_test((circuit.cregs[0], 1)):
+        circuit.x(2)
+
+
+def for_loop(circuit: QuantumCircuit) -> None:
+    with circuit.for_loop(range(2)):
+        circuit.x(2)
+
+
+def while_loop(circuit: QuantumCircuit) -> None:
+    with circuit.while_loop((circuit.clbits[0], 0)):
+        circuit.x(2)
+
+
+def switch(circuit: QuantumCircuit) -> None:
+    with circuit.switch(circuit.cregs[0]) as case:
+        with case(1):
+            circuit.x(2)
+        with case(case.DEFAULT):
+            circuit.y(2)
+
+
+def store(circuit: QuantumCircuit) -> None:
+    circuit.store(expr.lift(circuit.clbits[1]), expr.lift(True))
+
+
+def variable(circuit: QuantumCircuit) -> None:
+    circuit.add_var("counter", expr.lift(3, types.Uint(8)))
+
+
+def initialize_in_the_middle(circuit: QuantumCircuit) -> None:
+    circuit.initialize([0.6, 0.8], 2)
+
+
+def opaque(circuit: QuantumCircuit) -> None:
+    circuit.append(Gate("mystery", 2, [0.3]), [2, 0])
+
+
+def opaque_instruction(circuit: QuantumCircuit) -> None:
+    circuit.append(Instruction("mystery", 1, 0, []), [2])
+
+
+def opaque_inside(circuit: QuantumCircuit) -> None:
+    inner = QuantumCircuit(2, name="wrapper")
+    inner.h(0)
+    inner.append(Gate("mystery", 2, []), [0, 1])
+    circuit.append(inner.to_gate(), [2, 0])
+
+
+def reset_inside(circuit: QuantumCircuit) -> None:
+    inner = QuantumCircuit(2, name="wrapper")
+    inner.h(0)
+    inner.reset(0)
+    circuit.append(inner.to_instruction(), [2, 0])
+
+
+def channel(circuit: QuantumCircuit) -> None:
+    noise = Kraus([np.sqrt(0.9) * np.eye(2), np.sqrt(0.1) * np.array([[0, 1], [1, 0]])])
+    circuit.append(noise.to_instruction(), [2])
+
+
+def opaque_control(circuit: QuantumCircuit) -> None:
+    circuit.append(Gate("mystery", 1, []).control(1, annotated=True), [0, 2])
+
+
+UNSUPPORTED: dict[str, tuple[Callable[[QuantumCircuit], None], str]] = {
+    "reset": (lambda circuit: circuit.reset(2), "reset"),
+    "measurement, then gate": (measure_then_gate, "measure"),
+    "measurement in the middle": (measure_twice, "measure"),
+    "if": (if_test, "if_else"),
+    "for": (for_loop, "for_loop"),
+    "while": (while_loop, "while_loop"),
+    "switch": (switch, "switch_case"),
+    "store": (store, "store"),
+    "variable": (variable, "store"),
+    "initialize in the middle": (initialize_in_the_middle, "initialize|reset"),
+    "opaque gate": (opaque, "mystery"),
+    "opaque instruction": (opaque_instruction, "mystery"),
+    "opaque gate inside": (opaque_inside, "mystery"),
+    "control of an opaque gate": (opaque_control, "mystery|annotated"),
+    "reset inside": (reset_inside, "reset"),
+    "channel": (channel, "kraus"),
+    "measurement of a Pauli product": (
+        lambda circuit: circuit.append(PauliProductMeasurement(Pauli("XZ")), [0, 2], [0]),
+        "pauli_product_measurement",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_unsupported_instruction_is_named_with_its_place(name: str) -> None:
+    spoil, instruction = UNSUPPORTED[name]
+    circuit = prefix()
+    spoil(circuit)
+    with pytest.raises(qjax.UnsupportedInstructionError) as caught:
+        qjax.from_qiskit(circuit)
+    message = str(caught.value)
+    assert any(word in message.lower() for word in instruction.split("|")), message
+    if name != "variable":
+        assert str(POSITION) in message or "measurement" in name, message
+
+
+@pytest.mark.parametrize("name", ["reset", "if", "opaque gate inside"])
+def test_every_function_refuses(name: str) -> None:
+    circuit = prefix()
+    UNSUPPORTED[name][0](circuit)
+    for call in (
+        lambda: qjax.statevector(circuit),
+        lambda: qjax.unitary(circuit),
+        lambda: qjax.probabilities(circuit),
+        lambda: qjax.expectation(circuit, "ZZZ"),
+        lambda: qjax.sample(circuit, (), 5, KEY),
+    ):
+        with pytest.raises(qjax.UnsupportedInstructionError):
+            call()
+
+
+def test_box_is_transparent_or_refused() -> None:
+    circuit = prefix()
+    with circuit.box():
+        circuit.ry(0.3, 2)
+    try:
+        actual = qjax.statevector(circuit)
+    except qjax.UnsupportedInstructionError as refusal:
+        assert "box" in str(refusal)  # noqa: PT017
+    else:
+        flat = prefix()
+        flat.ry(0.3, 2)
+        np.testing.assert_allclose(actual, qjax.statevector(flat), atol=1e-6)
+
+
+def test_open_qasm_with_a_condition_is_refused() -> None:
+    text = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1]; if (c == 1) x q[0];'
+    with pytest.raises(qjax.UnsupportedInstructionError, match="if_else"):
+        qjax.from_qasm(text)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_angle_that_is_no_number_is_refused(value: float) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.h(0)
+    circuit.rx(value, 0)
+    with pytest.raises(ValueError, match=r"(?is)(?=.*nan|.*inf|.*finite)(?=.*rx)"):
+        qjax.from_qiskit(circuit)
+
+
+def test_complex_angle_is_refused() -> None:
+    theta = Parameter("theta")
+    circuit = QuantumCircuit(1)
+    circuit.rx(theta * 1j, 0)
+    with pytest.raises((TypeError, ValueError), match=r"(?i)complex|real"):
+        qjax.statevector(circuit, np.ones(1, np.float32))
+
+
+def test_unhashable_source_is_told_what_to_do() -> None:
+    """A `QuantumCircuit` is mutable: as a static argument, JAX refuses it."""
+    with pytest.raises(ValueError, match=r"(?i)hash"):
+        jax.jit(qjax.statevector, static_argnums=0)(bell())
+
+
+def test_messages_name_the_remedy_or_the_expected() -> None:
+    """Each message has a got and an expected: two different facts, in a sentence."""
+    for name in ("too few parameters", "observable of another size", "gate of another size"):
+        call, kind, _ = BAD[name]
+        with pytest.raises(kind) as caught:
+            call()
+        assert len(str(caught.value).split()) >= 8, str(caught.value)
+
+
+def test_large_circuit_can_be_described_without_being_simulated() -> None:
+    circuit = wide(200)
+    assert (circuit.num_qubits, circuit.num_params) == (200, 0)
+    assert qjax.to_qiskit(circuit).num_qubits == 200
+
+
+def test_error_leaves_nothing_behind() -> None:
+    """The same circuit object works once it is mended."""
+    circuit = random_circuit(3, 2)
+    circuit.add_register(ClassicalRegister(1))
+    circuit.reset(0)
+    with pytest.raises(qjax.UnsupportedInstructionError):
+        qjax.statevector(circuit)
+    circuit.data.pop()
+    assert qjax.statevector(circuit).shape == (4,)

@@ -1,0 +1,370 @@
+"""Bad input to networks: a table of what is wrong, and what the message must say about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter, ParameterVector
+from qiskit.circuit.library import real_amplitudes
+from qiskit.primitives import StatevectorEstimator, StatevectorSampler
+from qiskit.quantum_info import Operator, Pauli, SparsePauliOp, Statevector
+
+import qjax
+
+NAN, INF = float("nan"), float("inf")
+
+
+@cache
+def circuit() -> QuantumCircuit:
+    """Inputs x[0], x[1], weights a, b, on two qubits."""
+    x, a, b = ParameterVector("x", 2), Parameter("a"), Parameter("b")
+    result = QuantumCircuit(2)
+    result.ry(x[0] * a, 0)
+    result.rx(x[1], 1)
+    result.crx(b, 0, 1)
+    return result
+
+
+PARAMETERS = {"input_params": ["x[0]", "x[1]"], "weight_params": ["a", "b"]}
+GOOD_X, GOOD_W = [0.1, 0.2], [0.3, 0.4]
+
+
+def estimator(**options: Any) -> qjax.EstimatorQNN:
+    return qjax.EstimatorQNN(**{"circuit": circuit(), **PARAMETERS, **options})
+
+
+def sampler(**options: Any) -> qjax.SamplerQNN:
+    return qjax.SamplerQNN(**{"circuit": circuit(), **PARAMETERS, **options})
+
+
+def sampling(**options: Any) -> qjax.CircuitQNN:
+    return qjax.CircuitQNN(circuit(), **{**PARAMETERS, "sampling": True, **options})
+
+
+def interpreting(function: Any, output_shape: Any = 2) -> qjax.SamplerQNN:
+    return sampler(interpret=function, output_shape=output_shape)
+
+
+def check(call: Callable[[], object], kind: type[Exception], facts: Sequence[str]) -> None:
+    """The exception is of this kind, and its message holds every fact."""
+    with pytest.raises(kind) as caught:
+        call()
+    message = str(caught.value)
+    assert [fact for fact in facts if not re.search(fact, message)] == [], message
+
+
+# ---------------------------------------------------------------- data
+
+
+DATA: dict[str, tuple[Any, Any, type[Exception], list[str]]] = {
+    "too few inputs": ([0.1], GOOD_W, ValueError, ["input", r"\b2\b", r"\(1,\)", r"x\[0\]"]),
+    "too many inputs": ([[1.0] * 3], GOOD_W, ValueError, ["input", r"\b2\b", r"\(1, 3\)"]),
+    "a number for two inputs": (0.1, GOOD_W, ValueError, ["input", r"\b2\b"]),
+    "no inputs": (None, GOOD_W, ValueError, ["input", r"\b2\b", r"\(0,\)"]),
+    "inputs transposed": (np.zeros((2, 5)), GOOD_W, ValueError, ["input", r"\(2, 5\)"]),
+    "ragged inputs": ([[0.1, 0.2], [0.3]], GOOD_W, ValueError, ["input", "real numbers"]),
+    "too few weights": (GOOD_X, [0.3], ValueError, ["weights", r"\(2,\)", r"\(1,\)", "a, b"]),
+    "too many weights": (GOOD_X, [0.3] * 5, ValueError, ["weights", r"\(2,\)", r"\(5,\)"]),
+    "no weights": (GOOD_X, None, ValueError, ["weights", r"\(2,\)", r"\(0,\)"]),
+    "a batch of weights": (GOOD_X, np.zeros((3, 2)), ValueError, ["weights", r"\(3, 2\)"]),
+    "complex inputs": ([1j, 0], GOOD_W, TypeError, ["input", "complex128", "real"]),
+    "complex weights": (GOOD_X, [1j, 0], TypeError, ["weights", "complex128", "real"]),
+    "boolean inputs": ([True, False], GOOD_W, TypeError, ["input", "bool", "real"]),
+    "boolean weights": (GOOD_X, [True, False], TypeError, ["weights", "bool", "real"]),
+    "text for inputs": (["0.1", "0.2"], GOOD_W, TypeError, ["input", "real"]),
+    "text for weights": (GOOD_X, "ab", TypeError, ["weights", "real"]),
+    "None among inputs": ([None, 0.1], GOOD_W, TypeError, ["input", "object", "real"]),
+    "a dict for inputs": ({"x": 1}, GOOD_W, TypeError, ["input", "real"]),
+    "dates": (np.array(["2020-01-01"] * 2, "M8[D]"), GOOD_W, TypeError, ["input", "datetime"]),
+    "NaN input": ([0.1, NAN], GOOD_W, ValueError, ["input", "NaN", "finite"]),
+    "infinite input": ([[0.1, -INF]], GOOD_W, ValueError, ["input", "infinity", "finite"]),
+    "NaN weight": (GOOD_X, [NAN, 0.3], ValueError, ["weights", "NaN", "finite"]),
+    "infinite weight": (GOOD_X, [0.3, INF], ValueError, ["weights", "infinity", "finite"]),
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("method", ["forward", "backward"])
+@pytest.mark.parametrize("build", [estimator, sampler])
+def test_bad_data(build: Callable[[], qjax.NeuralNetwork], method: str, name: str) -> None:
+    inputs, weights, kind, facts = DATA[name]
+    check(lambda: getattr(build(), method)(inputs, weights), kind, facts)
+
+
+@pytest.mark.parametrize("name", ["too few inputs", "NaN weight", "complex weights"])
+def test_bad_data_for_samples(name: str) -> None:
+    inputs, weights, kind, facts = DATA[name]
+    check(lambda: sampling().sample(inputs, weights), kind, facts)
+
+
+APPLIED = [name for name in DATA if not re.search(r"NaN i|NaN w|infinite|number for|no ", name)]
+
+
+@pytest.mark.parametrize("name", APPLIED)
+def test_bad_data_for_apply(name: str) -> None:
+    inputs, weights, kind, facts = DATA[name]
+    check(lambda: estimator().apply(weights, inputs), kind, facts)
+
+
+def test_bad_jax_arrays_for_apply() -> None:
+    good = jnp.ones(2)
+    check(lambda: estimator().apply(good, jnp.ones(())), ValueError, ["inputs", r"\(\)"])
+    check(
+        lambda: estimator().apply(good.astype(jnp.complex64), good),
+        TypeError,
+        ["weights", "complex64"],
+    )
+    check(lambda: estimator().apply(good, good > 0), TypeError, ["inputs", "bool"])
+    check(lambda: estimator().apply(jnp.ones(3), good), ValueError, ["weights", r"\(3,\)"])
+
+
+# ---------------------------------------------------------------- construction
+
+
+def ansatz_like(width: int) -> QuantumCircuit:
+    return real_amplitudes(width, reps=1)
+
+
+NOT_HERMITIAN = Operator(np.array([[0, 1], [0, 0]])).tensor(Operator(np.eye(2)))
+
+CONSTRUCTION: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
+    # the circuit
+    "not a circuit": (lambda: estimator(circuit=5), TypeError, ["QuantumCircuit", "int"]),
+    "no circuit": (lambda: sampler(circuit=None), TypeError, ["QuantumCircuit", "NoneType"]),
+    "text for a circuit": (lambda: estimator(circuit="qft"), TypeError, ["QuantumCircuit", "str"]),
+    "a gate for a circuit": (
+        lambda: sampler(circuit=circuit().to_gate()), TypeError, ["QuantumCircuit", "Gate"],
+    ),
+    # its parameters
+    "input and weight": (
+        lambda: estimator(weight_params=["a", "b", "x[1]"]),
+        ValueError,
+        ["both", r"x\[1\]"],
+    ),
+    "unassigned": (
+        lambda: estimator(weight_params=["a"]), ValueError, ["neither", "'b'", "assign_parameters"],
+    ),
+    "none assigned": (
+        lambda: qjax.SamplerQNN(circuit=circuit()), ValueError, ["neither", r"x\[0\]", "'a'"],
+    ),
+    "an input twice": (
+        lambda: estimator(input_params=["x[0]", "x[1]", "x[0]"]),
+        ValueError,
+        ["input_params", "twice", r"x\[0\]"],
+    ),
+    "a weight twice": (
+        lambda: sampler(weight_params=["a", "b", "b"]), ValueError, ["weight_params", "twice"],
+    ),
+    "not in the circuit": (
+        lambda: estimator(weight_params=["a", "b", Parameter("c")]),
+        ValueError,
+        ["weight_params", "'c'", "not among"],
+    ),
+    "a single Parameter": (
+        lambda: estimator(weight_params=Parameter("a")), TypeError, ["weight_params", "sequence"],
+    ),
+    "a single name": (
+        lambda: estimator(input_params="x[0]"), TypeError, ["input_params", "sequence"],
+    ),
+    "an expression": (
+        lambda: estimator(weight_params=[2 * Parameter("a"), "b"]),
+        TypeError,
+        ["weight_params", "ParameterExpression"],
+    ),
+    "numbers for parameters": (
+        lambda: estimator(weight_params=[0, 1]), TypeError, ["weight_params", "int"],
+    ),
+    "a number of parameters": (
+        lambda: estimator(weight_params=2), TypeError, ["weight_params", "int"],
+    ),
+    # observables
+    "observable of another size": (
+        lambda: estimator(observables="ZZZ"), ValueError, [r"\b3\b", r"\b2\b", "qubits"],
+    ),
+    "one of several of another size": (
+        lambda: estimator(observables=["ZZ", Pauli("X")]), ValueError, [r"\b1\b", r"\b2\b"],
+    ),
+    "operator of another size": (
+        lambda: estimator(observables=Operator(np.eye(8))), ValueError, [r"\b3\b", r"\b2\b"],
+    ),
+    "unknown letter": (
+        lambda: estimator(observables="ZQ"), ValueError, ["'ZQ'", "I, X, Y and Z"],
+    ),
+    "lower-case letters": (
+        lambda: estimator(observables="zz"), ValueError, ["'zz'", "I, X, Y and Z"],
+    ),
+    "unknown observable": (
+        lambda: estimator(observables=5), TypeError, ["observable", "int", "SparsePauliOp"],
+    ),
+    "a matrix for an observable": (
+        lambda: estimator(observables=np.eye(4)), TypeError, ["observable", "ndarray", "Operator"],
+    ),
+    "None among observables": (
+        lambda: estimator(observables=["ZZ", None]), TypeError, ["observable", "NoneType"],
+    ),
+    "a state for an observable": (
+        lambda: estimator(observables=Statevector([1, 0, 0, 0])),
+        TypeError,
+        ["observable", "Statevector"],
+    ),
+    "no observables": (lambda: estimator(observables=[]), ValueError, ["observables", "empty"]),
+    "imaginary coefficient": (
+        lambda: estimator(observables=SparsePauliOp(["ZZ", "XI"], [1, 2j])),
+        ValueError,
+        ["Hermitian", "XI"],
+    ),
+    "imaginary Pauli": (
+        lambda: estimator(observables=Pauli("iZZ")), ValueError, ["Hermitian"],
+    ),
+    "operator that is not Hermitian": (
+        lambda: estimator(observables=NOT_HERMITIAN), ValueError, ["Hermitian", "adjoint"],
+    ),
+    "NaN in an operator": (
+        lambda: estimator(observables=Operator(np.diag([1, 1, 1, NAN]))), ValueError, ["NaN"],
+    ),
+    "NaN coefficient": (
+        lambda: estimator(observables=SparsePauliOp("ZZ", NAN)), ValueError, ["(?i)nan", "finite"],
+    ),
+    "free parameter in an observable": (
+        lambda: estimator(observables=SparsePauliOp(["ZZ"], np.array([Parameter("q")]))),
+        ValueError,
+        ["q", "bind"],
+    ),
+    # interpret
+    "interpret without output_shape": (
+        lambda: sampler(interpret=lambda i: i % 2), ValueError, ["interpret", "output_shape"],
+    ),
+    "output_shape without interpret": (
+        lambda: sampler(output_shape=2), ValueError, ["output_shape", "interpret", r"\(4,\)"],
+    ),
+    "interpret beyond output_shape": (
+        lambda: interpreting(lambda i: i), ValueError, [r"interpret\(2\)", r"\b2\b", r"\(2,\)"],
+    ),
+    "negative interpret": (
+        lambda: interpreting(lambda i: -(i % 2)), ValueError, [r"interpret\(1\)", "-1", r"\(2,\)"],
+    ),
+    "interpret beyond one axis": (
+        lambda: interpreting(lambda i: (0, i), (2, 3)),
+        ValueError,
+        [r"interpret\(3\)", r"\(0, 3\)", r"\(2, 3\)"],
+    ),
+    "interpret gives a float": (
+        lambda: interpreting(lambda i: 1.0), ValueError, [r"interpret\(0\)", r"1\.0", "index"],
+    ),
+    "interpret gives None": (
+        lambda: interpreting(lambda i: None), ValueError, [r"interpret\(0\)", "None", "index"],
+    ),
+    "interpret gives text": (
+        lambda: interpreting(lambda i: "1"), ValueError, [r"interpret\(0\)", "'1'", "index"],
+    ),
+    "interpret gives too short a tuple": (
+        lambda: interpreting(lambda i: (0,), (2, 3)), ValueError, [r"interpret\(0\)", r"\(2, 3\)"],
+    ),
+    "interpret gives too long a tuple": (
+        lambda: interpreting(lambda i: (0, 0)), ValueError, [r"interpret\(0\)", r"\(0, 0\)"],
+    ),
+    "interpret gives a ragged tuple": (
+        lambda: interpreting(lambda i: (0, (0, 0)), (2, 2)),
+        ValueError,
+        [r"interpret\(0\)", r"\(2, 2\)"],
+    ),
+    "interpret is no function": (
+        lambda: interpreting("parity"), TypeError, ["interpret", "str"],
+    ),
+    "no outputs": (
+        lambda: interpreting(lambda i: 0, 0), ValueError, ["output_shape", r"\b0\b", "positive"],
+    ),
+    "no outputs along one axis": (
+        lambda: interpreting(lambda i: (0, 0), (2, 0)), ValueError, ["output_shape", "positive"],
+    ),
+    "negative output_shape": (
+        lambda: interpreting(lambda i: 0, -2), ValueError, ["output_shape", "-2"],
+    ),
+    "fractional output_shape": (
+        lambda: interpreting(lambda i: 0, 2.5), (TypeError, ValueError), ["output_shape", r"2\.5"],
+    ),
+    "text for output_shape": (
+        lambda: interpreting(lambda i: 0, "2"), (TypeError, ValueError), ["output_shape"],
+    ),
+    # sampling
+    "sampling with output_shape": (
+        lambda: sampling(output_shape=2, interpret=lambda i: i % 2),
+        ValueError,
+        ["sampling", "output_shape"],
+    ),
+    "sampling with sparse": (lambda: sampling(sparse=True), ValueError, ["sampling", "sparse"]),
+    "sampling with results of several lengths": (
+        lambda: sampling(interpret=lambda i: (0,) * (1 + i % 2)),
+        ValueError,
+        ["interpret", "length"],
+    ),
+    "sampling with a float interpret": (
+        lambda: sampling(interpret=lambda i: 0.5), ValueError, ["interpret", "integer"],
+    ),
+    "no shots": (lambda: sampling(shots=0), ValueError, ["shots", r"\b0\b", "at least 1"]),
+    "fractional shots": (lambda: sampling(shots=1.5), TypeError, ["shots", "float"]),
+    # primitives
+    "an estimator": (
+        lambda: estimator(estimator=StatevectorEstimator()),
+        ValueError,
+        ["estimator", "StatevectorEstimator", "not supported"],
+    ),
+    "a sampler": (
+        lambda: sampler(sampler=StatevectorSampler()), ValueError, ["sampler", "not supported"],
+    ),
+    "a gradient": (lambda: estimator(gradient="spsa"), ValueError, ["gradient", "not supported"]),
+    "a gradient for a sampler": (
+        lambda: sampler(gradient=object()), ValueError, ["gradient", "not supported"],
+    ),
+    "an estimator for the tutorial's names": (
+        lambda: qjax.TwoLayerQNN(2, estimator=StatevectorEstimator()), ValueError, ["estimator"],
+    ),
+    "a sampler for the tutorial's names": (
+        lambda: sampling(sampler=StatevectorSampler()), ValueError, ["sampler"],
+    ),
+    # the tutorial's names
+    "no operator": (lambda: qjax.OpflowQNN(None), TypeError, ["operator", "ComposedOp"]),
+    "an observable alone": (
+        lambda: qjax.OpflowQNN(SparsePauliOp("ZZ")), TypeError, ["operator", "ComposedOp"],
+    ),
+    "nothing tells the size": (qjax.TwoLayerQNN, ValueError, ["qubits", "num_qubits"]),
+    "sizes disagree": (
+        lambda: qjax.TwoLayerQNN(3, ansatz=ansatz_like(2)),
+        ValueError,
+        ["num_qubits", r"\b3\b", r"\b2\b", "agree"],
+    ),
+    "circuits disagree": (
+        lambda: qjax.TwoLayerQNN(feature_map=ansatz_like(3), ansatz=ansatz_like(2)),
+        ValueError,
+        ["feature_map", "ansatz", "agree"],
+    ),
+    "no qubits": (lambda: qjax.TwoLayerQNN(0), ValueError, ["qubits", r"\b0\b"]),
+    "half a qubit": (lambda: qjax.TwoLayerQNN(1.5), (TypeError, ValueError), ["num_qubits", "1.5"]),
+    "ansatz is no circuit": (
+        lambda: qjax.TwoLayerQNN(2, ansatz="real"), TypeError, ["ansatz", "QuantumCircuit", "str"],
+    ),
+    "one circuit twice": (
+        lambda: qjax.TwoLayerQNN(2, *[ansatz_like(2)] * 2), ValueError, ["both", r"θ\[0\]"],
+    ),
+    "observable of another size for two layers": (
+        lambda: qjax.TwoLayerQNN(2, observable="Z"), ValueError, [r"\b1\b", r"\b2\b"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONSTRUCTION)
+def test_bad_construction(name: str) -> None:
+    check(*CONSTRUCTION[name])
+
+
+def test_networks_take_keywords_only() -> None:
+    for kind in (qjax.EstimatorQNN, qjax.SamplerQNN):
+        with pytest.raises(TypeError, match="positional"):
+            kind(circuit())
