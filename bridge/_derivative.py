@@ -36,6 +36,24 @@ def pullback(
     return gradients
 
 
+def with_gradients(function: FlatFunction, wanted: tuple[bool, ...]) -> FlatFunction:
+    """The map inputs -> (outputs, gradients), for a function whose one output is one real number.
+
+    The gradients are those of `pullback` for a cotangent of 1.
+    """
+
+    def values_and_gradients(*arrays: jax.Array) -> tuple[Any, list[jax.Array]]:
+        def restricted(*moving: jax.Array) -> tuple[jax.Array, Any]:
+            outputs = _restrict_inputs(function, arrays, moving, wanted)
+            return jax.tree.leaves(outputs)[0], outputs
+
+        value, transpose, outputs = jax.vjp(restricted, *compress(arrays, wanted), has_aux=True)
+        gradients = transpose(jnp.ones_like(value))
+        return outputs, [_conjugate(gradient) for gradient in gradients]
+
+    return values_and_gradients
+
+
 def pushforward(
     function: FlatFunction, moving: tuple[bool, ...], given: tuple[bool, ...]
 ) -> FlatFunction:
@@ -67,13 +85,23 @@ def _restrict(
     """The outputs marked in `given` as a function of the inputs marked in `moving`."""
 
     def outputs(*arrays: jax.Array) -> list[jax.Array]:
-        moved = iter(arrays)
-        inputs = [
-            next(moved) if moves else primal for moves, primal in zip(moving, primals, strict=True)
-        ]
-        return list(compress(jax.tree.leaves(function(*inputs)), given))
+        leaves = jax.tree.leaves(_restrict_inputs(function, primals, arrays, moving))
+        return list(compress(leaves, given))
 
     return outputs
+
+
+def _restrict_inputs(
+    function: FlatFunction,
+    primals: Sequence[jax.Array],
+    arrays: Sequence[jax.Array],
+    moving: tuple[bool, ...],
+) -> Any:
+    """The function with `arrays` for the inputs marked in `moving`, `primals` for the others."""
+    moved = iter(arrays)
+    return function(
+        *(next(moved) if moves else primal for moves, primal in zip(moving, primals, strict=True))
+    )
 
 
 def _conjugate(array: jax.Array) -> jax.Array:

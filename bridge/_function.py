@@ -36,8 +36,9 @@ def jax2torch(fn: Callable[..., Any]) -> Callable[..., Any]:
     in JAX's 64-bit mode, on this thread only; the global flag is neither needed nor changed.
 
     Compiles once for each structure, shapes and dtypes; each derivative likewise when first used.
-    The backward pass computes the forward pass anew rather than keep JAX's intermediate values, and
-    only the gradients that torch asks for. Code under `torch.compile` breaks its graph at the call.
+    The backward pass computes the forward pass anew rather than keep JAX's intermediate values
+    (where the output is one number, its gradients are computed with it), and only the gradients
+    that torch asks for. Code under `torch.compile` breaks its graph at the call.
 
     Raises:
         TypeError: `fn` is not callable; an argument is neither a tensor nor hashable; a dtype or
@@ -218,17 +219,38 @@ class _Node(torch.autograd.Function):
 
 
 class _PlainNode(torch.autograd.Function):
-    """The same outside of `torch.func`, where torch spends half as much on the call."""
+    """The same outside of `torch.func`, where torch spends half as much on the call.
+
+    If the output is one number its gradients come with it: one compiled call per training step.
+    """
 
     @staticmethod
     def forward(
         ctx: Any, program: Program, outputs: _Structure, *tensors: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
-        results = _Node.forward(program, outputs, *tensors)
+        wanted = tuple(ctx.needs_input_grad[2:])
+        ctx.gradients = None
+        if any(wanted) and are_plain(tensors) and program.has_single_output(tensors):
+            (result, *ctx.gradients), tree = program.with_gradients(wanted).run(tensors)
+            results = (result,)
+            outputs.tree = tree.children()[0]
+        else:
+            results = _Node.forward(program, outputs, *tensors)
         _Node.setup_context(ctx, (program, outputs, *tensors), results)
         return results
 
-    backward = _Node.backward
+    @staticmethod
+    def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+        cotangent = cotangents[0]
+        if ctx.gradients is None or cotangent is None:
+            return _Node.backward(ctx, *cotangents)
+        if torch.is_grad_enabled() or is_batched(cotangent):
+            return _Node.backward(ctx, *cotangents)
+        _ = ctx.saved_tensors  # raises if one was changed in place since
+        scale = cotangent.reshape(())
+        scaled = (gradient * scale for gradient in ctx.gradients)
+        return (None, None, *_spread(scaled, tuple(ctx.needs_input_grad[2:])))
+
     jvp = _Node.jvp
 
 
@@ -236,9 +258,7 @@ def _present(tensors: Iterable[torch.Tensor | None]) -> list[torch.Tensor]:
     return [tensor for tensor in tensors if tensor is not None]
 
 
-def _spread(
-    tensors: tuple[torch.Tensor, ...], places: tuple[bool, ...]
-) -> list[torch.Tensor | None]:
+def _spread(tensors: Iterable[torch.Tensor], places: tuple[bool, ...]) -> list[torch.Tensor | None]:
     """The tensors at the marked places, None elsewhere."""
     rest = iter(tensors)
     return [next(rest) if place else None for place in places]

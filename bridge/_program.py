@@ -7,10 +7,11 @@ import os
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import torch
 from jax.tree_util import tree_flatten
 
-from bridge._derivative import FlatFunction, batched, pullback, pushforward
+from bridge._derivative import FlatFunction, batched, pullback, pushforward, with_gradients
 from bridge._dlpack import adopt, borrow
 
 _RECORDER = torch._C._TorchDispatchModeKey.PROXY
@@ -26,6 +27,7 @@ class Program:
     def __init__(self, function: FlatFunction, *, wide: bool) -> None:
         self._compiled = jax.jit(function)
         self._wide = wide
+        self._single: dict[tuple[Any, ...], bool] = {}
         self._derived: dict[tuple[Any, ...], Program] = {}
         self._process = os.getpid()
         self._cpu = None if jax.default_backend() == "cpu" else jax.devices("cpu")[0]
@@ -42,6 +44,21 @@ class Program:
             outputs = self._compiled(*borrow(tensors))
         arrays, tree = tree_flatten(outputs)
         return tuple(adopt(arrays, tensors)), tree
+
+    def has_single_output(self, tensors: tuple[torch.Tensor, ...]) -> bool:
+        """Whether the outputs for tensors of these shapes are one real number."""
+        key = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
+        single = self._single.get(key)
+        if single is None:
+            with jax.enable_x64(self._wide):
+                leaves = jax.tree.leaves(self._compiled.eval_shape(*borrow(tensors)))
+            single = len(leaves) == 1 and leaves[0].size == 1
+            single = single and jnp.issubdtype(leaves[0].dtype, jnp.floating)
+            self._single[key] = single
+        return single
+
+    def with_gradients(self, wanted: tuple[bool, ...]) -> Program:
+        return self._derive(with_gradients, wanted)
 
     def pullback(self, wanted: tuple[bool, ...], given: tuple[bool, ...]) -> Program:
         return self._derive(pullback, wanted, given)

@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Complex, Float, Int, UInt8
 
+from qjax._memory import check_fits
 from qjax._observable import DenseObservable, Observable
 from qjax._simulators import PRECISION
 
@@ -144,8 +145,17 @@ def check_shots(shots: int) -> int:
         ValueError: for less than 1.
         TypeError: for what is no whole number.
     """
-    if not isinstance(shots, (int, np.integer)):
+    if not isinstance(shots, (int, np.integer)) or isinstance(shots, bool):
         raise TypeError(f"shots: expected a whole number, got {type(shots).__name__}")
     if shots < 1:
         raise ValueError(f"shots: expected a number of at least 1, got {shots}")
     return int(shots)
+
+
+def check_shots_fit(shots: int, columns: int) -> None:
+    """Require that a table of samples fits into memory.
+
+    Raises:
+        CircuitTooLargeError: otherwise.
+    """
+    check_fits(8 * shots * columns, f"{shots} shots, {columns} numbers each,", "fewer shots")

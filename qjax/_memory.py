@@ -7,9 +7,12 @@ import numpy as np
 
 from qjax._errors import CircuitTooLargeError
 
+# Smaller requests are not worth asking the device for its size.
+ALWAYS_FITS = 1 << 30
 
-def check_fits(num_qubits: int, columns: int, dtype: np.dtype) -> None:
-    """Require that the state before and after one step fit into memory together.
+
+def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
+    """Require that the states before and after one step fit into memory together.
 
     Args:
         num_qubits: n.
@@ -19,15 +22,27 @@ def check_fits(num_qubits: int, columns: int, dtype: np.dtype) -> None:
     Raises:
         CircuitTooLargeError: says how much is needed and how much there is.
     """
-    needed = 2 * columns * np.dtype(dtype).itemsize << num_qubits
-    if needed <= 1 << 30:
+    check_fits(
+        2 * columns * np.dtype(dtype).itemsize << num_qubits,
+        f"{columns} statevector(s) of {num_qubits} qubits in {np.dtype(dtype).name}, before and "
+        "after one step,",
+        "fewer qubits, smaller batches or single precision",
+    )
+
+
+def check_fits(num_bytes: int, what: str, remedy: str) -> None:
+    """Require that this many bytes fit into the memory of the default device.
+
+    Raises:
+        CircuitTooLargeError: says how much `what` needs, how much there is, and to use `remedy`.
+    """
+    if num_bytes <= ALWAYS_FITS:
         return
     total = _total_memory()
-    if needed > total:
+    if num_bytes > total:
         raise CircuitTooLargeError(
-            f"{columns} statevector(s) of {num_qubits} qubits in {np.dtype(dtype).name} need at "
-            f"least {_size(needed)} of memory, before and after one step; this device has "
-            f"{_size(total)}. Use fewer qubits, smaller batches or single precision"
+            f"{what} need at least {_size(num_bytes)} of memory; this device has {_size(total)}. "
+            f"Use {remedy}"
         )
 
 

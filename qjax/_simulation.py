@@ -19,11 +19,12 @@ from qjax._circuit import Circuit, measured_bits
 from qjax._measure import (
     bits_of,
     check_shots,
+    check_shots_fit,
     draw_states,
     expectation_values,
     probabilities_of,
 )
-from qjax._memory import check_fits
+from qjax._memory import check_states_fit
 from qjax._observable import Observable
 from qjax._plan import plan_circuit
 from qjax._qiskit import as_circuit, as_observable
@@ -175,7 +176,7 @@ def _run(circuit: Circuit, params: Float[Array, " params"], state: Array) -> Arr
 
 def _state(circuit: Circuit, params: Float[Array, " params"]) -> Complex[Array, "dim 1"]:
     dtype = np.result_type(params.dtype, np.complex64)
-    check_fits(circuit.num_qubits, 1, dtype)
+    check_states_fit(circuit.num_qubits, 1, dtype)
     return _run(circuit, params, zero_state(circuit.num_qubits, 1, dtype))
 
 
@@ -188,7 +189,7 @@ def _compiled_statevector(circuit: Circuit):
 def _compiled_unitary(circuit: Circuit):
     def run(params: Array) -> Array:
         dtype = np.result_type(params.dtype, np.complex64)
-        check_fits(circuit.num_qubits, 2**circuit.num_qubits, dtype)
+        check_states_fit(circuit.num_qubits, 2**circuit.num_qubits, dtype)
         return _run(circuit, params, identity_states(circuit.num_qubits, dtype))
 
     return jax.jit(run)
@@ -209,6 +210,7 @@ def _compiled_sample(circuit: Circuit, shots: int):
     bits = measured_bits(circuit)
 
     def draw(params: Array, key: Array) -> Array:
+        check_shots_fit(shots, max(len(bits), 1))
         drawn = draw_states(probabilities_of(_state(circuit, params))[:, 0], shots, key)
         return bits_of(drawn, bits)
 

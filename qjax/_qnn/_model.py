@@ -15,8 +15,13 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from qjax._circuit import Circuit
-from qjax._measure import draw_states, expectation_values, probabilities_of
-from qjax._memory import check_fits
+from qjax._measure import (
+    check_shots_fit,
+    draw_states,
+    expectation_values,
+    probabilities_of,
+)
+from qjax._memory import check_states_fit
 from qjax._observable import Observable
 from qjax._plan import plan_circuit
 from qjax._simulators import simulate, zero_state
@@ -84,7 +89,7 @@ def compiled_jacobians(model: Model, with_inputs: bool):
 
     def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
         passes = len(inputs) * min(num_outputs, num_params)
-        check_fits(model.circuit.num_qubits, passes, _state_dtype(weights))
+        check_states_fit(model.circuit.num_qubits, passes, _state_dtype(weights))
         return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
 
     return jax.jit(run)
@@ -95,6 +100,9 @@ def compiled_draws(model: Model, shots: int):
     """(weights, inputs of shape (batch, num_inputs), key) -> basis states `(batch, shots)`."""
 
     def draw(weights: Array, inputs: Array, key: Array) -> Int[Array, "batch shots"]:
+        check_shots_fit(shots, len(inputs))
+        if len(inputs) == 0:
+            return jnp.zeros((0, shots), jnp.int32)
         probabilities = probabilities_of(_states(model, weights, inputs))
         keys = jax.random.split(key, len(inputs))
         return jax.vmap(draw_states, in_axes=(1, None, 0))(probabilities, shots, keys)
@@ -107,6 +115,8 @@ def outputs(
 ) -> Float[Array, "*batch_and_outputs"]:
     """Simulate once for all samples and read out."""
     batch, shape = inputs.shape[:-1], model.readout.output_shape
+    if 0 in batch:
+        return jnp.zeros((*batch, *shape), weights.dtype)
     if not model.inputs:
         # All samples are the same one.
         nothing = jnp.zeros((1, 0), inputs.dtype)
@@ -119,7 +129,7 @@ def outputs(
 def _states(model: Model, weights: Array, inputs: Array) -> Array:
     """`(2**n, batch)` from inputs of `(batch, num_inputs)`."""
     dtype = _state_dtype(weights)
-    check_fits(model.circuit.num_qubits, len(inputs), dtype)
+    check_states_fit(model.circuit.num_qubits, len(inputs), dtype)
     plan = plan_circuit(model.circuit, frozenset(model.inputs))
     return simulate(
         plan,

@@ -207,8 +207,11 @@ def make_model(
 
 
 def _indices(circuit: Circuit, params: Parameters | None, what: str) -> tuple[int, ...]:
-    if isinstance(params, (str, Parameter)):
-        raise TypeError(f"{what}: expected a sequence of parameters, got the single {params!r}")
+    if isinstance(params, (str, Parameter)) or not isinstance(params, (Iterable, type(None))):
+        raise TypeError(
+            f"{what}: expected a sequence of parameters or names, got the single "
+            f"{type(params).__name__} {params!r}"
+        )
     names = [_name(param, what) for param in (() if params is None else params)]
     known = {name: place for place, name in enumerate(circuit.parameters)}
     if unknown := [name for name in names if name not in known]:
@@ -248,7 +251,10 @@ def readout_shape(output_shape: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: for lengths below 1.
     """
-    shape = tuple(int(s) for s in np.atleast_1d(np.asarray(output_shape)))
-    if not shape or min(shape) < 1:
-        raise ValueError(f"output_shape: expected positive integers, got {output_shape}")
-    return shape
+    lengths = (output_shape,) if isinstance(output_shape, (int, np.integer)) else output_shape
+    whole = isinstance(lengths, (tuple, list, np.ndarray)) and len(lengths) > 0
+    if not whole or not all(isinstance(s, (int, np.integer)) and s > 0 for s in lengths):
+        raise ValueError(
+            f"output_shape: expected a positive integer or a tuple of them, got {output_shape!r}"
+        )
+    return tuple(int(s) for s in lengths)

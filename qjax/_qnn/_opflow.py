@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import indent
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import real_amplitudes, z_feature_map, zz_feature_map
 from qiskit.quantum_info import Pauli, SparsePauliOp
 
+from qjax._circuit import Circuit
+from qjax._qiskit import to_qiskit
 from qjax._qnn._estimator import EstimatorQNN
 from qjax._qnn._network import Parameters
 
@@ -17,17 +20,21 @@ class ComposedOp:
     """An observable (or a list) measured on the state that a circuit prepares."""
 
     observable: object
-    circuit: QuantumCircuit
+    circuit: Circuit | QuantumCircuit
 
     def __str__(self) -> str:
         held = self.observable
         several = held if isinstance(held, (list, tuple)) else [held]
         measured = ", ".join(map(_describe, several))
-        drawing = indent(str(self.circuit.draw("text")), "  ")
+        drawing = indent(str(_as_qiskit(self.circuit).draw("text")), "  ")
         return (
             f"ComposedOp([\n  OperatorMeasurement({measured}),\n"
             f"  CircuitStateFn(\n{drawing}\n  )\n])"
         )
+
+
+def _as_qiskit(circuit: Circuit | QuantumCircuit) -> QuantumCircuit:
+    return to_qiskit(circuit) if isinstance(circuit, Circuit) else circuit
 
 
 def _describe(observable: object) -> str:
@@ -54,7 +61,7 @@ class OpflowQNN(EstimatorQNN):
 
     def __init__(
         self,
-        operator: ComposedOp | tuple[object, QuantumCircuit],
+        operator: ComposedOp | tuple[object, Circuit | QuantumCircuit],
         input_params: Parameters | None = None,
         weight_params: Parameters | None = None,
         input_gradients: bool = False,
@@ -78,7 +85,7 @@ class OpflowQNN(EstimatorQNN):
             gradient=gradient,
         )
         # A circuit of Qiskit's can change; what is printed must stay what is computed.
-        self._operator = ComposedOp(operator.observable, operator.circuit.copy())
+        self._operator = ComposedOp(operator.observable, _as_qiskit(operator.circuit).copy())
 
     @property
     def operator(self) -> ComposedOp:
@@ -150,9 +157,11 @@ def _common_size(num_qubits, feature_map, ansatz) -> int:
             raise TypeError(f"{name}: expected a QuantumCircuit, got {type(circuit).__name__}")
     given = {
         "num_qubits": num_qubits,
-        "feature_map": feature_map and feature_map.num_qubits,
-        "ansatz": ansatz and ansatz.num_qubits,
+        "feature_map": None if feature_map is None else feature_map.num_qubits,
+        "ansatz": None if ansatz is None else ansatz.num_qubits,
     }
+    if num_qubits is not None and not isinstance(num_qubits, (int, np.integer)):
+        raise TypeError(f"num_qubits: expected a whole number, got {num_qubits!r}")
     sizes = {name: size for name, size in given.items() if size is not None}
     if len(set(sizes.values())) != 1 or min(sizes.values()) < 1:
         raise ValueError(

@@ -1,12 +1,13 @@
 """Floor 6. Probabilities as outputs."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import numpy as np
 from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit, measured_bits
-from qjax._memory import check_fits
+from qjax._memory import check_fits, check_states_fit
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Probabilities
 from qjax._qnn._network import (
@@ -55,8 +56,6 @@ class SamplerQNN(NeuralNetwork):
     ) -> None:
         refuse_primitives(sampler=sampler, gradient=gradient)
         circuit = as_circuit(circuit)
-        # The table of outputs has a row per basis state, as a statevector does.
-        check_fits(circuit.num_qubits, 1, np.dtype(np.complex64))
         self._readout = make_readout(circuit, interpret, output_shape)
         model = make_model(circuit, input_params, weight_params, self._readout)
         super().__init__(model, input_gradients=input_gradients, sparse=sparse)
@@ -70,8 +69,11 @@ def make_readout(
     Raises:
         ValueError: see `SamplerQNN`.
     """
+    # The table of outputs has a row per basis state, as a statevector does.
+    check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
     integers, size = measured_integers(circuit)
     shape = (size,) if output_shape is None else readout_shape(output_shape)
+    _check_outputs_fit(shape)
     if interpret is None:
         if shape != (size,):
             raise ValueError(
@@ -79,6 +81,7 @@ def make_readout(
                 "interpret that maps measured integers to indices"
             )
         return Probabilities(shape, integers.astype(np.int32).tobytes())
+    check_interpret(interpret)
     if output_shape is None:
         raise ValueError("interpret needs output_shape: how many outputs there are")
     flat = {value: _flat_index(interpret, value, shape) for value in np.unique(integers).tolist()}
@@ -86,27 +89,57 @@ def make_readout(
     return Probabilities(shape, targets.tobytes())
 
 
+def check_interpret(interpret: object) -> None:
+    """Require a function.
+
+    Raises:
+        TypeError: otherwise.
+    """
+    if not callable(interpret):
+        raise TypeError(
+            f"interpret: got {type(interpret).__name__}; expected a function from the measured "
+            "integer to an index, or to a tuple of indices"
+        )
+
+
 def measured_integers(circuit: Circuit) -> tuple[np.ndarray, int]:
     """The integer that is measured in each basis state, and how many integers there are."""
     bits = measured_bits(circuit)
     states = np.arange(2**circuit.num_qubits)
-    integers = np.zeros_like(states)
+    # From 63 bits on, only Python's integers are long enough.
+    integers = np.zeros(len(states), np.int64 if len(bits) < 63 else object)
     for place, qubit in enumerate(bits):
         if qubit is not None:
-            integers |= (states >> qubit & 1) << place
+            integers |= (states >> qubit & 1).astype(integers.dtype) << place
     return integers, 2 ** len(bits)
 
 
+def interpreted(interpret: Interpret, value: int) -> np.ndarray | None:
+    """What `interpret` makes of a measured integer, as a vector; None if those are no integers."""
+    result = interpret(value)
+    indices = result if isinstance(result, (tuple, list, np.ndarray)) else (result,)
+    if not all(isinstance(index, (int, np.integer, np.bool_)) for index in indices):
+        return None
+    return np.array(indices, np.int64)
+
+
 def _flat_index(interpret: Interpret, value: int, shape: tuple[int, ...]) -> int:
-    result = np.atleast_1d(np.asarray(interpret(value)))
-    integral = result.dtype.kind in "iu" or (result.dtype.kind == "b")
-    if not integral or result.shape != (len(shape),) or not _inside(result, shape):
+    index = interpreted(interpret, value)
+    if index is None or index.shape != (len(shape),) or not _inside(index, shape):
         raise ValueError(
-            f"interpret({value}) is {interpret(value)!r}; expected an index into "
-            f"output_shape {shape}"
+            f"interpret({value}) is {interpret(value)!r}; expected an integer, or a tuple of "
+            f"integers, that is an index into output_shape {shape}"
         )
-    return int(np.ravel_multi_index(tuple(result.astype(int)), shape))
+    return int(np.ravel_multi_index(tuple(index), shape))
 
 
 def _inside(index: np.ndarray, shape: tuple[int, ...]) -> bool:
     return bool(((index >= 0) & (index < np.array(shape))).all())
+
+
+def _check_outputs_fit(shape: tuple[int, ...]) -> None:
+    size = prod(shape)
+    remedy = "an interpret that maps the measured integers to fewer outputs"
+    check_fits(8 * size, f"{size} outputs of a network", remedy)
+    if size > np.iinfo(np.int32).max:
+        raise ValueError(f"output_shape: {size} outputs are more than 2**31 - 1; use {remedy}")

@@ -13,7 +13,13 @@ from qjax._measure import check_shots
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import compiled_draws
 from qjax._qnn._network import Parameters
-from qjax._qnn._sampler import Interpret, SamplerQNN, measured_integers
+from qjax._qnn._sampler import (
+    Interpret,
+    SamplerQNN,
+    check_interpret,
+    interpreted,
+    measured_integers,
+)
 
 
 class CircuitQNN(SamplerQNN):
@@ -64,7 +70,7 @@ class CircuitQNN(SamplerQNN):
         )
         self._sampling = bool(sampling)
         self._shots = check_shots(shots)
-        self._seed = seed
+        self._seed = _check_seed(seed)
         self._values = _sampled_values(circuit, interpret) if sampling else None
 
     def _key(self) -> tuple:
@@ -157,16 +163,27 @@ class CircuitQNN(SamplerQNN):
             )
 
 
+def _check_seed(seed: int | None) -> int | None:
+    if seed is None:
+        return None
+    if not isinstance(seed, (int, np.integer)) or not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number of at most 64 bits, got {seed!r}")
+    return int(seed)
+
+
 def _sampled_values(circuit: Circuit, interpret: Interpret | None) -> np.ndarray:
     """`(2**n, d)` integers: what each basis state is interpreted as."""
     integers, _ = measured_integers(circuit)
     if interpret is None:
         return integers[:, None]
-    table = {value: np.atleast_1d(interpret(value)) for value in np.unique(integers).tolist()}
-    shapes = {row.shape for row in table.values()}
-    if len(shapes) != 1 or any(row.dtype.kind not in "iub" for row in table.values()):
-        raise ValueError(
-            f"interpret: expected one integer, or tuples of the same length, for every measured "
-            f"integer; got results of the shapes {sorted(shapes)}"
-        )
-    return np.stack([table[value] for value in integers.tolist()]).astype(np.int64)
+    check_interpret(interpret)
+    table: dict[int, np.ndarray] = {}
+    for value in np.unique(integers).tolist():
+        row = interpreted(interpret, value)
+        if row is None or (table and len(row) != len(next(iter(table.values())))):
+            raise ValueError(
+                f"interpret({value}) is {interpret(value)!r}; expected an integer, or a tuple of "
+                "integers, of the same length for every measured integer"
+            )
+        table[value] = row
+    return np.stack([table[value] for value in integers.tolist()])

@@ -89,6 +89,11 @@ BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] 
     "gate for a circuit": (lambda: qjax.from_qiskit(Gate("mine", 1, [])), TypeError, "Gate"),
     "text for to_qiskit": (lambda: qjax.to_qiskit("h q[0];"), TypeError, "str"),
     "no OpenQASM": (lambda: qjax.from_qasm("h q[0];"), (ValueError, QiskitError), "(?i)qasm"),
+    "OpenQASM without a version": (
+        lambda: qjax.from_qasm("OPENQASM"),
+        (ValueError, QiskitError),
+        "(?i)qasm",
+    ),
     "OpenQASM that is not text": (lambda: qjax.from_qasm(bell()), TypeError, "QuantumCircuit"),
     # observables
     "observable of another size": (

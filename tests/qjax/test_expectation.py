@@ -101,7 +101,7 @@ def test_same_observable_object_changed_afterwards() -> None:
 def test_gradients_of_random_expectation_values(start: int, x64: None) -> None:
     """50 random circuits and observables; differences of Qiskit's own values."""
     for seed in range(start, start + 10):
-        source = random_circuit(seed, 1 + seed % 5, num_gates=20, symbolic=True)
+        source = random_circuit(seed, 1 + seed % 5, num_gates=12, symbolic=True)
         observable = random_observable(np.random.default_rng(seed), source.num_qubits)
         circuit, values = qjax.from_qiskit(source), random_values(source, seed) / 2
 

@@ -94,6 +94,9 @@ INSTRUCTIONS: dict[str, Callable[[], Instruction]] = {
     "OrGate": lambda: lib.OrGate(3, [1, -1, 0]),
     "PauliEvolutionGate": lambda: lib.PauliEvolutionGate(HEISENBERG, time=0.7),
     "PauliEvolutionGate/list": lambda: lib.PauliEvolutionGate([Pauli("XX"), Pauli("ZZ")], 0.7),
+    "PauliEvolutionGate/list and parameter": lambda: lib.PauliEvolutionGate(
+        [Pauli("XX"), Pauli("ZZ")], T
+    ),
     "PauliEvolutionGate/parameter": lambda: lib.PauliEvolutionGate(HEISENBERG, time=2 * T),
     "PauliGate": lambda: lib.PauliGate("XYZI"),
     "PauliProductRotationGate": lambda: lib.PauliProductRotationGate(Pauli("-XIZ"), 0.7),
