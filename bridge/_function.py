@@ -230,6 +230,7 @@ class _PlainNode(torch.autograd.Function):
     ) -> tuple[torch.Tensor, ...]:
         wanted = tuple(ctx.needs_input_grad[2:])
         ctx.gradients = None
+        results: tuple[torch.Tensor, ...]
         if any(wanted) and are_plain(tensors) and program.has_single_output(tensors):
             (result, *ctx.gradients), tree = program.with_gradients(wanted).run(tensors)
             results = (result,)
