@@ -124,10 +124,14 @@ def sample(
         `(shots, num_clbits)`, column i for classical bit i, 0 where nothing was measured.
 
     Raises:
-        ValueError: also for `shots` below 1.
+        ValueError: also for `shots` below 1, and for NaN where the values are known.
     """
     circuit = as_circuit(circuit)
-    return _compiled_sample(circuit, check_shots(shots))(_parameters(circuit, params), key)
+    values = _parameters(circuit, params)
+    # Samples cannot say that a number was missing, as all other results do.
+    if not isinstance(values, jax.core.Tracer) and not np.isfinite(values).all():
+        raise ValueError("params: holds NaN or infinity; expected finite numbers")
+    return _compiled_sample(circuit, check_shots(shots))(values, key)
 
 
 def apply_gate(
@@ -218,6 +222,8 @@ def _compiled_sample(circuit: Circuit, shots: int):
 
 
 def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:
+    if isinstance(qubits, (int, np.integer)):
+        raise TypeError(f"qubits: expected a sequence of numbers, such as [{qubits}], got {qubits}")
     checked = tuple(operator.index(qubit) for qubit in qubits)
     if len(set(checked)) != len(checked) or any(not 0 <= q < num_qubits for q in checked):
         raise ValueError(

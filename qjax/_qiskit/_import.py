@@ -1,5 +1,6 @@
 """Floor 1. QuantumCircuit and OpenQASM -> Circuit."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,8 +23,9 @@ from qiskit.circuit import Gate as QiskitGate
 from qiskit.circuit import Measure as QiskitMeasure
 from qiskit.circuit import library as lib
 from qiskit.circuit.exceptions import CircuitError
-from qiskit.quantum_info import Clifford, SparsePauliOp
+from qiskit.quantum_info import Clifford, SparseObservable, SparsePauliOp
 from qiskit.synthesis import LieTrotter
+from scipy.linalg import expm
 
 from qjax._circuit import Circuit, Control, Gate, Measure, Op, freeze_matrix
 from qjax._errors import UnsupportedInstructionError
@@ -42,6 +44,9 @@ GATE_NAMES: dict[type, str] = {
     lib.RXXGate: "rxx", lib.RYYGate: "ryy", lib.RZXGate: "rzx",
     lib.XXPlusYYGate: "xx_plus_yy", lib.XXMinusYYGate: "xx_minus_yy",
 }  # fmt: skip
+
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_VERSION_2 = re.compile(r"\s*OPENQASM\s+2")
 
 # A dense exponential of non-commuting terms is exact, but of size 4**n.
 MAX_EVOLUTION_QUBITS = 8
@@ -89,16 +94,20 @@ def from_qasm(text: str) -> Circuit:
 
     Raises:
         UnsupportedInstructionError: as `from_qiskit`.
+        ValueError: for text that does not parse.
         TypeError: for anything but a string.
     """
     if not isinstance(text, str):
         raise TypeError(f"expected the text of an OpenQASM program, got {type(text).__name__}")
-    code = (line.partition("//")[0].strip() for line in text.splitlines())
-    header = next((line for line in code if line), "")
-    if header.split()[:1] == ["OPENQASM"] and header.split()[1].startswith("2"):
-        instructions = qasm2.LEGACY_CUSTOM_INSTRUCTIONS
-        return from_qiskit(qasm2.loads(text, custom_instructions=instructions))
-    return from_qiskit(qasm3.loads(text))
+    code = _COMMENT.sub(" ", text)
+    try:
+        if _VERSION_2.match(code):
+            parsed = qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
+        else:
+            parsed = qasm3.loads(text)
+    except (qasm2.QASM2ParseError, qasm3.QASM3ImporterError) as error:
+        raise ValueError(f"the OpenQASM program does not parse: {error}") from error
+    return from_qiskit(parsed)
 
 
 @dataclass
@@ -185,11 +194,13 @@ def _is_plain_control(operation: Instruction) -> bool:
     if not isinstance(operation, ControlledGate):
         return False
     base = operation.base_gate
+    # Qiskit assigns parameters to the definition of a controlled composite, not to its base.
+    is_simple = base.base_class in GATE_NAMES or isinstance(base, lib.UnitaryGate)
     # What Qiskit makes by controlling a CUGate names UGate as its base and drops the phase.
     may_lack_phase = operation.base_class is ControlledGate and base.base_class is lib.UGate
     # Some multi-controlled gates have ancillas too.
     has_ancillas = operation.num_qubits != operation.num_ctrl_qubits + base.num_qubits
-    return not may_lack_phase and not has_ancillas
+    return is_simple and not may_lack_phase and not has_ancillas
 
 
 def _controlled(walk, base, num_controls, state, qubits, clbits, controls, where) -> None:
@@ -201,10 +212,15 @@ def _controlled(walk, base, num_controls, state, qubits, clbits, controls, where
 def _annotated(walk, operation: AnnotatedOperation, qubits, clbits, controls, where) -> None:
     # Control commutes with inverse and power, so the base takes those first.
     base, num_controls, state = operation.base_op, 0, 0
+    if isinstance(base, Clifford):
+        base = base.to_circuit().to_gate()
+    where = f"{where} of {base.name!r}"
     for modifier in operation.modifiers:
         if isinstance(modifier, InverseModifier):
             base = base.inverse()
-        elif isinstance(modifier, PowerModifier):
+        elif isinstance(modifier, PowerModifier) and isinstance(
+            base, (QiskitGate, AnnotatedOperation)
+        ):
             base = base.power(modifier.power)
         elif isinstance(modifier, ControlModifier):
             # A later modifier's control qubits come before an earlier one's.
@@ -229,9 +245,11 @@ def _initialize(walk, operation, qubits, controls, where) -> None:
 
 def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where) -> None:
     """exp(-i t H) exactly: term by term if the terms commute, else as one dense matrix."""
-    operator = operation.operator
-    if isinstance(operator, SparsePauliOp) and len(operator.group_commuting()) == 1:
-        body = LieTrotter(reps=1).synthesize(operation)
+    operator = _hamiltonian(operation.operator)
+    if operator.parameters:
+        raise _unsupported(where, "its operator has free parameters; bind them first")
+    if len(operator.group_commuting()) == 1:
+        body = LieTrotter(reps=1).synthesize(lib.PauliEvolutionGate(operator, operation.time))
         _walk_body(walk, body, qubits, (), controls, f"{where}: ")
     elif operation.is_parameterized() or operation.num_qubits > MAX_EVOLUTION_QUBITS:
         raise _unsupported(
@@ -241,8 +259,16 @@ def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where)
             "formula, which approximates it",
         )
     else:
-        matrix = freeze_matrix(operation.to_matrix())
+        matrix = freeze_matrix(expm(-1j * float(operation.time) * operator.to_matrix()))
         _append(walk, Gate("unitary", tuple(qubits), (), controls, matrix), where)
+
+
+def _hamiltonian(operator: object) -> SparsePauliOp:
+    if isinstance(operator, list):
+        return SparsePauliOp.sum([_hamiltonian(part) for part in operator])
+    if isinstance(operator, SparseObservable):
+        return SparsePauliOp.from_sparse_observable(operator)
+    return SparsePauliOp(operator)
 
 
 def _measure(walk, qubit, clbit, controls, where) -> None:
