@@ -1,7 +1,7 @@
 # make demo    train the hybrid network on handwritten digits
 # make test    run all tests
 # make lint    style, types, floors
-# make bench   compare with other simulators
+# make bench   measure
 # make clean   remove the environment and every cache
 #
 # PYTHON=python3.12  the interpreter for the environment (default: the first one >= 3.11 found)
@@ -19,7 +19,6 @@ BIN := $(VENV)/bin
 # Each environment is made and filled once; again only after a change of what it is made from.
 EXAMPLES_READY := $(VENV)/.ready-examples
 TEST_READY := $(VENV)/.ready-test
-BENCH_READY := $(VENV)/.ready-bench
 
 .PHONY: demo test lint bench clean
 .DELETE_ON_ERROR:
@@ -36,10 +35,9 @@ lint: $(TEST_READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(BENCH_READY)
+bench: $(TEST_READY)
 	@for file in tests/benchmarks/bench_*.py; do \
-	  module=$${file%.py}; echo "== $$module"; \
-	  $(BIN)/python -m $${module//\//.} $(ARGS) || exit 1; \
+	  echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; \
 	done
 
 clean:
@@ -53,10 +51,6 @@ $(EXAMPLES_READY): $(BIN)/python pyproject.toml constraints.txt
 $(TEST_READY): $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -c constraints.txt -e '.[test,examples]'
 	@touch $@ $(EXAMPLES_READY)
-
-$(BENCH_READY): $(TEST_READY)
-	$(BIN)/python -m pip install -c constraints.txt -e '.[bench]'
-	@touch $@
 
 $(BIN)/python:
 	@for python in $(PYTHON); do \

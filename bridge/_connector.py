@@ -98,13 +98,17 @@ class TorchConnector(torch.nn.Module):
         """Whether outputs are sparse COO tensors."""
         return self._sparse
 
+    @property
+    def _has_input_gradients(self) -> bool:
+        return getattr(self._neural_network, "input_gradients", True)
+
     def extra_repr(self) -> str:
         """The network's name and sizes."""
         network = self._neural_network
         return (
             f"{type(network).__name__}, num_inputs={network.num_inputs}, "
             f"num_weights={network.num_weights}, output_shape={_shape(network)}, "
-            f"sparse={self._sparse}"
+            f"sparse={self._sparse}, input_gradients={self._has_input_gradients}"
         )
 
     def forward(
@@ -127,7 +131,7 @@ class TorchConnector(torch.nn.Module):
         inputs = weight.new_zeros(0) if input_data is None else input_data
         _check_inputs(inputs, self._neural_network.num_inputs)
         computed, returned = _choose_dtypes(inputs, weight)
-        if not getattr(self._neural_network, "input_gradients", True):
+        if not self._has_input_gradients:
             inputs = block_gradient(inputs)
         output = self._function(weight.to(computed), inputs.to(computed))
         if output.is_floating_point():

@@ -14,7 +14,7 @@ from jax.tree_util import tree_flatten
 from bridge._derivative import FlatFunction, batched, pullback, pushforward, with_gradients
 from bridge._dlpack import adopt, borrow
 
-_RECORDER = torch._C._TorchDispatchModeKey.PROXY
+_RECORDERS = (torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE)
 
 
 class Program:
@@ -46,7 +46,9 @@ class Program:
         return tuple(adopt(arrays, tensors)), tree
 
     def has_single_output(self, tensors: tuple[torch.Tensor, ...]) -> bool:
-        """Whether the outputs for tensors of these shapes are one real number."""
+        """Whether the outputs for tensors of these shapes are one real number; raises as `run`."""
+        self._check_process()
+        _check_not_recorded()
         key = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
         single = self._single.get(key)
         if single is None:
@@ -93,7 +95,8 @@ class Program:
 
 def _check_not_recorded() -> None:
     """A recording would take the results for constants, and replay those for other inputs."""
-    if torch._C._get_dispatch_mode(_RECORDER) is not None or torch.jit.is_tracing():
+    recorders = map(torch._C._get_dispatch_mode, _RECORDERS)
+    if any(recorder is not None for recorder in recorders) or torch.jit.is_tracing():
         raise RuntimeError(
             "torch can't record a JAX function (make_fx, torch.func.linearize, torch.export, "
             "torch.jit.trace): call it outside of the recording; torch.func.jvp replaces linearize"

@@ -176,5 +176,6 @@ def _download(name: str, path: Path) -> None:
     except (OSError, http.client.HTTPException) as error:
         raise DataError(
             f"{path.parent / name} is missing and could not be downloaded from {MNIST_SOURCE} "
-            f"({error}): put the file there, or use --dataset digits, which needs no network"
+            f"({error}): put the file there, or use --dataset digits, which needs no "
+            "network, or --mnist-split test, which needs the t10k files only"
         ) from error

@@ -65,6 +65,12 @@ def common_dtype(*arrays: Array | np.ndarray) -> np.dtype:
     return np.result_type(*dtypes or [array.dtype for array in arrays])
 
 
+def in_order(names: Sequence[str]) -> str:
+    """How an error message tells which numbers are expected."""
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    return f"They are, in order: {shown or 'none'}"
+
+
 def check_length(values: Float[Array, "..."], length: int, what: str, remedy: str) -> None:
     """Require a vector of this length.
 

@@ -7,6 +7,9 @@ import numpy as np
 
 from qjax._errors import CircuitTooLargeError
 
+# How many circuits each function keeps compiled: a program takes a few megabytes.
+CACHED_PROGRAMS = 512
+
 # Smaller requests are not worth asking the device for its size.
 ALWAYS_FITS = 1 << 30
 

@@ -14,7 +14,7 @@ from jax import Array
 from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
-from qjax._arrays import Numbers, as_real, check_length
+from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit, measured_bits
 from qjax._measure import (
     bits_of,
@@ -24,7 +24,7 @@ from qjax._measure import (
     expectation_values,
     probabilities_of,
 )
-from qjax._memory import check_states_fit
+from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable
 from qjax._plan import plan_circuit
 from qjax._qiskit import as_circuit, as_observable
@@ -167,9 +167,7 @@ def apply_gate(
 
 def _parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
     values = as_real(params, "params")
-    names = ", ".join(circuit.parameters[:8]) + (", ..." if circuit.num_params > 8 else "")
-    remedy = f"The circuit's parameters are, in order: {names or 'none'}"
-    check_length(values, circuit.num_params, "params", remedy)
+    check_length(values, circuit.num_params, "params", in_order(circuit.parameters))
     return values
 
 
@@ -184,12 +182,12 @@ def _state(circuit: Circuit, params: Float[Array, " params"]) -> Complex[Array, 
     return _run(circuit, params, zero_state(circuit.num_qubits, 1, dtype))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def _compiled_statevector(circuit: Circuit):
     return jax.jit(lambda params: _state(circuit, params)[:, 0])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def _compiled_unitary(circuit: Circuit):
     def run(params: Array) -> Array:
         dtype = np.result_type(params.dtype, np.complex64)
@@ -199,17 +197,17 @@ def _compiled_unitary(circuit: Circuit):
     return jax.jit(run)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def _compiled_probabilities(circuit: Circuit, qubits: tuple[int, ...] | None):
     return jax.jit(lambda params: probabilities_of(_state(circuit, params), qubits)[:, 0])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def _compiled_expectation(circuit: Circuit, observables: tuple[Observable, ...]):
     return jax.jit(lambda params: expectation_values(_state(circuit, params), observables)[:, 0])
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def _compiled_sample(circuit: Circuit, shots: int):
     bits = measured_bits(circuit)
 

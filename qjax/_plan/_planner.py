@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from qjax._circuit import Circuit, Gate, gates
+from qjax._memory import CACHED_PROGRAMS
 from qjax._plan._angles import group_angles
 from qjax._plan._fusion import PlacedGate, fuse
 from qjax._plan._repeats import Run, find_repeats
@@ -13,7 +14,7 @@ from qjax._plan._steps import Plan, Segment, Step
 from qjax._plan._tables import build_bank, lay_out, make_steps, moved_axes, tabulate
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def plan_circuit(circuit: Circuit, batched: frozenset[int] = frozenset()) -> Plan:
     """Plan the unitary part of a circuit.
 

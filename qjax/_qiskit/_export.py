@@ -18,7 +18,8 @@ _ELEMENT = re.compile(r"(?P<vector>.+)\[(?P<index>\d+)\]", re.DOTALL)
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:
     """Convert a circuit to Qiskit, with the same parameters in the same order.
 
-    A name like `x[3]` becomes an element of a `ParameterVector`. The operations are equal in
+    Parameters are new objects of the same names: bind them by name or by position. A name like
+    `x[3]` becomes an element of a `ParameterVector`. The operations are equal in
     meaning; composite gates of the circuit that was imported stay unrolled.
     """
     circuit = as_circuit(circuit)

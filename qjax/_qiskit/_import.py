@@ -95,6 +95,7 @@ def from_qasm(text: str) -> Circuit:
     Raises:
         UnsupportedInstructionError: as `from_qiskit`.
         ValueError: for text that does not parse.
+        ImportError: for OpenQASM 3 without the package qiskit-qasm3-import (extra `qasm3`).
         TypeError: for anything but a string.
     """
     if not isinstance(text, str):

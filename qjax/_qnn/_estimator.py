@@ -18,7 +18,8 @@ class EstimatorQNN(NeuralNetwork):
         observables: one or a list; see `qjax.expectation`. Default: Z on every qubit.
         input_params, weight_params: the circuit's parameters (or their names) that take inputs
             and weights, in this order; together all of them.
-        input_gradients: whether `backward` and the torch bridge differentiate in the inputs.
+        input_gradients: whether `backward` and the torch bridge differentiate in the inputs. Layers
+            in front of a network are trained only with True.
         estimator, gradient: must be None for now: exact values, exact gradients.
 
     Raises:

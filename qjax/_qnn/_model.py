@@ -21,7 +21,7 @@ from qjax._measure import (
     expectation_values,
     probabilities_of,
 )
-from qjax._memory import check_states_fit
+from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable
 from qjax._plan import plan_circuit
 from qjax._simulators import simulate, zero_state
@@ -68,13 +68,13 @@ class Model:
     readout: Readout
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def compiled_outputs(model: Model):
     """(weights, inputs) -> outputs; leading axes of the inputs are kept."""
     return jax.jit(lambda weights, inputs: outputs(model, weights, inputs))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def compiled_jacobians(model: Model, with_inputs: bool):
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
 
@@ -95,7 +95,7 @@ def compiled_jacobians(model: Model, with_inputs: bool):
     return jax.jit(run)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(CACHED_PROGRAMS)
 def compiled_draws(model: Model, shots: int):
     """(weights, inputs of shape (batch, num_inputs), key) -> basis states `(batch, shots)`."""
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype
+from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
 from qjax._circuit import Circuit
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Model, Readout, compiled_jacobians, compiled_outputs
@@ -152,12 +152,11 @@ class NeuralNetwork:
         return input_grad, self._finish(weight_grad) if self.num_weights else None
 
     def _check(self, weights, inputs) -> None:
-        names = ", ".join(self.weight_params[:8])
-        check_length(weights, self.num_weights, "weights", f"They are, in order: {names or 'none'}")
+        check_length(weights, self.num_weights, "weights", in_order(self.weight_params))
         if not inputs.ndim or inputs.shape[-1] != self.num_inputs:
             raise ValueError(
                 f"inputs: expected shape (..., {self.num_inputs}), got {inputs.shape}. "
-                f"They are, in order: {', '.join(self.input_params[:8]) or 'none'}"
+                + in_order(self.input_params)
             )
 
     def _prepare(self, input_data, weights) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:

@@ -398,7 +398,8 @@ def test_parametrization_and_vector_utilities() -> None:
 def test_repr() -> None:
     module = TorchConnector(Sines(output_shape=(2, 3)))
     assert repr(module) == (
-        "TorchConnector(Sines, num_inputs=2, num_weights=12, output_shape=(2, 3), sparse=False)"
+        "TorchConnector(Sines, num_inputs=2, num_weights=12, output_shape=(2, 3), sparse=False, "
+        "input_gradients=True)"
     )
 
 
