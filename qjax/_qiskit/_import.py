@@ -247,8 +247,6 @@ def _initialize(walk, operation, qubits, controls, where) -> None:
 def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where) -> None:
     """exp(-i t H) exactly: term by term if the terms commute, else as one dense matrix."""
     operator = _hamiltonian(operation.operator)
-    if operator.parameters:
-        raise _unsupported(where, "its operator has free parameters; bind them first")
     if len(operator.group_commuting()) == 1:
         body = LieTrotter(reps=1).synthesize(lib.PauliEvolutionGate(operator, operation.time))
         _walk_body(walk, body, qubits, (), controls, f"{where}: ")
