@@ -1,13 +1,14 @@
 """Floor 1. Qiskit objects <-> qjax data: the only floor that knows Qiskit's classes.
 
 _expressions   ParameterExpression <-> Expression
-_import        QuantumCircuit, OpenQASM -> Circuit
+_import        QuantumCircuit -> Circuit
+_qasm          OpenQASM -> Circuit
 _export        Circuit -> QuantumCircuit
 _observables   Pauli, SparsePauliOp, Operator, ... -> Observable
 """
 
 from qjax._qiskit._export import to_qiskit as to_qiskit
 from qjax._qiskit._import import as_circuit as as_circuit
-from qjax._qiskit._import import from_qasm as from_qasm
 from qjax._qiskit._import import from_qiskit as from_qiskit
 from qjax._qiskit._observables import as_observable as as_observable
+from qjax._qiskit._qasm import from_qasm as from_qasm

@@ -1,10 +1,9 @@
-"""Floor 1. QuantumCircuit and OpenQASM -> Circuit."""
+"""Floor 1. QuantumCircuit -> Circuit."""
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
-from qiskit import QuantumCircuit, qasm2, qasm3
+from qiskit import QuantumCircuit
 from qiskit.circuit import (
     AnnotatedOperation,
     Barrier,
@@ -45,9 +44,6 @@ GATE_NAMES: dict[type, str] = {
     lib.XXPlusYYGate: "xx_plus_yy", lib.XXMinusYYGate: "xx_minus_yy",
 }  # fmt: skip
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_VERSION_2 = re.compile(r"\s*OPENQASM\s+2")
-
 # A dense exponential of non-commuting terms is exact, but of size 4**n.
 MAX_EVOLUTION_QUBITS = 8
 
@@ -84,31 +80,6 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
 def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:
     """A `Circuit` as it is, a `QuantumCircuit` converted as it stands now."""
     return circuit if isinstance(circuit, Circuit) else from_qiskit(circuit)
-
-
-def from_qasm(text: str) -> Circuit:
-    """Convert an OpenQASM 2 or 3 program, through Qiskit's importers.
-
-    Args:
-        text: the program; its `OPENQASM` line decides the version, 3 without one.
-
-    Raises:
-        UnsupportedInstructionError: as `from_qiskit`.
-        ValueError: for text that does not parse.
-        ImportError: for OpenQASM 3 without the package qiskit-qasm3-import (extra `qasm3`).
-        TypeError: for anything but a string.
-    """
-    if not isinstance(text, str):
-        raise TypeError(f"expected the text of an OpenQASM program, got {type(text).__name__}")
-    code = _COMMENT.sub(" ", text)
-    try:
-        if _VERSION_2.match(code):
-            parsed = qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
-        else:
-            parsed = qasm3.loads(text)
-    except (qasm2.QASM2ParseError, qasm3.QASM3ImporterError) as error:
-        raise ValueError(f"the OpenQASM program does not parse: {error}") from error
-    return from_qiskit(parsed)
 
 
 @dataclass
