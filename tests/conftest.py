@@ -93,3 +93,10 @@ def _flag_is_left_alone() -> Iterator[None]:
     before = jax.config.jax_enable_x64
     yield
     assert jax.config.jax_enable_x64 == before
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_programs_of_one_module() -> Iterator[None]:
+    """Drop compiled programs between modules: each holds memory maps, of which Linux has 65,530."""
+    yield
+    jax.clear_caches()
