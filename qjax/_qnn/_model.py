@@ -103,7 +103,7 @@ def compiled_draws(model: Model, shots: int):
         check_shots_fit(shots, len(inputs))
         if len(inputs) == 0:
             return jnp.zeros((0, shots), jnp.int32)
-        probabilities = probabilities_of(_states(model, weights, inputs))
+        probabilities = probabilities_of(states(model, weights, inputs))
         keys = jax.random.split(key, len(inputs))
         return jax.vmap(draw_states, in_axes=(1, None, 0))(probabilities, shots, keys)
 
@@ -120,13 +120,13 @@ def outputs(
     if not model.inputs:
         # All samples are the same one.
         nothing = jnp.zeros((1, 0), inputs.dtype)
-        values = _read(model, _states(model, weights, nothing))
+        values = _read(model, states(model, weights, nothing))
         return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
     samples = inputs.reshape(prod(batch), len(model.inputs))
-    return _read(model, _states(model, weights, samples)).T.reshape(*batch, *shape)
+    return _read(model, states(model, weights, samples)).T.reshape(*batch, *shape)
 
 
-def _states(model: Model, weights: Array, inputs: Array) -> Array:
+def states(model: Model, weights: Array, inputs: Array) -> Array:
     """`(2**n, batch)` from inputs of `(batch, num_inputs)`."""
     dtype = _state_dtype(weights)
     check_states_fit(model.circuit.num_qubits, len(inputs), dtype)

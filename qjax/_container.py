@@ -1,0 +1,43 @@
+"""Floor 0. (header, payload) <-> bytes that know what they are and whether they are whole."""
+
+import hashlib
+import json
+
+_MAGIC, _VERSION = b"QJAXNET", b"1"
+_DIGEST = 32  # bytes of a SHA-256
+_LENGTH = 4  # bytes of the header's length, little-endian
+
+
+def pack(header: dict[str, object], payload: bytes) -> bytes:
+    """Magic, format version, SHA-256 of the rest; length of the header, header as JSON, payload."""
+    text = json.dumps(header).encode()
+    body = len(text).to_bytes(_LENGTH, "little") + text + payload
+    return _MAGIC + _VERSION + hashlib.sha256(body).digest() + body
+
+
+def unpack(data: bytes, what: str) -> tuple[dict[str, object], bytes, str]:
+    """The way back: header, payload and, to tell contents apart, the checksum.
+
+    Raises:
+        ValueError: for bytes that `pack` did not make, another format version, or damage; calls
+            them `what`.
+    """
+    if not data.startswith(_MAGIC):
+        raise ValueError(
+            f"{what}: not a network saved by qjax.export (it starts with {data[:7]!r}, "
+            f"expected {_MAGIC!r})"
+        )
+    start = len(_MAGIC) + len(_VERSION)
+    if (version := data[len(_MAGIC) : start]) != _VERSION:
+        raise ValueError(
+            f"{what}: saved in format {version!r}, this version of qjax reads {_VERSION!r}; "
+            "install the version that saved it, or export the network anew"
+        )
+    digest, body = data[start : start + _DIGEST], data[start + _DIGEST :]
+    if hashlib.sha256(body).digest() != digest:
+        raise ValueError(
+            f"{what}: damaged ({len(data)} bytes that do not match their checksum); copy the file "
+            "again, in binary mode, or export the network anew"
+        )
+    end = _LENGTH + int.from_bytes(body[:_LENGTH], "little")
+    return json.loads(body[_LENGTH:end]), body[end:], digest.hex()

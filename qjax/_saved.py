@@ -1,0 +1,285 @@
+"""Floor 7. Neural network <-> bytes that run without its circuit."""
+
+import importlib.metadata
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float
+
+from qjax._arrays import Numbers, as_real, check_length, common_dtype, in_order
+from qjax._container import pack, unpack
+from qjax._memory import samples_per_pass
+from qjax._protocol import Network, check_network, output_shape_of
+from qjax._qnn import NeuralNetwork
+from qjax._streams import new_file
+
+# A single sample costs as much as a block of this many, and many samples hardly more than in one.
+_BLOCK = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What is saved beside the program.
+
+    Attributes:
+        num_inputs, num_weights, output_shape: as of the network that was exported.
+        dtype: what it computes in, "float32" or "float64".
+        batch_size: how many samples the program takes at once; `apply` takes any number.
+        platforms: what it runs on: "cpu", "cuda", "rocm", "tpu".
+        vjp_order: how often it can be differentiated in reverse mode.
+        input_params, weight_params: the names of inputs and weights, where the network had them.
+        input_gradients, sparse: the settings that the torch bridge looks at.
+        num_qubits: of the circuit, where there was one.
+        versions: of qjax and JAX, when it was exported.
+    """
+
+    num_inputs: int
+    num_weights: int
+    output_shape: tuple[int, ...]
+    dtype: str
+    batch_size: int
+    platforms: tuple[str, ...]
+    vjp_order: int
+    input_params: tuple[str, ...] = field(repr=False)
+    weight_params: tuple[str, ...] = field(repr=False)
+    input_gradients: bool
+    sparse: bool
+    num_qubits: int | None
+    versions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedNetwork(Description):
+    """A network that `load` read: a pure function, compiled without circuit, Qiskit or planning.
+
+    Immutable, hashable and equal by content. For `TorchConnector` and `evaluate` like any other
+    network.
+    """
+
+    digest: str = field(repr=False)
+    program: Callable[[Array, Array], Array] = field(compare=False, repr=False)
+
+    def apply(
+        self, weights: Numbers | None, inputs: Numbers | None
+    ) -> Float[Array, "*batch_and_outputs"]:
+        """The network as a pure JAX function, as `NeuralNetwork.apply`.
+
+        Computes in the network's own dtype, in blocks of `batch_size` samples; the last one is
+        filled up. Works under `jit`, and under `grad` and `vjp` up to `vjp_order` times; there is
+        no forward mode (`jvp`, `jacfwd`) and no `vmap`, which leading axes of `inputs` replace.
+
+        Args:
+            weights: real, shape `(num_weights,)`, angles in radians.
+            inputs: real, shape `(..., num_inputs)`; leading axes are kept.
+
+        Returns:
+            shape `(..., *output_shape)`.
+
+        Raises:
+            ValueError: for a wrong number of weights or inputs.
+            TypeError: for data of a wider dtype than the network's, or that are not real; for a
+                network in double while JAX computes in single.
+        """
+        weights = as_real(() if weights is None else weights, "weights")
+        inputs = as_real(() if inputs is None else inputs, "inputs")
+        check_length(weights, self.num_weights, "weights", in_order(self.weight_params))
+        if not inputs.ndim or inputs.shape[-1] != self.num_inputs:
+            raise ValueError(
+                f"inputs: expected shape (..., {self.num_inputs}), got {inputs.shape}. "
+                + in_order(self.input_params)
+            )
+        self._check_dtype(common_dtype(weights, inputs))
+        return self.program(weights.astype(self.dtype), inputs.astype(self.dtype))
+
+    def _check_dtype(self, given: np.dtype) -> None:
+        if given.itemsize > np.dtype(self.dtype).itemsize:
+            raise TypeError(
+                f"got {given} data for a network that was exported in {self.dtype}; cast the data "
+                f"(`astype`), or export with dtype={given}"
+            )
+        if jax.dtypes.canonicalize_dtype(self.dtype) != self.dtype:
+            raise TypeError(
+                f"the network was exported in {self.dtype} while JAX computes in single: call it "
+                "inside `with jax.enable_x64(True):`, or export with dtype=float32"
+            )
+
+
+def export(
+    network: Network,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    batch_size: int | None = None,
+    dtype: DTypeLike = np.float32,
+    platforms: Sequence[str] | None = None,
+    vjp_order: int = 1,
+    overwrite: bool = False,
+) -> bytes:
+    """Lower a network to a program that `load` runs without its circuit.
+
+    What is saved is the program in StableHLO, with its derivatives, names, shapes and versions: no
+    weights and no pickled objects. JAX runs it for at least six months of later releases
+    (`jax.export`). Needs the extra `export`.
+
+    Args:
+        network: any QNN of `qjax`, or an object with `apply`, `num_inputs`, `num_weights` and
+            `output_shape`.
+        path: the file to write; None writes none.
+        batch_size: how many samples the program computes at once; a single sample costs as much.
+            The default, at most 64, suits training and batches; 1 suits single samples.
+        dtype: float32 or float64: what it computes in.
+        platforms: what it shall run on, of "cpu", "cuda", "rocm", "tpu"; default: the one that JAX
+            uses here.
+        vjp_order: how often it can be differentiated in reverse mode; each time doubles the file.
+        overwrite: whether a file that exists is replaced.
+
+    Returns:
+        the bytes, also those written to `path`.
+
+    Raises:
+        ValueError: for a batch size or order that is no such number, another dtype, a network
+            whose outputs are random.
+        TypeError: for what is no network.
+        FileExistsError: for a file that exists, without `overwrite`.
+        ModuleNotFoundError: without the extra.
+    """
+    check_network(network)
+    _check_extra()
+    real = np.dtype(dtype)
+    if real not in (np.float32, np.float64):
+        raise ValueError(f"dtype: expected float32 or float64, got {real}")
+    size = _default_block(network, real) if batch_size is None else batch_size
+    size, order = _whole(size, 1, "batch_size"), _whole(vjp_order, 0, "vjp_order")
+    with jax.enable_x64(real == np.float64):
+        exported = jax.export.export(jax.jit(network.apply), platforms=platforms)(
+            jax.ShapeDtypeStruct((network.num_weights,), real),
+            jax.ShapeDtypeStruct((size, network.num_inputs), real),
+        )
+        program = bytes(exported.serialize(vjp_order=order))
+    header = asdict(_describe(network, real, size, exported.platforms, order))
+    data = pack(header, program)
+    if path is not None:
+        with new_file(Path(path), overwrite) as file:
+            file.write(data)
+    return data
+
+
+def load(source: str | os.PathLike[str] | bytes) -> SavedNetwork:
+    """Read a network that `export` saved.
+
+    Args:
+        source: the path of the file, or its bytes. A program is run by JAX like any other: load
+            what you trust.
+
+    Raises:
+        ValueError: for what `export` did not make, what is damaged, or what this version of JAX
+            can no longer run.
+        OSError: for a file that cannot be read.
+        ModuleNotFoundError: without the extra `export`.
+    """
+    _check_extra()
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    what = f"these {len(data)} bytes" if isinstance(source, bytes) else str(source)
+    header, program, digest = unpack(data, what)
+    known: dict[str, Any] = {f.name: _frozen(header[f.name]) for f in fields(Description)}
+    try:
+        exported = jax.export.deserialize(bytearray(program))
+    except ValueError as error:
+        raise ValueError(
+            f"jax {jax.__version__} cannot run this program, which was exported with "
+            f"{dict(known['versions'])}: {error}. Export the network anew"
+        ) from error
+    run = partial(_run, exported.call, known["batch_size"], known["output_shape"])
+    return SavedNetwork(**known, digest=digest, program=jax.jit(run))
+
+
+def _run(
+    call: Callable[[Array, Array], Array],
+    size: int,
+    output_shape: tuple[int, ...],
+    weights: Float[Array, " weights"],
+    inputs: Float[Array, "*batch inputs"],
+) -> Float[Array, "*batch_and_outputs"]:
+    """Call a program for `size` samples on any number of them."""
+    batch, width = inputs.shape[:-1], inputs.shape[-1]
+    count = prod(batch)
+    if count == 0:
+        return jnp.zeros((*batch, *output_shape), weights.dtype)
+    blocks = -(-count // size)
+    # Filled up with a sample that is there: others might have no finite derivative.
+    filler = blocks * size - count
+    rows = inputs.reshape(count, width)
+    rows = jnp.concatenate([rows, jnp.broadcast_to(rows[-1:], (filler, width))])
+    if blocks == 1:
+        values = call(weights, rows)
+    else:
+        values = jax.lax.map(partial(call, weights), rows.reshape(blocks, size, width))
+    return values.reshape(blocks * size, *output_shape)[:count].reshape(*batch, *output_shape)
+
+
+def _describe(
+    network: Network, dtype: np.dtype, size: int, platforms: Sequence[str], order: int
+) -> Description:
+    return Description(
+        num_inputs=network.num_inputs,
+        num_weights=network.num_weights,
+        output_shape=output_shape_of(network),
+        dtype=dtype.name,
+        batch_size=size,
+        platforms=tuple(platforms),
+        vjp_order=order,
+        input_params=tuple(getattr(network, "input_params", ())),
+        weight_params=tuple(getattr(network, "weight_params", ())),
+        input_gradients=bool(getattr(network, "input_gradients", True)),
+        sparse=bool(getattr(network, "sparse", False)),
+        num_qubits=_num_qubits(network),
+        versions=(("qjax", _own_version()), ("jax", jax.__version__)),
+    )
+
+
+def _num_qubits(network: Network) -> int | None:
+    return network.circuit.num_qubits if isinstance(network, NeuralNetwork) else None
+
+
+def _own_version() -> str:
+    try:
+        return importlib.metadata.version("qjax-bridge")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _default_block(network: Network, dtype: np.dtype) -> int:
+    qubits = _num_qubits(network)
+    if qubits is None:
+        return _BLOCK
+    state = 2 * dtype.itemsize << qubits
+    return min(_BLOCK, samples_per_pass(state, jax.devices()[0]))
+
+
+def _check_extra() -> None:
+    if importlib.util.find_spec("flatbuffers") is None:
+        raise ModuleNotFoundError(
+            "saved networks need the package flatbuffers: pip install 'qjax-bridge[export]'"
+        )
+
+
+def _whole(value: int, least: int, what: str) -> int:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{what}: expected a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _frozen(value: object) -> object:
+    """JSON's lists as tuples."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

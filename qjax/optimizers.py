@@ -1,0 +1,172 @@
+"""Floor 8. (gradient, weights) -> natural gradient, as a transformation of optax's.
+
+Needs optax (extra `optimizers`), so `import qjax` leaves this module out.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+from qiskit import QuantumCircuit
+
+from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
+from qjax._circuit import Circuit
+from qjax._fisher import compiled_mean_information
+from qjax._qiskit import as_circuit
+from qjax._qnn import NeuralNetwork
+
+try:
+    import optax
+except ImportError as error:
+    raise ImportError(
+        "qjax.optimizers needs the package optax: install qjax-bridge with the extra optimizers"
+    ) from error
+
+Metric = Callable[[Array, Numbers | None], Array]
+
+
+def natural_gradient(
+    model: Circuit | QuantumCircuit | NeuralNetwork, *, damping: float | Array = 1e-3
+) -> optax.GradientTransformationExtraArgs:
+    """Precondition gradients with the Fubini-Study metric: quantum natural gradient descent.
+
+    The update is x in (g + damping I) x = gradient, where g = F / 4 is the Fubini-Study metric and
+    F the quantum Fisher information at the weights, all of it, not only its diagonal blocks (J.
+    Stokes, J. Izaac, N. Killoran and G. Carleo, Quantum 4, 269 (2020), whose pseudo-inverse of g
+    the damping replaces; J. J. Meyer, Quantum 5, 539 (2021), eq. 27, for F). As with all of optax's
+    transformations, sign and learning rate are the next one's:
+
+        optimizer = optax.chain(natural_gradient(qnn), optax.scale(-0.1))
+        updates, state = optimizer.update(gradient, state, weights, inputs=x)
+
+    A learning rate means the same here as in the paper. `update` is a pure function, for `jit` and
+    `lax.scan`; called eagerly it compiles once per circuit, shape and dtype.
+
+    For a network with inputs, `update` takes them as `inputs`, of shape `(..., num_inputs)`, and g
+    is the mean over these samples of the metric in the weights. It costs a simulation of
+    `num_weights` states for each sample, so a part of a large batch may serve.
+
+    Gradient and weights are one vector each, or pytrees with one leaf: so it may be one of the
+    parts of `optax.partition` where a model has other weights too.
+
+    Args:
+        model: a circuit, whose parameters are the weights; or a network.
+        damping: added to the eigenvalues of g, so in its units: a rotation of one qubit has at most
+            1/4. Larger values are safer and nearer to plain gradient descent. It has to stand clear
+            of rounding (in float32, 1e-6 times the largest eigenvalue of g), or NaN may result.
+
+    Raises:
+        ImportError: when this module is imported without optax.
+        TypeError: for another kind of model or damping. In `update`: for pytrees with another
+            number of leaves, and numbers that are not real.
+        ValueError: for a damping that is not positive. In `update`: for weights, gradients or
+            inputs that are missing or of a wrong shape, or what is too large for memory.
+        UnsupportedInstructionError: see `from_qiskit`.
+    """
+    metric = _metric(model)
+    damping = _checked_damping(damping)
+
+    def init(params: optax.Params) -> optax.EmptyState:
+        _only_leaf(params, "params")
+        return optax.EmptyState()
+
+    def update(
+        updates: optax.Updates,
+        state: optax.EmptyState,
+        params: optax.Params | None = None,
+        *,
+        inputs: Numbers | None = None,
+        **_other_transformations: object,
+    ) -> tuple[optax.Updates, optax.EmptyState]:
+        if params is None:
+            raise ValueError(
+                "params: got None; the metric depends on the weights: call update(gradient, state, "
+                "weights)"
+            )
+        gradient = as_real(_only_leaf(updates, "updates"), "updates")
+        found = metric(_only_leaf(params, "params"), inputs)
+        check_length(gradient, len(found), "updates", "It has one component for each weight")
+        solution = _solve(found, gradient, damping)
+        return jax.tree.unflatten(jax.tree.structure(updates), [solution]), state
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _metric(model: Circuit | QuantumCircuit | NeuralNetwork) -> Metric:
+    """(weights, inputs) -> the Fubini-Study metric, mean over the inputs."""
+    if isinstance(model, NeuralNetwork):
+        circuit, names = model.circuit, model.input_params
+        places = tuple(circuit.parameters.index(name) for name in model.weight_params)
+    elif isinstance(model, (Circuit, QuantumCircuit)):
+        circuit, names = as_circuit(model), ()
+        places = tuple(range(circuit.num_params))
+    else:
+        raise TypeError(f"model: expected a circuit or a network, got {type(model).__name__}")
+    weight_names = tuple(circuit.parameters[place] for place in places)
+    input_places = tuple(circuit.parameters.index(name) for name in names)
+    information = compiled_mean_information(circuit, places, input_places)
+
+    def metric(params: Array, inputs: Numbers | None) -> Float[Array, "weights weights"]:
+        weights = as_real(params, "params")
+        check_length(weights, len(places), "params", in_order(weight_names))
+        samples = _samples(inputs, names, weights)
+        dtype = common_dtype(weights, samples)
+        return information(weights.astype(dtype), samples.astype(dtype)) / 4
+
+    return metric
+
+
+def _samples(
+    inputs: Numbers | None, names: tuple[str, ...], weights: Array
+) -> Float[Array, "batch inputs"]:
+    if inputs is None and names:
+        raise ValueError(
+            "inputs: got None; the metric is a mean over samples: call update(gradient, state, "
+            "weights, inputs=x)"
+        )
+    if inputs is None:
+        return jnp.zeros((1, 0), weights.dtype)
+    values = as_real(inputs, "inputs")
+    if not values.ndim or values.shape[-1] != len(names) or 0 in values.shape[:-1]:
+        raise ValueError(
+            f"inputs: expected one sample or more, shape (..., {len(names)}), got {values.shape}. "
+            + in_order(names)
+        )
+    # Without inputs all samples are the same one.
+    return values.reshape(-1, len(names)) if names else jnp.zeros((1, 0), weights.dtype)
+
+
+def _only_leaf(tree: object, what: str) -> Array:
+    leaves = jax.tree.leaves(tree)
+    if len(leaves) != 1:
+        raise TypeError(
+            f"{what}: expected one vector of weights, got a pytree with {len(leaves)} leaves. "
+            "For a model with more weights than the circuit's, put natural_gradient into "
+            "optax.partition"
+        )
+    return leaves[0]
+
+
+def _checked_damping(damping: float | Array) -> float | Array:
+    if isinstance(damping, jax.core.Tracer):  # a schedule's, from `optax.inject_hyperparams`
+        return damping
+    number = as_real_numpy(damping, "damping")
+    if number.ndim or not 0 < number < np.inf:
+        raise ValueError(
+            f"damping: expected a positive number, got {damping}; without it the equations have no "
+            "single solution where weights are redundant"
+        )
+    return float(number)
+
+
+def _solve(metric: Array, gradient: Array, damping: float | Array) -> Float[Array, " weights"]:
+    """(metric + damping I)^-1 gradient, in the gradient's dtype."""
+    if not len(gradient):
+        return gradient
+    shift = jnp.asarray(damping, metric.dtype) * jnp.eye(len(metric), dtype=metric.dtype)
+    factors = jax.scipy.linalg.cho_factor(metric + shift)
+    solution = jax.scipy.linalg.cho_solve(factors, gradient.astype(metric.dtype))
+    return solution.astype(gradient.dtype)
