@@ -16,8 +16,9 @@ from qiskit import QuantumCircuit
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit
 from qjax._memory import CACHED_PROGRAMS, columns_that_fit
+from qjax._program import Expectations
 from qjax._qiskit import as_circuit
-from qjax._qnn._model import Expectations, Model, states
+from qjax._qnn._model import Model, states
 
 # A GPU would otherwise round single precision to TF32 in the products.
 PRECISION = lax.Precision.HIGHEST

@@ -12,25 +12,22 @@ from jax import Array
 from jaxtyping import Complex, Float, Int, UInt8
 
 from qjax._memory import check_fits
-from qjax._observable import DenseObservable, Observable
+from qjax._observable import DenseObservable, Observable, PauliSum
+from qjax._plan import Frame, parity_mask
 from qjax._simulators import PRECISION
 
 
-def probabilities_of(
-    state: Complex[Array, "dim batch"], qubits: Sequence[int] | None = None
-) -> Float[Array, "kept batch"]:
-    """Born's rule, |psi_i|^2, summed over the qubits that are not asked for.
+def probabilities_of(state: Float[Array, "2 dim batch"]) -> Float[Array, "dim batch"]:
+    """Born's rule, |psi_i|^2, from real and imaginary parts."""
+    return jnp.square(state[0]) + jnp.square(state[1])
 
-    Args:
-        state: statevectors.
-        qubits: the qubits to keep, the first as least significant bit of the result's index;
-            None keeps all.
-    """
-    squares = jnp.square(state.real) + jnp.square(state.imag)
-    if qubits is None:
-        return squares
-    num_qubits, batch = state.shape[0].bit_length() - 1, state.shape[1]
-    split = squares.reshape(*(2,) * num_qubits, batch)
+
+def marginal(
+    probabilities: Float[Array, "dim batch"], qubits: Sequence[int]
+) -> Float[Array, "kept batch"]:
+    """The probabilities of some qubits, the first as least significant bit of the index."""
+    num_qubits, batch = probabilities.shape[0].bit_length() - 1, probabilities.shape[1]
+    split = probabilities.reshape(*(2,) * num_qubits, batch)
     kept = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
     summed = [axis for axis in range(num_qubits) if axis not in kept]
     ordered = split.transpose(*kept, *summed, num_qubits)
@@ -66,6 +63,27 @@ def expectation_values(
     for x, terms in by_x.items():
         values = values + _sign_sums(_inner(_flip_bits(state, x), state), terms, len(observables))
     return values
+
+
+def diagonal_values(
+    probabilities: Float[Array, "dim batch"], observables: Sequence[Observable], frame: Frame
+) -> Float[Array, "observables batch"]:
+    """Expectation values of sums of Z strings: signed sums of probabilities.
+
+    Args:
+        probabilities: of the rows of the array.
+        observables: without X and Y.
+        frame: which basis state each row holds: CX maps strings of Z to strings of Z.
+    """
+    terms = []
+    for place, observable in enumerate(observables):
+        for _, z, coefficient in observable.terms if isinstance(observable, PauliSum) else ():
+            qubits = (q for q in range(observable.num_qubits) if z >> q & 1)
+            mask, flip = parity_mask(frame, qubits)
+            terms.append(_Term(mask, place, (-1) ** flip * coefficient))
+    if not terms:
+        return jnp.zeros((len(observables), probabilities.shape[1]), probabilities.dtype)
+    return _sign_sums(probabilities, terms, len(observables))
 
 
 def _inner(left: Array, right: Array) -> Array:

@@ -1,6 +1,6 @@
 """Floor 0. What is measured: sums of Pauli strings, or a dense Hermitian matrix."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -89,3 +89,35 @@ def dense_observable(matrix: np.ndarray) -> DenseObservable:
             "Split it into its Hermitian and anti-Hermitian parts"
         )
     return DenseObservable(dimension.bit_length() - 1, freeze_matrix(matrix))
+
+
+def is_diagonal(*observables: Observable) -> bool:
+    """Whether they are made of strings of Z only."""
+    return all(
+        isinstance(observable, PauliSum) and all(term.x == 0 for term in observable.terms)
+        for observable in observables
+    )
+
+
+def support_of(observable: Observable) -> set[int]:
+    """The qubits that it acts on."""
+    if isinstance(observable, DenseObservable):
+        return set(range(observable.num_qubits))
+    touched = 0
+    for term in observable.terms:
+        touched |= term.x | term.z
+    return {qubit for qubit in range(observable.num_qubits) if touched >> qubit & 1}
+
+
+def on_qubits(observable: Observable, qubits: Sequence[int]) -> Observable:
+    """The observable on some of its qubits, which include its support; qubit k is `qubits[k]`."""
+    if isinstance(observable, DenseObservable):
+        return observable
+    terms = (
+        PauliTerm(_pick(t.x, qubits), _pick(t.z, qubits), t.coefficient) for t in observable.terms
+    )
+    return PauliSum(len(qubits), tuple(terms))
+
+
+def _pick(mask: int, qubits: Sequence[int]) -> int:
+    return sum((mask >> qubit & 1) << place for place, qubit in enumerate(qubits))

@@ -5,30 +5,24 @@ Every function compiles once per circuit, shape and dtype, also when it is calle
 
 import operator
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Complex, Float, UInt8
+from jaxtyping import Complex, Float, Shaped, UInt8
 from qiskit import QuantumCircuit
 
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit, measured_bits
-from qjax._measure import (
-    bits_of,
-    check_shots,
-    check_shots_fit,
-    draw_states,
-    expectation_values,
-    probabilities_of,
-)
+from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, marginal
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable
 from qjax._plan import plan_circuit
+from qjax._program import Expectations, Outcomes, Readout, States, Task, run
 from qjax._qiskit import as_circuit, as_observable
-from qjax._simulators import apply_matrix, identity_states, simulate, zero_state
+from qjax._simulators import PRECISION, as_complex, finish, identity_states, simulate
 
 
 def statevector(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[Array, " 2**n"]:
@@ -159,10 +153,9 @@ def apply_gate(
     leading = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
     split = state.astype(dtype).reshape(*(2,) * num_qubits, -1)
     front = jnp.moveaxis(split, leading, range(len(leading)))
-    acted = apply_matrix(matrix.astype(dtype), front.reshape(2 ** len(qubits), -1, 1), False)
-    return jnp.moveaxis(acted.reshape(front.shape), range(len(leading)), leading).reshape(
-        state.shape
-    )
+    rows = front.reshape(2 ** len(qubits), -1)
+    acted = jnp.matmul(matrix.astype(dtype), rows, precision=PRECISION).reshape(front.shape)
+    return jnp.moveaxis(acted, range(len(leading)), leading).reshape(state.shape)
 
 
 def _parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
@@ -171,40 +164,45 @@ def _parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
     return values
 
 
-def _run(circuit: Circuit, params: Float[Array, " params"], state: Array) -> Array:
-    nothing = jnp.zeros((0, state.shape[1]), params.dtype)
-    return simulate(plan_circuit(circuit), params, nothing, state)
-
-
-def _state(circuit: Circuit, params: Float[Array, " params"]) -> Complex[Array, "dim 1"]:
-    dtype = np.result_type(params.dtype, np.complex64)
-    check_states_fit(circuit.num_qubits, 1, dtype)
-    return _run(circuit, params, zero_state(circuit.num_qubits, 1, dtype))
+def _read(
+    circuit: Circuit, readout: Readout, params: Float[Array, " params"]
+) -> Shaped[Array, " outputs"]:
+    nothing = jnp.zeros((0, 1), params.dtype)
+    return run(Task(circuit, frozenset(), readout), params, nothing)[:, 0]
 
 
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_statevector(circuit: Circuit):
-    return jax.jit(lambda params: _state(circuit, params)[:, 0])
+    return jax.jit(partial(_read, circuit, States()))
 
 
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_unitary(circuit: Circuit):
-    def run(params: Array) -> Array:
-        dtype = np.result_type(params.dtype, np.complex64)
-        check_states_fit(circuit.num_qubits, 2**circuit.num_qubits, dtype)
-        return _run(circuit, params, identity_states(circuit.num_qubits, dtype))
+    plan = plan_circuit(circuit, from_zero=False)
 
-    return jax.jit(run)
+    def columns(params: Array) -> Array:
+        count = 2**circuit.num_qubits
+        check_states_fit(circuit.num_qubits, count, np.result_type(params.dtype, np.complex64))
+        start = identity_states(circuit.num_qubits, params.dtype)
+        nothing = jnp.zeros((0, count), params.dtype)
+        state, last = simulate(plan.program, params, nothing, state=start)
+        return as_complex(finish(plan.program, state, last))
+
+    return jax.jit(columns)
 
 
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_probabilities(circuit: Circuit, qubits: tuple[int, ...] | None):
-    return jax.jit(lambda params: probabilities_of(_state(circuit, params), qubits)[:, 0])
+    def read(params: Array) -> Array:
+        found = _read(circuit, Outcomes(), params)
+        return found if qubits is None else marginal(found[:, None], qubits)[:, 0]
+
+    return jax.jit(read)
 
 
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_expectation(circuit: Circuit, observables: tuple[Observable, ...]):
-    return jax.jit(lambda params: expectation_values(_state(circuit, params), observables)[:, 0])
+    return jax.jit(partial(_read, circuit, Expectations(observables)))
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -213,7 +211,7 @@ def _compiled_sample(circuit: Circuit, shots: int):
 
     def draw(params: Array, key: Array) -> Array:
         check_shots_fit(shots, max(len(bits), 1))
-        drawn = draw_states(probabilities_of(_state(circuit, params))[:, 0], shots, key)
+        drawn = draw_states(_read(circuit, Outcomes(), params), shots, key)
         return bits_of(drawn, bits)
 
     return jax.jit(draw)

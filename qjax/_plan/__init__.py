@@ -1,19 +1,36 @@
-"""Floor 2. Circuit -> execution plan: host side, NumPy, once per circuit.
+"""Floor 2. Circuit -> plan: on the host, in NumPy.
 
-_steps     what a plan is: the one data type on which planner and executor meet
-_angles    expressions that share a program -> one table
-_repeats   repeated layers -> one body that runs many times
-_fusion    gates -> blocks, each one pass over the state
-_tables    blocks -> steps on the leading qubits, with index tables for their matrices
-_planner   all of it together
+_passes        what a plan is: tables of passes over the state
+_angles        expressions that share a program, as one table
+_frame         permutations of basis states that cost nothing
+_actions       what a gate does to basis states
+_members       gates in their places; those that differ per sample as phases
+_cone          what an observable can see
+_repeats       layers that come again
+_schedule      gates -> blocks, each one matrix
+_matrices      blocks -> tables that build their matrices
+_builder       blocks -> segments of passes
+_planner       circuit -> plan
 """
 
+from qjax._plan._cone import light_cone as light_cone
+from qjax._plan._frame import Frame as Frame
+from qjax._plan._frame import parity_mask as parity_mask
+from qjax._plan._frame import sign_tables as sign_tables
+from qjax._plan._passes import AngleGroup as AngleGroup
+from qjax._plan._passes import Bank as Bank
+from qjax._plan._passes import Coefficients as Coefficients
+from qjax._plan._passes import Dense as Dense
+from qjax._plan._passes import Lookup as Lookup
+from qjax._plan._passes import Matrices as Matrices
+from qjax._plan._passes import Pass as Pass
+from qjax._plan._passes import PerSample as PerSample
+from qjax._plan._passes import Phases as Phases
+from qjax._plan._passes import Plan as Plan
+from qjax._plan._passes import Product as Product
+from qjax._plan._passes import Program as Program
+from qjax._plan._passes import Reorder as Reorder
+from qjax._plan._passes import Segment as Segment
+from qjax._plan._passes import Start as Start
+from qjax._plan._passes import table_class as table_class
 from qjax._plan._planner import plan_circuit as plan_circuit
-from qjax._plan._steps import AngleGroup as AngleGroup
-from qjax._plan._steps import Dense as Dense
-from qjax._plan._steps import GateBank as GateBank
-from qjax._plan._steps import Monomial as Monomial
-from qjax._plan._steps import Plan as Plan
-from qjax._plan._steps import Product as Product
-from qjax._plan._steps import Segment as Segment
-from qjax._plan._steps import Step as Step

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from qjax._expression import Expression
-from qjax._plan._steps import AngleGroup
+from qjax._plan._passes import AngleGroup
 
 
 def group_angles(

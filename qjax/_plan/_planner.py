@@ -2,25 +2,40 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from qjax._circuit import Circuit, Gate, gates
 from qjax._memory import CACHED_PROGRAMS
 from qjax._plan._angles import group_angles
-from qjax._plan._fusion import PlacedGate, fuse
+from qjax._plan._builder import Builder
+from qjax._plan._frame import canonical_frame
+from qjax._plan._matrices import MatrixTables
+from qjax._plan._members import Member, place, whole
+from qjax._plan._passes import Plan, Program, Start
 from qjax._plan._repeats import Run, find_repeats
-from qjax._plan._steps import Plan, Segment, Step
-from qjax._plan._tables import build_bank, lay_out, make_steps, moved_axes, tabulate
+from qjax._plan._schedule import Block, cheapest_schedule
+
+
+class _Placed(NamedTuple):
+    """A gate, whether its angles differ per sample, and their places."""
+
+    gate: Gate
+    batched: bool
+    angles: tuple[int, ...]
 
 
 @lru_cache(CACHED_PROGRAMS)
-def plan_circuit(circuit: Circuit, batched: frozenset[int] = frozenset()) -> Plan:
+def plan_circuit(
+    circuit: Circuit, batched: frozenset[int] = frozenset(), from_zero: bool = True
+) -> Plan:
     """Plan the unitary part of a circuit.
 
     Args:
         circuit: the circuit.
         batched: the indices of the parameters that differ per sample.
+        from_zero: whether it acts on |0...0>, so that the first gates can be made a product state.
     """
     sequence = gates(circuit)
     shared = [p for p in range(circuit.num_params) if p not in batched]
@@ -31,59 +46,67 @@ def plan_circuit(circuit: Circuit, batched: frozenset[int] = frozenset()) -> Pla
             [a for g in sequence if _is_batched(g, batched) is flag for a in g.angles],
             {parameter: k for k, parameter in enumerate(parameters)},
         )
-    members = [
-        PlacedGate(g, flag, tuple(places[flag][a] for a in g.angles))
+    placed = [
+        _Placed(g, flag, tuple(places[flag][a] for a in g.angles))
         for g, flag in ((g, _is_batched(g, batched)) for g in sequence)
     ]
-    layout = canonical = tuple(reversed(range(circuit.num_qubits)))
-    segments: list[Segment] = []
-    for run in find_repeats([_signature(member) for member in members]):
-        segment, layout = _plan_run(members, run, layout)
-        segments.append(segment)
-    if (axes := moved_axes(layout, canonical)) is not None:
-        # The last run ends here unless it repeats, and then it has restored the axes already.
-        last = segments.pop()
-        segments.append(last._replace(steps=(*last.steps, Step(axes, 0, None))))
-    return Plan(circuit.num_qubits, len(sequence), groups[False], groups[True], tuple(segments))
+    first, rest = _split_start(placed) if from_zero else ([], placed)
+    builder = Builder(canonical_frame(circuit.num_qubits), bool(batched))
+    for run in find_repeats([_signature(p) for p in rest]):
+        builder.add_run(_schedule_run(rest, run, circuit.num_qubits, bool(batched)), run.length)
+    start = _start(first, circuit.num_qubits) if first else None
+    end = builder.end()
+    program = Program(
+        circuit.num_qubits, groups[False], groups[True], start, tuple(builder.segments), end
+    )
+    return Plan(program, builder.frame, builder.num_passes, "")
 
 
 def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
     return any(not batched.isdisjoint(angle.parameters) for angle in gate.angles)
 
 
-def _signature(member: PlacedGate) -> tuple:
+def _signature(placed: _Placed) -> tuple:
     """What must be equal for two gates to differ in their angles only."""
-    gate = member.gate
-    return (gate.name, gate.qubits, gate.controls, gate.matrix, member.batched)
+    gate = placed.gate
+    return (gate.name, gate.qubits, gate.controls, gate.matrix, placed.batched)
 
 
-def _plan_run(
-    members: Sequence[PlacedGate], run: Run, layout: tuple[int, ...]
-) -> tuple[Segment, tuple[int, ...]]:
-    """One segment, and the layout of the qubits after it."""
-    body = [
-        m._replace(angles=_repetitions(members, run, place))
-        for place, m in enumerate(members[run.start : run.start + run.period])
-    ]
-    blocks = fuse(body)
-    layouts, now = [], layout
-    for block in blocks:
-        now = lay_out(now, block)
-        layouts.append(now)
-    dense = [m for block in blocks if not block.monomial for m in block.members]
-    shared_bank, shared_offsets = build_bank([m for m in dense if not m.batched])
-    batched_bank, batched_offsets = build_bank([m for m in dense if m.batched])
-    operators, products = tabulate(blocks, layouts, shared_offsets | batched_offsets, run.length)
-    steps = make_steps(blocks, layouts, operators, layout)
-    if run.length > 1 and (axes := moved_axes(now, layout)) is not None:
-        # A body that runs again must find the axes as it found them first.
-        steps.append(Step(axes, 0, None))
-        now = layout
-    return Segment(run.length, tuple(steps), shared_bank, batched_bank, tuple(products)), now
+def _split_start(placed: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
+    """The gates on single qubits that come before any other on their qubit, and the rest."""
+    entangled: set[int] = set()
+    first, rest = [], []
+    for each in placed:
+        support = each.gate.support
+        if len(support) == 1 and support[0] not in entangled:
+            first.append(each)
+        else:
+            rest.append(each)
+            entangled.update(support)
+    return first, rest
 
 
-def _repetitions(members: Sequence[PlacedGate], run: Run, place: int) -> np.ndarray:
-    """`(num_angles, length)` places of the angles of a gate of the body, in every repetition."""
-    start = run.start + place
-    stop = run.start + run.period * run.length
-    return np.array([m.angles for m in members[start : stop : run.period]], np.int32).T
+def _start(placed: Sequence[_Placed], num_qubits: int) -> Start:
+    tables = MatrixTables(1)
+    for qubit in range(num_qubits):
+        members = [
+            whole(p.gate, p.batched, np.array(p.angles, np.int32)[:, None])
+            for p in placed
+            if p.gate.support == (qubit,)
+        ]
+        tables.add(members, (qubit,))
+    return tables.finish_start(num_qubits)
+
+
+def _schedule_run(
+    placed: Sequence[_Placed], run: Run, num_qubits: int, batched: bool
+) -> list[Block]:
+    """The blocks of a body, with the places of its angles in every repetition."""
+    members: list[Member] = []
+    for offset in range(run.period):
+        first = run.start + offset
+        stop = run.start + run.period * run.length
+        same = placed[first : stop : run.period]
+        angles = np.array([each.angles for each in same], np.int32).T
+        members += place(same[0].gate, same[0].batched, angles.reshape(-1, run.length))
+    return cheapest_schedule(members, num_qubits, batched)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit
+from qjax._program import Expectations
 from qjax._qiskit import as_circuit, as_observable
-from qjax._qnn._model import Expectations
 from qjax._qnn._network import NeuralNetwork, Parameters, make_model, refuse_primitives
 
 

@@ -12,30 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int, Shaped
 
 from qjax._circuit import Circuit
-from qjax._measure import (
-    check_shots_fit,
-    draw_states,
-    expectation_values,
-    probabilities_of,
-)
+from qjax._measure import check_shots_fit, draw_states
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._observable import Observable
-from qjax._plan import plan_circuit
-from qjax._simulators import simulate, zero_state
-
-
-@dataclass(frozen=True, slots=True)
-class Expectations:
-    """Read out one expectation value per observable."""
-
-    observables: tuple[Observable, ...]
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        return (len(self.observables),)
+from qjax._program import Expectations, Outcomes, States, Task, run
+from qjax._simulators import Gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +43,16 @@ Readout = Expectations | Probabilities
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A circuit, which of its parameters (by index) are inputs and weights, and the readout."""
+    """A circuit, which of its parameters (by index) are inputs and weights, and the readout.
+
+    `gradient` says how reverse mode works; None chooses by the memory it would need.
+    """
 
     circuit: Circuit
     inputs: tuple[int, ...]
     weights: tuple[int, ...]
     readout: Readout
+    gradient: Gradient | None = None
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -89,7 +76,8 @@ def compiled_jacobians(model: Model, with_inputs: bool):
 
     def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
         passes = len(inputs) * min(num_outputs, num_params)
-        check_states_fit(model.circuit.num_qubits, passes, _state_dtype(weights))
+        dtype = np.result_type(weights.dtype, np.complex64)
+        check_states_fit(model.circuit.num_qubits, passes, dtype)
         return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
 
     return jax.jit(run)
@@ -103,7 +91,7 @@ def compiled_draws(model: Model, shots: int):
         check_shots_fit(shots, len(inputs))
         if len(inputs) == 0:
             return jnp.zeros((0, shots), jnp.int32)
-        probabilities = probabilities_of(states(model, weights, inputs))
+        probabilities = _run(model, Outcomes(), weights, inputs)
         keys = jax.random.split(key, len(inputs))
         return jax.vmap(draw_states, in_axes=(1, None, 0))(probabilities, shots, keys)
 
@@ -119,41 +107,38 @@ def outputs(
         return jnp.zeros((*batch, *shape), weights.dtype)
     if not model.inputs:
         # All samples are the same one.
-        nothing = jnp.zeros((1, 0), inputs.dtype)
-        values = _read(model, states(model, weights, nothing))
+        values = _read(model, weights, jnp.zeros((1, 0), inputs.dtype))
         return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
     samples = inputs.reshape(prod(batch), len(model.inputs))
-    return _read(model, states(model, weights, samples)).T.reshape(*batch, *shape)
+    return _read(model, weights, samples).T.reshape(*batch, *shape)
 
 
-def states(model: Model, weights: Array, inputs: Array) -> Array:
-    """`(2**n, batch)` from inputs of `(batch, num_inputs)`."""
-    dtype = _state_dtype(weights)
-    check_states_fit(model.circuit.num_qubits, len(inputs), dtype)
-    plan = plan_circuit(model.circuit, frozenset(model.inputs))
-    return simulate(
-        plan,
-        _in_circuit_order(weights, model.weights),
-        _in_circuit_order(inputs.T, model.inputs),
-        zero_state(model.circuit.num_qubits, len(inputs), dtype),
-    )
+def states(
+    model: Model, weights: Float[Array, " weights"], inputs: Float[Array, "batch inputs"]
+) -> Complex[Array, "dim batch"]:
+    """The statevectors, batch last."""
+    return _run(model, States(), weights, inputs)
 
 
-def _in_circuit_order(values: Array, places: tuple[int, ...]) -> Array:
-    order = np.argsort(places)
-    return values if (order == np.arange(len(order))).all() else values[order]
-
-
-def _state_dtype(weights: Array) -> np.dtype:
-    return np.result_type(weights.dtype, np.complex64)
-
-
-def _read(model: Model, states: Array) -> Float[Array, "outputs batch"]:
+def _read(model: Model, weights: Array, inputs: Array) -> Float[Array, "outputs batch"]:
     if isinstance(model.readout, Expectations):
-        return expectation_values(states, model.readout.observables)
-    probabilities = probabilities_of(states)
+        return _run(model, model.readout, weights, inputs)
+    probabilities = _run(model, Outcomes(), weights, inputs)
     targets = model.readout.table
     size = prod(model.readout.output_shape)
     if size == len(targets) and (targets == np.arange(size)).all():
         return probabilities
     return jax.ops.segment_sum(probabilities, targets, num_segments=size)
+
+
+def _run(
+    model: Model, readout: States | Outcomes | Expectations, weights: Array, inputs: Array
+) -> Shaped[Array, "outputs batch"]:
+    task = Task(model.circuit, frozenset(model.inputs), readout, model.gradient)
+    shared = _in_circuit_order(weights, model.weights)
+    return run(task, shared, _in_circuit_order(inputs.T, model.inputs))
+
+
+def _in_circuit_order(values: Array, places: tuple[int, ...]) -> Array:
+    order = np.argsort(places).astype(np.int32)
+    return values if (order == np.arange(len(order))).all() else values[order]

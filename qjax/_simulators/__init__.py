@@ -1,12 +1,17 @@
 """Floor 3. Simulators: plan + parameters -> state.
 
-_permutation   a permutation of rows whose transpose is the inverse permutation
+_linear        a linear function with a transpose of its own
+_lookup        entries by a table, transposed without a scatter
+_matrices      angles -> all matrices of a segment
+_passes        one pass over the state, and its cotangents
 _statevector   pure states
 """
 
-from qjax._simulators._permutation import permute_rows as permute_rows
-from qjax._simulators._statevector import PRECISION as PRECISION
-from qjax._simulators._statevector import apply_matrix as apply_matrix
+from qjax._simulators._matrices import PRECISION as PRECISION
+from qjax._simulators._statevector import Gradient as Gradient
+from qjax._simulators._statevector import as_complex as as_complex
+from qjax._simulators._statevector import finish as finish
 from qjax._simulators._statevector import identity_states as identity_states
+from qjax._simulators._statevector import in_order as in_order
 from qjax._simulators._statevector import simulate as simulate
 from qjax._simulators._statevector import zero_state as zero_state

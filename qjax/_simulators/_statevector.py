@@ -1,7 +1,12 @@
-"""Floor 3. Pure states: plan + parameters -> statevector."""
+"""Floor 3. Pure states: program + parameters -> state, with reverse mode by hand.
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+The reverse pass needs one array of the size of the state per pass: what the pass's matrix acted
+on. "backprop" keeps them from the forward pass; "adjoint" computes them again, from the result
+backwards, by the inverse of each pass (Jones and Gacon, arXiv:2009.02823), and keeps none.
+"""
+
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,185 +14,289 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Complex, Float
 
-from qjax._expression import evaluate
-from qjax._gates import GateKind, PhaseGate, RotationGate, expi
-from qjax._plan import AngleGroup, Dense, GateBank, Monomial, Plan, Product, Segment, Step
-from qjax._simulators._permutation import permute_rows
+from qjax._gates import RotationGate
+from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, Segment, Start
+from qjax._simulators._linear import linear_map
+from qjax._simulators._lookup import look_up
+from qjax._simulators._matrices import (
+    PRECISION,
+    all_angles,
+    bank_entries,
+    gate_entries,
+    matrices_of,
+)
+from qjax._simulators._passes import (
+    Operands,
+    State,
+    apply_matrix,
+    before_matrix,
+    matrix_cotangent,
+    phase_cotangents,
+    take_rows,
+    undo_before_matrix,
+)
 
-# A GPU would otherwise round single precision to TF32 in the products.
-PRECISION = lax.Precision.HIGHEST
+Gradient = Literal["backprop", "adjoint"]
 
 
-def zero_state(num_qubits: int, batch: int, dtype: np.dtype) -> Complex[Array, "dim batch"]:
+def zero_state(num_qubits: int, batch: int, dtype: np.dtype) -> State:
     """|0...0>, once per sample."""
-    return jnp.zeros((2**num_qubits, batch), dtype).at[0].set(1)
+    return jnp.zeros((2, 2**num_qubits, batch), dtype).at[0, 0].set(1)
 
 
-def identity_states(num_qubits: int, dtype: np.dtype) -> Complex[Array, "dim dim"]:
+def identity_states(num_qubits: int, dtype: np.dtype) -> State:
     """Every basis state: what makes of `simulate` the unitary."""
-    return jnp.eye(2**num_qubits, dtype=dtype)
+    real = jnp.eye(2**num_qubits, dtype=dtype)
+    return jnp.stack([real, jnp.zeros_like(real)])
+
+
+def as_complex(state: State) -> Complex[Array, "dim batch"]:
+    """Amplitudes."""
+    return lax.complex(state[0], state[1])
 
 
 def simulate(
-    plan: Plan,
+    program: Program,
     shared: Float[Array, " shared"],
     batched: Float[Array, "batched batch"],
-    state: Complex[Array, "dim batch"],
-) -> Complex[Array, "dim batch"]:
-    """Run a plan on a state.
+    gradient: Gradient = "backprop",
+    state: State | None = None,
+) -> tuple[State, tuple[Operands, ...]]:
+    """Run a program up to its `end`, whose operands come with the result.
 
     Args:
-        plan: what to run.
+        program: what to run.
         shared: the parameters that all samples have in common, in the circuit's order.
         batched: those that differ per sample, in the circuit's order, batch last.
-        state: the initial states; qubit 0 is the least significant bit of the row index.
+        gradient: how reverse mode gets the states it needs.
+        state: the initial states, for a program that was planned for any; None for |0...0>.
     """
-    angles = _all_angles(plan.shared_angles, shared)
     rows = jnp.concatenate([batched, _spread(shared, batched.shape[1])])
-    batched_angles = _all_angles(plan.batched_angles, rows)
-    for segment in plan.segments:
-        state = _run_segment(segment, angles, batched_angles, state)
-    return state
+    angles = all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
+    if state is None:
+        state = _start(program, *angles)
+    for segment in program.segments:
+        state = _run(gradient, segment, _segment_operands(segment, *angles), state)
+    return state, _segment_operands(program.end, *angles)
+
+
+def finish(
+    program: Program, state: State, operands: tuple[Operands, ...], gradient: Gradient = "backprop"
+) -> State:
+    """The program's `end`: rows in order, all phases applied."""
+    return _run(gradient, program.end, operands, state)
+
+
+def in_order(program: Program, values: Float[Array, "dim batch"]) -> Float[Array, "dim batch"]:
+    """Bring rows in order that no phases matter to, such as probabilities."""
+    reorder = program.end.passes[0].reorder
+    return values if reorder is None else linear_map(_forth, _back, reorder, values)
+
+
+def _forth(reorder: Reorder, values: Array) -> Array:
+    return take_rows(values[None], reorder.high[0], reorder.low[0])[0]
+
+
+def _back(reorder: Reorder, values: Array) -> Array:
+    return take_rows(values[None], reorder.back_high[0], reorder.back_low[0])[0]
 
 
 def _spread(shared: Array, batch: int) -> Array:
     return jnp.broadcast_to(shared[:, None], (len(shared), batch))
 
 
-def _all_angles(groups: Sequence[AngleGroup], parameters: Array) -> Array:
-    """Every angle of a circuit, in the order in which its plan counts them."""
-    nothing = jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
-    return jnp.concatenate([nothing, *(_angles(group, parameters) for group in groups)])
+# ---------------------------------------------------------------- where the state starts
 
 
-def _angles(group: AngleGroup, parameters: Array) -> Array:
-    leaves = [parameters[row] for row in group.parameters]
-    column = (-1, *(1 for _ in parameters.shape[1:]))
-    constants = [jnp.asarray(row, parameters.dtype).reshape(column) for row in group.constants]
-    values = evaluate(group.program, leaves, constants)
-    return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))
+def _start(program: Program, shared: Array, batched: Array) -> State:
+    batch = batched.shape[1]
+    if program.start is None:
+        return zero_state(program.num_qubits, batch, shared.dtype)
+    vectors = _qubit_vectors(program.start, shared, batched)
+    half = program.num_qubits // 2
+    low, high = _kronecker(vectors[:half]), _kronecker(vectors[half:])
+    state = (high[:, None] * low[None]).reshape(2**program.num_qubits, -1)
+    state = jnp.broadcast_to(state, (len(state), batch))
+    return jnp.stack([state.real, state.imag])
 
 
-def _run_segment(segment: Segment, angles: Array, batched_angles: Array, state: Array) -> Array:
-    banks = {
-        False: _bank_entries(segment.shared_bank, angles, segment.length),
-        True: _bank_entries(segment.batched_bank, batched_angles, segment.length),
-    }
-    matrices = [_product(product, banks[product.batched]) for product in segment.products]
-    phases = [
-        (angles[step.operator.shared], batched_angles[step.operator.batched])
-        for step in segment.steps
-        if isinstance(step.operator, Monomial)
+def _qubit_vectors(start: Start, shared: Array, batched: Array) -> Array:
+    """`(qubits, 2, batch)`: what the gates on each qubit make of |0>."""
+    gates = look_up(start.gates, bank_entries(start.bank, shared, batched, 1)[:, 0])
+    vectors = gates[:, 0, :, 0]
+    for place in range(1, gates.shape[1]):
+        vectors = (gates[:, place] * vectors[:, None]).sum(axis=2)
+    return vectors
+
+
+def _kronecker(vectors: Array) -> Array:
+    """`(2**qubits, batch)`; the last qubit is the most significant."""
+    state = jnp.ones((1, vectors.shape[2]), vectors.dtype)
+    for vector in vectors:
+        state = (vector[:, None] * state[None]).reshape(-1, state.shape[1])
+    return state
+
+
+# ---------------------------------------------------------------- operands
+
+
+def _segment_operands(segment: Segment, shared: Array, batched: Array) -> tuple[Operands, ...]:
+    """For each pass of the body, with leading axes `(length, period)`."""
+    entries = bank_entries(segment.bank, shared, batched, segment.length)[:, :, 0]
+    matrices = {each.width: matrices_of(each, entries) for each in segment.matrices}
+    return tuple(
+        _operands(made, segment.period, matrices, shared, batched) for made in segment.passes
+    )
+
+
+def _operands(
+    made: Pass, period: int, matrices: dict[int, Array], shared: Array, batched: Array
+) -> Operands:
+    from_shared = from_batched = matrix = None
+    if made.phases is not None:
+        from_shared = _coefficients(made.phases.shared, shared)
+        if made.phases.batched is not None:
+            from_batched = _coefficients(made.phases.batched, batched)
+    if isinstance(made.operator, Dense):
+        start = made.operator.slot
+        matrix = matrices[made.operator.width][:, start : start + period]
+    elif isinstance(made.operator, PerSample):
+        matrix = _per_sample(made.operator, batched)
+    return Operands(from_shared, from_batched, matrix)
+
+
+def _coefficients(
+    coefficients: Coefficients, angles: Float[Array, "angles *batch"]
+) -> Float[Array, "length period parities *batch"]:
+    length, _, width = coefficients.places.shape
+    dtype = angles.dtype
+    batch = tuple(1 for _ in angles.shape[1:])
+    later = jnp.arange(length) > 0
+    constants = (
+        jnp.where(later[:, None, None], jnp.asarray(coefficients.carried_constants, dtype)[None], 0)
+        + jnp.asarray(coefficients.constants, dtype)[None]
+    )
+    constants = constants.reshape(*constants.shape, *batch)
+    if width == 0:
+        return jnp.broadcast_to(constants, (*constants.shape[:3], *angles.shape[1:]))
+    picked = angles[jnp.asarray(coefficients.places)]
+    absent = jnp.asarray(coefficients.carried)[None] & ~later[:, None, None]
+    picked = jnp.where(absent.reshape(*absent.shape, *batch), 0, picked)
+    weights = jnp.asarray(coefficients.weights, dtype)
+    weighted = jnp.einsum("psa,lpa...->lps...", weights, picked, precision=PRECISION)
+    return weighted + constants
+
+
+def _per_sample(operator: PerSample, batched: Array) -> Float[Array, "length 1 2 K K batch"]:
+    size = 2**operator.kind.num_qubits
+    entries = jnp.stack(_all_entries(operator, batched[jnp.asarray(operator.places)]), axis=1)
+    matrix = entries.reshape(len(entries), 1, size, size, entries.shape[-1])
+    return jnp.stack([matrix.real, matrix.imag], axis=2)
+
+
+def _all_entries(operator: PerSample, angles: Array) -> list[Array]:
+    entries = gate_entries(operator.kind, angles)
+    if isinstance(operator.kind, RotationGate):
+        return entries
+    size = len(entries)
+    zero = jnp.zeros_like(entries[0])
+    return [
+        entries[row] if row == column else zero for row in range(size) for column in range(size)
     ]
 
-    def body(state: Array, operands: tuple) -> tuple[Array, None]:
-        matrices, phases = operands
-        remaining = iter(phases)
-        for step in segment.steps:
-            state = _run_step(step, segment.products, matrices, remaining, state)
-        return state, None
 
-    if segment.length == 1:
-        return body(state, jax.tree.map(lambda x: x[0], (matrices, phases)))[0]
-    return lax.scan(body, state, (matrices, phases))[0]
+# ---------------------------------------------------------------- segments
 
 
-def _bank_entries(bank: GateBank, angles: Array, length: int) -> Array:
-    """`(entries, length, *batch)`: the numbers that the matrices of a segment consist of."""
-    shape = (length, *angles.shape[1:])
-    dtype = np.result_type(angles.dtype, np.complex64)
-    constants = jnp.asarray(bank.constants, dtype).reshape(-1, *(1 for _ in shape))
-    parts = [jnp.broadcast_to(constants, (len(bank.constants), *shape))]
-    parts += [_kind_entries(kind, angles[index]) for kind, index in bank.kinds]
-    return jnp.concatenate(parts)
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _run(
+    gradient: Gradient, segment: Segment, operands: tuple[Operands, ...], state: State
+) -> State:
+    """Run a segment."""
+    del gradient
+    return _forward(segment, operands, state, keep=False)[0]
 
 
-def _kind_entries(kind: GateKind, angles: Array) -> Array:
-    """`(gates * entries, length, *batch)` from angles of `(num_angles, length, gates, *batch)`."""
-    if isinstance(kind, PhaseGate):
-        entries = [expi(phase * angles[0]) for phase in kind.phases]
-    elif isinstance(kind, RotationGate):
-        entries = [entry for row in kind.rows(*angles) for entry in row]
-    stacked = jnp.moveaxis(jnp.stack(entries), 2, 0)
-    return stacked.reshape(-1, *stacked.shape[2:])
+@_run.defjvp
+def _run_jvp(gradient: Gradient, primals: tuple, tangents: tuple) -> tuple[State, State]:
+    segment, operands, state = primals
+    result, kept = _forward(segment, operands, state, keep=gradient == "backprop")
+    residuals = (segment, operands, state, result, kept)
+    return result, linear_map(_push_forward, _pull_back, residuals, tangents[1:])
 
 
-def _product(product: Product, entries: Array) -> Array:
-    """`(length, slots, K, K, *batch)`: each slot's gates, embedded and multiplied."""
-    length_first = jnp.moveaxis(entries[product.table], 4, 0)
-    gates = jnp.moveaxis(length_first, 2, 0)
-    while len(gates) > 1:
-        # The later gate stands on the left.
-        gates = _multiply(gates[1::2], gates[0::2], product.batched)
-    return gates[0]
+class _Step(NamedTuple):
+    """What one run of a body takes besides the state: which tables to use, and its numbers."""
+
+    tables: Array | int
+    operands: tuple[Operands, ...]
+    kept: tuple[State, ...] = ()
 
 
-def _multiply(left: Array, right: Array, batched: bool) -> Array:
-    if batched:
-        return (left[..., :, :, None, :] * right[..., None, :, :, :]).sum(axis=-3)
-    return jnp.matmul(left, right, precision=PRECISION)
+def _steps(segment: Segment, operands: tuple[Operands, ...]) -> _Step:
+    """All steps of a segment, stacked."""
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), operands)
+    return _Step(jnp.arange(segment.length * segment.period) % segment.period, flat)
 
 
-def _run_step(
-    step: Step,
-    products: Sequence[Product],
-    matrices: Sequence[Array],
-    phases: Iterator[tuple[Array, Array]],
-    state: Array,
-) -> Array:
-    if step.axes is not None:
-        state = _move_axes(state, step.axes)
-    if step.operator is None:
-        return state
-    rows = state.reshape(2**step.width, -1, state.shape[1])
-    if isinstance(step.operator, Monomial):
-        shared, batched = next(phases)
-        rows = _apply_monomial(step.operator, shared, batched, rows)
-    else:
-        matrix = matrices[step.operator.product][step.operator.slot]
-        rows = _apply_dense(step.operator, matrix, products[step.operator.product].batched, rows)
-    return rows.reshape(state.shape)
+def _loop(body, carry: Any, steps: _Step, segment: Segment, reverse: bool = False) -> Any:
+    """`lax.scan`; where there is but one table, or one step, it is known when tracing."""
+    if segment.length * segment.period == 1:
+        carry, results = body(carry, jax.tree.map(lambda x: x[0], steps)._replace(tables=0))
+        return carry, jax.tree.map(lambda x: x[None], results)
+    if segment.period == 1:
+        return lax.scan(lambda c, s: body(c, s._replace(tables=0)), carry, steps, reverse=reverse)
+    return lax.scan(body, carry, steps, reverse=reverse)
 
 
-def _move_axes(state: Array, axes: tuple[int, ...]) -> Array:
-    """Transpose the qubit axes; neighbours that stay together count as one, to spare XLA work."""
-    cuts = [0, *(k for k, (a, b) in enumerate(pairwise(axes), 1) if b != a + 1), len(axes)]
-    runs = [axes[a:b] for a, b in pairwise(cuts)]
-    by_origin = sorted(runs)
-    split = state.reshape(*(2 ** len(run) for run in by_origin), state.shape[1])
-    order = [by_origin.index(run) for run in runs]
-    return split.transpose(*order, len(runs)).reshape(state.shape)
+def _forward(
+    segment: Segment, operands: tuple[Operands, ...], state: State, keep: bool
+) -> tuple[State, tuple[State, ...]]:
+    """The state after a segment, and what each matrix acted on."""
+
+    def body(state: State, step: _Step) -> tuple[State, tuple[State, ...]]:
+        kept = []
+        for made, numbers in zip(segment.passes, step.operands, strict=True):
+            state = before_matrix(made, step.tables, numbers, state)
+            if keep:
+                kept.append(state)
+            state = apply_matrix(made, numbers, state)
+        return state, tuple(kept)
+
+    return _loop(body, state, _steps(segment, operands), segment)
 
 
-def _apply_dense(operator: Dense, matrix: Array, batched: bool, rows: Array) -> Array:
-    if operator.controls == 0:
-        return apply_matrix(matrix, rows, batched)
-    settings = rows.reshape(2**operator.controls, -1, *rows.shape[1:])
-    acted = apply_matrix(matrix, settings[operator.setting], batched)
-    return settings.at[operator.setting].set(acted).reshape(rows.shape)
+def _push_forward(residuals: tuple, tangents: tuple) -> State:
+    segment, operands, state, _, _ = residuals
+
+    def run(operands: tuple[Operands, ...], state: State) -> State:
+        return _forward(segment, operands, state, keep=False)[0]
+
+    return jax.jvp(run, (operands, state), tangents)[1]
 
 
-def apply_matrix(
-    matrix: Complex[Array, "K K *batch"], rows: Complex[Array, "K rest batch"], batched: bool
-) -> Complex[Array, "K rest batch"]:
-    """A matrix on the leading axis: one GEMM where all samples share it."""
-    if batched:
-        return (matrix[:, :, None] * rows[None]).sum(axis=1)
-    flat = jnp.matmul(matrix, rows.reshape(rows.shape[0], -1), precision=PRECISION)
-    return flat.reshape(rows.shape)
+def _pull_back(residuals: tuple, cotangent: State) -> tuple[tuple[Operands, ...], State]:
+    segment, operands, _, result, kept = residuals
 
+    def body(carry: tuple, step: _Step) -> tuple[tuple, tuple[Operands, ...]]:
+        after, cotangent = carry
+        found = []
+        for place in reversed(range(len(segment.passes))):
+            made, numbers = segment.passes[place], step.operands[place]
+            acted_on = (
+                step.kept[place] if kept else apply_matrix(made, numbers, after, transposed=True)
+            )
+            to_matrix = matrix_cotangent(made, acted_on, cotangent)
+            cotangent = apply_matrix(made, numbers, cotangent, transposed=True)
+            to_phases = phase_cotangents(made, step.tables, numbers, acted_on, cotangent)
+            found.append(Operands(*to_phases, to_matrix))
+            cotangent = undo_before_matrix(made, step.tables, numbers, cotangent)
+            if not kept:
+                after = undo_before_matrix(made, step.tables, numbers, acted_on)
+        return (after, cotangent), tuple(reversed(found))
 
-def _apply_monomial(operator: Monomial, shared: Array, batched: Array, rows: Array) -> Array:
-    phase = None
-    if operator.shared.size:
-        table = jnp.asarray(operator.shared_phases, shared.dtype)
-        phase = jnp.matmul(table, shared, precision=PRECISION)[:, None]
-    if operator.batched.size:
-        table = jnp.asarray(operator.batched_phases, batched.dtype)
-        per_sample = jnp.matmul(table, batched, precision=PRECISION)
-        phase = per_sample if phase is None else phase + per_sample
-    if phase is not None:
-        rows = rows * expi(phase)[:, None, :]
-    if operator.constant is not None:
-        rows = rows * jnp.asarray(operator.constant, rows.dtype)[:, None, None]
-    return rows if operator.source is None else permute_rows(rows, operator.source)
+    steps = _steps(segment, operands)._replace(kept=kept)
+    carry = (None if kept else result, cotangent)
+    (_, cotangent), flat = _loop(body, carry, steps, segment, reverse=True)
+    found = jax.tree.map(lambda x, y: x.reshape(y.shape), flat, operands)
+    return found, cotangent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import numpy as np
@@ -26,7 +25,7 @@ from qiskit.quantum_info import random_unitary
 import qjax
 from qjax._plan import plan_circuit
 from qjax._plan._repeats import find_repeats
-from qjax._simulators import simulate, zero_state
+from qjax._simulators import as_complex, finish, simulate
 from tests.circuits import DOUBLE_TOLERANCE, error, random_circuit, random_observable, state_of
 from tests.networks import Network, batched, expectations, readout
 
@@ -46,9 +45,13 @@ def planned(circuit: QuantumCircuit, per_sample: frozenset[int], values: np.ndar
     plan = plan_circuit(qjax.from_qiskit(circuit), per_sample)
     columns = sorted(per_sample)
     shared = [index for index in range(circuit.num_parameters) if index not in per_sample]
-    start = zero_state(circuit.num_qubits, values.shape[1], np.dtype(complex))
-    run = jax.jit(partial(simulate, plan))
-    return np.asarray(run(values[shared, 0], values[columns], start))
+
+
+    def run(shared: jax.Array, batched: jax.Array) -> jax.Array:
+        state, last = simulate(plan.program, shared, batched)
+        return as_complex(finish(plan.program, state, last))
+
+    return np.asarray(jax.jit(run)(values[shared, 0], values[columns]))
 
 
 def check_plan(circuit: QuantumCircuit, per_sample: frozenset[int], batch: int = 2) -> None:

@@ -1,0 +1,352 @@
+"""Floor 2. Blocks in order -> segments of passes, with what is free folded into them.
+
+The builder keeps the frame in which the array stands, and the phases that are still to be applied,
+as parities of the row's bits. A block that needs its qubits in front makes a pass; whatever
+permutation and phases have gathered until then go with it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from qjax._gates import PhaseGate
+from qjax._plan._frame import (
+    Frame,
+    Move,
+    axis_frame,
+    canonical_frame,
+    inverse_move,
+    leads,
+    move,
+    moved_mask,
+    parity_mask,
+    permuted,
+    row_tables,
+    sign_tables,
+)
+from qjax._plan._matrices import MatrixTables
+from qjax._plan._members import Member
+from qjax._plan._passes import (
+    Coefficients,
+    Dense,
+    Pass,
+    PerSample,
+    Phases,
+    Reorder,
+    Segment,
+)
+from qjax._plan._schedule import MAX_BODY, Block, is_lone
+
+# How often a layer is planned in search of one that ends as it begins.
+MAX_ATTEMPTS = 3
+
+
+class _Term(NamedTuple):
+    """A phase weight * angle * (-1)**parity(row & mask); without an angle, weight alone."""
+
+    mask: int
+    weight: float
+    angle: np.ndarray | None
+    batched: bool
+    carried: bool
+
+
+class _Made(NamedTuple):
+    """A pass before its tables are made: `order` lists the leading qubits of `frame`, after it."""
+
+    frame: Frame
+    move: Move | None
+    terms: tuple[_Term, ...]
+    block: Block | None
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where the array stands, and which phases are still to be applied."""
+
+    frame: Frame
+    terms: tuple[_Term, ...] = ()
+
+    def same_as(self, other: "_State") -> bool:
+        """Equal but for the angles' numbers."""
+        return self.frame == other.frame and _shape(self.terms) == _shape(other.terms)
+
+
+def _shape(terms: Sequence[_Term]) -> list[tuple]:
+    return [(t.mask, t.weight, t.angle is None, t.batched) for t in terms]
+
+
+class Builder:
+    """Turns blocks into segments, run by run."""
+
+    def __init__(self, frame: Frame, batched: bool) -> None:
+        self.segments: list[Segment] = []
+        self.num_passes = 0
+        self._state = _State(frame)
+        self._batched = batched
+        self._single: list[_Made] = []
+
+    @property
+    def frame(self) -> Frame:
+        return self._state.frame
+
+    def add_run(self, blocks: Sequence[Block], length: int) -> None:
+        """Append blocks that are repeated `length` times with different angles."""
+        if length == 1:
+            made, self._state = _advance(self._state, blocks)
+            self._single += made
+            return
+        entry, made, tail = _steady(blocks, len(self.frame.masks))
+        if not made:
+            # Nothing but phases and permutations: no pass at all, only terms for each repetition.
+            for repetition in range(length):
+                self._state = _advance(self._state, [_only(b, repetition) for b in blocks])[1]
+            return
+        if not (self._state.frame == entry.frame and not self._state.terms):
+            self._single.append(_rearranged(self._state, entry.frame))
+        self._flush()
+        self._emit(made, length)
+        # What the last repetition leaves behind: angles of that repetition only.
+        self._state = _State(tail.frame, tuple(_last(term) for term in tail.terms))
+
+    def end(self) -> Segment:
+        """What brings the rows in order, and applies the last phases."""
+        self._flush()
+        state, final = self._state, canonical_frame(len(self.frame.masks))
+        made = _rearranged(state, final)
+        tables = MatrixTables(1)
+        passes = _passes([made], tables, 1, 1, len(state.frame.masks))
+        return Segment(1, 1, passes, *tables.finish())
+
+    def _flush(self) -> None:
+        made, self._single = self._single, []
+        self._emit(made, 1)
+
+    def _emit(self, made: Sequence[_Made], length: int) -> None:
+        """Cut passes into stretches that one body serves, and others."""
+        start = 0
+        while start < len(made):
+            stop = start
+            while stop < len(made) and _stacks(made[stop], made[start]):
+                stop += 1
+            whole = start == 0 and stop == len(made)
+            if stop - start > MAX_BODY and (length == 1 or whole):
+                self._append(made[start:stop], length, stop - start)
+                start = stop
+            elif length > 1:
+                self._append(made, length, 1)
+                start = len(made)
+            else:
+                stop = start + 1
+                while stop < len(made) and not self._long_stretch(made, stop):
+                    stop += 1
+                self._append(made[start:stop], length, 1)
+                start = stop
+
+    @staticmethod
+    def _long_stretch(made: Sequence[_Made], start: int) -> bool:
+        ahead = made[start : start + MAX_BODY + 1]
+        return len(ahead) > MAX_BODY and all(_stacks(each, ahead[0]) for each in ahead)
+
+    def _append(self, made: Sequence[_Made], length: int, period: int) -> None:
+        tables = MatrixTables(length)
+        num_qubits = len(self.frame.masks)
+        passes = _passes(made, tables, length, period, num_qubits)
+        bank, matrices = tables.finish()
+        self.segments.append(Segment(length, period, passes, bank, matrices))
+        self.num_passes += length * len(made)
+
+
+def _stacks(made: _Made, first: _Made) -> bool:
+    """Whether both passes can share a body: a matrix of the same size, for all samples."""
+    return all(m.block is not None and not is_lone(m.block) for m in (made, first)) and len(
+        made.order
+    ) == len(first.order)
+
+
+def _advance(state: _State, blocks: Sequence[Block]) -> tuple[list[_Made], _State]:
+    """The passes of some blocks, and the state after them."""
+    made, frame, terms = [], state.frame, list(state.terms)
+    for block in blocks:
+        if block.free:
+            member = block.members[0]
+            terms += _new_terms(frame, member)
+            image = member.action.image
+            frame = frame if image is None else permuted(frame, member.support, image)
+        else:
+            made.append(_make(_State(frame, tuple(terms)), block))
+            frame, terms = made[-1].frame, []
+    return made, _State(frame, tuple(terms))
+
+
+def _new_terms(frame: Frame, member: Member) -> Iterable[_Term]:
+    """The phases of a gate that mixes no basis states."""
+    angle = member.angles[0] if isinstance(member.action.kind, PhaseGate) else None
+    for parity in member.action.parities or ():
+        bits = [qubit for k, qubit in enumerate(member.support) if parity.mask >> k & 1]
+        mask, flip = parity_mask(frame, bits)
+        yield _Term(mask, (-1) ** flip * parity.weight, angle, member.batched, False)
+
+
+def _make(state: _State, block: Block) -> _Made:
+    """A pass for a block: its qubits are brought in front unless they are."""
+    num_qubits = len(state.frame.masks)
+    if is_lone(block):
+        member = block.members[0]
+        order = (*member.controls[::-1], *member.qubits[::-1])
+        in_front = leads(state.frame, block.qubits) == order
+    else:
+        found = leads(state.frame, block.qubits)
+        in_front = found is not None
+        order = tuple(sorted(block.qubits, reverse=True)) if found is None else found
+    frame = state.frame
+    if not in_front:
+        others = [q for q in range(num_qubits)[::-1] if q not in block.qubits]
+        frame = axis_frame([*order, *others])
+    return _rearranged(state, frame)._replace(block=block, order=order)
+
+
+def _rearranged(state: _State, frame: Frame) -> _Made:
+    """A pass that brings the array into a frame and applies all phases."""
+    return _Made(frame, _move(state.frame, frame), _moved(state, frame), None, ())
+
+
+def _move(old: Frame, new: Frame) -> Move | None:
+    return None if old == new else move(old, new)
+
+
+def _moved(state: _State, frame: Frame) -> tuple[_Term, ...]:
+    """The terms in the bits of another frame's rows."""
+    if state.frame == frame:
+        return state.terms
+    through, found = move(state.frame, frame), []
+    for term in state.terms:
+        mask, flip = moved_mask(term.mask, through)
+        found.append(term._replace(mask=mask, weight=(-1) ** flip * term.weight))
+    return tuple(found)
+
+
+def _steady(blocks: Sequence[Block], num_qubits: int) -> tuple[_State, list[_Made], _State]:
+    """(state before, passes, state after) of a layer that ends as it begins."""
+    entry = _State(canonical_frame(num_qubits))
+    for _ in range(MAX_ATTEMPTS):
+        made, tail = _advance(entry, blocks)
+        if not made or tail.same_as(_State(entry.frame, entry.terms)):
+            return entry, made, tail
+        entry = _State(tail.frame, tuple(_carried(term) for term in tail.terms))
+    entry = _State(canonical_frame(num_qubits))
+    made, tail = _advance(entry, blocks)
+    # Nothing is carried over if the layer ends by bringing the rows in order.
+    made.append(_rearranged(tail, entry.frame))
+    return entry, made, entry
+
+
+def _carried(term: _Term) -> _Term:
+    """A term that a repetition leaves to the next: seen from there, angles are one place behind."""
+    angle = None if term.angle is None else np.roll(term.angle, 1)
+    return term._replace(angle=angle, carried=True)
+
+
+def _last(term: _Term) -> _Term:
+    angle = None if term.angle is None else term.angle[-1:]
+    return term._replace(angle=angle, carried=False)
+
+
+def _only(block: Block, repetition: int) -> Block:
+    chosen = slice(repetition, repetition + 1)
+    return replace(
+        block, members=tuple(m._replace(angles=m.angles[:, chosen]) for m in block.members)
+    )
+
+
+# ---------------------------------------------------------------- tables
+
+
+def _passes(
+    made: Sequence[_Made], tables: MatrixTables, length: int, period: int, num_qubits: int
+) -> tuple[Pass, ...]:
+    """The passes of a segment; `period` of them in a row make one."""
+    found = []
+    for start in range(0, len(made), period):
+        group = made[start : start + period]
+        operator = _operator(group, tables)
+        found.append(
+            Pass(_reorder(group, num_qubits), _phases(group, length, num_qubits), operator)
+        )
+    return tuple(found)
+
+
+def _operator(group: Sequence[_Made], tables: MatrixTables) -> Dense | PerSample | None:
+    block = group[0].block
+    if block is None:
+        return None
+    if not is_lone(block):
+        slots = [tables.add(made.block.members, made.order) for made in group if made.block]
+        return Dense(len(group[0].order), slots[0], 0, 0)
+    member = block.members[0]
+    num_controls = len(member.controls)
+    # The first control is the least significant bit of the setting, and of the leading bits.
+    setting = member.action.setting
+    if member.batched:
+        return PerSample(member.action.kind, num_controls, setting, np.asarray(member.angles))
+    bare = member._replace(action=member.action._replace(setting=0), controls=())
+    slot = tables.add([bare], group[0].order[num_controls:])
+    return Dense(len(member.qubits), slot, num_controls, setting)
+
+
+def _reorder(group: Sequence[_Made], num_qubits: int) -> Reorder | None:
+    if all(made.move is None for made in group):
+        return None
+    stay = Move(tuple(1 << bit for bit in range(num_qubits)), 0)
+    moves = [made.move or stay for made in group]
+    forward = [row_tables(each) for each in moves]
+    back = [row_tables(inverse_move(each)) for each in moves]
+    return Reorder(
+        *(np.stack(tables) for tables in (*zip(*forward, strict=True), *zip(*back, strict=True)))
+    )
+
+
+def _phases(group: Sequence[_Made], length: int, num_qubits: int) -> Phases | None:
+    if not any(made.terms for made in group):
+        return None
+    masks = [list(dict.fromkeys(term.mask for term in made.terms)) for made in group]
+    most = max(len(each) for each in masks)
+    signs = [sign_tables(each + [0] * (most - len(each)), num_qubits) for each in masks]
+    high, low = (np.stack(tables) for tables in zip(*signs, strict=True))
+    shared = [[t for t in made.terms if not t.batched] for made in group]
+    batched = [[t for t in made.terms if t.batched] for made in group]
+    return Phases(
+        high,
+        low,
+        _coefficients(shared, masks, most, length),
+        _coefficients(batched, masks, most, length) if any(batched) else None,
+    )
+
+
+def _coefficients(
+    terms: Sequence[Sequence[_Term]], masks: Sequence[list[int]], most: int, length: int
+) -> Coefficients:
+    """Terms of the same parity and angle are one weight; carried and own ones are kept apart."""
+    columns = [
+        list(dict.fromkeys((t.angle.tobytes(), t.carried) for t in each if t.angle is not None))
+        for each in terms
+    ]
+    width = max((len(each) for each in columns), default=0)
+    constants = np.zeros((2, len(terms), most))
+    weights = np.zeros((len(terms), most, width))
+    places = np.zeros((length, len(terms), width), np.int32)
+    carried = np.zeros((len(terms), width), bool)
+    for k, each in enumerate(terms):
+        for term in each:
+            row = masks[k].index(term.mask)
+            if term.angle is None:
+                constants[int(term.carried), k, row] += term.weight
+                continue
+            column = columns[k].index((term.angle.tobytes(), term.carried))
+            weights[k, row, column] += term.weight
+            places[:, k, column] = term.angle
+            carried[k, column] = term.carried
+    return Coefficients(constants[0], constants[1], weights, places, carried)

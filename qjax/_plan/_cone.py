@@ -1,0 +1,61 @@
+"""Floor 2. What an observable can see of a circuit: its past light cone.
+
+A gate that no measured qubit depends on cancels with its inverse in <psi|O|psi> (Schwinger's
+closed time path, in the circuit form of e.g. Arute et al., Nature 574, 505 (2019), suppl. VII).
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from qjax._circuit import Circuit, Control, Gate, gates
+from qjax._gates import PhaseGate
+
+
+class Cone(NamedTuple):
+    """The part of a circuit that matters, on the qubits that matter.
+
+    Attributes:
+        circuit: with the parameters of the whole one.
+        qubits: which qubit of the whole circuit each of its qubits is.
+    """
+
+    circuit: Circuit
+    qubits: tuple[int, ...]
+
+
+def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Cone:
+    """Leave out every gate and qubit that the measured qubits do not depend on.
+
+    Args:
+        circuit: its unitary part counts.
+        measured: the qubits that any observable acts on.
+        diagonal: whether all observables are, so that phases at the end do not matter either.
+    """
+    seen = set(measured)
+    mixed: set[int] = set()
+    kept: list[Gate] = []
+    for gate in reversed(gates(circuit)):
+        support = gate.support
+        if seen.isdisjoint(support):
+            continue
+        if diagonal and isinstance(gate.kind, PhaseGate) and mixed.isdisjoint(support):
+            continue
+        kept.append(gate)
+        seen.update(support)
+        mixed.update(support)
+    qubits = tuple(sorted(seen))
+    if len(qubits) == circuit.num_qubits and len(kept) == len(gates(circuit)):
+        return Cone(circuit, qubits)
+    places = {qubit: place for place, qubit in enumerate(qubits)}
+    moved = tuple(_moved(gate, places) for gate in reversed(kept))
+    return Cone(Circuit(len(qubits), moved, circuit.parameters), qubits)
+
+
+def _moved(gate: Gate, places: dict[int, int]) -> Gate:
+    return Gate(
+        gate.name,
+        tuple(places[qubit] for qubit in gate.qubits),
+        gate.angles,
+        tuple(Control(places[control.qubit], control.value) for control in gate.controls),
+        gate.matrix,
+    )

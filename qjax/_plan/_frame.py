@@ -1,0 +1,191 @@
+"""Floor 2. Where the basis states stand in the array: an affine map over GF(2).
+
+X, CX and SWAP permute basis states, and do so linearly in the bits of their indices (Aaronson and
+Gottesman, Phys. Rev. A 70, 052328 (2004), sec. II). So they need not touch the state at all: a
+frame says which basis state each row of the array holds, and phases and observables are written
+in the bits of the row.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Frame(NamedTuple):
+    """Bit q of the basis state in row p is parity(p & masks[q]) ^ flips[q]."""
+
+    masks: tuple[int, ...]
+    flips: tuple[int, ...]
+
+
+class Image(NamedTuple):
+    """How a gate permutes the values of its own bits: out = columns @ in ^ shift, bit by bit.
+
+    Attributes:
+        rows: for each bit of the output, the mask of the input bits whose parity it is.
+        shift: for each bit of the output, whether it is flipped.
+    """
+
+    rows: tuple[int, ...]
+    shift: tuple[int, ...]
+
+
+def axis_frame(layout: Sequence[int]) -> Frame:
+    """Every qubit is one bit of the row; `layout` lists the qubits, most significant bit first."""
+    masks = [0] * len(layout)
+    for place, qubit in enumerate(reversed(layout)):
+        masks[qubit] = 1 << place
+    return Frame(tuple(masks), (0,) * len(layout))
+
+
+def canonical_frame(num_qubits: int) -> Frame:
+    """Row p holds basis state p."""
+    return axis_frame(range(num_qubits)[::-1])
+
+
+def permuted(frame: Frame, qubits: Sequence[int], image: Image) -> Frame:
+    """The frame after a gate has permuted the basis states."""
+    masks, flips = list(frame.masks), list(frame.flips)
+    for qubit, row, shift in zip(qubits, image.rows, image.shift, strict=True):
+        sources = (source for place, source in enumerate(qubits) if row >> place & 1)
+        masks[qubit], flip = parity_mask(frame, sources)
+        flips[qubit] = flip ^ shift
+    return Frame(tuple(masks), tuple(flips))
+
+
+def affine_image(targets: np.ndarray) -> Image | None:
+    """The `Image` of a permutation of `2**k` values, or None where it is not affine."""
+    size = len(targets)
+    shift = int(targets[0])
+    columns = [int(targets[1 << bit]) ^ shift for bit in range(size.bit_length() - 1)]
+    predicted = np.full(size, shift)
+    for bit, column in enumerate(columns):
+        predicted ^= np.where(np.arange(size) >> bit & 1, column, 0)
+    if (predicted != targets).any():
+        return None
+    bits = range(len(columns))
+    rows = tuple(sum((column >> bit & 1) << k for k, column in enumerate(columns)) for bit in bits)
+    return Image(rows, tuple(shift >> bit & 1 for bit in bits))
+
+
+def parity_mask(frame: Frame, qubits: Iterable[int]) -> tuple[int, int]:
+    """(mask, flip): the parity of these qubits of row p is parity(p & mask) ^ flip."""
+    mask = flip = 0
+    for qubit in qubits:
+        mask ^= frame.masks[qubit]
+        flip ^= frame.flips[qubit]
+    return mask, flip
+
+
+def leads(frame: Frame, qubits: Sequence[int]) -> tuple[int, ...] | None:
+    """The qubits in the order in which they are the leading bits of the rows, or None.
+
+    They lead if each is a leading bit itself, and the other qubits do not depend on those bits.
+    """
+    num_qubits, k = len(frame.masks), len(qubits)
+    top = ((1 << k) - 1) << (num_qubits - k)
+    inside = set(qubits)
+    for qubit, mask in enumerate(frame.masks):
+        if qubit in inside:
+            if frame.flips[qubit] or mask.bit_count() != 1 or not mask & top:
+                return None
+        elif mask & top:
+            return None
+    return tuple(sorted(qubits, key=lambda qubit: -frame.masks[qubit]))
+
+
+class Move(NamedTuple):
+    """Row p of the new array is row C p ^ shift of the old one.
+
+    Attributes:
+        columns: C e_j for every bit j of p.
+        shift: the old row of new row 0.
+    """
+
+    columns: tuple[int, ...]
+    shift: int
+
+
+def move(old: Frame, new: Frame) -> Move:
+    """What rearranges an array in one frame into the other."""
+    inverse = _inverse(old.masks)
+    num_qubits = len(old.masks)
+    moved = []
+    for bit in range(num_qubits):
+        state = sum((mask >> bit & 1) << qubit for qubit, mask in enumerate(new.masks))
+        moved.append(_apply(inverse, state))
+    flips = sum((a ^ b) << q for q, (a, b) in enumerate(zip(old.flips, new.flips, strict=True)))
+    return Move(tuple(moved), _apply(inverse, flips))
+
+
+def inverse_move(forward: Move) -> Move:
+    """The move back."""
+    num_bits = len(forward.columns)
+    rows = [
+        sum((column >> bit & 1) << j for j, column in enumerate(forward.columns))
+        for bit in range(num_bits)
+    ]
+    inverse = _inverse(rows)
+    columns = tuple(_apply(inverse, 1 << bit) for bit in range(num_bits))
+    return Move(columns, _apply(inverse, forward.shift))
+
+
+def moved_mask(mask: int, through: Move) -> tuple[int, int]:
+    """(mask, flip) in the new rows of a parity that was written in the old ones."""
+    image = sum(((mask & column).bit_count() & 1) << j for j, column in enumerate(through.columns))
+    return image, (mask & through.shift).bit_count() & 1
+
+
+def row_tables(through: Move) -> tuple[np.ndarray, np.ndarray]:
+    """(high, low): the source of row p is high[p >> l] ^ low[p & (2**l - 1)], `2**l` = len(low)."""
+    num_bits = len(through.columns)
+    low_bits = num_bits // 2
+    high = _span(through.columns[low_bits:]) ^ through.shift
+    return high.astype(np.int32), _span(through.columns[:low_bits]).astype(np.int32)
+
+
+def sign_tables(masks: Sequence[int], num_bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """(high, low), int8: (-1)**parity(p & mask) is high[mask, p >> l] * low[mask, p % 2**l]."""
+    low_bits = num_bits // 2
+    array = np.array(masks, np.int64).reshape(-1, 1)
+    high = np.bitwise_count(array >> low_bits & np.arange(2 ** (num_bits - low_bits)))
+    low = np.bitwise_count(array & np.arange(2**low_bits))
+    return _signs(high), _signs(low)
+
+
+def _signs(counts: np.ndarray) -> np.ndarray:
+    return (1 - 2 * (counts.astype(np.int8) & 1)).astype(np.int8)
+
+
+def _span(columns: Sequence[int]) -> np.ndarray:
+    """The sum over GF(2) of the columns that each index's bits select."""
+    rows = np.zeros(1, np.int64)
+    for column in columns:
+        rows = np.concatenate([rows, rows ^ column])
+    return rows
+
+
+def _apply(columns: Sequence[int], vector: int) -> int:
+    result = 0
+    for bit, column in enumerate(columns):
+        if vector >> bit & 1:
+            result ^= column
+    return result
+
+
+def _inverse(rows: Sequence[int]) -> list[int]:
+    """The columns of the inverse of the matrix with these rows, by Gauss-Jordan elimination."""
+    size = len(rows)
+    # Each row carries its half of the identity above its own bits.
+    work = [row | 1 << (size + place) for place, row in enumerate(rows)]
+    for bit in range(size):
+        pivot = next(place for place in range(bit, size) if work[place] >> bit & 1)
+        work[bit], work[pivot] = work[pivot], work[bit]
+        for place in range(size):
+            if place != bit and work[place] >> bit & 1:
+                work[place] ^= work[bit]
+    return [
+        sum((work[place] >> (size + bit) & 1) << place for place in range(size))
+        for bit in range(size)
+    ]

@@ -1,0 +1,269 @@
+"""Floor 2. What a plan is: segments of passes over the state, as tables of numbers.
+
+A pass is [rearrange the rows; multiply by phases; a matrix on the leading qubits], each optional.
+A segment is a body of passes that runs again and again: `length` repetitions of a layer that the
+circuit repeats, times `period` passes that differ in their tables only, so that one compiled body
+serves a circuit without any repetition. All tables are leaves of a pytree, everything else is
+static: two circuits whose plans have the same structure share one compiled program.
+
+"Shared" angles depend on parameters that all samples have in common, "batched" ones on those that
+differ per sample.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+import numpy as np
+
+from qjax._gates import GateKind
+from qjax._plan._frame import Frame
+
+T = TypeVar("T")
+
+
+def static() -> Any:
+    """A field that is no array: it decides about what is compiled."""
+    return field(metadata={"static": True})
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(static,))
+def table_class(cls: type[T]) -> type[T]:
+    """A frozen dataclass that is a pytree of its tables."""
+    return jax.tree_util.register_dataclass(dataclass(frozen=True, eq=False)(cls))
+
+
+@table_class
+class AngleGroup:
+    """Angles whose expressions share a program.
+
+    Attributes:
+        program: see `qjax._expression.Expression`.
+        parameters: `(leaves, angles)` indices into the parameters.
+        constants: `(leaves, angles)` numbers.
+    """
+
+    program: tuple[str, ...] = static()
+    parameters: np.ndarray
+    constants: np.ndarray
+
+
+@table_class
+class Bank:
+    """The matrix entries of a segment's gates, `(entries, length, *batch)`.
+
+    It starts with 0, 1 and the entries of the constant matrices; then, for each kind of gate with
+    angles, the entries of all gates of that kind.
+
+    Attributes:
+        constants: `(entries,)` complex.
+        kinds: what `places` belong to: a kind of gate, and whether its angles are batched.
+        places: for each kind, `(num_angles, length, gates)` indices of angles.
+    """
+
+    constants: np.ndarray
+    kinds: tuple[tuple[GateKind, bool], ...] = static()
+    places: tuple[np.ndarray, ...]
+
+
+@table_class
+class Lookup:
+    """x[source], and what its transpose needs: where each entry of x is used.
+
+    Attributes:
+        source: any shape, indices into x.
+        uses: `(len(x), most)` flat indices into `source`, padded with its size; entries that need
+            no cotangent have none.
+    """
+
+    source: np.ndarray
+    uses: np.ndarray
+
+
+@table_class
+class Product:
+    """Matrices of one size; each a product of factors, each a Kronecker product of gates.
+
+    Attributes:
+        factors: a lookup `(slots, factors, gates, K, K)` into the bank; factor 0 acts first, and
+            the gates of a factor, on different qubits, are multiplied entry by entry.
+    """
+
+    factors: Lookup
+
+
+@table_class
+class Matrices:
+    """All matrices of one width in a segment.
+
+    Attributes:
+        width: how many qubits they act on.
+        products: products of various numbers of factors.
+        order: the places of the matrices, in the order of the passes, among the products'.
+    """
+
+    width: int = static()
+    products: tuple[Product, ...]
+    order: np.ndarray
+
+
+@table_class
+class Reorder:
+    """New row p is old row high[p >> l] ^ low[p % 2**l].
+
+    Attributes:
+        high, low: `(period, rows)`, with `2**l` rows in `low`.
+        back_high, back_low: the same for the inverse.
+    """
+
+    high: np.ndarray
+    low: np.ndarray
+    back_high: np.ndarray
+    back_low: np.ndarray
+
+
+@table_class
+class Coefficients:
+    """Numbers per parity: constants + weights @ angles[places].
+
+    What is carried stems from the repetition before, so that there is none of it in the first.
+
+    Attributes:
+        constants: `(period, parities)`.
+        carried_constants: `(period, parities)`, to be added.
+        weights: `(period, parities, angles)`.
+        places: `(length, period, angles)` indices of angles.
+        carried: `(period, angles)` bool.
+    """
+
+    constants: np.ndarray
+    carried_constants: np.ndarray
+    weights: np.ndarray
+    places: np.ndarray
+    carried: np.ndarray
+
+
+@table_class
+class Phases:
+    """Row p gets the phase sum_j coefficient_j * high[j, p >> l] * low[j, p % 2**l].
+
+    Attributes:
+        high, low: `(period, parities, rows)`, +1 or -1.
+        shared: coefficients that all samples share.
+        batched: those per sample, or None.
+    """
+
+    high: np.ndarray
+    low: np.ndarray
+    shared: Coefficients
+    batched: Coefficients | None
+
+
+@table_class
+class Dense:
+    """A matrix on the leading qubits, or on one setting of controls that lead them.
+
+    Attributes:
+        width: how many qubits the matrix acts on, behind the controls.
+        slot: the first of its `period` places among the segment's matrices of that width.
+        num_controls: how many qubits are controls.
+        setting: the row of the controls at which it acts.
+    """
+
+    width: int = static()
+    slot: int = static()
+    num_controls: int = static()
+    setting: int = static()
+
+
+@table_class
+class PerSample:
+    """The same with a matrix for each sample.
+
+    Attributes:
+        kind: the gate.
+        places: `(num_angles, length)` indices of batched angles.
+    """
+
+    kind: GateKind = static()
+    num_controls: int = static()
+    setting: int = static()
+    places: np.ndarray
+
+
+@table_class
+class Pass:
+    """Rearrange, multiply by phases, apply a matrix; None: leave out."""
+
+    reorder: Reorder | None
+    phases: Phases | None
+    operator: Dense | PerSample | None
+
+
+@table_class
+class Segment:
+    """A body of passes that runs `length * period` times.
+
+    Attributes:
+        length: the repetitions of a layer.
+        period: how many passes one body pass stands for, one after the other, in each repetition.
+    """
+
+    length: int = static()
+    period: int = static()
+    passes: tuple[Pass, ...]
+    bank: Bank
+    matrices: tuple[Matrices, ...]
+
+
+@table_class
+class Start:
+    """A product state: gates on single qubits, applied to |0>.
+
+    Attributes:
+        bank: the entries of the gates.
+        gates: a lookup `(qubits, gates, 2, 2)` into the bank.
+    """
+
+    bank: Bank
+    gates: Lookup
+
+
+@table_class
+class Program:
+    """What the executor runs.
+
+    Attributes:
+        num_qubits: n.
+        shared_angles, batched_angles: how angles follow from parameters.
+        start: the state to start from; None for |0...0>.
+        segments: what to run.
+        end: one pass that brings the rows in order and applies the last phases.
+    """
+
+    num_qubits: int = static()
+    shared_angles: tuple[AngleGroup, ...]
+    batched_angles: tuple[AngleGroup, ...]
+    start: Start | None
+    segments: tuple[Segment, ...]
+    end: Segment
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How to run a circuit. `print(plan)` tells what was fused, and what it costs.
+
+    Attributes:
+        program: what to run.
+        frame: which basis states the rows hold before the program's `end`.
+        num_passes: how many times the program goes through the state.
+        summary: what `print` says.
+    """
+
+    program: Program
+    frame: Frame
+    num_passes: int
+    summary: str
+
+    def __str__(self) -> str:
+        return self.summary
