@@ -1,7 +1,7 @@
 # make demo    train the hybrid network on handwritten digits
 # make test    run all tests
 # make lint    style, types, floors
-# make bench   measure
+# make bench   measure ourselves and every peer, for hours (ARGS=--quick: about half an hour)
 # make clean   remove the environment and every cache
 #
 # PYTHON=python3.12  the interpreter for the environment (default: the first one >= 3.11 found)
@@ -19,6 +19,7 @@ BIN := $(VENV)/bin
 # Each environment is made and filled once; again only after a change of what it is made from.
 EXAMPLES_READY := $(VENV)/.ready-examples
 TEST_READY := $(VENV)/.ready-test
+BENCH_READY := $(VENV)/.ready-bench
 
 .PHONY: demo test lint bench clean
 .DELETE_ON_ERROR:
@@ -35,10 +36,9 @@ lint: $(TEST_READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(TEST_READY)
-	@for file in tests/benchmarks/bench_*.py; do \
-	  echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; \
-	done
+bench: $(BENCH_READY)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+	$(BIN)/python -m tests.benchmarks.bench_hybrid_step
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -50,6 +50,10 @@ $(EXAMPLES_READY): $(BIN)/python pyproject.toml constraints.txt
 
 $(TEST_READY): $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -c constraints.txt -e '.[test,examples]'
+	@touch $@ $(EXAMPLES_READY)
+
+$(BENCH_READY): $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -c constraints.txt -e '.[bench,examples]'
 	@touch $@ $(EXAMPLES_READY)
 
 $(BIN)/python:

@@ -161,10 +161,16 @@ class Builder:
 
 
 def _stacks(made: _Made, first: _Made) -> bool:
-    """Whether both passes can share a body: a matrix of the same size, for all samples."""
-    return all(m.block is not None and not is_lone(m.block) for m in (made, first)) and len(
-        made.order
-    ) == len(first.order)
+    """Whether both passes can share a body: the same size of matrix, and as costly phases."""
+    return _body(made) is not None and _body(made) == _body(first)
+
+
+def _body(made: _Made) -> tuple | None:
+    """What passes of one body have in common; None for one that shares it with no other."""
+    if made.block is None or is_lone(made.block):
+        return None
+    # Phases per sample cost as much as the matrix; those that all samples share cost little.
+    return len(made.order), any(term.batched for term in made.terms)
 
 
 def _advance(state: _State, blocks: Sequence[Block]) -> tuple[list[_Made], _State]:

@@ -11,6 +11,8 @@ from qjax._plan._members import Member
 from qjax._plan._passes import Bank, Lookup, Matrices, Product, Start
 
 ZERO, ONE = 0, 1  # the first two entries of every bank
+# So few entries in all matrices that one group, however padded, costs less than several.
+SMALL = 1 << 15
 
 
 class MatrixTables:
@@ -52,15 +54,12 @@ class MatrixTables:
         bank, starts = self._bank()
         found = []
         for width, tables in self._tables.items():
-            by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
-            for place, table in enumerate(tables):
-                # Padding by less than a factor of two keeps the number of groups small.
-                by_shape[_padded_shape(table)].append(place)
+            groups = _groups(tables)
             products = tuple(
                 Product(self._lookup([_pad_table(tables[p], shape) for p in places], starts))
-                for shape, places in by_shape.items()
+                for shape, places in groups
             )
-            order = np.argsort([place for places in by_shape.values() for place in places])
+            order = np.argsort([place for _, places in groups for place in places])
             found.append(Matrices(width, products, order.astype(np.int32)))
         return bank, tuple(found)
 
@@ -218,8 +217,17 @@ def num_entries(kind: GateKind) -> int:
     return 2**kind.num_qubits if isinstance(kind, PhaseGate) else 4**kind.num_qubits
 
 
-def _padded_shape(table: np.ndarray) -> tuple[int, int]:
-    return 1 << (len(table) - 1).bit_length(), table.shape[1]
+def _groups(tables: Sequence[np.ndarray]) -> list[tuple[tuple[int, int], list[int]]]:
+    """Tables that are padded to one shape (factors, gates): few groups, and little padding."""
+    by_depth: dict[int, list[int]] = defaultdict(list)
+    deepest = max(len(table) for table in tables)
+    small = len(tables) * deepest * tables[0][0, 0].size < SMALL
+    for place, table in enumerate(tables):
+        by_depth[((deepest if small else len(table)) - 1).bit_length()].append(place)
+    return [
+        ((1 << depth, max(tables[place].shape[1] for place in places)), places)
+        for depth, places in by_depth.items()
+    ]
 
 
 def _pad(factor: np.ndarray, gates: int) -> np.ndarray:
@@ -230,19 +238,20 @@ def _pad(factor: np.ndarray, gates: int) -> np.ndarray:
 def _pad_table(table: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Further factors that are identities."""
     size = table.shape[-1]
-    missing = np.full((shape[0] - len(table), table.shape[1], size, size), ONE)
+    wider = np.full((len(table), shape[1] - table.shape[1], size, size), ONE)
+    missing = np.full((shape[0] - len(table), shape[1], size, size), ONE)
     if missing.size:
         missing[:, 0] = np.eye(size, dtype=int)
-    return np.concatenate([table, missing])
+    return np.concatenate([np.concatenate([table, wider], axis=1), missing])
 
 
 def _uses(source: np.ndarray, constants: int, size: int) -> np.ndarray:
-    """Where each entry that is no constant is used."""
+    """Where each entry is used that comes after the constants."""
     places = np.flatnonzero(source >= constants)
     entries = source[places] - constants
     by_entry = np.argsort(entries, kind="stable")
     counts = np.bincount(entries, minlength=size - constants)
     rank = np.arange(len(entries)) - np.repeat(np.cumsum(counts) - counts, counts)
-    uses = np.full((size, max(counts.max(initial=0), 1)), len(source))
-    uses[constants + entries[by_entry], rank] = places[by_entry]
+    uses = np.full((size - constants, max(counts.max(initial=0), 1)), len(source))
+    uses[entries[by_entry], rank] = places[by_entry]
     return uses.astype(np.int32)

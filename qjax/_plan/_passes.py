@@ -72,8 +72,8 @@ class Lookup:
 
     Attributes:
         source: any shape, indices into x.
-        uses: `(len(x), most)` flat indices into `source`, padded with its size; entries that need
-            no cotangent have none.
+        uses: `(entries, most)` flat indices into `source`, padded with its size, for the last
+            entries of x; those before are constants and get no cotangent.
     """
 
     source: np.ndarray

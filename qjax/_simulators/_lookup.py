@@ -14,14 +14,17 @@ from qjax._simulators._linear import linear_map
 
 def look_up(lookup: Lookup, bank: Shaped[Array, "entries *rest"]) -> Shaped[Array, "..."]:
     """bank[lookup.source]; entries that are constants get no cotangent."""
-    return linear_map(_gather, _gather_sum, lookup, bank)
+    constants = len(bank) - len(lookup.uses)
+
+    def gather_sum(lookup: Lookup, cotangent: Array) -> Array:
+        flat = cotangent.reshape(-1, *bank.shape[1:])
+        nothing = jnp.zeros((1, *bank.shape[1:]), flat.dtype)
+        padded = jnp.concatenate([flat, nothing])
+        used = padded.at[jnp.asarray(lookup.uses)].get(mode="promise_in_bounds").sum(axis=1)
+        return jnp.concatenate([jnp.zeros((constants, *bank.shape[1:]), used.dtype), used])
+
+    return linear_map(_gather, gather_sum, lookup, bank)
 
 
 def _gather(lookup: Lookup, bank: Array) -> Array:
     return bank.at[jnp.asarray(lookup.source)].get(mode="promise_in_bounds")
-
-
-def _gather_sum(lookup: Lookup, cotangent: Array) -> Array:
-    flat = cotangent.reshape(-1, *cotangent.shape[lookup.source.ndim :])
-    used = flat.at[jnp.asarray(lookup.uses)].get(mode="fill", fill_value=0)
-    return used.sum(axis=1)

@@ -114,10 +114,20 @@ def _start(program: Program, shared: Array, batched: Array) -> State:
         return zero_state(program.num_qubits, batch, shared.dtype)
     vectors = _qubit_vectors(program.start, shared, batched)
     half = program.num_qubits // 2
-    low, high = _kronecker(vectors[:half]), _kronecker(vectors[half:])
-    state = (high[:, None] * low[None]).reshape(2**program.num_qubits, -1)
-    state = jnp.broadcast_to(state, (len(state), batch))
-    return jnp.stack([state.real, state.imag])
+    # Else XLA would compute both halves anew for every amplitude.
+    halves = lax.optimization_barrier((_kronecker(vectors[half:]), _kronecker(vectors[:half])))
+    state = _outer(*halves).reshape(2, 2**program.num_qubits, -1)
+    return jnp.broadcast_to(state, (*state.shape[:2], batch))
+
+
+def _outer(high: Array, low: Array) -> Float[Array, "2 high low batch"]:
+    if high.shape[1] == 1:
+        # As a GEMM, since XLA is slow to sum over all amplitudes in its transpose.
+        (a, b), (c, d) = (high.real[:, 0], high.imag[:, 0]), (low.real[:, 0], low.imag[:, 0])
+        left = jnp.stack([jnp.stack([a, -b], axis=1), jnp.stack([b, a], axis=1)])
+        return jnp.matmul(left, jnp.stack([c, d]), precision=PRECISION)[..., None]
+    (a, b), (c, d) = (high.real[:, None], high.imag[:, None]), (low.real[None], low.imag[None])
+    return jnp.stack([a * c - b * d, a * d + b * c])
 
 
 def _qubit_vectors(start: Start, shared: Array, batched: Array) -> Array:

@@ -46,7 +46,6 @@ def planned(circuit: QuantumCircuit, per_sample: frozenset[int], values: np.ndar
     columns = sorted(per_sample)
     shared = [index for index in range(circuit.num_parameters) if index not in per_sample]
 
-
     def run(shared: jax.Array, batched: jax.Array) -> jax.Array:
         state, last = simulate(plan.program, shared, batched)
         return as_complex(finish(plan.program, state, last))
@@ -227,11 +226,57 @@ def test_a_plan_prints_its_segments() -> None:
     assert "10 x" in printed
 
 
-def test_a_layer_of_diagonal_gates_is_not_applied_gate_by_gate() -> None:
+@pytest.mark.parametrize(
+    "per_sample", [frozenset(), frozenset(range(8))], ids=["shared", "batched"]
+)
+def test_a_layer_of_diagonal_gates_is_not_applied_gate_by_gate(per_sample: frozenset[int]) -> None:
+    """The Hadamard gates are the state to start from; the rest is one phase per row."""
     circuit = qjax.from_qiskit(zz_feature_map(8, reps=1, entanglement="full"))
-    steps = [step for segment in plan_circuit(circuit).segments for step in segment.steps]
     assert len(circuit.ops) > 90
-    assert len(steps) < 12
+    assert plan_circuit(circuit, per_sample).num_passes == 0
+
+
+def test_gates_that_permute_cost_no_pass() -> None:
+    """They change which basis state each row holds: 60 of them, then the gates of one matrix."""
+    permuting, rng = QuantumCircuit(6), np.random.default_rng(0)
+    for _ in range(15):
+        qubits = rng.permutation(6).tolist()
+        permuting.cx(*qubits[:2])
+        permuting.x(qubits[2])
+        permuting.swap(*qubits[3:5])
+        permuting.append(PermutationGate([2, 0, 1]), qubits[:3])
+    assert plan_circuit(qjax.from_qiskit(permuting)).num_passes == 0
+    mixing = permuting.compose(QuantumCircuit(6))
+    mixing.h([0, 1])
+    assert plan_circuit(qjax.from_qiskit(mixing)).num_passes == 1
+    circuit = QuantumCircuit(6)
+    for qubit in range(6):
+        circuit.u(0.3 + qubit, 0.1, 0.2 * qubit, qubit)
+    check_plan(circuit.compose(mixing), frozenset())
+
+
+def test_gates_with_phases_that_permute_cost_no_pass() -> None:
+    circuit = QuantumCircuit(4)
+    circuit.ry(A, [0, 1, 2, 3])
+    for first, second in ((0, 1), (2, 0), (3, 1)):
+        circuit.iswap(first, second)
+        circuit.cy(second, first)
+        circuit.y(first)
+        circuit.rzz(B, first, second)
+        circuit.cp(A * B, first, second)
+    assert plan_circuit(qjax.from_qiskit(circuit)).num_passes == 0
+    for per_sample in (frozenset(), frozenset({1}), frozenset({0, 1})):
+        check_plan(circuit, per_sample)
+
+
+def test_gates_on_few_qubits_share_a_pass() -> None:
+    """Two hundred gates on three of eight qubits are one matrix, or a few."""
+    circuit, rng = QuantumCircuit(8), np.random.default_rng(1)
+    for _ in range(100):
+        first, second = rng.permutation(3).tolist()[:2]
+        circuit.ry(float(rng.normal()), first)
+        circuit.cx(first, second)
+    assert plan_circuit(qjax.from_qiskit(circuit)).num_passes <= 4
 
 
 # ---------------------------------------------------------------- repeated layers
@@ -313,8 +358,9 @@ REPEATED: dict[str, tuple[Callable[[], QuantumCircuit], int]] = {
 @pytest.mark.parametrize("name", REPEATED)
 def test_repeated_layers_are_found(name: str) -> None:
     build, length = REPEATED[name]
-    plan = plan_circuit(qjax.from_qiskit(build()))
-    assert length in [segment.length for segment in plan.segments]
+    segments = plan_circuit(qjax.from_qiskit(build())).program.segments
+    # The first gates on single qubits may have become the state to start from.
+    assert {length, length - 1} & {segment.length for segment in segments}
 
 
 @pytest.mark.parametrize("choice", ["none", "even", "all"])
@@ -335,7 +381,7 @@ def test_layers_with_the_same_angles_are_found_too() -> None:
         circuit.ry(0.1 * layer, 0)
         circuit.cx(0, 1)
     plan = plan_circuit(qjax.from_qiskit(circuit), frozenset({0, 1}))
-    assert [segment.length for segment in plan.segments] == [8]
+    assert {7, 8} & {segment.length for segment in plan.program.segments}
     check_plan(circuit, frozenset({0, 1}))
 
 

@@ -1,0 +1,26 @@
+"""What the peers that are used from torch share: loss and gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from tests.benchmarks.peers._step import Step
+
+
+def asarray(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(values)
+
+
+def differentiated(expectations: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Step:
+    """The step of `(weights, inputs (batch, inputs)) -> <Z_q>` of any shape."""
+
+    def step(weights: torch.Tensor, inputs: torch.Tensor) -> tuple[Any, Any, Any]:
+        leaves = weights.detach().requires_grad_(), inputs.detach().requires_grad_()
+        loss = expectations(*leaves).square().mean()
+        return loss.detach(), *torch.autograd.grad(loss, leaves, materialize_grads=True)
+
+    return step

@@ -1,0 +1,68 @@
+"""deepquantum: torch, one contraction per gate, samples by `torch.vmap`.
+
+Inputs are encoded as its documentation does it; weights are set like the parameters of an encoding
+gate, outside the batch, so that gates may share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import deepquantum
+import torch
+
+from tests.benchmarks.peers._step import Step
+from tests.benchmarks.peers._torch import asarray, differentiated
+from tests.benchmarks.workloads import INPUT, Angle, Op, Workload
+
+__all__ = ["asarray", "build"]
+
+
+def build(workload: Workload) -> Step:
+    circuit = deepquantum.QubitCircuit(workload.num_qubits)
+    for op in workload.ops:
+        _add(circuit, op)
+    encoded = [op.angle for op in workload.ops if op.angle and op.angle.source == INPUT]
+    weighted = [
+        (gate, op.angle)
+        for gate, op in zip(circuit.operators, workload.ops, strict=True)
+        if op.angle and op.angle.source != INPUT
+    ]
+
+    def expectations(weights: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        for gate, angle in weighted:
+            gate.init_para(angle.value(weights, inputs))
+        state = circuit(data=_data(encoded, inputs) if encoded else None)
+        return _z_expectations(state.reshape(len(inputs), -1), workload.num_qubits)
+
+    return differentiated(expectations)
+
+
+def _add(circuit: deepquantum.QubitCircuit, op: Op) -> None:
+    wires = op.qubits if op.gate in {"cx", "cz"} else (_wires(op.qubits),)
+    if op.angle is None:
+        getattr(circuit, op.gate)(*wires)
+    elif op.angle.source == INPUT:
+        getattr(circuit, op.gate)(*wires, encode=True)
+    else:
+        getattr(circuit, op.gate)(*wires, inputs=0.0)
+
+
+def _wires(qubits: Sequence[int]) -> int | list[int]:
+    return qubits[0] if len(qubits) == 1 else list(qubits)
+
+
+def _data(angles: Sequence[Angle], inputs: torch.Tensor) -> torch.Tensor:
+    """One column per encoding gate."""
+    if all(angle.plain for angle in angles):
+        return inputs[:, [angle.indices[0] for angle in angles]]
+    return torch.stack([angle.value(inputs, inputs) for angle in angles], dim=-1)
+
+
+def _z_expectations(state: torch.Tensor, num_qubits: int) -> torch.Tensor:
+    probabilities = state.real.square() + state.imag.square()
+    marginals = [
+        probabilities.reshape(len(state), 2**qubit, 2, -1).sum((1, 3))
+        for qubit in range(num_qubits)
+    ]
+    return torch.stack([marginal[:, 0] - marginal[:, 1] for marginal in marginals])

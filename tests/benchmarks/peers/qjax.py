@@ -1,0 +1,23 @@
+"""Ours, through the public interface."""
+
+from __future__ import annotations
+
+import qjax
+from tests.benchmarks.peers._jax import asarray, jitted
+from tests.benchmarks.peers._qiskit import quantum_circuit, z_labels
+from tests.benchmarks.peers._step import Step
+from tests.benchmarks.workloads import Workload
+
+__all__ = ["asarray", "build"]
+
+
+def build(workload: Workload) -> Step:
+    circuit, inputs, weights = quantum_circuit(workload)
+    qnn = qjax.EstimatorQNN(
+        circuit=circuit,
+        observables=z_labels(workload.num_qubits),
+        input_params=inputs,
+        weight_params=weights,
+        input_gradients=True,
+    )
+    return jitted(qnn.apply)

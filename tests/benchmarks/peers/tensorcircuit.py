@@ -1,0 +1,36 @@
+"""TensorCircuit-NG: tensor networks on JAX, jitted.
+
+Of its contractors, `plain-experimental` (the gates in order, for states) stepped fastest by far:
+2 to 10 times faster than the default `greedy` at 8 and 12 qubits. Marginals of one state step
+faster than one `expectation_ps` per qubit.
+"""
+
+from __future__ import annotations
+
+import jax
+import tensorcircuit
+
+from tests.benchmarks.peers._jax import asarray, jitted, per_sample, z_expectations
+from tests.benchmarks.peers._step import Step
+from tests.benchmarks.workloads import Op, Workload
+
+__all__ = ["asarray", "build"]
+
+
+def build(workload: Workload) -> Step:
+    tensorcircuit.set_backend("jax")
+    tensorcircuit.set_dtype("complex64")
+    tensorcircuit.set_contractor("plain-experimental")
+
+    def expectations(weights: jax.Array, inputs: jax.Array) -> jax.Array:
+        circuit = tensorcircuit.Circuit(workload.num_qubits)
+        for op in workload.ops:
+            _add(circuit, op, weights, inputs)
+        return z_expectations(circuit.state(), workload.num_qubits)
+
+    return jitted(per_sample(expectations))
+
+
+def _add(circuit: tensorcircuit.Circuit, op: Op, weights: jax.Array, inputs: jax.Array) -> None:
+    angle = {"theta": op.angle.value(weights, inputs)} if op.angle else {}
+    getattr(circuit, "phase" if op.gate == "p" else op.gate)(*op.qubits, **angle)
