@@ -26,7 +26,7 @@ from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
 # computing them again is as fast. Measured on two CPU cores.
-MAX_KEPT = 64 << 20
+MAX_KEPT = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ permutation and phases have gathered until then go with it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -133,7 +134,7 @@ class Builder:
             while stop < len(made) and _stacks(made[stop], made[start]):
                 stop += 1
             whole = start == 0 and stop == len(made)
-            if stop - start > MAX_BODY and (length == 1 or whole):
+            if _weight(made[start:stop]) > MAX_BODY and (length == 1 or whole):
                 self._append(made[start:stop], length, stop - start)
                 start = stop
             elif length > 1:
@@ -149,7 +150,8 @@ class Builder:
     @staticmethod
     def _long_stretch(made: Sequence[_Made], start: int) -> bool:
         ahead = made[start : start + MAX_BODY + 1]
-        return len(ahead) > MAX_BODY and all(_stacks(each, ahead[0]) for each in ahead)
+        stretch = takewhile(lambda each: _stacks(each, ahead[0]), ahead)
+        return _weight(list(stretch)) > MAX_BODY
 
     def _append(self, made: Sequence[_Made], length: int, period: int) -> None:
         tables = MatrixTables(length)
@@ -158,6 +160,11 @@ class Builder:
         bank, matrices = tables.finish()
         self.segments.append(Segment(length, period, passes, bank, matrices))
         self.num_passes += length * len(made)
+
+
+def _weight(made: Sequence[_Made]) -> int:
+    """How long passes take to compile; those with phases take about three times as long."""
+    return sum(3 if each.terms else 1 for each in made)
 
 
 def _stacks(made: _Made, first: _Made) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from qjax._gates import PhaseGate
 from qjax._plan._members import Member
 
-# Passes are compiled one by one up to this number; longer rows of them run as one scan.
-MAX_BODY = 8
+# Up to so many passes are compiled one by one; longer rows of them run as one scan.
+MAX_BODY = 12
 # How many gates at the head of the queues are tried as the beginning of the next block.
 SEEDS = 3
 

@@ -5,6 +5,7 @@ _lookup        entries by a table, transposed without a scatter
 _matrices      angles -> all matrices of a segment
 _passes        one pass over the state, and its cotangents
 _statevector   pure states
+_trigonometry  cosine and sine of many angles
 """
 
 from qjax._simulators._matrices import PRECISION as PRECISION

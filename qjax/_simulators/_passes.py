@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from qjax._plan import Dense, Pass, PerSample, Phases
 from qjax._simulators._matrices import PRECISION
+from qjax._simulators._trigonometry import cos_sin
 
 State = Float[Array, "2 dim batch"]
 
@@ -147,7 +148,7 @@ def _angles(phases: Phases, step: Array | int, operands: Operands) -> Float[Arra
 
 
 def _rotate(state: State, angles: Array) -> State:
-    c, s = jnp.cos(angles), jnp.sin(angles)
+    c, s = cos_sin(angles)
     re, im = state
     return jnp.stack([c * re - s * im, s * re + c * im])
 

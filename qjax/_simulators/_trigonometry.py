@@ -1,0 +1,48 @@
+"""Floor 3. Cosine and sine of many single-precision angles at once.
+
+XLA's own take about 5 ns each on CPU, for the sake of huge angles. Phases of a simulation are
+moderate, so Cody and Waite's reduction by 2 pi in three parts serves (Software Manual for the
+Elementary Functions, 1980, ch. 8), and Taylor series of half the rest, at most pi/2, then the
+double angle.
+"""
+
+from math import factorial, pi
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+# 2 pi in parts with so few bits that small multiples of the first two are exact.
+_PARTS = (6.28125, 1.934051513671875e-3, 1.255828487e-6)
+
+
+@jax.custom_jvp
+def cos_sin(angle: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Cosine and sine, to about 3e-7 for float32 up to some thousand radians."""
+    if angle.dtype != np.float32:
+        return jnp.cos(angle), jnp.sin(angle)
+    turns = jnp.round(angle * np.float32(1 / (2 * pi)))
+    rest = angle
+    for part in _PARTS:
+        rest = rest - turns * np.float32(part)
+    half = rest * np.float32(0.5)
+    square = half * half
+    sine = half * _series(square, [(-1) ** k / factorial(2 * k + 1) for k in range(7)])
+    cosine = _series(square, [(-1) ** k / factorial(2 * k) for k in range(7)])
+    return 1 - 2 * sine * sine, 2 * sine * cosine
+
+
+@cos_sin.defjvp
+def _jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple, tuple]:
+    cosine, sine = cos_sin(*primals)
+    return (cosine, sine), (-sine * tangents[0], cosine * tangents[0])
+
+
+def _series(x: Array, coefficients: list[float]) -> Array:
+    """Sum of coefficients[k] * x**k, by Horner's rule."""
+    value = jnp.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        value = value * x + np.float32(coefficient)
+    return value
