@@ -10,6 +10,7 @@ _repeats       layers that come again
 _schedule      gates -> blocks, each one matrix
 _matrices      blocks -> tables that build their matrices
 _builder       blocks -> segments of passes
+_summary       plan -> text
 _planner       circuit -> plan
 """
 

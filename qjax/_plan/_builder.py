@@ -54,7 +54,7 @@ class _Term(NamedTuple):
     carried: bool
 
 
-class _Made(NamedTuple):
+class MadePass(NamedTuple):
     """A pass before its tables are made: `order` lists the leading qubits of `frame`, after it."""
 
     frame: Frame
@@ -62,6 +62,14 @@ class _Made(NamedTuple):
     terms: tuple[_Term, ...]
     block: Block | None
     order: tuple[int, ...]
+
+
+class MadeSegment(NamedTuple):
+    """Passes that run again and again; see `Segment`."""
+
+    length: int
+    period: int
+    passes: tuple[MadePass, ...]
 
 
 @dataclass(frozen=True)
@@ -83,16 +91,24 @@ def _shape(terms: Sequence[_Term]) -> list[tuple]:
 class Builder:
     """Turns blocks into segments, run by run."""
 
-    def __init__(self, frame: Frame, batched: bool) -> None:
+    def __init__(self, frame: Frame) -> None:
         self.segments: list[Segment] = []
-        self.num_passes = 0
+        self.made: list[MadeSegment] = []
         self._state = _State(frame)
-        self._batched = batched
-        self._single: list[_Made] = []
+        self._single: list[MadePass] = []
 
     @property
     def frame(self) -> Frame:
         return self._state.frame
+
+    @property
+    def num_passes(self) -> int:
+        return sum(segment.length * len(segment.passes) for segment in self.made)
+
+    @property
+    def last(self) -> MadePass:
+        """What brings the rows in order, and applies the last phases."""
+        return _rearranged(self._state, canonical_frame(len(self.frame.masks)))
 
     def add_run(self, blocks: Sequence[Block], length: int) -> None:
         """Append blocks that are repeated `length` times with different angles."""
@@ -114,19 +130,17 @@ class Builder:
         self._state = _State(tail.frame, tuple(_last(term) for term in tail.terms))
 
     def end(self) -> Segment:
-        """What brings the rows in order, and applies the last phases."""
+        """`last`, as a segment."""
         self._flush()
-        state, final = self._state, canonical_frame(len(self.frame.masks))
-        made = _rearranged(state, final)
         tables = MatrixTables(1)
-        passes = _passes([made], tables, 1, 1, len(state.frame.masks))
+        passes = _passes([self.last], tables, 1, 1, len(self.frame.masks))
         return Segment(1, 1, passes, *tables.finish())
 
     def _flush(self) -> None:
         made, self._single = self._single, []
         self._emit(made, 1)
 
-    def _emit(self, made: Sequence[_Made], length: int) -> None:
+    def _emit(self, made: Sequence[MadePass], length: int) -> None:
         """Cut passes into stretches that one body serves, and others."""
         start = 0
         while start < len(made):
@@ -148,31 +162,31 @@ class Builder:
                 start = stop
 
     @staticmethod
-    def _long_stretch(made: Sequence[_Made], start: int) -> bool:
+    def _long_stretch(made: Sequence[MadePass], start: int) -> bool:
         ahead = made[start : start + MAX_BODY + 1]
         stretch = takewhile(lambda each: _stacks(each, ahead[0]), ahead)
         return _weight(list(stretch)) > MAX_BODY
 
-    def _append(self, made: Sequence[_Made], length: int, period: int) -> None:
+    def _append(self, made: Sequence[MadePass], length: int, period: int) -> None:
         tables = MatrixTables(length)
         num_qubits = len(self.frame.masks)
         passes = _passes(made, tables, length, period, num_qubits)
         bank, matrices = tables.finish()
         self.segments.append(Segment(length, period, passes, bank, matrices))
-        self.num_passes += length * len(made)
+        self.made.append(MadeSegment(length, period, tuple(made)))
 
 
-def _weight(made: Sequence[_Made]) -> int:
+def _weight(made: Sequence[MadePass]) -> int:
     """How long passes take to compile; those with phases take about three times as long."""
     return sum(3 if each.terms else 1 for each in made)
 
 
-def _stacks(made: _Made, first: _Made) -> bool:
+def _stacks(made: MadePass, first: MadePass) -> bool:
     """Whether both passes can share a body: the same size of matrix, and as costly phases."""
     return _body(made) is not None and _body(made) == _body(first)
 
 
-def _body(made: _Made) -> tuple | None:
+def _body(made: MadePass) -> tuple | None:
     """What passes of one body have in common; None for one that shares it with no other."""
     if made.block is None or is_lone(made.block):
         return None
@@ -180,7 +194,7 @@ def _body(made: _Made) -> tuple | None:
     return len(made.order), any(term.batched for term in made.terms)
 
 
-def _advance(state: _State, blocks: Sequence[Block]) -> tuple[list[_Made], _State]:
+def _advance(state: _State, blocks: Sequence[Block]) -> tuple[list[MadePass], _State]:
     """The passes of some blocks, and the state after them."""
     made, frame, terms = [], state.frame, list(state.terms)
     for block in blocks:
@@ -204,7 +218,7 @@ def _new_terms(frame: Frame, member: Member) -> Iterable[_Term]:
         yield _Term(mask, (-1) ** flip * parity.weight, angle, member.batched, False)
 
 
-def _make(state: _State, block: Block) -> _Made:
+def _make(state: _State, block: Block) -> MadePass:
     """A pass for a block: its qubits are brought in front unless they are."""
     num_qubits = len(state.frame.masks)
     if is_lone(block):
@@ -222,9 +236,9 @@ def _make(state: _State, block: Block) -> _Made:
     return _rearranged(state, frame)._replace(block=block, order=order)
 
 
-def _rearranged(state: _State, frame: Frame) -> _Made:
+def _rearranged(state: _State, frame: Frame) -> MadePass:
     """A pass that brings the array into a frame and applies all phases."""
-    return _Made(frame, _move(state.frame, frame), _moved(state, frame), None, ())
+    return MadePass(frame, _move(state.frame, frame), _moved(state, frame), None, ())
 
 
 def _move(old: Frame, new: Frame) -> Move | None:
@@ -242,7 +256,7 @@ def _moved(state: _State, frame: Frame) -> tuple[_Term, ...]:
     return tuple(found)
 
 
-def _steady(blocks: Sequence[Block], num_qubits: int) -> tuple[_State, list[_Made], _State]:
+def _steady(blocks: Sequence[Block], num_qubits: int) -> tuple[_State, list[MadePass], _State]:
     """(state before, passes, state after) of a layer that ends as it begins."""
     entry = _State(canonical_frame(num_qubits))
     for _ in range(MAX_ATTEMPTS):
@@ -279,7 +293,7 @@ def _only(block: Block, repetition: int) -> Block:
 
 
 def _passes(
-    made: Sequence[_Made], tables: MatrixTables, length: int, period: int, num_qubits: int
+    made: Sequence[MadePass], tables: MatrixTables, length: int, period: int, num_qubits: int
 ) -> tuple[Pass, ...]:
     """The passes of a segment; `period` of them in a row make one."""
     found = []
@@ -292,7 +306,7 @@ def _passes(
     return tuple(found)
 
 
-def _operator(group: Sequence[_Made], tables: MatrixTables) -> Dense | PerSample | None:
+def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSample | None:
     block = group[0].block
     if block is None:
         return None
@@ -310,7 +324,7 @@ def _operator(group: Sequence[_Made], tables: MatrixTables) -> Dense | PerSample
     return Dense(len(member.qubits), slot, num_controls, setting)
 
 
-def _reorder(group: Sequence[_Made], num_qubits: int) -> Reorder | None:
+def _reorder(group: Sequence[MadePass], num_qubits: int) -> Reorder | None:
     if all(made.move is None for made in group):
         return None
     stay = Move(tuple(1 << bit for bit in range(num_qubits)), 0)
@@ -322,7 +336,7 @@ def _reorder(group: Sequence[_Made], num_qubits: int) -> Reorder | None:
     )
 
 
-def _phases(group: Sequence[_Made], length: int, num_qubits: int) -> Phases | None:
+def _phases(group: Sequence[MadePass], length: int, num_qubits: int) -> Phases | None:
     if not any(made.terms for made in group):
         return None
     masks = [list(dict.fromkeys(term.mask for term in made.terms)) for made in group]

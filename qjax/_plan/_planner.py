@@ -15,7 +15,8 @@ from qjax._plan._matrices import MatrixTables
 from qjax._plan._members import Member, place, whole
 from qjax._plan._passes import Plan, Program, Start
 from qjax._plan._repeats import Run, find_repeats
-from qjax._plan._schedule import Block, cheapest_schedule
+from qjax._plan._schedule import Schedule, cheapest_schedule
+from qjax._plan._summary import summarise
 
 
 class _Placed(NamedTuple):
@@ -51,15 +52,17 @@ def plan_circuit(
         for g, flag in ((g, _is_batched(g, batched)) for g in sequence)
     ]
     first, rest = _split_start(placed) if from_zero else ([], placed)
-    builder = Builder(canonical_frame(circuit.num_qubits), bool(batched))
+    builder, schedules = Builder(canonical_frame(circuit.num_qubits)), []
     for run in find_repeats([_signature(p) for p in rest]):
-        builder.add_run(_schedule_run(rest, run, circuit.num_qubits, bool(batched)), run.length)
+        schedules.append(_schedule_run(rest, run, circuit.num_qubits, bool(batched)))
+        builder.add_run(schedules[-1].blocks, run.length)
     start = _start(first, circuit.num_qubits) if first else None
     end = builder.end()
     program = Program(
         circuit.num_qubits, groups[False], groups[True], start, tuple(builder.segments), end
     )
-    return Plan(program, builder.frame, builder.num_passes, "")
+    summary = summarise(builder, schedules, circuit.num_qubits, len(sequence), len(first))
+    return Plan(program, builder.frame, builder.num_passes, summary)
 
 
 def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
@@ -98,9 +101,7 @@ def _start(placed: Sequence[_Placed], num_qubits: int) -> Start:
     return tables.finish_start(num_qubits)
 
 
-def _schedule_run(
-    placed: Sequence[_Placed], run: Run, num_qubits: int, batched: bool
-) -> list[Block]:
+def _schedule_run(placed: Sequence[_Placed], run: Run, num_qubits: int, batched: bool) -> Schedule:
     """The blocks of a body, with the places of its angles in every repetition."""
     members: list[Member] = []
     for offset in range(run.period):

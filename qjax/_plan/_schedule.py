@@ -8,6 +8,8 @@ remaining gates be applied is chosen greedily.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
+from typing import NamedTuple
 
 from qjax._gates import PhaseGate
 from qjax._plan._members import Member
@@ -33,16 +35,20 @@ class Block:
     free: bool
 
 
-# Nanoseconds on two CPU cores: per pass; per amplitude to rearrange it, and to multiply it by a
-# matrix on that many qubits; per multiplication of two such matrices, divided by their size cubed.
+# Nanoseconds on two CPU cores: per pass; per amplitude to rearrange it, to give it a phase of its
+# own, and to multiply it by a matrix on that many qubits; per multiplication of two such matrices,
+# divided by their size cubed.
 PASS = 4000.0
 REARRANGE = 0.6
+ROTATE = 2.0
 MULTIPLY = {1: 0.5, 2: 0.5, 3: 0.65, 4: 1.0, 5: 1.6, 6: 2.8}
 BUILD = 0.15
 # Plans are made before the batch is known; it is one only where nothing differs per sample.
 TYPICAL_BATCH = 32
 # No more gates than this in one block, or building its matrix takes over.
 MAX_GATES = 64
+# Longer circuits are not scheduled in several ways, or planning takes over.
+MAX_TRIED = 1000
 
 
 def is_lone(block: Block) -> bool:
@@ -53,28 +59,66 @@ def is_lone(block: Block) -> bool:
     return member.batched or len(member.controls) > 0
 
 
-def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool) -> list[Block]:
+class Schedule(NamedTuple):
+    """Blocks in order, and why they are as they are.
+
+    Attributes:
+        blocks: their product, in order, is the product of the gates.
+        width: how many qubits a block may have.
+        costs: pairs of a width and the nanoseconds per sample that it would take.
+    """
+
+    blocks: tuple[Block, ...]
+    width: int
+    costs: tuple[tuple[int, float], ...]
+
+
+def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool) -> Schedule:
     """The schedule of the width that promises to be fastest."""
-    widths = [w for w in MULTIPLY if w <= max(num_qubits, 1)]
-    found = [schedule(members, num_qubits, width) for width in widths]
     columns = TYPICAL_BATCH if batched else 1
-    return min(found, key=lambda blocks: cost(blocks, num_qubits, columns))
+    widths = [width for width in MULTIPLY if width <= max(num_qubits, 1)]
+    found: dict[int, list[Block]] = {}
+    costs: dict[int, float] = {}
+    for width in widths:
+        for eager in (True, False) if len(members) <= MAX_TRIED else (True,):
+            blocks = schedule(members, num_qubits, width, eager)
+            nanoseconds = cost(blocks, num_qubits, columns) / columns
+            if nanoseconds < costs.get(width, inf):
+                found[width], costs[width] = blocks, nanoseconds
+    best = min(costs, key=lambda width: costs[width])
+    return Schedule(tuple(found[best]), best, tuple(costs.items()))
 
 
 def cost(blocks: Sequence[Block], num_qubits: int, batch: int) -> float:
     """Estimated nanoseconds to simulate blocks."""
     amplitudes, total = batch << num_qubits, 0.0
+    phases: set[bool] = set()
     for block in blocks:
-        if not block.free:
-            width = len(block.qubits)
-            total += PASS + amplitudes * (REARRANGE + MULTIPLY.get(width, 2.0**width / 20))
-            total += BUILD * len(block.members) * 8.0**width
+        if block.free:
+            if block.members[0].action.parities:
+                phases.add(block.members[0].batched)
+            continue
+        width = len(block.qubits)
+        total += PASS + amplitudes * (REARRANGE + MULTIPLY.get(width, 2.0**width / 20))
+        total += BUILD * len(block.members) * 8.0**width
+        total += ROTATE * sum(amplitudes if batched else 1 << num_qubits for batched in phases)
+        phases = set()
     return total
 
 
-def schedule(members: Sequence[Member], num_qubits: int, width: int) -> list[Block]:
-    """Blocks whose product, in order, is the product of the members."""
-    blocks = list(_Queues(members, num_qubits, width).blocks())
+def schedule(
+    members: Sequence[Member], num_qubits: int, width: int, eager: bool = True
+) -> list[Block]:
+    """Blocks whose product, in order, is the product of the members.
+
+    Args:
+        members: gates in the order of time.
+        num_qubits: n.
+        width: how many qubits a block may have.
+        eager: whether phases are applied as soon as they can be, so that blocks find more gates,
+            or as late as they can be, so that they are gathered in fewer passes.
+    """
+    blocks = list(_Queues(members, num_qubits, width).blocks(eager))
     if sum(not block.free for block in blocks) > MAX_BODY:
         # Equal widths let one compiled body serve them all.
         return blocks
@@ -104,10 +148,14 @@ class _Queues:
                 self.queues[qubit].append(number)
         self.done = [0] * num_qubits
 
-    def blocks(self) -> Iterable[Block]:
+    def blocks(self, eager: bool) -> Iterable[Block]:
         yield from self._take_free([n for n, s in enumerate(self.supports) if not s])
         yield from self._take_free(self._heads(range(len(self.queues))))
-        while heads := self._heads(range(len(self.queues))):
+        while waiting := self._heads(range(len(self.queues))):
+            heads = [n for n in waiting if not self.free[n] or self._joins_next(n)]
+            if not heads:
+                yield from self._take_free(waiting)
+                continue
             lone = next((n for n in heads if self._is_lone(n)), None)
             if lone is not None:
                 taken, qubits = [lone], self.supports[lone]
@@ -117,7 +165,7 @@ class _Queues:
             for number in taken:
                 self._advance(number)
             yield Block(qubits, tuple(self.members[n] for n in taken), False)
-            yield from self._take_free(self._heads(qubits))
+            yield from self._take_free(self._heads(qubits), phases=eager)
 
     def _advance(self, number: int) -> None:
         for qubit in self.supports[number]:
@@ -139,10 +187,12 @@ class _Queues:
         ]
         return sorted(ready)
 
-    def _take_free(self, heads: list[int]) -> Iterable[Block]:
+    def _take_free(self, heads: list[int], phases: bool = True) -> Iterable[Block]:
         while heads:
             number = heads.pop(0)
             if not self.free[number] or self._joins_next(number):
+                continue
+            if self.members[number].action.parities and not phases:
                 continue
             self._advance(number)
             yield Block(self.supports[number], (self.members[number],), True)
