@@ -1,7 +1,7 @@
 """Floor 4. State -> expectation values, probabilities, samples. States are batch last."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from jaxtyping import Complex, Float, Int, UInt8
 
 from qjax._memory import check_fits
 from qjax._observable import DenseObservable, Observable, PauliSum
-from qjax._plan import Frame, parity_mask
+from qjax._plan import Frame, parity_mask, table_class
 from qjax._simulators import PRECISION
 
 
@@ -60,18 +60,36 @@ def expectation_values(
                 # The Y's of the string: X^x Z^z lacks i for each.
                 factor = coefficient * 1j ** (x & z).bit_count()
                 by_x[x].append(_Term(z, place, factor))
+    num_qubits = state.shape[0].bit_length() - 1
     for x, terms in by_x.items():
-        values = values + _sign_sums(_inner(_flip_bits(state, x), state), terms, len(observables))
+        product = _inner(_flip_bits(state, x), state)
+        real, imag = (_tables(terms, len(observables), num_qubits, p) for p in (np.real, np.imag))
+        # Re(c p) = Re(c) Re(p) - Im(c) Im(p); a part that no term needs is not computed.
+        if real.weights.any():
+            values = values + signed_sums(real, product.real)
+        if imag.weights.any():
+            values = values - signed_sums(imag, product.imag)
     return values
 
 
-def diagonal_values(
-    probabilities: Float[Array, "dim batch"], observables: Sequence[Observable], frame: Frame
-) -> Float[Array, "observables batch"]:
-    """Expectation values of sums of Z strings: signed sums of probabilities.
+@table_class
+class SignTables:
+    """Signed sums over rows: the sign of a row is that of its high bits times that of its low bits.
+
+    Attributes:
+        high, low: `(terms, rows)`, +1 or -1, with `2**l` rows in `low`.
+        weights: `(sums, terms)` real: what each term counts for.
+    """
+
+    high: np.ndarray
+    low: np.ndarray
+    weights: np.ndarray
+
+
+def diagonal_tables(observables: Sequence[Observable], frame: Frame) -> SignTables:
+    """Expectation values of sums of Z strings, as signed sums of probabilities.
 
     Args:
-        probabilities: of the rows of the array.
         observables: without X and Y.
         frame: which basis state each row holds: CX maps strings of Z to strings of Z.
     """
@@ -81,9 +99,32 @@ def diagonal_values(
             qubits = (q for q in range(observable.num_qubits) if z >> q & 1)
             mask, flip = parity_mask(frame, qubits)
             terms.append(_Term(mask, place, (-1) ** flip * coefficient))
-    if not terms:
-        return jnp.zeros((len(observables), probabilities.shape[1]), probabilities.dtype)
-    return _sign_sums(probabilities, terms, len(observables))
+    return _tables(terms, len(observables), len(frame.masks), np.real)
+
+
+def signed_sums(tables: SignTables, rows: Float[Array, "dim batch"]) -> Float[Array, "sums batch"]:
+    """Every sum of the tables, over the rows."""
+    dtype = rows.dtype
+    high, low = (jnp.asarray(table).astype(dtype) for table in (tables.high, tables.low))
+    folded = jnp.matmul(high, rows.reshape(high.shape[1], -1), precision=PRECISION)
+    sums = (folded.reshape(*low.shape, rows.shape[1]) * low[:, :, None]).sum(axis=1)
+    return jnp.matmul(jnp.asarray(tables.weights).astype(dtype), sums, precision=PRECISION)
+
+
+def _tables(
+    terms: Sequence[_Term], num_sums: int, num_qubits: int, part: Callable[[complex], float]
+) -> SignTables:
+    """Those that add up a part, real or imaginary, of each term's coefficient."""
+    # Few rows in `low`: the sums over them are not GEMMs.
+    low_bits = max(num_qubits - 10, 0) if num_qubits <= 20 else num_qubits // 2
+    weights = np.zeros((num_sums, len(terms)))
+    for column, term in enumerate(terms):
+        weights[term.observable, column] = part(term.coefficient)
+    return SignTables(
+        _signs([term.z >> low_bits for term in terms], num_qubits - low_bits),
+        _signs([term.z & ((1 << low_bits) - 1) for term in terms], low_bits),
+        weights,
+    )
 
 
 def _inner(left: Array, right: Array) -> Array:
@@ -97,32 +138,6 @@ def _flip_bits(state: Array, x: int) -> Array:
     runs = [(bit, len(list(same))) for bit, same in groupby(bits)]
     split = state.reshape(*(2**length for _, length in runs), state.shape[1])
     return jnp.flip(split, [axis for axis, (bit, _) in enumerate(runs) if bit]).reshape(state.shape)
-
-
-def _sign_sums(product: Array, terms: Sequence[_Term], num_observables: int) -> Array:
-    """Sum over terms and rows i of Re(coefficient * (-1)^popcount(z & i) * product[i]).
-
-    The sign of a row is that of its high bits times that of its low bits, so two small tables
-    serve instead of one of `2**n` columns.
-    """
-    num_qubits = product.shape[0].bit_length() - 1
-    low = max(num_qubits - 10, 0) if num_qubits <= 20 else num_qubits // 2
-    high_signs = _signs([term.z >> low for term in terms], num_qubits - low)
-    low_signs = _signs([term.z & ((1 << low) - 1) for term in terms], low)
-    coefficients = np.zeros((num_observables, len(terms)), complex)
-    for column, term in enumerate(terms):
-        coefficients[term.observable, column] = term.coefficient
-    result = jnp.zeros((num_observables, product.shape[1]), product.real.dtype)
-    # Re(c p) = Re(c) Re(p) - Im(c) Im(p); a part that no term needs is not computed.
-    for weights, part in ((coefficients.real, product.real), (-coefficients.imag, product.imag)):
-        if weights.any():
-            dtype = part.dtype
-            folded = part.reshape(2 ** (num_qubits - low), -1)
-            sums = jnp.matmul(jnp.asarray(high_signs, dtype), folded, precision=PRECISION)
-            sums = sums.reshape(len(terms), 2**low, -1)
-            sums = (sums * jnp.asarray(low_signs, dtype)[:, :, None]).sum(axis=1)
-            result = result + jnp.matmul(jnp.asarray(weights, dtype), sums, precision=PRECISION)
-    return result
 
 
 def _signs(masks: Sequence[int], num_bits: int) -> np.ndarray:

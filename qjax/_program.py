@@ -8,6 +8,7 @@ batch that was given as one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +19,16 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._circuit import Circuit
-from qjax._measure import diagonal_values, expectation_values, probabilities_of
+from qjax._measure import (
+    SignTables,
+    diagonal_tables,
+    expectation_values,
+    probabilities_of,
+    signed_sums,
+)
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable, is_diagonal, on_qubits, support_of
-from qjax._plan import Plan, light_cone, plan_circuit
+from qjax._plan import Plan, Program, light_cone, plan_circuit
 from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
@@ -83,6 +90,18 @@ def run(
     return _run_p.bind(shared, batched, task=task)
 
 
+class _Planned(NamedTuple):
+    """What runs: its tables are arguments of the compiled function, the rest decides about it.
+
+    `readout` is None where the signs say what is read out.
+    """
+
+    program: Program
+    signs: SignTables | None
+    readout: Readout | None
+    num_passes: int
+
+
 @lru_cache(CACHED_PROGRAMS)
 def plan_of(task: Task) -> tuple[Plan, Readout]:
     """The plan of what can be seen, and the readout on the qubits that are left."""
@@ -95,25 +114,64 @@ def plan_of(task: Task) -> tuple[Plan, Readout]:
     return plan_circuit(cone.circuit, task.batched), seen
 
 
-def _evaluate(shared: Array, batched: Array, *, task: Task) -> Array:
+@lru_cache(CACHED_PROGRAMS)
+def _planned(task: Task) -> _Planned:
     plan, readout = plan_of(task)
-    batch, dtype = batched.shape[1], np.result_type(shared.dtype, np.complex64)
-    check_states_fit(plan.program.num_qubits, batch, dtype)
-    gradient = task.gradient or _cheaper_gradient(plan, batch, dtype)
-    state, last = simulate(plan.program, shared, batched, gradient)
     if isinstance(readout, Expectations) and is_diagonal(*readout.observables):
-        return diagonal_values(probabilities_of(state), readout.observables, plan.frame)
+        signs = diagonal_tables(readout.observables, plan.frame)
+        return _Planned(plan.program, signs, None, plan.num_passes)
+    return _Planned(plan.program, None, readout, plan.num_passes)
+
+
+@lru_cache(CACHED_PROGRAMS)
+def _on_device(task: Task, x64: bool) -> _Planned:
+    """With the tables where they need not be transferred at every call."""
+    del x64  # What arrays are made of the tables depends on it.
+    planned = _planned(task)
+    program, signs = jax.device_put((planned.program, planned.signs))
+    return planned._replace(program=program, signs=signs)
+
+
+def _evaluate(shared: Array, batched: Array, *, task: Task) -> Array:
+    """Inside of other programs: the tables are constants of theirs."""
+    return _evaluate_planned(_planned(task), shared, batched, task.gradient)
+
+
+def _evaluate_now(shared: Array, batched: Array, *, task: Task) -> Array:
+    """By itself: circuits whose plans have the same structure share one compiled program."""
+    planned = _on_device(task, jax.config.read("jax_enable_x64"))
+    return _evaluate_planned(planned, shared, batched, task.gradient)
+
+
+def _evaluate_planned(
+    planned: _Planned, shared: Array, batched: Array, gradient: Gradient | None
+) -> Array:
+    program, signs, readout, num_passes = planned
+    batch, dtype = batched.shape[1], np.result_type(shared.dtype, np.complex64)
+    check_states_fit(program.num_qubits, batch, dtype)
+    kept = num_passes * batch * dtype.itemsize << program.num_qubits
+    chosen = gradient or ("backprop" if kept <= MAX_KEPT else "adjoint")
+    return _execute(program, signs, shared, batched, readout, chosen)
+
+
+@partial(jax.jit, static_argnums=(4, 5))
+def _execute(
+    program: Program,
+    signs: SignTables | None,
+    shared: Array,
+    batched: Array,
+    readout: Readout | None,
+    gradient: Gradient,
+) -> Array:
+    state, last = simulate(program, shared, batched, gradient)
+    if signs is not None:
+        return signed_sums(signs, probabilities_of(state))
     if isinstance(readout, Outcomes):
-        return in_order(plan.program, probabilities_of(state))
-    amplitudes = as_complex(finish(plan.program, state, last, gradient))
-    if isinstance(readout, States):
-        return amplitudes
-    return expectation_values(amplitudes, readout.observables)
-
-
-def _cheaper_gradient(plan: Plan, batch: int, dtype: np.dtype) -> Gradient:
-    kept = plan.num_passes * batch * dtype.itemsize << plan.program.num_qubits
-    return "backprop" if kept <= MAX_KEPT else "adjoint"
+        return in_order(program, probabilities_of(state))
+    amplitudes = as_complex(finish(program, state, last, gradient))
+    if isinstance(readout, Expectations):
+        return expectation_values(amplitudes, readout.observables)
+    return amplitudes
 
 
 _run_p = Primitive("simulate")
@@ -125,13 +183,16 @@ def _abstract(shared, batched, *, task):
 
 
 def _jvp(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
+    # Without an outer program, derivatives share compiled programs too.
+    traced = any(isinstance(x, jax.core.Tracer) for x in primals)
+    evaluate = _evaluate if traced else _evaluate_now
     moving = [place for place, tangent in enumerate(tangents) if not isinstance(tangent, ad.Zero)]
 
     def of_moving(*given: Array) -> Array:
         arguments = list(primals)
         for place, x in zip(moving, given, strict=True):
             arguments[place] = x
-        return _evaluate(*arguments, task=task)
+        return evaluate(*arguments, task=task)
 
     return jax.jvp(
         of_moving, [primals[place] for place in moving], [tangents[place] for place in moving]
@@ -166,7 +227,7 @@ def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array
     return Task(task.circuit, frozenset(range(count)), task.readout, task.gradient), rows
 
 
-_run_p.def_impl(_evaluate)
+_run_p.def_impl(_evaluate_now)
 _run_p.def_abstract_eval(_abstract)
 ad.primitive_jvps[_run_p] = _jvp
 batching.primitive_batchers[_run_p] = _batch

@@ -18,7 +18,6 @@ from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit, measured_bits
 from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, marginal
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._observable import Observable
 from qjax._plan import plan_circuit
 from qjax._program import Expectations, Outcomes, Readout, States, Task, run
 from qjax._qiskit import as_circuit, as_observable
@@ -42,7 +41,7 @@ def statevector(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Comp
         UnsupportedInstructionError: see `from_qiskit`.
     """
     circuit = as_circuit(circuit)
-    return _compiled_statevector(circuit)(_parameters(circuit, params))
+    return _read(circuit, States(), _parameters(circuit, params))
 
 
 def unitary(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[Array, "2**n 2**n"]:
@@ -73,7 +72,8 @@ def probabilities(
     """
     circuit = as_circuit(circuit)
     kept = None if qubits is None else _check_qubits(qubits, circuit.num_qubits)
-    return _compiled_probabilities(circuit, kept)(_parameters(circuit, params))
+    found = _read(circuit, Outcomes(), _parameters(circuit, params))
+    return found if kept is None else _marginal(found, kept)
 
 
 def expectation(
@@ -98,8 +98,8 @@ def expectation(
     circuit = as_circuit(circuit)
     several = observables if isinstance(observables, (list, tuple)) else [observables]
     converted = tuple(as_observable(observable, circuit.num_qubits) for observable in several)
-    values = _compiled_expectation(circuit, converted)(_parameters(circuit, params))
-    return values if several is observables else values[0]
+    shape = (len(converted),) if several is observables else ()
+    return _read(circuit, Expectations(converted), _parameters(circuit, params), shape)
 
 
 def sample(
@@ -165,15 +165,13 @@ def _parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
 
 
 def _read(
-    circuit: Circuit, readout: Readout, params: Float[Array, " params"]
-) -> Shaped[Array, " outputs"]:
-    nothing = jnp.zeros((0, 1), params.dtype)
-    return run(Task(circuit, frozenset(), readout), params, nothing)[:, 0]
-
-
-@lru_cache(CACHED_PROGRAMS)
-def _compiled_statevector(circuit: Circuit):
-    return jax.jit(partial(_read, circuit, States()))
+    circuit: Circuit,
+    readout: Readout,
+    params: Float[Array, " params"],
+    shape: tuple[int, ...] = (-1,),
+) -> Shaped[Array, "..."]:
+    nothing = jnp.asarray(np.zeros((0, 1), params.dtype))
+    return run(Task(circuit, frozenset(), readout), params, nothing).reshape(shape)
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -191,18 +189,9 @@ def _compiled_unitary(circuit: Circuit):
     return jax.jit(columns)
 
 
-@lru_cache(CACHED_PROGRAMS)
-def _compiled_probabilities(circuit: Circuit, qubits: tuple[int, ...] | None):
-    def read(params: Array) -> Array:
-        found = _read(circuit, Outcomes(), params)
-        return found if qubits is None else marginal(found[:, None], qubits)[:, 0]
-
-    return jax.jit(read)
-
-
-@lru_cache(CACHED_PROGRAMS)
-def _compiled_expectation(circuit: Circuit, observables: tuple[Observable, ...]):
-    return jax.jit(partial(_read, circuit, Expectations(observables)))
+@partial(jax.jit, static_argnums=1)
+def _marginal(found: Float[Array, " 2**n"], qubits: tuple[int, ...]) -> Float[Array, " 2**k"]:
+    return marginal(found[:, None], qubits)[:, 0]
 
 
 @lru_cache(CACHED_PROGRAMS)
