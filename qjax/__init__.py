@@ -9,11 +9,12 @@ The floors, each importing only from those below:
 2  _plan/                                         circuit -> execution plan (host, NumPy)
 3  _simulators/                                   plan + parameters -> state
 4  _measure                                       state -> expectations, probabilities, samples
-5  _simulation                                    the pure functions of a circuit
-6  _qnn/                                          neural networks: what users hold
-7  _fisher                                       how far states move with their parameters
+5  _program                                       all of it as one primitive that can be batched
+6  _simulation                                    the pure functions of a circuit
+7  _qnn/                                          neural networks: what users hold
+8  _fisher                                        how far states move with their parameters
    _saved                                         networks as files that need no circuit
-8  _evaluation                                    more samples than fit into memory
+9  _evaluation                                    more samples than fit into memory
    optimizers                                    natural gradient for optax; not in this module
 """
 
@@ -38,6 +39,7 @@ from qjax._saved import export as export
 from qjax._saved import load as load
 from qjax._simulation import apply_gate as apply_gate
 from qjax._simulation import expectation as expectation
+from qjax._simulation import plan as plan
 from qjax._simulation import probabilities as probabilities
 from qjax._simulation import sample as sample
 from qjax._simulation import statevector as statevector

@@ -8,7 +8,7 @@ batch that was given as one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -58,6 +58,21 @@ class Expectations:
 
 
 Readout = States | Outcomes | Expectations
+
+
+def as_gradient(gradient: object) -> Gradient | None:
+    """A name of how reverse mode works, or None.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    for known in (None, *get_args(Gradient)):
+        if gradient is known or (isinstance(gradient, str) and gradient == known):
+            return known
+    raise ValueError(
+        f"gradient: {gradient!r} is not supported; expected 'backprop' (keeps a state per pass), "
+        "'adjoint' (keeps none, and computes them again) or None (chooses by memory)"
+    )
 
 
 @dataclass(frozen=True, slots=True)

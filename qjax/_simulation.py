@@ -1,10 +1,10 @@
-"""Floor 5. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
+"""Floor 6. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
 
 Every function compiles once per circuit, shape and dtype, also when it is called eagerly.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 
 import jax
@@ -13,24 +13,30 @@ import numpy as np
 from jax import Array
 from jaxtyping import Complex, Float, Shaped, UInt8
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit, measured_bits
 from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, marginal
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._plan import plan_circuit
-from qjax._program import Expectations, Outcomes, Readout, States, Task, run
+from qjax._plan import Plan, plan_circuit
+from qjax._program import Expectations, Outcomes, Readout, States, Task, as_gradient, run
 from qjax._qiskit import as_circuit, as_observable
-from qjax._simulators import PRECISION, as_complex, finish, identity_states, simulate
+from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 
 
-def statevector(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[Array, " 2**n"]:
+def statevector(
+    circuit: Circuit | QuantumCircuit, params: Numbers = (), *, gradient: Gradient | None = None
+) -> Complex[Array, " 2**n"]:
     """The state that a circuit prepares from |0...0>.
 
     Args:
         circuit: the circuit; final measurements are left out.
         params: real, shape `(num_params,)`, in the order of `circuit.parameters`; angles are in
             radians. float32 gives complex64, float64 complex128.
+        gradient: how reverse mode works: "backprop" keeps a state for each pass of the plan,
+            "adjoint" keeps none and computes them again, from the result backwards (Jones and
+            Gacon, arXiv:2009.02823); None chooses by the memory it would need.
 
     Returns:
         amplitudes, shape `(2**n,)`; qubit 0 is the least significant bit of the index.
@@ -41,7 +47,7 @@ def statevector(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Comp
         UnsupportedInstructionError: see `from_qiskit`.
     """
     circuit = as_circuit(circuit)
-    return _read(circuit, States(), _parameters(circuit, params))
+    return _read(circuit, States(), _parameters(circuit, params), gradient)
 
 
 def unitary(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[Array, "2**n 2**n"]:
@@ -58,12 +64,15 @@ def probabilities(
     circuit: Circuit | QuantumCircuit,
     params: Numbers = (),
     qubits: Sequence[int] | None = None,
+    *,
+    gradient: Gradient | None = None,
 ) -> Float[Array, " 2**k"]:
-    """The probabilities of the basis states; circuit, params and errors as `statevector`.
+    """The probabilities of the basis states; errors as `statevector`.
 
     Args:
-        circuit: the circuit.
-        params: its parameters.
+        circuit: as in `statevector`.
+        params: as in `statevector`.
+        gradient: as in `statevector`.
         qubits: the k qubits to keep, the first as least significant bit of the result's index,
             as in Qiskit's `Statevector.probabilities(qargs)`; None keeps all in order.
 
@@ -72,21 +81,28 @@ def probabilities(
     """
     circuit = as_circuit(circuit)
     kept = None if qubits is None else _check_qubits(qubits, circuit.num_qubits)
-    found = _read(circuit, Outcomes(), _parameters(circuit, params))
+    found = _read(circuit, Outcomes(), _parameters(circuit, params), gradient)
     return found if kept is None else _marginal(found, kept)
 
 
 def expectation(
-    circuit: Circuit | QuantumCircuit, observables: object, params: Numbers = ()
+    circuit: Circuit | QuantumCircuit,
+    observables: object,
+    params: Numbers = (),
+    *,
+    gradient: Gradient | None = None,
 ) -> Float[Array, "*observables"]:
-    """<psi|O|psi> of one observable or several; circuit, params and errors as `statevector`.
+    """<psi|O|psi> of one observable or several; errors as `statevector`.
+
+    Gates and qubits that no observable depends on are left out.
 
     Args:
-        circuit: the circuit.
+        circuit: as in `statevector`.
+        params: as in `statevector`.
+        gradient: as in `statevector`.
         observables: a Pauli label such as `"XIZ"` (leftmost letter: highest qubit), Qiskit's
             `Pauli`, `SparsePauliOp` or Hermitian `Operator`; or a list of those, which costs one
             simulation, not one each.
-        params: the circuit's parameters.
 
     Returns:
         shape `()` for one observable, `(O,)` for a list.
@@ -99,7 +115,8 @@ def expectation(
     several = observables if isinstance(observables, (list, tuple)) else [observables]
     converted = tuple(as_observable(observable, circuit.num_qubits) for observable in several)
     shape = (len(converted),) if several is observables else ()
-    return _read(circuit, Expectations(converted), _parameters(circuit, params), shape)
+    values = _parameters(circuit, params)
+    return _read(circuit, Expectations(converted), values, gradient, shape)
 
 
 def sample(
@@ -126,6 +143,30 @@ def sample(
     if not isinstance(values, jax.core.Tracer) and not np.isfinite(values).all():
         raise ValueError("params: holds NaN or infinity; expected finite numbers")
     return _compiled_sample(circuit, check_shots(shots))(values, key)
+
+
+def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] = ()) -> Plan:
+    """How a circuit is simulated: `print(qjax.plan(circuit))` tells what was fused, and why.
+
+    A network's own is `qnn.plan`, where what its observables do not depend on is left out.
+
+    Args:
+        circuit: the circuit.
+        inputs: the parameters, or their names, that differ per sample, such as those that
+            `jax.vmap` maps over.
+
+    Raises:
+        ValueError: for parameters that are not in the circuit.
+        UnsupportedInstructionError: see `from_qiskit`.
+    """
+    circuit = as_circuit(circuit)
+    names = {each if isinstance(each, str) else each.name for each in inputs}
+    if unknown := sorted(names - set(circuit.parameters)):
+        raise ValueError(
+            f"inputs: {unknown} are not among the circuit's parameters {list(circuit.parameters)}"
+        )
+    places = (place for place, name in enumerate(circuit.parameters) if name in names)
+    return plan_circuit(circuit, frozenset(places))
 
 
 def apply_gate(
@@ -168,10 +209,12 @@ def _read(
     circuit: Circuit,
     readout: Readout,
     params: Float[Array, " params"],
+    gradient: Gradient | None = None,
     shape: tuple[int, ...] = (-1,),
 ) -> Shaped[Array, "..."]:
     nothing = jnp.asarray(np.zeros((0, 1), params.dtype))
-    return run(Task(circuit, frozenset(), readout), params, nothing).reshape(shape)
+    task = Task(circuit, frozenset(), readout, as_gradient(gradient))
+    return run(task, params, nothing).reshape(shape)
 
 
 @lru_cache(CACHED_PROGRAMS)

@@ -1,4 +1,4 @@
-"""Floor 6. Expectation values as outputs."""
+"""Floor 7. Expectation values as outputs."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,9 @@ class EstimatorQNN(NeuralNetwork):
             and weights, in this order; together all of them.
         input_gradients: whether `backward` and the torch bridge differentiate in the inputs. Layers
             in front of a network are trained only with True.
-        estimator, gradient: must be None for now: exact values, exact gradients.
+        estimator: must be None for now: exact values, exact gradients.
+        gradient: how reverse mode works: "backprop" keeps a state for each pass of the plan,
+            "adjoint" keeps none and computes them again; None chooses by the memory it would need.
 
     Raises:
         ValueError: for parameters that are assigned twice or not at all, and observables that do
@@ -39,7 +41,7 @@ class EstimatorQNN(NeuralNetwork):
         estimator: object | None = None,
         gradient: object | None = None,
     ) -> None:
-        refuse_primitives(estimator=estimator, gradient=gradient)
+        refuse_primitives(estimator=estimator)
         circuit = as_circuit(circuit)
         if observables is None:
             observables = "Z" * circuit.num_qubits
@@ -47,7 +49,7 @@ class EstimatorQNN(NeuralNetwork):
         if not several:
             raise ValueError("observables: got an empty list; expected at least one, or None")
         readout = Expectations(tuple(as_observable(o, circuit.num_qubits) for o in several))
-        model = make_model(circuit, input_params, weight_params, readout)
+        model = make_model(circuit, input_params, weight_params, readout, gradient)
         super().__init__(model, input_gradients=input_gradients)
         self._observables = readout.observables
 

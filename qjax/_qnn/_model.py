@@ -1,10 +1,10 @@
-"""Floor 6. The pure function of a network: (weights, inputs) -> outputs, batch native.
+"""Floor 7. The pure function of a network: (weights, inputs) -> outputs, batch native.
 
 Weights are shared by the batch, inputs differ per sample: what depends on weights only is built
 once per call, whatever the batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 
@@ -91,7 +91,8 @@ def compiled_draws(model: Model, shots: int):
         check_shots_fit(shots, len(inputs))
         if len(inputs) == 0:
             return jnp.zeros((0, shots), jnp.int32)
-        probabilities = _run(model, Outcomes(), weights, inputs)
+        task = replace(task_of(model), readout=Outcomes())
+        probabilities = _run(model, task, weights, inputs)
         keys = jax.random.split(key, len(inputs))
         return jax.vmap(draw_states, in_axes=(1, None, 0))(probabilities, shots, keys)
 
@@ -117,24 +118,27 @@ def states(
     model: Model, weights: Float[Array, " weights"], inputs: Float[Array, "batch inputs"]
 ) -> Complex[Array, "dim batch"]:
     """The statevectors, batch last."""
-    return _run(model, States(), weights, inputs)
+    return _run(model, replace(task_of(model), readout=States()), weights, inputs)
+
+
+def task_of(model: Model) -> Task:
+    """What is simulated."""
+    readout = model.readout if isinstance(model.readout, Expectations) else Outcomes()
+    return Task(model.circuit, frozenset(model.inputs), readout, model.gradient)
 
 
 def _read(model: Model, weights: Array, inputs: Array) -> Float[Array, "outputs batch"]:
+    values = _run(model, task_of(model), weights, inputs)
     if isinstance(model.readout, Expectations):
-        return _run(model, model.readout, weights, inputs)
-    probabilities = _run(model, Outcomes(), weights, inputs)
+        return values
     targets = model.readout.table
     size = prod(model.readout.output_shape)
     if size == len(targets) and (targets == np.arange(size)).all():
-        return probabilities
-    return jax.ops.segment_sum(probabilities, targets, num_segments=size)
+        return values
+    return jax.ops.segment_sum(values, targets, num_segments=size)
 
 
-def _run(
-    model: Model, readout: States | Outcomes | Expectations, weights: Array, inputs: Array
-) -> Shaped[Array, "outputs batch"]:
-    task = Task(model.circuit, frozenset(model.inputs), readout, model.gradient)
+def _run(model: Model, task: Task, weights: Array, inputs: Array) -> Shaped[Array, "outputs batch"]:
     shared = _in_circuit_order(weights, model.weights)
     return run(task, shared, _in_circuit_order(inputs.T, model.inputs))
 

@@ -1,4 +1,4 @@
-"""Floor 6. What all networks share: apply, init, forward, backward."""
+"""Floor 7. What all networks share: apply, init, forward, backward."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,8 +12,10 @@ from qiskit.circuit import Parameter
 
 from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
 from qjax._circuit import Circuit
+from qjax._plan import Plan
+from qjax._program import as_gradient, plan_of
 from qjax._qiskit import as_circuit
-from qjax._qnn._model import Model, Readout, compiled_jacobians, compiled_outputs
+from qjax._qnn._model import Model, Readout, compiled_jacobians, compiled_outputs, task_of
 
 Parameters = Iterable[Parameter | str]
 
@@ -54,6 +56,11 @@ class NeuralNetwork:
     @property
     def output_shape(self) -> tuple[int, ...]:
         return self._model.readout.output_shape
+
+    @property
+    def plan(self) -> Plan:
+        """How the network is simulated: `print(qnn.plan)` tells what was fused, and why."""
+        return plan_of(task_of(self._model))[0]
 
     @property
     def input_gradients(self) -> bool:
@@ -182,11 +189,13 @@ def make_model(
     input_params: Parameters | None,
     weight_params: Parameters | None,
     readout: Readout,
+    gradient: object = None,
 ) -> Model:
     """Assign every parameter of a circuit to be an input or a weight.
 
     Raises:
-        ValueError: for a parameter that is both, neither, given twice, or not in the circuit.
+        ValueError: for a parameter that is both, neither, given twice, or not in the circuit, and
+            for an unknown `gradient`.
     """
     converted = as_circuit(circuit)
     inputs = _indices(converted, input_params, "input_params")
@@ -202,7 +211,7 @@ def make_model(
             f"parameters that are neither input nor weight: {[names[p] for p in free]}; name each "
             "in input_params or weight_params, or bind it (`QuantumCircuit.assign_parameters`)"
         )
-    return Model(converted, inputs, weights, readout)
+    return Model(converted, inputs, weights, readout, as_gradient(gradient))
 
 
 def _indices(circuit: Circuit, params: Parameters | None, what: str) -> tuple[int, ...]:
@@ -239,7 +248,7 @@ def refuse_primitives(**primitives: object) -> None:
     for name, primitive in primitives.items():
         if primitive is not None:
             raise ValueError(
-                f"{name}: got {type(primitive).__name__}; other primitives and gradients are not "
+                f"{name}: got {type(primitive).__name__}; other primitives are not "
                 f"supported yet. Leave {name}=None for exact simulation and exact gradients"
             )
 

@@ -1,4 +1,4 @@
-"""Floor 6. Probabilities as outputs."""
+"""Floor 7. Probabilities as outputs."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -34,7 +34,8 @@ class SamplerQNN(NeuralNetwork):
         output_shape: a number or tuple, required with `interpret`. Default: `(2**n,)`, n the
             number of qubits, or of classical bits in a circuit with measurements.
         input_gradients: as in `EstimatorQNN`.
-        sampler, gradient: must be None for now: exact values, exact gradients.
+        sampler: must be None for now: exact values, exact gradients.
+        gradient: as in `EstimatorQNN`.
 
     Raises:
         ValueError: for `interpret` without `output_shape` or with results outside of it; else as
@@ -54,10 +55,10 @@ class SamplerQNN(NeuralNetwork):
         sampler: object | None = None,
         gradient: object | None = None,
     ) -> None:
-        refuse_primitives(sampler=sampler, gradient=gradient)
+        refuse_primitives(sampler=sampler)
         circuit = as_circuit(circuit)
         self._readout = make_readout(circuit, interpret, output_shape)
-        model = make_model(circuit, input_params, weight_params, self._readout)
+        model = make_model(circuit, input_params, weight_params, self._readout, gradient)
         super().__init__(model, input_gradients=input_gradients, sparse=sparse)
 
 
