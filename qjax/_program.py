@@ -28,7 +28,7 @@ from qjax._measure import (
 )
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable, is_diagonal, on_qubits, support_of
-from qjax._plan import Plan, Program, light_cone, plan_circuit
+from qjax._plan import Plan, Program, in_precision, light_cone, plan_circuit
 from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
@@ -130,26 +130,27 @@ def plan_of(task: Task) -> tuple[Plan, Readout]:
 
 
 @lru_cache(CACHED_PROGRAMS)
-def _planned(task: Task) -> _Planned:
+def _planned(task: Task, x64: bool) -> _Planned:
     plan, readout = plan_of(task)
+    program = in_precision(plan.program, x64)
     if isinstance(readout, Expectations) and is_diagonal(*readout.observables):
-        signs = diagonal_tables(readout.observables, plan.frame)
-        return _Planned(plan.program, signs, None, plan.num_passes)
-    return _Planned(plan.program, None, readout, plan.num_passes)
+        signs = in_precision(diagonal_tables(readout.observables, plan.frame), x64)
+        return _Planned(program, signs, None, plan.num_passes)
+    return _Planned(program, None, readout, plan.num_passes)
 
 
 @lru_cache(CACHED_PROGRAMS)
 def _on_device(task: Task, x64: bool) -> _Planned:
     """With the tables where they need not be transferred at every call."""
-    del x64  # What arrays are made of the tables depends on it.
-    planned = _planned(task)
+    planned = _planned(task, x64)
     program, signs = jax.device_put((planned.program, planned.signs))
     return planned._replace(program=program, signs=signs)
 
 
 def _evaluate(shared: Array, batched: Array, *, task: Task) -> Array:
     """Inside of other programs: the tables are constants of theirs."""
-    return _evaluate_planned(_planned(task), shared, batched, task.gradient)
+    planned = _planned(task, jax.config.read("jax_enable_x64"))
+    return _evaluate_planned(planned, shared, batched, task.gradient)
 
 
 def _evaluate_now(shared: Array, batched: Array, *, task: Task) -> Array:
@@ -162,6 +163,10 @@ def _evaluate_planned(
     planned: _Planned, shared: Array, batched: Array, gradient: Gradient | None
 ) -> Array:
     program, signs, readout, num_passes = planned
+    if batched.shape[1] == 0:
+        one = jax.ShapeDtypeStruct((len(batched), 1), batched.dtype)
+        result = jax.eval_shape(partial(_evaluate_planned, planned, gradient=gradient), shared, one)
+        return jnp.zeros((result.shape[0], 0), result.dtype)
     batch, dtype = batched.shape[1], np.result_type(shared.dtype, np.complex64)
     check_states_fit(program.num_qubits, batch, dtype)
     kept = num_passes * batch * dtype.itemsize << program.num_qubits
@@ -229,7 +234,7 @@ def _batch(arguments: Sequence[Array], dimensions: Sequence[int | None], *, task
         shared = jnp.zeros((0,), shared.dtype)
     samples = batched.shape[1] * size
     results = run(task, shared, batched.reshape(len(batched), samples))
-    return results.reshape(len(results), -1, size), 2
+    return results.reshape(len(results), batched.shape[1], size), 2
 
 
 def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array]:

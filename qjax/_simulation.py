@@ -19,7 +19,7 @@ from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit, measured_bits
 from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, marginal
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._plan import Plan, plan_circuit
+from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._program import Expectations, Outcomes, Readout, States, Task, as_gradient, run
 from qjax._qiskit import as_circuit, as_observable
 from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
@@ -219,15 +219,15 @@ def _read(
 
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_unitary(circuit: Circuit):
-    plan = plan_circuit(circuit, from_zero=False)
-
     def columns(params: Array) -> Array:
+        made = plan_circuit(circuit, from_zero=False).program
+        program = in_precision(made, jax.config.read("jax_enable_x64"))
         count = 2**circuit.num_qubits
         check_states_fit(circuit.num_qubits, count, np.result_type(params.dtype, np.complex64))
         start = identity_states(circuit.num_qubits, params.dtype)
         nothing = jnp.zeros((0, count), params.dtype)
-        state, last = simulate(plan.program, params, nothing, state=start)
-        return as_complex(finish(plan.program, state, last))
+        state, last = simulate(program, params, nothing, state=start)
+        return as_complex(finish(program, state, last))
 
     return jax.jit(columns)
 

@@ -33,5 +33,6 @@ from qjax._plan._passes import Program as Program
 from qjax._plan._passes import Reorder as Reorder
 from qjax._plan._passes import Segment as Segment
 from qjax._plan._passes import Start as Start
+from qjax._plan._passes import in_precision as in_precision
 from qjax._plan._passes import table_class as table_class
 from qjax._plan._planner import plan_circuit as plan_circuit

@@ -7,8 +7,10 @@ closed time path, in the circuit form of e.g. Arute et al., Nature 574, 505 (201
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from qjax._circuit import Circuit, Control, Gate, gates
-from qjax._gates import PhaseGate
+from qjax._gates import ConstantGate, GateKind, PhaseGate
 
 
 class Cone(NamedTuple):
@@ -38,7 +40,7 @@ def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Con
         support = gate.support
         if seen.isdisjoint(support):
             continue
-        if diagonal and isinstance(gate.kind, PhaseGate) and mixed.isdisjoint(support):
+        if diagonal and mixed.isdisjoint(support) and _is_diagonal(gate.kind):
             continue
         kept.append(gate)
         seen.update(support)
@@ -49,6 +51,12 @@ def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Con
     places = {qubit: place for place, qubit in enumerate(qubits)}
     moved = tuple(_moved(gate, places) for gate in reversed(kept))
     return Cone(Circuit(len(qubits), moved, circuit.parameters), qubits)
+
+
+def _is_diagonal(kind: GateKind) -> bool:
+    if isinstance(kind, ConstantGate):
+        return not np.any(kind.matrix - np.diag(np.diag(kind.matrix)))
+    return isinstance(kind, PhaseGate)
 
 
 def _moved(gate: Gate, places: dict[int, int]) -> Gate:

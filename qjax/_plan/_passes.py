@@ -33,6 +33,19 @@ def table_class(cls: type[T]) -> type[T]:
     return jax.tree_util.register_dataclass(dataclass(frozen=True, eq=False)(cls))
 
 
+def in_precision(tables: T, x64: bool) -> T:
+    """New tables, of the dtypes that JAX has with or without its x64 flag.
+
+    JAX 0.10 takes a NumPy array that it has seen with the flag to be the same one without it.
+    """
+    single = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}
+
+    def convert(table: np.ndarray) -> np.ndarray:
+        return table.astype(table.dtype if x64 else single.get(table.dtype, table.dtype))
+
+    return jax.tree.map(convert, tables)
+
+
 @table_class
 class AngleGroup:
     """Angles whose expressions share a program.

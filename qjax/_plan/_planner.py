@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qjax._circuit import Circuit, Gate, gates
-from qjax._memory import CACHED_PROGRAMS
+from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan._angles import group_angles
 from qjax._plan._builder import Builder
 from qjax._plan._frame import canonical_frame
@@ -37,7 +37,11 @@ def plan_circuit(
         circuit: the circuit.
         batched: the indices of the parameters that differ per sample.
         from_zero: whether it acts on |0...0>, so that the first gates can be made a product state.
+
+    Raises:
+        CircuitTooLargeError: where not even one state fits into memory.
     """
+    check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
     sequence = gates(circuit)
     shared = [p for p in range(circuit.num_params) if p not in batched]
     # An expression of both kinds of parameters reads rows of [batched; shared].

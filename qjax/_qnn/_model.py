@@ -17,7 +17,7 @@ from jaxtyping import Complex, Float, Int, Shaped
 from qjax._circuit import Circuit
 from qjax._measure import check_shots_fit, draw_states
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._program import Expectations, Outcomes, States, Task, run
+from qjax._program import Expectations, Outcomes, States, Task, plan_of, run
 from qjax._simulators import Gradient
 
 
@@ -77,7 +77,8 @@ def compiled_jacobians(model: Model, with_inputs: bool):
     def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
         passes = len(inputs) * min(num_outputs, num_params)
         dtype = np.result_type(weights.dtype, np.complex64)
-        check_states_fit(model.circuit.num_qubits, passes, dtype)
+        num_qubits = plan_of(task_of(model))[0].program.num_qubits
+        check_states_fit(num_qubits, passes, dtype)
         return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
 
     return jax.jit(run)

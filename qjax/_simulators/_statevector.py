@@ -133,10 +133,10 @@ def _outer(high: Array, low: Array) -> Float[Array, "2 high low batch"]:
 def _qubit_vectors(start: Start, shared: Array, batched: Array) -> Array:
     """`(qubits, 2, batch)`: what the gates on each qubit make of |0>."""
     gates = look_up(start.gates, bank_entries(start.bank, shared, batched, 1)[:, 0])
-    vectors = gates[:, 0, :, 0]
-    for place in range(1, gates.shape[1]):
-        vectors = (gates[:, place] * vectors[:, None]).sum(axis=2)
-    return vectors
+    while gates.shape[1] > 1:
+        # The later gate stands on the left.
+        gates = (gates[:, 1::2, :, :, None] * gates[:, 0::2, None]).sum(axis=3)
+    return gates[:, 0, :, 0]
 
 
 def _kronecker(vectors: Array) -> Array:

@@ -165,7 +165,7 @@ def test_the_size_of_a_program_does_grow_with_what_differs() -> None:
         lines(lambda p, c=circuit: qjax.statevector(c, p), (np.ones(circuit.num_params),))
         for circuit in (qjax.from_qiskit(without_repetition(count, 8)) for count in (2, 100))
     ]
-    assert sizes[1] > 1.5 * sizes[0]
+    assert sizes[1] > sizes[0] + 100
 
 
 OBSERVABLE = SparsePauliOp(["ZIX", "XXI", "IYZ"], [0.5, -1, 0.7])

@@ -150,11 +150,12 @@ def test_gradient_where_the_state_has_zeros(x64: None) -> None:
 def test_number_of_observables_is_no_number_of_simulations(x64: None) -> None:
     """A program for 40 observables is not 40 times as long as for one."""
     circuit = qjax.from_qiskit(NAMED["layered"]())
-    labels = ["".join(letters) for letters in itertools.product("IXYZ", repeat=3)][:40]
+    # The last one acts on all qubits: the light cone of fewer is a smaller circuit.
+    labels = ["".join(letters) for letters in itertools.product("IXYZ", repeat=3)][-40:]
     values = np.zeros(12)
 
     def size(observables: list[str]) -> int:
         program = jax.jit(lambda params: qjax.expectation(circuit, observables, params))
         return len(program.lower(values).as_text().splitlines())
 
-    assert size(labels) < 3 * size(labels[:1])
+    assert size(labels) < 3 * size(labels[-2:-1])

