@@ -9,6 +9,7 @@ _cone          what an observable can see
 _repeats       layers that come again
 _schedule      gates -> blocks, each one matrix
 _matrices      blocks -> tables that build their matrices
+_tables        passes that are decided on -> their tables
 _builder       blocks -> segments of passes
 _summary       plan -> text
 _planner       circuit -> plan

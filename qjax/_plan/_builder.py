@@ -18,50 +18,20 @@ from qjax._plan._frame import (
     Move,
     axis_frame,
     canonical_frame,
-    inverse_move,
     leads,
     move,
     moved_mask,
     parity_mask,
     permuted,
-    row_tables,
-    sign_tables,
 )
 from qjax._plan._matrices import MatrixTables
 from qjax._plan._members import Member
-from qjax._plan._passes import (
-    Coefficients,
-    Dense,
-    Pass,
-    PerSample,
-    Phases,
-    Reorder,
-    Segment,
-)
+from qjax._plan._passes import Segment
 from qjax._plan._schedule import MAX_BODY, Block, is_lone
+from qjax._plan._tables import MadePass, Term, passes_of
 
 # How often a layer is planned in search of one that ends as it begins.
 MAX_ATTEMPTS = 3
-
-
-class _Term(NamedTuple):
-    """A phase weight * angle * (-1)**parity(row & mask); without an angle, weight alone."""
-
-    mask: int
-    weight: float
-    angle: np.ndarray | None
-    batched: bool
-    carried: bool
-
-
-class MadePass(NamedTuple):
-    """A pass before its tables are made: `order` lists the leading qubits of `frame`, after it."""
-
-    frame: Frame
-    move: Move | None
-    terms: tuple[_Term, ...]
-    block: Block | None
-    order: tuple[int, ...]
 
 
 class MadeSegment(NamedTuple):
@@ -77,14 +47,14 @@ class _State:
     """Where the array stands, and which phases are still to be applied."""
 
     frame: Frame
-    terms: tuple[_Term, ...] = ()
+    terms: tuple[Term, ...] = ()
 
     def same_as(self, other: "_State") -> bool:
         """Equal but for the angles' numbers."""
         return self.frame == other.frame and _shape(self.terms) == _shape(other.terms)
 
 
-def _shape(terms: Sequence[_Term]) -> list[tuple]:
+def _shape(terms: Sequence[Term]) -> list[tuple]:
     return [(t.mask, t.weight, t.angle is None, t.batched) for t in terms]
 
 
@@ -133,7 +103,7 @@ class Builder:
         """`last`, as a segment."""
         self._flush()
         tables = MatrixTables(1)
-        passes = _passes([self.last], tables, 1, 1, len(self.frame.masks))
+        passes = passes_of([self.last], tables, 1, 1, len(self.frame.masks))
         return Segment(1, 1, passes, *tables.finish())
 
     def _flush(self) -> None:
@@ -170,7 +140,7 @@ class Builder:
     def _append(self, made: Sequence[MadePass], length: int, period: int) -> None:
         tables = MatrixTables(length)
         num_qubits = len(self.frame.masks)
-        passes = _passes(made, tables, length, period, num_qubits)
+        passes = passes_of(made, tables, length, period, num_qubits)
         bank, matrices = tables.finish()
         self.segments.append(Segment(length, period, passes, bank, matrices))
         self.made.append(MadeSegment(length, period, tuple(made)))
@@ -209,13 +179,13 @@ def _advance(state: _State, blocks: Sequence[Block]) -> tuple[list[MadePass], _S
     return made, _State(frame, tuple(terms))
 
 
-def _new_terms(frame: Frame, member: Member) -> Iterable[_Term]:
+def _new_terms(frame: Frame, member: Member) -> Iterable[Term]:
     """The phases of a gate that mixes no basis states."""
     angle = member.angles[0] if isinstance(member.action.kind, PhaseGate) else None
     for parity in member.action.parities or ():
         bits = [qubit for k, qubit in enumerate(member.support) if parity.mask >> k & 1]
         mask, flip = parity_mask(frame, bits)
-        yield _Term(mask, (-1) ** flip * parity.weight, angle, member.batched, False)
+        yield Term(mask, (-1) ** flip * parity.weight, angle, member.batched, False)
 
 
 def _make(state: _State, block: Block) -> MadePass:
@@ -245,7 +215,7 @@ def _move(old: Frame, new: Frame) -> Move | None:
     return None if old == new else move(old, new)
 
 
-def _moved(state: _State, frame: Frame) -> tuple[_Term, ...]:
+def _moved(state: _State, frame: Frame) -> tuple[Term, ...]:
     """The terms in the bits of another frame's rows."""
     if state.frame == frame:
         return state.terms
@@ -271,13 +241,13 @@ def _steady(blocks: Sequence[Block], num_qubits: int) -> tuple[_State, list[Made
     return entry, made, entry
 
 
-def _carried(term: _Term) -> _Term:
+def _carried(term: Term) -> Term:
     """A term that a repetition leaves to the next: seen from there, angles are one place behind."""
     angle = None if term.angle is None else np.roll(term.angle, 1)
     return term._replace(angle=angle, carried=True)
 
 
-def _last(term: _Term) -> _Term:
+def _last(term: Term) -> Term:
     angle = None if term.angle is None else term.angle[-1:]
     return term._replace(angle=angle, carried=False)
 
@@ -287,93 +257,3 @@ def _only(block: Block, repetition: int) -> Block:
     return replace(
         block, members=tuple(m._replace(angles=m.angles[:, chosen]) for m in block.members)
     )
-
-
-# ---------------------------------------------------------------- tables
-
-
-def _passes(
-    made: Sequence[MadePass], tables: MatrixTables, length: int, period: int, num_qubits: int
-) -> tuple[Pass, ...]:
-    """The passes of a segment; `period` of them in a row make one."""
-    found = []
-    for start in range(0, len(made), period):
-        group = made[start : start + period]
-        operator = _operator(group, tables)
-        found.append(
-            Pass(_reorder(group, num_qubits), _phases(group, length, num_qubits), operator)
-        )
-    return tuple(found)
-
-
-def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSample | None:
-    block = group[0].block
-    if block is None:
-        return None
-    if not is_lone(block):
-        slots = [tables.add(made.block.members, made.order) for made in group if made.block]
-        return Dense(len(group[0].order), slots[0], 0, 0)
-    member = block.members[0]
-    num_controls = len(member.controls)
-    # The first control is the least significant bit of the setting, and of the leading bits.
-    setting = member.action.setting
-    if member.batched:
-        return PerSample(member.action.kind, num_controls, setting, np.asarray(member.angles))
-    bare = member._replace(action=member.action._replace(setting=0), controls=())
-    slot = tables.add([bare], group[0].order[num_controls:])
-    return Dense(len(member.qubits), slot, num_controls, setting)
-
-
-def _reorder(group: Sequence[MadePass], num_qubits: int) -> Reorder | None:
-    if all(made.move is None for made in group):
-        return None
-    stay = Move(tuple(1 << bit for bit in range(num_qubits)), 0)
-    moves = [made.move or stay for made in group]
-    forward = [row_tables(each) for each in moves]
-    back = [row_tables(inverse_move(each)) for each in moves]
-    return Reorder(
-        *(np.stack(tables) for tables in (*zip(*forward, strict=True), *zip(*back, strict=True)))
-    )
-
-
-def _phases(group: Sequence[MadePass], length: int, num_qubits: int) -> Phases | None:
-    if not any(made.terms for made in group):
-        return None
-    masks = [list(dict.fromkeys(term.mask for term in made.terms)) for made in group]
-    most = max(len(each) for each in masks)
-    signs = [sign_tables(each + [0] * (most - len(each)), num_qubits) for each in masks]
-    high, low = (np.stack(tables) for tables in zip(*signs, strict=True))
-    shared = [[t for t in made.terms if not t.batched] for made in group]
-    batched = [[t for t in made.terms if t.batched] for made in group]
-    return Phases(
-        high,
-        low,
-        _coefficients(shared, masks, most, length),
-        _coefficients(batched, masks, most, length) if any(batched) else None,
-    )
-
-
-def _coefficients(
-    terms: Sequence[Sequence[_Term]], masks: Sequence[list[int]], most: int, length: int
-) -> Coefficients:
-    """Terms of the same parity and angle are one weight; carried and own ones are kept apart."""
-    columns = [
-        list(dict.fromkeys((t.angle.tobytes(), t.carried) for t in each if t.angle is not None))
-        for each in terms
-    ]
-    width = max((len(each) for each in columns), default=0)
-    constants = np.zeros((2, len(terms), most))
-    weights = np.zeros((len(terms), most, width))
-    places = np.zeros((length, len(terms), width), np.int32)
-    carried = np.zeros((len(terms), width), bool)
-    for k, each in enumerate(terms):
-        for term in each:
-            row = masks[k].index(term.mask)
-            if term.angle is None:
-                constants[int(term.carried), k, row] += term.weight
-                continue
-            column = columns[k].index((term.angle.tobytes(), term.carried))
-            weights[k, row, column] += term.weight
-            places[:, k, column] = term.angle
-            carried[k, column] = term.carried
-    return Coefficients(constants[0], constants[1], weights, places, carried)

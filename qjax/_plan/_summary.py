@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from qjax._plan._builder import Builder, MadePass, MadeSegment
+from qjax._plan._builder import Builder, MadeSegment
 from qjax._plan._schedule import Schedule
+from qjax._plan._tables import MadePass
 
 
 def summarise(
