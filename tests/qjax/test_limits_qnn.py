@@ -53,10 +53,17 @@ def quickly() -> Any:
 @pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("method", ["forward", "backward"])
 def test_too_many_qubits(method: str) -> None:
-    qnn = qjax.EstimatorQNN(circuit=rotated(60), **ONE_OF_EACH, observables="Z" + "I" * 59)
+    qnn = qjax.EstimatorQNN(circuit=rotated(60), **ONE_OF_EACH, observables="Z" * 60)
     check(lambda: getattr(qnn, method)([0.1], [0.2]), ValueError, [*MEMORY, r"\b60\b"])
     with pytest.raises(MemoryError):
         getattr(qnn, method)([0.1], [0.2])
+
+
+def test_many_qubits_with_a_local_observable() -> None:
+    """<Z> of the last qubit is cos(w), whatever the other 59 do."""
+    qnn = qjax.EstimatorQNN(circuit=rotated(60), **ONE_OF_EACH, observables="Z" + "I" * 59)
+    assert error(qnn.forward([0.1], [0.2]), [[np.cos(0.2)]]) < 1e-12
+    assert error(qnn.backward([0.1], [0.2])[1], [[[-np.sin(0.2)]]]) < 1e-12
 
 
 @pytest.mark.usefixtures("quickly")
