@@ -47,6 +47,8 @@ BUILD = 0.15
 TYPICAL_BATCH = 32
 # No more gates than this in one block, or building its matrix takes over.
 MAX_GATES = 64
+# A gate on more qubits than this takes a pass of its own.
+MAX_SHARED = 4
 # Longer circuits are not scheduled in several ways, or planning takes over.
 MAX_TRIED = 1000
 
@@ -76,7 +78,9 @@ class Schedule(NamedTuple):
 def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool) -> Schedule:
     """The schedule of the width that promises to be fastest."""
     columns = TYPICAL_BATCH if batched else 1
-    widths = [width for width in MULTIPLY if width <= max(num_qubits, 1)]
+    # A gate that is wider than its block takes a pass of its own, which no other shares.
+    narrowest = max((len(m.support) for m in members if _wants_block(m)), default=1)
+    widths = [width for width in MULTIPLY if narrowest <= width <= max(num_qubits, 1)]
     found: dict[int, list[Block]] = {}
     costs: dict[int, float] = {}
     for width in widths:
@@ -87,6 +91,12 @@ def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool)
                 found[width], costs[width] = blocks, nanoseconds
     best = min(costs, key=lambda width: costs[width])
     return Schedule(tuple(found[best]), best, tuple(costs.items()))
+
+
+def _wants_block(member: Member) -> bool:
+    return (
+        member.action.parities is None and not member.batched and len(member.support) <= MAX_SHARED
+    )
 
 
 def cost(blocks: Sequence[Block], num_qubits: int, batch: int) -> float:

@@ -32,15 +32,16 @@ def linear_map(
     flat_residuals, residual_tree = jax.tree.flatten(residuals)
     flat, tree = jax.tree.flatten(operand)
     result_tree = jax.tree.structure(jax.eval_shape(function, residuals, operand))
+    count = len(flat_residuals)  # The functions below outlive the trace of the arrays.
 
     def flat_function(*arguments: Array) -> list[Array]:
-        given = jax.tree.unflatten(residual_tree, arguments[: len(flat_residuals)])
-        moving = jax.tree.unflatten(tree, arguments[len(flat_residuals) :])
+        given = jax.tree.unflatten(residual_tree, arguments[:count])
+        moving = jax.tree.unflatten(tree, arguments[count:])
         return jax.tree.leaves(function(given, moving))
 
     def flat_transpose(*arguments: Array) -> list[Array]:
-        given = jax.tree.unflatten(residual_tree, arguments[: len(flat_residuals)])
-        cotangent = jax.tree.unflatten(result_tree, arguments[len(flat_residuals) :])
+        given = jax.tree.unflatten(residual_tree, arguments[:count])
+        cotangent = jax.tree.unflatten(result_tree, arguments[count:])
         return jax.tree.leaves(transpose(given, cotangent))
 
     results = _linear_p.bind(
@@ -48,7 +49,7 @@ def linear_map(
         *flat,
         function=flat_function,
         transpose=flat_transpose,
-        num_residuals=len(flat_residuals),
+        num_residuals=count,
     )
     return jax.tree.unflatten(result_tree, results)
 

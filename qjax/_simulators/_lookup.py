@@ -14,14 +14,14 @@ from qjax._simulators._linear import linear_map
 
 def look_up(lookup: Lookup, bank: Shaped[Array, "entries *rest"]) -> Shaped[Array, "..."]:
     """bank[lookup.source]; entries that are constants get no cotangent."""
-    constants = len(bank) - len(lookup.uses)
+    # Only shapes: the function outlives the trace that `bank` belongs to.
+    constants, rest = len(bank) - len(lookup.uses), bank.shape[1:]
 
     def gather_sum(lookup: Lookup, cotangent: Array) -> Array:
-        flat = cotangent.reshape(-1, *bank.shape[1:])
-        nothing = jnp.zeros((1, *bank.shape[1:]), flat.dtype)
-        padded = jnp.concatenate([flat, nothing])
+        flat = cotangent.reshape(-1, *rest)
+        padded = jnp.concatenate([flat, jnp.zeros((1, *rest), flat.dtype)])
         used = padded.at[jnp.asarray(lookup.uses)].get(mode="promise_in_bounds").sum(axis=1)
-        return jnp.concatenate([jnp.zeros((constants, *bank.shape[1:]), used.dtype), used])
+        return jnp.concatenate([jnp.zeros((constants, *rest), used.dtype), used])
 
     return linear_map(_gather, gather_sum, lookup, bank)
 

@@ -35,6 +35,7 @@ from qjax._simulators._passes import (
     take_rows,
     undo_before_matrix,
 )
+from qjax._simulators._trigonometry import wrapped
 
 Gradient = Literal["backprop", "adjoint"]
 
@@ -188,13 +189,14 @@ def _coefficients(
     )
     constants = constants.reshape(*constants.shape, *batch)
     if width == 0:
-        return jnp.broadcast_to(constants, (*constants.shape[:3], *angles.shape[1:]))
+        return jnp.broadcast_to(wrapped(constants), (*constants.shape[:3], *angles.shape[1:]))
     picked = angles[jnp.asarray(coefficients.places)]
     absent = jnp.asarray(coefficients.carried)[None] & ~later[:, None, None]
     picked = jnp.where(absent.reshape(*absent.shape, *batch), 0, picked)
     weights = jnp.asarray(coefficients.weights, dtype)
     weighted = jnp.einsum("psa,lpa...->lps...", weights, picked, precision=PRECISION)
-    return weighted + constants
+    # Phases are sums of +-1 times these, so each may lose its full turns.
+    return wrapped(weighted + constants)
 
 
 def _per_sample(operator: PerSample, batched: Array) -> Float[Array, "length 1 2 K K batch"]:

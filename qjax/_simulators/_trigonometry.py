@@ -40,6 +40,22 @@ def _jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple, tuple]:
     return (cosine, sine), (-sine * tangents[0], cosine * tangents[0])
 
 
+@jax.custom_jvp
+def wrapped(angle: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The angle in [-pi, pi] that has the same cosine and sine, for single precision.
+
+    Sums of wrapped angles stay in the range of `cos_sin`, and lose no digits to large ones.
+    """
+    if angle.dtype != np.float32:
+        return angle
+    return jnp.arctan2(jnp.sin(angle), jnp.cos(angle))
+
+
+@wrapped.defjvp
+def _wrapped_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return wrapped(*primals), tangents[0]
+
+
 def _series(x: Array, coefficients: list[float]) -> Array:
     """Sum of coefficients[k] * x**k, by Horner's rule."""
     value = jnp.full_like(x, coefficients[-1])

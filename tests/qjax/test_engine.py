@@ -211,3 +211,35 @@ def test_thousands_of_layers_run() -> None:
         circuit.ry(x, 0)
     qnn = qjax.EstimatorQNN(circuit=circuit, input_params=[x])
     assert error(qnn.forward([[np.pi / 4000], [np.pi / 8000]], None), [[-1], [0]]) < 1e-9
+
+
+# ---------------------------------------------------------------- what an attacker found
+
+
+def test_no_tracer_outlives_its_trace() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.ry(Parameter("a"), 0)
+    converted = qjax.from_qiskit(circuit)
+    with jax.checking_leaks():
+        slope = jax.jit(jax.grad(lambda p: qjax.expectation(converted, "Z", p)))(np.float32([1]))
+    assert error(slope, [-np.sin(1)]) < 1e-6
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e6, 1e9, 1e12])
+def test_huge_angles_in_single_precision(scale: float) -> None:
+    """Phases per sample are summed; each summand loses its full turns first."""
+    x, w = ParameterVector("x", 2), Parameter("w")
+    circuit = QuantumCircuit(3)
+    circuit.h(range(3))
+    circuit.rzz(x[0], 0, 2)
+    circuit.p(x[1], 1)
+    circuit.ry(w, range(3))
+    circuit.cp(x[1], 2, 0)
+    circuit.rx(x[0], 1)
+    inputs = np.float32([[0.77 * scale, 0.31 * scale], [-0.2 * scale, scale]])
+    qnn = qjax.EstimatorQNN(circuit=circuit, input_params=x, weight_params=[w])
+    expected = [
+        value_of(circuit, SparsePauliOp("ZZZ"), np.array([0.4, *row], float)) for row in inputs
+    ]
+    assert [parameter.name for parameter in circuit.parameters] == ["w", "x[0]", "x[1]"]
+    assert error(qnn.apply(np.float32([0.4]), inputs)[:, 0], expected) < 1e-5
