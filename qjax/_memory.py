@@ -25,7 +25,7 @@ _COPIES = 4
 
 
 def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
-    """Require that the states before and after one step fit into memory together.
+    """Require that the states before, within and after one pass fit into memory together.
 
     Args:
         num_qubits: n.
@@ -36,9 +36,9 @@ def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
         CircuitTooLargeError: says how much is needed and how much there is.
     """
     check_fits(
-        2 * columns * np.dtype(dtype).itemsize << num_qubits,
-        f"{columns} statevector(s) of {num_qubits} qubits in {np.dtype(dtype).name}, before and "
-        "after one step,",
+        3 * columns * np.dtype(dtype).itemsize << num_qubits,
+        f"{columns} statevector(s) of {num_qubits} qubits in {np.dtype(dtype).name}, three times "
+        "in one pass,",
         "fewer qubits, smaller batches or single precision",
     )
 

@@ -94,7 +94,8 @@ def expectation(
 ) -> Float[Array, "*observables"]:
     """<psi|O|psi> of one observable or several; errors as `statevector`.
 
-    Gates and qubits that no observable depends on are left out.
+    Gates and qubits that no observable depends on are left out. Several observables need what any
+    of them depends on: local ones of a wide circuit may each be cheap, and together too large.
 
     Args:
         circuit: as in `statevector`.
@@ -157,8 +158,11 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] = 
 
     Raises:
         ValueError: for parameters that are not in the circuit.
+        TypeError: for a single name instead of a sequence.
         UnsupportedInstructionError: see `from_qiskit`.
     """
+    if isinstance(inputs, str):
+        raise TypeError(f"inputs: expected a sequence of parameters or names, got {inputs!r}")
     circuit = as_circuit(circuit)
     names = {each if isinstance(each, str) else each.name for each in inputs}
     if unknown := sorted(names - set(circuit.parameters)):

@@ -280,3 +280,6 @@ class Plan:
 
     def __str__(self) -> str:
         return self.summary
+
+    def __repr__(self) -> str:
+        return f"Plan(num_qubits={self.program.num_qubits}, num_passes={self.num_passes})"

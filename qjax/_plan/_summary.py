@@ -62,7 +62,8 @@ def _describe(made: MadePass, num_qubits: int) -> str:
     if made.terms:
         parities = len({term.mask for term in made.terms})
         batched = any(term.batched for term in made.terms)
-        parts.append(f"phases of {parities} parities" + (" (per sample)" if batched else ""))
+        noun = "parity" if parities == 1 else "parities"
+        parts.append(f"phases of {parities} {noun}" + (" (per sample)" if batched else ""))
     if made.block is not None:
         qubits = ", ".join(str(qubit) for qubit in sorted(made.block.qubits))
         which = "all qubits" if len(made.block.qubits) == num_qubits else f"qubits {qubits}"
@@ -77,8 +78,9 @@ def _why(schedule: Schedule) -> str:
     )
     free = sum(block.free for block in schedule.blocks)
     return (
-        f"{free} gates only permute or shift phases and cost no pass; estimates by width of the "
-        f"blocks: {costs}; the cheapest is {schedule.width}"
+        f"{free} gates or parts of gates only permute or shift phases and cost no pass; estimated "
+        f"time per sample (of one layer, where layers repeat) by width of the blocks: {costs}; the "
+        f"cheapest is {schedule.width}"
     )
 
 
