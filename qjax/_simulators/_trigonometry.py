@@ -14,6 +14,12 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+# Fewer angles than this take no time worth a digit.
+WORTHWHILE = 4096
+
+# Angles up to this one keep all the digits that the sum of a few of them needs.
+MODERATE = 64.0
+
 # 2 pi in parts with so few bits that small multiples of the first two are exact.
 _PARTS = (6.28125, 1.934051513671875e-3, 1.255828487e-6)
 
@@ -21,7 +27,7 @@ _PARTS = (6.28125, 1.934051513671875e-3, 1.255828487e-6)
 @jax.custom_jvp
 def cos_sin(angle: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """Cosine and sine, to about 3e-7 for float32 up to some thousand radians."""
-    if angle.dtype != np.float32:
+    if angle.dtype != np.float32 or angle.size < WORTHWHILE:
         return jnp.cos(angle), jnp.sin(angle)
     turns = jnp.round(angle * np.float32(1 / (2 * pi)))
     rest = angle
@@ -42,13 +48,14 @@ def _jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple, tuple]:
 
 @jax.custom_jvp
 def wrapped(angle: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The angle in [-pi, pi] that has the same cosine and sine, for single precision.
+    """An angle of at most `MODERATE` with the same cosine and sine, for single precision.
 
     Sums of wrapped angles stay in the range of `cos_sin`, and lose no digits to large ones.
     """
     if angle.dtype != np.float32:
         return angle
-    return jnp.arctan2(jnp.sin(angle), jnp.cos(angle))
+    # Moderate angles are left alone: to wrap them would cost a rounding.
+    return jnp.where(jnp.abs(angle) < MODERATE, angle, jnp.arctan2(jnp.sin(angle), jnp.cos(angle)))
 
 
 @wrapped.defjvp
