@@ -19,9 +19,7 @@ from qjax._memory import CACHED_PROGRAMS, columns_that_fit
 from qjax._program import Expectations
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Model, states
-
-# A GPU would otherwise round single precision to TF32 in the products.
-PRECISION = lax.Precision.HIGHEST
+from qjax._simulators import PRECISION
 
 
 def quantum_fisher_information(

@@ -13,7 +13,7 @@ from jaxtyping import Complex, Float, Int, UInt8
 
 from qjax._memory import check_fits
 from qjax._observable import DenseObservable, Observable, PauliSum
-from qjax._plan import Frame, parity_mask, table_class
+from qjax._plan import Frame, parity_mask, sign_tables, table_class
 from qjax._simulators import PRECISION
 
 
@@ -120,11 +120,7 @@ def _tables(
     weights = np.zeros((num_sums, len(terms)))
     for column, term in enumerate(terms):
         weights[term.observable, column] = part(term.coefficient)
-    return SignTables(
-        _signs([term.z >> low_bits for term in terms], num_qubits - low_bits),
-        _signs([term.z & ((1 << low_bits) - 1) for term in terms], low_bits),
-        weights,
-    )
+    return SignTables(*sign_tables([term.z for term in terms], num_qubits, low_bits), weights)
 
 
 def _inner(left: Array, right: Array) -> Array:
@@ -138,13 +134,6 @@ def _flip_bits(state: Array, x: int) -> Array:
     runs = [(bit, len(list(same))) for bit, same in groupby(bits)]
     split = state.reshape(*(2**length for _, length in runs), state.shape[1])
     return jnp.flip(split, [axis for axis, (bit, _) in enumerate(runs) if bit]).reshape(state.shape)
-
-
-def _signs(masks: Sequence[int], num_bits: int) -> np.ndarray:
-    """`(masks, 2**num_bits)` table of (-1)^popcount(mask & i)."""
-    rows = np.arange(2**num_bits)
-    common = np.array(masks, np.int64)[:, None] & rows[None, :]
-    return 1 - 2 * (np.bitwise_count(common).astype(np.int8) & 1)
 
 
 def draw_states(

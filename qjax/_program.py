@@ -29,7 +29,7 @@ from qjax._measure import (
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable, is_diagonal, on_qubits, support_of
 from qjax._plan import Plan, Program, in_precision, light_cone, plan_circuit
-from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
+from qjax._simulators import Gradient, as_complex, finish, in_order, jvp_of, simulate
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
 # computing them again is as fast. Measured on two CPU cores.
@@ -206,17 +206,7 @@ def _jvp(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[A
     # Without an outer program, derivatives share compiled programs too.
     traced = any(isinstance(x, jax.core.Tracer) for x in primals)
     evaluate = _evaluate if traced else _evaluate_now
-    moving = [place for place, tangent in enumerate(tangents) if not isinstance(tangent, ad.Zero)]
-
-    def of_moving(*given: Array) -> Array:
-        arguments = list(primals)
-        for place, x in zip(moving, given, strict=True):
-            arguments[place] = x
-        return evaluate(*arguments, task=task)
-
-    return jax.jvp(
-        of_moving, [primals[place] for place in moving], [tangents[place] for place in moving]
-    )
+    return jvp_of(partial(evaluate, task=task), primals, tangents)
 
 
 def _batch(arguments: Sequence[Array], dimensions: Sequence[int | None], *, task: Task):

@@ -145,9 +145,14 @@ def row_tables(through: Move) -> tuple[np.ndarray, np.ndarray]:
     return high.astype(np.int32), _span(through.columns[:low_bits]).astype(np.int32)
 
 
-def sign_tables(masks: Sequence[int], num_bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """(high, low), int8: (-1)**parity(p & mask) is high[mask, p >> l] * low[mask, p % 2**l]."""
-    low_bits = num_bits // 2
+def sign_tables(
+    masks: Sequence[int], num_bits: int, low_bits: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(high, low), int8: (-1)**parity(p & mask) is high[mask, p >> l] * low[mask, p % 2**l].
+
+    `low_bits` is l; None halves the bits.
+    """
+    low_bits = num_bits // 2 if low_bits is None else low_bits
     array = np.array(masks, np.int64).reshape(-1, 1)
     high = np.bitwise_count(array >> low_bits & np.arange(2 ** (num_bits - low_bits)))
     low = np.bitwise_count(array & np.arange(2**low_bits))

@@ -162,13 +162,13 @@ class Phases:
 
     Attributes:
         high, low: `(period, parities, rows)`, +1 or -1.
-        shared: coefficients that all samples share.
+        shared: coefficients that all samples share, or None.
         batched: those per sample, or None.
     """
 
     high: np.ndarray
     low: np.ndarray
-    shared: Coefficients
+    shared: Coefficients | None
     batched: Coefficients | None
 
 
@@ -248,13 +248,16 @@ class Program:
 
     Attributes:
         num_qubits: n.
-        shared_angles, batched_angles: how angles follow from parameters.
+        mixed: whether batched angles depend on shared parameters too.
+        shared_angles: how angles follow from the shared parameters.
+        batched_angles: from the batched ones, followed by the shared ones if `mixed`.
         start: the state to start from; None for |0...0>.
         segments: what to run.
         end: one pass that brings the rows in order and applies the last phases.
     """
 
     num_qubits: int = static()
+    mixed: bool = static()
     shared_angles: tuple[AngleGroup, ...]
     batched_angles: tuple[AngleGroup, ...]
     start: Start | None

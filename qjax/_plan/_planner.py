@@ -1,5 +1,6 @@
 """Floor 2. A circuit, and which of its parameters differ per sample -> the plan to run it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -44,7 +45,7 @@ def plan_circuit(
     check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
     sequence = gates(circuit)
     shared = [p for p in range(circuit.num_params) if p not in batched]
-    # An expression of both kinds of parameters reads rows of [batched; shared].
+    # Expressions of both kinds of parameters read rows of [batched; shared]: see `Program.mixed`.
     groups, places = {}, {}
     for flag, parameters in ((False, shared), (True, [*sorted(batched), *shared])):
         groups[flag], places[flag] = group_angles(
@@ -62,9 +63,9 @@ def plan_circuit(
         builder.add_run(schedules[-1].blocks, run.length)
     start = _start(first, circuit.num_qubits) if first else None
     end = builder.end()
-    program = Program(
-        circuit.num_qubits, groups[False], groups[True], start, tuple(builder.segments), end
-    )
+    mixed = any((group.parameters >= len(batched)).any() for group in groups[True])
+    segments = tuple(builder.segments)
+    program = Program(circuit.num_qubits, mixed, groups[False], groups[True], start, segments, end)
     summary = summarise(builder, schedules, circuit.num_qubits, len(sequence), len(first))
     return Plan(program, builder.frame, builder.num_passes, summary)
 
@@ -94,14 +95,12 @@ def _split_start(placed: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed
 
 
 def _start(placed: Sequence[_Placed], num_qubits: int) -> Start:
-    tables = MatrixTables(1)
+    tables, on_qubit = MatrixTables(1), defaultdict(list)
+    for gate, batched, angles in placed:
+        (qubit,) = gate.support
+        on_qubit[qubit].append(whole(gate, batched, np.array(angles, np.int32)[:, None]))
     for qubit in range(num_qubits):
-        members = [
-            whole(p.gate, p.batched, np.array(p.angles, np.int32)[:, None])
-            for p in placed
-            if p.gate.support == (qubit,)
-        ]
-        tables.add(members, (qubit,))
+        tables.add(on_qubit[qubit], (qubit,))
     return tables.finish_start(num_qubits)
 
 

@@ -90,7 +90,7 @@ def _phases(group: Sequence[MadePass], length: int, num_qubits: int) -> Phases |
     return Phases(
         high,
         low,
-        _coefficients(shared, masks, most, length),
+        _coefficients(shared, masks, most, length) if any(shared) else None,
         _coefficients(batched, masks, most, length) if any(batched) else None,
     )
 

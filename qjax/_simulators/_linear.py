@@ -54,6 +54,22 @@ def linear_map(
     return jax.tree.unflatten(result_tree, results)
 
 
+def jvp_of(
+    function: Callable[..., Any], primals: Sequence[Array], tangents: Sequence[Any]
+) -> tuple[Any, Any]:
+    """`jax.jvp` in the rule of a primitive: what has a symbolic zero as tangent stays fixed."""
+    places = [place for place, tangent in enumerate(tangents) if not isinstance(tangent, ad.Zero)]
+
+    def of_moving(*given: Array) -> Any:
+        arguments = list(primals)
+        for place, x in zip(places, given, strict=True):
+            arguments[place] = x
+        return function(*arguments)
+
+    moving = tuple(primals[place] for place in places)
+    return jax.jvp(of_moving, moving, tuple(tangents[place] for place in places))
+
+
 def _evaluate(*arguments: Array, function, transpose, num_residuals) -> Sequence[Array]:
     del transpose, num_residuals
     return function(*arguments)
@@ -70,17 +86,12 @@ def _jvp(primals, tangents, *, function, transpose, num_residuals):
     residuals, moving = primals[:num_residuals], tangents[:num_residuals]
     operands = [ad.instantiate_zeros(t) for t in tangents[num_residuals:]]
     results = _linear_p.bind(*residuals, *operands, **bound)
-    places = [place for place, tangent in enumerate(moving) if not isinstance(tangent, ad.Zero)]
-    if places:
+    if any(not isinstance(tangent, ad.Zero) for tangent in moving):
 
-        def of_moving(*given: Array) -> list[Array]:
-            arguments = list(primals)
-            for place, x in zip(places, given, strict=True):
-                arguments[place] = x
-            return function(*arguments)
+        def of_residuals(*given: Array) -> Sequence[Array]:
+            return function(*given, *primals[num_residuals:])
 
-        starts = tuple(residuals[place] for place in places)
-        more = jax.jvp(of_moving, starts, tuple(moving[place] for place in places))[1]
+        more = jvp_of(of_residuals, residuals, moving)[1]
         results = [a + b for a, b in zip(results, more, strict=True)]
     return values, results
 

@@ -72,7 +72,9 @@ def simulate(
         gradient: how reverse mode gets the states it needs.
         state: the initial states, for a program that was planned for any; None for |0...0>.
     """
-    rows = jnp.concatenate([batched, _spread(shared, batched.shape[1])])
+    rows = (
+        jnp.concatenate([batched, _spread(shared, batched.shape[1])]) if program.mixed else batched
+    )
     angles = all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
     if state is None:
         state = _start(program, *angles)
@@ -127,8 +129,10 @@ def _outer(high: Array, low: Array) -> Float[Array, "2 high low batch"]:
         (a, b), (c, d) = (high.real[:, 0], high.imag[:, 0]), (low.real[:, 0], low.imag[:, 0])
         left = jnp.stack([jnp.stack([a, -b], axis=1), jnp.stack([b, a], axis=1)])
         return jnp.matmul(left, jnp.stack([c, d]), precision=PRECISION)[..., None]
-    (a, b), (c, d) = (high.real[:, None], high.imag[:, None]), (low.real[None], low.imag[None])
-    return jnp.stack([a * c - b * d, a * d + b * c])
+    # Numbers of the result's planes, times real and imaginary parts: XLA makes one loop of it.
+    re, im = high.real, high.imag
+    times_re, times_im = jnp.stack([re, im])[:, :, None], jnp.stack([-im, re])[:, :, None]
+    return times_re * low.real[None, None] + times_im * low.imag[None, None]
 
 
 def _qubit_vectors(start: Start, shared: Array, batched: Array) -> Array:
@@ -165,7 +169,8 @@ def _operands(
 ) -> Operands:
     from_shared = from_batched = matrix = None
     if made.phases is not None:
-        from_shared = _coefficients(made.phases.shared, shared)
+        if made.phases.shared is not None:
+            from_shared = _coefficients(made.phases.shared, shared)
         if made.phases.batched is not None:
             from_batched = _coefficients(made.phases.batched, batched)
     if isinstance(made.operator, Dense):
