@@ -22,7 +22,7 @@ def group_angles(
     for expression in expressions:
         by_program[expression.program].setdefault(expression)
     groups = tuple(
-        AngleGroup(program, _leaves(members, positions), _constants(members))
+        AngleGroup(program, _leaves(members, positions), *_constants(members))
         for program, members in ((p, list(m)) for p, m in by_program.items())
     )
     ordered = (e for members in by_program.values() for e in members)
@@ -33,5 +33,6 @@ def _leaves(members: Sequence[Expression], positions: Mapping[int, int]) -> np.n
     return np.array([[positions[p] for p in e.parameters] for e in members], np.int32).T
 
 
-def _constants(members: Sequence[Expression]) -> np.ndarray:
-    return np.array([e.constants for e in members], np.float64).T
+def _constants(members: Sequence[Expression]) -> tuple[np.ndarray, np.ndarray]:
+    constants = np.array([e.constants for e in members], np.float64).T
+    return constants, constants - constants.astype(np.float32)

@@ -54,11 +54,13 @@ class AngleGroup:
         program: see `qjax._expression.Expression`.
         parameters: `(leaves, angles)` indices into the parameters.
         constants: `(leaves, angles)` numbers.
+        rests: the same, what rounding to single precision takes from them.
     """
 
     program: tuple[str, ...] = static()
     parameters: np.ndarray
     constants: np.ndarray
+    rests: np.ndarray
 
 
 @table_class

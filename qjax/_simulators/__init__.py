@@ -1,5 +1,6 @@
 """Floor 3. Simulators: plan + parameters -> state.
 
+_compensated   angle expressions, right to the last digit of single precision
 _linear        a linear function with a transpose of its own
 _lookup        entries by a table, transposed without a scatter
 _matrices      angles -> all matrices of a segment

@@ -11,9 +11,10 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Complex, Float
 
-from qjax._expression import evaluate
+from qjax._expression import PARAMETER, evaluate
 from qjax._gates import GateKind, PhaseGate, RotationGate, expi
 from qjax._plan import AngleGroup, Bank, Matrices, Product
+from qjax._simulators._compensated import angle_of
 from qjax._simulators._lookup import look_up
 
 # A GPU would otherwise round single precision to TF32 in the products.
@@ -31,8 +32,14 @@ def all_angles(
 def _angles(group: AngleGroup, parameters: Array) -> Array:
     leaves = [parameters[row] for row in group.parameters]
     column = (-1, *(1 for _ in parameters.shape[1:]))
-    constants = [jnp.asarray(row, parameters.dtype).reshape(column) for row in group.constants]
-    values = evaluate(group.program, leaves, constants)
+    constants, rests = (
+        [jnp.asarray(row, parameters.dtype).reshape(column) for row in table]
+        for table in (group.constants, group.rests)
+    )
+    if parameters.dtype == np.float32 and group.program != (PARAMETER,):
+        values = angle_of(group.program, leaves, constants, rests)
+    else:
+        values = evaluate(group.program, leaves, constants)
     return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))
 
 

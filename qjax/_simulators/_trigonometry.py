@@ -21,7 +21,7 @@ WORTHWHILE = 4096
 MODERATE = 64.0
 
 # 2 pi in parts with so few bits that small multiples of the first two are exact.
-_PARTS = (6.28125, 1.934051513671875e-3, 1.255828487e-6)
+TWO_PI = (6.28125, 1.934051513671875e-3, 1.255828487e-6)
 
 
 @jax.custom_jvp
@@ -31,7 +31,7 @@ def cos_sin(angle: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Arra
         return jnp.cos(angle), jnp.sin(angle)
     turns = jnp.round(angle * np.float32(1 / (2 * pi)))
     rest = angle
-    for part in _PARTS:
+    for part in TWO_PI:
         rest = rest - turns * np.float32(part)
     half = rest * np.float32(0.5)
     square = half * half
