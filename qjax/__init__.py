@@ -9,13 +9,14 @@ The floors, each importing only from those below:
 2  _plan/                                         circuit -> execution plan (host, NumPy)
 3  _simulators/                                   plan + parameters -> state
 4  _measure                                       state -> expectations, probabilities, samples
-5  _program                                       all of it as one primitive that can be batched
-6  _simulation                                    the pure functions of a circuit
-7  _qnn/                                          neural networks: what users hold
-8  _fisher                                        how far states move with their parameters
+5  _program                                       all of it: parameters -> what is read out
+6  _primitive                                     the same, differentiated and batched by rules
+7  _simulation                                    the pure functions of a circuit
+8  _qnn/                                          neural networks: what users hold
+9  _fisher                                        how far states move with their parameters
    _saved                                         networks as files that need no circuit
-9  _evaluation                                    more samples than fit into memory
-   optimizers                                    natural gradient for optax; not in this module
+10 _evaluation                                    more samples than fit into memory
+   optimizers                                     natural gradient for optax; not in this module
 """
 
 from qjax._circuit import Circuit as Circuit

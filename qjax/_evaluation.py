@@ -1,4 +1,4 @@
-"""Floor 9. Neural network and more samples than fit into memory -> their outputs."""
+"""Floor 10. Neural network and more samples than fit into memory -> their outputs."""
 
 import os
 from collections import deque

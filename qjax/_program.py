@@ -1,11 +1,5 @@
-"""Floor 5. (task, parameters) -> what is read out, as one primitive that knows how to be batched.
+"""Floor 5. (task, parameters) -> what is read out, for all samples at once."""
 
-`jax.vmap` of a simulation would batch every operation in it. This primitive's batching rule plans
-the circuit anew instead: what is mapped over becomes what differs per sample, and runs as fast as a
-batch that was given as one.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple, get_args
@@ -14,8 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._circuit import Circuit
@@ -29,7 +21,7 @@ from qjax._measure import (
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable, is_diagonal, on_qubits, support_of
 from qjax._plan import Plan, Program, in_precision, light_cone, plan_circuit
-from qjax._simulators import Gradient, as_complex, finish, in_order, jvp_of, simulate
+from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
 # computing them again is as fast. Measured on two CPU cores.
@@ -92,19 +84,6 @@ class Task:
     gradient: Gradient | None = None
 
 
-def run(
-    task: Task, shared: Float[Array, " shared"], batched: Float[Array, "batched batch"]
-) -> Shaped[Array, "outputs batch"]:
-    """Simulate a circuit for all samples at once.
-
-    Args:
-        task: what to simulate.
-        shared: the parameters that all samples have in common, in the circuit's order.
-        batched: those that differ per sample, in the circuit's order, batch last.
-    """
-    return _run_p.bind(shared, batched, task=task)
-
-
 class _Planned(NamedTuple):
     """What runs: its tables are arguments of the compiled function, the rest decides about it.
 
@@ -147,14 +126,24 @@ def _on_device(task: Task, x64: bool) -> _Planned:
     return planned._replace(program=program, signs=signs)
 
 
-def _evaluate(shared: Array, batched: Array, *, task: Task) -> Array:
-    """Inside of other programs: the tables are constants of theirs."""
+def evaluate(
+    shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
+) -> Shaped[Array, "outputs batch"]:
+    """Simulate inside of another program: the tables are constants of it.
+
+    Args:
+        shared: the parameters that all samples have in common, in the circuit's order.
+        batched: those that differ per sample, in the circuit's order, batch last.
+        task: what to simulate.
+    """
     planned = _planned(task, jax.config.read("jax_enable_x64"))
     return _evaluate_planned(planned, shared, batched, task.gradient)
 
 
-def _evaluate_now(shared: Array, batched: Array, *, task: Task) -> Array:
-    """By itself: circuits whose plans have the same structure share one compiled program."""
+def evaluate_now(
+    shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
+) -> Shaped[Array, "outputs batch"]:
+    """The same by itself: circuits whose plans have the same structure share a compiled program."""
     planned = _on_device(task, jax.config.read("jax_enable_x64"))
     return _evaluate_planned(planned, shared, batched, task.gradient)
 
@@ -192,53 +181,3 @@ def _execute(
     if isinstance(readout, Expectations):
         return expectation_values(amplitudes, readout.observables)
     return amplitudes
-
-
-_run_p = Primitive("simulate")
-
-
-def _abstract(shared, batched, *, task):
-    result = jax.eval_shape(partial(_evaluate, task=task), shared, batched)
-    return jax.core.ShapedArray(result.shape, result.dtype)
-
-
-def _jvp(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
-    # Without an outer program, derivatives share compiled programs too.
-    traced = any(isinstance(x, jax.core.Tracer) for x in primals)
-    evaluate = _evaluate if traced else _evaluate_now
-    return jvp_of(partial(evaluate, task=task), primals, tangents)
-
-
-def _batch(arguments: Sequence[Array], dimensions: Sequence[int | None], *, task: Task):
-    shared, batched = arguments
-    from_shared, from_batched = dimensions
-    (size, *_) = (
-        x.shape[axis] for x, axis in zip(arguments, dimensions, strict=True) if axis is not None
-    )
-    if from_batched is not None:
-        batched = jnp.moveaxis(batched, from_batched, 2)
-    else:
-        batched = jnp.broadcast_to(batched[:, :, None], (*batched.shape, size))
-    if from_shared is not None:
-        task, batched = _all_batched(task, jnp.moveaxis(shared, from_shared, 1), batched)
-        shared = jnp.zeros((0,), shared.dtype)
-    samples = batched.shape[1] * size
-    results = run(task, shared, batched.reshape(len(batched), samples))
-    return results.reshape(len(results), batched.shape[1], size), 2
-
-
-def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array]:
-    """The task with every parameter per sample; `shared` is `(shared, size)`."""
-    count = task.circuit.num_params
-    per_sample = sorted(task.batched)
-    order = np.argsort([*per_sample, *(p for p in range(count) if p not in task.batched)])
-    spread = jnp.broadcast_to(shared[:, None], (len(shared), *batched.shape[1:]))
-    rows = jnp.concatenate([batched, spread])[order.astype(np.int32)]
-    return Task(task.circuit, frozenset(range(count)), task.readout, task.gradient), rows
-
-
-_run_p.def_impl(_evaluate_now)
-_run_p.def_abstract_eval(_abstract)
-ad.primitive_jvps[_run_p] = _jvp
-batching.primitive_batchers[_run_p] = _batch
-mlir.register_lowering(_run_p, mlir.lower_fun(_evaluate, multiple_results=False))

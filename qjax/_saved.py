@@ -1,4 +1,4 @@
-"""Floor 8. Neural network <-> bytes that run without its circuit."""
+"""Floor 9. Neural network <-> bytes that run without its circuit."""
 
 import importlib.metadata
 import importlib.util

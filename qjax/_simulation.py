@@ -1,4 +1,4 @@
-"""Floor 6. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
+"""Floor 7. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
 
 Every function compiles once per circuit, shape and dtype, also when it is called eagerly.
 """
@@ -20,7 +20,8 @@ from qjax._circuit import Circuit, measured_bits
 from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, marginal
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan import Plan, in_precision, plan_circuit
-from qjax._program import Expectations, Outcomes, Readout, States, Task, as_gradient, run
+from qjax._primitive import run
+from qjax._program import Expectations, Outcomes, Readout, States, Task, as_gradient
 from qjax._qiskit import as_circuit, as_observable
 from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 

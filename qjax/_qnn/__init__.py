@@ -1,4 +1,4 @@
-"""Floor 7. Quantum neural networks: what users hold.
+"""Floor 8. Quantum neural networks: what users hold.
 
 _model      the pure function underneath: (weights, inputs) -> outputs
 _network    what all networks share: apply, init, forward, backward

@@ -1,4 +1,4 @@
-"""Floor 7. Expectation values as outputs."""
+"""Floor 8. Expectation values as outputs."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Floor 7. The pure function of a network: (weights, inputs) -> outputs, batch native.
+"""Floor 8. The pure function of a network: (weights, inputs) -> outputs, batch native.
 
 Weights are shared by the batch, inputs differ per sample: what depends on weights only is built
 once per call, whatever the batch.
@@ -17,7 +17,8 @@ from jaxtyping import Complex, Float, Int, Shaped
 from qjax._circuit import Circuit
 from qjax._measure import check_shots_fit, draw_states
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._program import Expectations, Outcomes, States, Task, plan_of, run
+from qjax._primitive import run
+from qjax._program import Expectations, Outcomes, States, Task, plan_of
 from qjax._simulators import Gradient
 
 

@@ -21,7 +21,8 @@ from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
-from qjax._program import Expectations, Outcomes, Readout, States, Task, plan_of, run
+from qjax._primitive import run
+from qjax._program import Expectations, Outcomes, Readout, States, Task, plan_of
 from qjax._qiskit import as_observable
 from qjax._simulators import Gradient
 from tests.circuits import (
@@ -177,6 +178,69 @@ def test_vmap_of_networks(name: str) -> None:
     (task,) = simulations(mapped, weights, inputs)
     everything = frozenset(range(NUM_PARAMS))
     assert task.batched == (frozenset(at_inputs) if per_sample == "inputs" else everything)
+
+
+# What is mapped over (weights, inputs), and what is differentiated.
+MAPPED = [((0, 0), 0), ((None, 0), 0), ((None, 0), 1), ((0, None), (0, 1)), ((0, 0), (0, 1))]
+
+
+@pytest.mark.parametrize(("axes", "places"), MAPPED, ids=str)
+def test_vmapped_gradients(
+    axes: tuple[int | None, int | None], places: int | tuple[int, ...], x64: None
+) -> None:
+    """Each sample's own gradient is planned as a batch, and equals the one by itself."""
+    qnn = qjax.EstimatorQNN(
+        circuit=CIRCUIT,
+        observables=[OBSERVABLE, "ZZZ"],
+        input_params=list(CIRCUIT.parameters)[:2],
+        weight_params=list(CIRCUIT.parameters)[2:],
+        input_gradients=True,
+    )
+    gradient = jax.value_and_grad(lambda w, x: (qnn.apply(w, x) ** 2).sum(), places)
+    count, inner = 4, 3
+    draw = np.random.default_rng(0).uniform
+    given = [
+        draw(-3, 3, shape if axis is None else (count, *shape))
+        for axis, shape in zip(axes, [(qnn.num_weights,), (inner, 2)], strict=True)
+    ]
+    mapped = jax.vmap(gradient, axes)
+    found = jax.tree.leaves(jax.jit(mapped)(*given)) + jax.tree.leaves(mapped(*given))
+    one_by_one = [
+        gradient(*(x if a is None else x[k] for x, a in zip(given, axes, strict=True)))
+        for k in range(count)
+    ]
+    expected = jax.tree.leaves(jax.tree.map(lambda *each: np.stack(each), *one_by_one))
+    for left, right in zip(found, expected * 2, strict=True):
+        np.testing.assert_allclose(left, right, rtol=0, atol=1e-10)
+    assert {len(task.batched) for task in simulations(mapped, *given)} <= {2, NUM_PARAMS}
+
+
+def test_transforms_of_vmapped_gradients(x64: None) -> None:
+    """Those that come between a gradient and its batch, or after both."""
+    circuit = CONVERTED
+
+    def value(p: jax.Array) -> jax.Array:
+        return qjax.expectation(circuit, OBSERVABLE, p)
+
+    def several(p: jax.Array) -> jax.Array:
+        return qjax.expectation(circuit, ["ZIX", "IZZ"], p)
+
+    def pushed(p: jax.Array) -> jax.Array:
+        """The Jacobian's product with a fixed vector, by a cotangent that moves."""
+        pull_back = jax.vjp(several, p)[1]
+        cotangent = jnp.ones(2, p.dtype)
+        return jax.jvp(lambda c: pull_back(c)[0], (cotangent,), (2 * cotangent,))[1]
+
+    at = jnp.asarray(points(2))
+    for function in (jax.jacrev(several), jax.jacfwd(several), jax.hessian(value), pushed):
+        expected = np.stack([function(p) for p in at])
+        np.testing.assert_allclose(jax.jit(jax.vmap(function))(at), expected, rtol=0, atol=1e-10)
+
+    def norm(batch: jax.Array) -> jax.Array:
+        return (jax.vmap(jax.jit(jax.grad(value)))(batch) ** 2).sum()
+
+    expected = np.stack([2 * jax.hessian(value)(p) @ jax.grad(value)(p) for p in at])
+    np.testing.assert_allclose(jax.jit(jax.grad(norm))(at), expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.usefixtures("x64", "quick_compilation")
