@@ -15,6 +15,9 @@ from tests.circuits import DOUBLE_TOLERANCE, SINGLE_TOLERANCE
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# LLVM optimizes less: twice as fast to compile, for programs that run once. JAX's own tests do the
+# same; what is computed stays the same. Examples run in processes of their own, without it.
+jax.config.update("jax_disable_most_optimizations", True)
 
 hypothesis.settings.register_profile(
     "reproducible", derandomize=True, deadline=None, database=None, print_blob=True
@@ -54,14 +57,11 @@ def x64() -> Iterator[None]:
 
 
 @pytest.fixture
-def quick_compilation() -> Iterator[None]:
-    """LLVM optimizes less: twice as fast to compile, for programs that run once.
-
-    JAX's own tests do the same; what is computed stays the same.
-    """
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
+def full_compilation() -> Iterator[None]:
+    """Everything is optimized, as users have it."""
     jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 class Compilations:

@@ -22,6 +22,8 @@ from torch.optim import LBFGS
 from bridge import TorchConnector, jax2torch
 from qjax import CircuitQNN, TwoLayerQNN
 
+pytestmark = pytest.mark.usefixtures("full_compilation")
+
 ESTIMATOR_OPERATOR = """
     ComposedOp([
       OperatorMeasurement(1.0 * ZZ),

@@ -15,6 +15,8 @@ import qjax
 from tests.circuits import NAMED, error, state_of
 from tests.conftest import Compilations
 
+pytestmark = pytest.mark.usefixtures("full_compilation")
+
 KEY = jax.random.key(0)
 
 CALLS: dict[str, Callable[[object, np.ndarray], object]] = {

@@ -25,7 +25,7 @@ from tests.circuits import (
     value_of,
 )
 
-pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def brickwork(num_qubits: int, depth: int) -> QuantumCircuit:

@@ -24,8 +24,6 @@ from tests.circuits import (
 )
 from tests.conftest import Precision
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 SOURCE = random_circuit(23, 3, symbolic=True)
 
 OBSERVABLES: dict[str, object] = {

@@ -19,8 +19,6 @@ import qjax
 from tests.circuits import double, error, finite_gradient, finite_hessian, state_of
 from tests.conftest import Precision
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 Build = Callable[..., ParameterExpression]
 X, Y, Z = (Parameter(name) for name in "xyz")
 XYZ = (X, Y, Z)

@@ -22,8 +22,6 @@ from tests.circuits import (
 )
 from tests.conftest import Compilations, Precision
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 TOLERANCE = 1e-8  # of the finite differences that we compare with
 
 

@@ -34,8 +34,6 @@ from tests.circuits import (
 )
 from tests.conftest import Precision
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 HEISENBERG = SparsePauliOp(["XX", "YY", "ZZ"], [0.1, 0.2, 0.3])  # its terms commute
 ISING = SparsePauliOp(["ZZI", "IZZ", "ZIZ"], [0.3, -0.7, 0.2])
 EDGES = [[0, 1, 1], [1, 0, 0], [1, 0, 0]]

@@ -15,7 +15,7 @@ from qjax._simulators._linear import linear_map
 from qjax._simulators._lookup import look_up
 from tests.circuits import error
 
-pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
+pytestmark = pytest.mark.usefixtures("x64")
 
 SOURCE = np.array([3, 0, 4, 1, 2, 7, 6, 5], np.int32)
 INVERSE = np.argsort(SOURCE).astype(np.int32)

@@ -21,8 +21,6 @@ from tests.circuits import NAMED, error, random_values
 from tests.conftest import Compilations, Precision
 from tests.qjax.test_fisher import fisher_of
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 DAMPING = 1e-2
 
 

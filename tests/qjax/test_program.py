@@ -181,10 +181,10 @@ def test_vmap_of_networks(name: str) -> None:
 
 
 # What is mapped over (weights, inputs), and what is differentiated.
-MAPPED = [((0, 0), 0), ((None, 0), 0), ((None, 0), 1), ((0, None), (0, 1)), ((0, 0), (0, 1))]
+GRADIENTS = [((0, 0), 0), ((None, 0), 0), ((None, 0), 1), ((0, None), (0, 1)), ((0, 0), (0, 1))]
 
 
-@pytest.mark.parametrize(("axes", "places"), MAPPED, ids=str)
+@pytest.mark.parametrize(("axes", "places"), GRADIENTS, ids=str)
 def test_vmapped_gradients(
     axes: tuple[int | None, int | None], places: int | tuple[int, ...], x64: None
 ) -> None:
@@ -243,7 +243,7 @@ def test_transforms_of_vmapped_gradients(x64: None) -> None:
     np.testing.assert_allclose(jax.jit(jax.grad(norm))(at), expected, rtol=0, atol=1e-10)
 
 
-@pytest.mark.usefixtures("x64", "quick_compilation")
+@pytest.mark.usefixtures("x64")
 def test_derivatives_of_vmapped_networks() -> None:
     """Gradients of the mapped and mapped gradients, both modes, in weights and inputs."""
     qnn, _, _ = network()
@@ -273,7 +273,7 @@ def test_derivatives_of_vmapped_networks() -> None:
     assert error(shared, expected) < 1e-9
 
 
-@pytest.mark.usefixtures("x64", "quick_compilation")
+@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("transform", [jax.jacfwd, jax.jacrev, jax.hessian])
 def test_higher_transforms_of_vmapped(transform: Callable[..., Any]) -> None:
     """d/dp of two samples that are functions of the same p."""
@@ -336,7 +336,7 @@ def qiskit_result(readout: Readout, shared: np.ndarray, batched: np.ndarray) -> 
     return np.stack(columns, axis=1)
 
 
-@pytest.mark.usefixtures("x64", "quick_compilation")
+@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("gradient", ["backprop", "adjoint"])
 @pytest.mark.parametrize("name", READOUTS)
 def test_both_gradients_are_right(name: str, gradient: Gradient) -> None:
@@ -365,7 +365,7 @@ def test_both_gradients_are_right(name: str, gradient: Gradient) -> None:
         assert error(second @ other, mixed) < 1e-7
 
 
-@pytest.mark.usefixtures("x64", "quick_compilation")
+@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("gradient", ["backprop", "adjoint"])
 def test_second_derivatives_through_repeated_layers(gradient: Gradient) -> None:
     """The scan of a repeated layer, with phases that one repetition leaves to the next."""
@@ -404,7 +404,7 @@ def test_second_derivatives_through_repeated_layers(gradient: Gradient) -> None:
     assert error(reverse, expected) < 1e-6
 
 
-@pytest.mark.usefixtures("quick_compilation")
+@pytest.mark.usefixtures("full_compilation")
 def test_adjoint_keeps_no_states() -> None:
     """Reverse mode at 14 qubits, 16 samples: a few states, or one per pass."""
     num_qubits, batch, rng = 14, 16, np.random.default_rng(0)
@@ -455,7 +455,6 @@ def test_new_weights_inputs_and_steps_compile_nothing(compilations: Any) -> None
 SWEEP = int(os.environ.get("QJAX_EXHAUSTIVE", "6"))
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("seed", range(SWEEP))
 def test_sweep_of_random_circuits(seed: int, precision: Precision) -> None:
     """Any gates under any controls, any parameters per sample; both gradients, in one program."""

@@ -47,7 +47,7 @@ from tests.circuits import (
     state_of,
 )
 
-pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def check(circuit: QuantumCircuit) -> None:

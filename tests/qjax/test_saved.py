@@ -59,7 +59,6 @@ def test_values_are_qiskits(kind: str, precision: Precision, tmp_path: Path) -> 
     assert loaded.apply(weights, np.zeros((3, 0, 2), precision.real)).shape[:2] == (3, 0)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_derivatives_are_differences(double: bytes) -> None:
     """In weights and inputs, and the second one, through full and filled-up blocks."""
     loaded, inputs = qjax.load(double), samples(5)

@@ -31,8 +31,6 @@ from tests.circuits import (
 )
 from tests.conftest import Precision
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 CHUNK = 10
 
 

@@ -23,7 +23,7 @@ from tests.circuits import (
     value_of,
 )
 
-pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
+pytestmark = pytest.mark.usefixtures("x64")
 
 BATCH = 3
 
