@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.extend.core import Primitive
+from jax.extend.core import Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
 _linear_p = Primitive("linear_map")
@@ -31,13 +31,10 @@ def linear_map(
     """
     flat_residuals, residual_tree = jax.tree.flatten(residuals)
     flat, tree = jax.tree.flatten(operand)
-    result_tree = jax.tree.structure(jax.eval_shape(function, residuals, operand))
+    # Traced once, here: what follows uses the result instead of the Python function.
+    traced, results = jax.make_jaxpr(function, return_shape=True)(residuals, operand)
+    result_tree = jax.tree.structure(results)
     count = len(flat_residuals)  # The functions below outlive the trace of the arrays.
-
-    def flat_function(*arguments: Array) -> list[Array]:
-        given = jax.tree.unflatten(residual_tree, arguments[:count])
-        moving = jax.tree.unflatten(tree, arguments[count:])
-        return jax.tree.leaves(function(given, moving))
 
     def flat_transpose(*arguments: Array) -> list[Array]:
         given = jax.tree.unflatten(residual_tree, arguments[:count])
@@ -47,7 +44,7 @@ def linear_map(
     results = _linear_p.bind(
         *flat_residuals,
         *flat,
-        function=flat_function,
+        function=jaxpr_as_fun(traced),
         transpose=flat_transpose,
         num_residuals=count,
     )

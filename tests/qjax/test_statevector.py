@@ -43,16 +43,26 @@ def seeded_circuit(seed: int) -> QuantumCircuit:
 def test_random_circuits(start: int, precision: Precision) -> None:
     """200 random circuits of 40 gates, each in both precisions.
 
-    Up to four qubits, one of the two is the whole unitary, of which the state is a column.
+    Up to four qubits, one of the two is the whole unitary, of which the state is a column. Ten in
+    one program: a third less to compile than ten programs.
     """
-    for seed in range(start, start + CHUNK):
-        source = seeded_circuit(seed)
-        whole = source.num_qubits <= 4 and precision.x64 == bool(seed % 2)
-        simulate, oracle = (qjax.unitary, matrix_of) if whole else (qjax.statevector, state_of)
-        values = random_values(source, seed).astype(precision.real)
-        actual = simulate(source, values)
+    seeds = range(start, start + CHUNK)
+    sources = [seeded_circuit(seed) for seed in seeds]
+    wholes = [c.num_qubits <= 4 and precision.x64 == bool(k % 2) for k, c in enumerate(sources)]
+    values = [
+        random_values(source, seed).astype(precision.real)
+        for source, seed in zip(sources, seeds, strict=True)
+    ]
+
+    @jax.jit
+    def simulate(values: list[jax.Array]) -> list[jax.Array]:
+        given = zip(sources, wholes, values, strict=True)
+        return [(qjax.unitary if whole else qjax.statevector)(c, v) for c, whole, v in given]
+
+    for k, actual in enumerate(simulate(values)):
         assert actual.dtype == precision.complex
-        assert error(actual, oracle(source, values)) < precision.tolerance, seed
+        expected = (matrix_of if wholes[k] else state_of)(sources[k], values[k])
+        assert error(actual, expected) < precision.tolerance, seeds[k]
 
 
 angles = st.one_of(st.sampled_from([0.0, math.pi, -math.pi / 2]), st.floats(-7, 7))
