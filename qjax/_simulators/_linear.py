@@ -30,7 +30,7 @@ def linear_map(
         operand: what it is linear in.
     """
     flat_residuals, residual_tree = jax.tree.flatten(residuals)
-    flat, tree = jax.tree.flatten(operand)
+    flat = jax.tree.leaves(operand)
     # Traced once, here: what follows uses the result instead of the Python function.
     traced, results = jax.make_jaxpr(function, return_shape=True)(residuals, operand)
     result_tree = jax.tree.structure(results)
