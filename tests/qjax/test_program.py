@@ -22,7 +22,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qjax
 from qjax._primitive import run
-from qjax._program import Expectations, Outcomes, Readout, States, Task, plan_of
+from qjax._program import Expectations, Outcomes, Readout, States, Task, evaluate, plan_of
 from qjax._qiskit import as_observable
 from qjax._simulators import Gradient
 from tests.circuits import (
@@ -436,6 +436,36 @@ def test_adjoint_keeps_no_states() -> None:
 
 
 # ---------------------------------------------------------------- steps of training
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_a_batch_in_chunks(name: str, x64: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large batch runs in parts that fit the cache; here a part holds three states or four."""
+    shared, batched = points(), points(11)[:, :2].T
+    readout = READOUTS[name]
+    task = Task(CONVERTED, frozenset({0, 1}), readout)
+
+    def results(shared: np.ndarray, batched: np.ndarray) -> list[Any]:
+        def loss(shared: Any, batched: Any) -> Any:
+            return loss_of(readout, run(task, shared, batched))
+
+        gradient = jax.jit(jax.grad(loss, argnums=(0, 1)))
+        found = [run(task, shared, batched), gradient(shared, batched)]
+        if name == "mixed":
+            turned = jnp.stack([batched, 2 * batched])
+            found.append(jax.jvp(gradient, (shared, batched), (jnp.sin(shared), batched)))
+            found.append(jax.vmap(gradient, (None, 0))(shared, turned))
+        return found
+
+    arguments = shared[2:], batched
+    whole = results(*arguments)
+    monkeypatch.setattr("qjax._program.MAX_CHUNK", 4 * 16 << CONVERTED.num_qubits)
+    in_chunks = str(jax.make_jaxpr(lambda *a: evaluate(*a, task=task))(*arguments))
+    assert "length=3" in in_chunks
+    for left, right in zip(
+        jax.tree.leaves(results(*arguments)), jax.tree.leaves(whole), strict=True
+    ):
+        np.testing.assert_allclose(left, right, rtol=0, atol=1e-12)
 
 
 def test_new_weights_inputs_and_steps_compile_nothing(compilations: Any) -> None:
