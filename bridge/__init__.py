@@ -2,15 +2,19 @@
 
 The floors, lowest first; each imports only from those below:
 
-0. `_dlpack` (torch.Tensor <-> jax.Array), `_derivative` (flat JAX function -> its derivatives)
-1. `_program` (flat JAX function -> compiled for tensors), `_legacy` (torch's old vmap)
-2. `_function` (JAX function -> differentiable torch function)
-3. `_blocked` (no gradient back, and none silently)
+0. `_dlpack` (torch.Tensor <-> jax.Array), `_derivative` (flat JAX function -> its derivatives),
+   `_operator` (what stands for a function where torch records), `_shape` (of unknown sizes),
+   `_static` (arguments that are no tensors)
+1. `_program` (flat JAX function -> compiled for tensors), `_legacy` (torch's old vmap),
+   `_callback` (torch function -> JAX function)
+2. `_blocked` (no gradient back, and none silently)
+3. `_function` (JAX function -> differentiable torch function)
 4. `_connector` (neural network in JAX -> torch.nn.Module)
 """
 
+from bridge._callback import torch2jax
 from bridge._connector import NeuralNetwork, TorchConnector
 from bridge._dlpack import to_jax, to_torch
 from bridge._function import jax2torch
 
-__all__ = ["NeuralNetwork", "TorchConnector", "jax2torch", "to_jax", "to_torch"]
+__all__ = ["NeuralNetwork", "TorchConnector", "jax2torch", "to_jax", "to_torch", "torch2jax"]

@@ -1,4 +1,4 @@
-"""Floor 3. Tensor -> the same tensor, with no way for gradients back through it.
+"""Floor 2. Tensor -> the same tensor, with no way for gradients back through it.
 
 `tensor.detach()` would do in the ordinary backward pass, where a gradient that is missing shows:
 `grad` is None. Under `torch.func` and in forward mode it would be zeros, which look like a result:
@@ -7,11 +7,17 @@ there the block raises.
 
 from __future__ import annotations
 
+from operator import is_
 from typing import Any
 
 import torch
+from torch.autograd import forward_ad
+from torch.func import debug_unwrap
 
-from bridge._function import are_plain
+
+def are_plain(tensors: tuple[torch.Tensor, ...]) -> bool:
+    """Neither under a torch.func transform nor possibly dual numbers."""
+    return forward_ad._current_level < 0 and all(map(is_, map(debug_unwrap, tensors), tensors))
 
 
 def block_gradient(tensor: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 
-from bridge._blocked import block_gradient
 from bridge._function import TorchFunction
 
 _HALF_DTYPES = frozenset({torch.float16, torch.bfloat16})
@@ -80,6 +79,7 @@ class TorchConnector(torch.nn.Module):
         _check_network(neural_network)
         self._neural_network = neural_network
         self._sparse = _choose_sparse(neural_network, sparse)
+        self._num_inputs = neural_network.num_inputs
         self._function = _as_torch_function(neural_network)
         self.weight = torch.nn.Parameter(
             torch.empty(neural_network.num_weights).uniform_(-1, 1)
@@ -129,10 +129,8 @@ class TorchConnector(torch.nn.Module):
         """
         weight = self.weight
         inputs = weight.new_zeros(0) if input_data is None else input_data
-        _check_inputs(inputs, self._neural_network.num_inputs)
+        _check_inputs(inputs, self._num_inputs)
         computed, returned = _choose_dtypes(inputs, weight)
-        if not self._has_input_gradients:
-            inputs = block_gradient(inputs)
         output = self._function(weight.to(computed), inputs.to(computed))
         if output.is_floating_point():
             output = output.to(returned)
@@ -161,11 +159,12 @@ class _Application:
 def _as_torch_function(network: NeuralNetwork) -> TorchFunction:
     """The network's function on tensors; equal networks share one, and what it has compiled."""
     application = _Application(network)
+    blocked = () if getattr(network, "input_gradients", True) else (1,)
     try:
         hash(application)
     except TypeError:
-        return TorchFunction(application)
-    return _shared_function(application)
+        return TorchFunction(application, blocked)
+    return _shared_function(application, blocked)
 
 
 _shared_function = functools.lru_cache(maxsize=64)(TorchFunction)

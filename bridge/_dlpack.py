@@ -7,6 +7,7 @@ from operator import attrgetter, ne
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import torch
 from jaxtyping import PyTree, Shaped
@@ -39,6 +40,29 @@ WIDE_DTYPES = frozenset(
     {torch.float64, torch.complex128, torch.int64, torch.uint64},
 )
 """Torch dtypes that JAX narrows unless 64-bit mode is on."""
+
+
+def jax_dtype(dtype: torch.dtype) -> np.dtype:
+    """JAX's name for a torch dtype.
+
+    Raises:
+        TypeError: JAX lacks it.
+    """
+    if dtype not in DTYPES:
+        raise TypeError(f"JAX and torch share no dtype for {dtype}: cast the tensor first")
+    return jnp.dtype(str(dtype).removeprefix("torch."))
+
+
+def torch_dtype(dtype: np.dtype) -> torch.dtype:
+    """Torch's name for a JAX dtype.
+
+    Raises:
+        TypeError: torch lacks it.
+    """
+    known = getattr(torch, dtype.name, None)
+    if known not in DTYPES:
+        raise TypeError(f"torch has no dtype for {dtype}: cast the array first")
+    return known
 
 
 def to_jax(tensor: PyTree[Shaped[torch.Tensor, ...]]) -> PyTree[Shaped[jax.Array, ...]]:
@@ -141,8 +165,7 @@ def _check_tensor(tensor: Any) -> None:
         )
     if tensor.layout is not torch.strided:
         raise TypeError(f"JAX has no {tensor.layout} tensors: call to_dense() first")
-    if tensor.dtype not in DTYPES:
-        raise TypeError(f"JAX and torch share no dtype for {tensor.dtype}: cast the tensor first")
+    jax_dtype(tensor.dtype)
     if tensor.requires_grad:
         raise ValueError(
             "the tensor requires grad and a JAX array can't carry its graph: "
@@ -185,10 +208,5 @@ def _import(array: Any) -> torch.Tensor:
             f"the array is spread over {len(array.devices())} devices, expected one: "
             "gather it with jax.device_put(array, device)"
         )
-    if not _torch_has(array.dtype):
-        raise TypeError(f"torch has no dtype for {array.dtype}: cast the array first")
+    torch_dtype(array.dtype)
     return torch.from_dlpack(array)
-
-
-def _torch_has(dtype: np.dtype) -> bool:
-    return dtype.name in {str(known).removeprefix("torch.") for known in DTYPES}

@@ -1,22 +1,26 @@
-"""Floor 2. JAX function of arrays -> differentiable torch function of tensors."""
+"""Floor 3. JAX function of arrays -> differentiable torch function of tensors."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any
 
 import jax
 import torch
-from torch.autograd import forward_ad
-from torch.func import debug_unwrap
+from torch._dynamo import nonstrict_trace
 
+from bridge._blocked import are_plain, block_gradient
 from bridge._dlpack import needs_wide
 from bridge._legacy import current_level, is_batched, unwrap, wrap
+from bridge._operator import find
 from bridge._program import Program
+from bridge._static import Static
 
 CACHED_PROGRAMS = 256
+
+_REMEDY = "make arrays tensors (torch.from_numpy, bridge.to_torch)"
 
 
 def jax2torch(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,14 +42,17 @@ def jax2torch(fn: Callable[..., Any]) -> Callable[..., Any]:
     Compiles once for each structure, shapes and dtypes; each derivative likewise when first used.
     The backward pass computes the forward pass anew rather than keep JAX's intermediate values
     (where the output is one number, its gradients are computed with it), and only the gradients
-    that torch asks for. Code under `torch.compile` breaks its graph at the call.
+    that torch asks for.
+
+    `torch.compile(fullgraph=True)`, `torch.export` and `make_fx` record a call as one operator,
+    with the backward pass as another. Under `torch.compile`, static arguments are numbers and
+    strings, and outputs are trees of dicts, lists and tuples.
 
     Raises:
         TypeError: `fn` is not callable; an argument is neither a tensor nor hashable; a dtype or
             layout that JAX lacks.
         ValueError: tensors on several devices, or on one that JAX can't use.
-        RuntimeError: in a process forked after JAX ran; where torch records operations to replay
-            them (`make_fx`, `torch.func.linearize`, `torch.export`, `torch.jit.trace`).
+        RuntimeError: in a process forked after JAX ran; under `torch.jit.trace`.
     """
     if not callable(fn):
         raise TypeError(f"jax2torch takes a function, got {type(fn).__name__}")
@@ -53,15 +60,20 @@ def jax2torch(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class TorchFunction:
-    """What `jax2torch` returns. Pickles and copies as its function; programs are made anew."""
+    """What `jax2torch` returns. Pickles and copies as its function; programs are made anew.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    `blocked` are the places of tensors, among all leaves, that no gradient goes back to.
+    """
+
+    def __init__(self, function: Callable[..., Any], blocked: tuple[int, ...] = ()) -> None:
         functools.update_wrapper(self, function, updated=())
         self._function = function
+        self._blocked = blocked
+        self._recorded = nonstrict_trace(self._call)
         self._program = functools.lru_cache(CACHED_PROGRAMS)(functools.partial(_build, function))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TorchFunction, (self._function,)
+        return TorchFunction, (self._function, self._blocked)
 
     def __deepcopy__(self, memo: Any) -> TorchFunction:
         """Itself, like any function."""
@@ -69,44 +81,23 @@ class TorchFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
-            return torch.compiler.disable(self._call)(*args, **kwargs)
+            return self._recorded(*args, **kwargs)
         return self._call(*args, **kwargs)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
         leaves, tree = jax.tree.flatten((args, kwargs))
         tensors: list[torch.Tensor] = []
-        statics: list[_Static | None] = []
-        for leaf in leaves:
+        statics: list[Static | None] = []
+        for place, leaf in enumerate(leaves):
             if isinstance(leaf, torch.Tensor):
-                tensors.append(leaf)
+                tensors.append(block_gradient(leaf) if place in self._blocked else leaf)
                 statics.append(None)
             else:
-                statics.append(_Static(leaf))
+                statics.append(Static(leaf, "tensors", _REMEDY))
         outputs = _Structure()
         program = self._program(tree, tuple(statics), needs_wide(tensors))
         results = _call(program, outputs, tuple(tensors))
         return jax.tree.unflatten(outputs.tree, results)
-
-
-class _Static:
-    """A static argument: equal only to the same value of the same type (1, 1.0, True differ)."""
-
-    def __init__(self, value: Any) -> None:
-        try:
-            self._hash = hash(value)
-        except TypeError:
-            raise TypeError(
-                f"arguments must be tensors or hashable, got {type(value).__name__}: "
-                "make arrays tensors (torch.from_numpy, bridge.to_torch)"
-            ) from None
-        self.value = value
-        self._key = (type(value), repr(value) if isinstance(value, float | complex) else value)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Static) and self._key == other._key
 
 
 class _Structure:
@@ -116,7 +107,7 @@ class _Structure:
 
 
 def _build(
-    function: Callable[..., Any], tree: Any, statics: tuple[_Static | None, ...], wide: bool
+    function: Callable[..., Any], tree: Any, statics: tuple[Static | None, ...], wide: bool
 ) -> Program:
     def flat(*arrays: jax.Array) -> Any:
         moving = iter(arrays)
@@ -152,11 +143,6 @@ def _call_batched(
         for tensor, flag in zip(tensors, batched, strict=True)
     )
     return tuple(wrap(result, level) for result in _call(program.batched(axes), outputs, whole))
-
-
-def are_plain(tensors: tuple[torch.Tensor, ...]) -> bool:
-    """Neither under a torch.func transform nor possibly dual numbers."""
-    return forward_ad._current_level < 0 and all(map(is_, map(debug_unwrap, tensors), tensors))
 
 
 _requires_grad = attrgetter("requires_grad")
@@ -253,6 +239,23 @@ class _PlainNode(torch.autograd.Function):
         return (None, None, *_spread(scaled, tuple(ctx.needs_input_grad[2:])))
 
     jvp = _Node.jvp
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: list[torch.Tensor]) -> None:
+    name, _, tensors, _ = inputs
+    _Node.setup_context(ctx, (find(name), None, *tensors), tuple(output))
+
+
+def _pull_back(ctx: Any, cotangents: list[torch.Tensor | None]) -> tuple[Any, ...]:
+    wanted = tuple(ctx.needs_input_grad[2])
+    given = tuple(cotangent is not None for cotangent in cotangents)
+    program = ctx.program.pullback(wanted, given)
+    gradients = _call(program, _Structure(), (*ctx.saved_tensors, *_present(cotangents)))
+    return None, None, _spread(gradients, wanted), None
+
+
+# What an exported graph trains by: the operator has the derivatives of the function.
+torch.library.register_autograd("bridge::run", _pull_back, setup_context=_save)
 
 
 def _present(tensors: Iterable[torch.Tensor | None]) -> list[torch.Tensor]:

@@ -12,9 +12,9 @@ import torch
 from jax.tree_util import tree_flatten
 
 from bridge._derivative import FlatFunction, batched, pullback, pushforward, with_gradients
-from bridge._dlpack import adopt, borrow
-
-_RECORDERS = (torch._C._TorchDispatchModeKey.PROXY, torch._C._TorchDispatchModeKey.FAKE)
+from bridge._dlpack import adopt, borrow, jax_dtype, torch_dtype
+from bridge._operator import is_recording, record
+from bridge._shape import Shape, infer_shapes
 
 
 class Program:
@@ -33,13 +33,15 @@ class Program:
         self._cpu = None if jax.default_backend() == "cpu" else jax.devices("cpu")[0]
 
     def run(self, tensors: tuple[torch.Tensor, ...]) -> tuple[tuple[torch.Tensor, ...], Any]:
-        """The outputs' leaves, computed, and their tree.
+        """The outputs' leaves, computed (or recorded, where torch records), and their tree.
 
         Raises:
-            RuntimeError: in a forked process, or where torch records operations to replay them.
+            RuntimeError: in a forked process, or under `torch.jit.trace`.
         """
         self._check_process()
-        _check_not_recorded()
+        if is_recording():
+            return self._record(tensors)
+        _check_not_traced()
         with jax.enable_x64(self._wide), self._placement(tensors):
             outputs = self._compiled(*borrow(tensors))
         arrays, tree = tree_flatten(outputs)
@@ -48,12 +50,15 @@ class Program:
     def has_single_output(self, tensors: tuple[torch.Tensor, ...]) -> bool:
         """Whether the outputs for tensors of these shapes are one real number; raises as `run`."""
         self._check_process()
-        _check_not_recorded()
-        key = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
+        shapes = [tuple(tensor.shape) for tensor in tensors]
+        if is_recording() and any(
+            isinstance(size, torch.SymInt) for shape in shapes for size in shape
+        ):
+            return False
+        key = tuple((shape, tensor.dtype) for shape, tensor in zip(shapes, tensors, strict=True))
         single = self._single.get(key)
         if single is None:
-            with jax.enable_x64(self._wide):
-                leaves = jax.tree.leaves(self._compiled.eval_shape(*borrow(tensors)))
+            leaves = jax.tree.leaves(self._outline(tensors, shapes))
             single = len(leaves) == 1 and leaves[0].size == 1
             single = single and jnp.issubdtype(leaves[0].dtype, jnp.floating)
             self._single[key] = single
@@ -79,6 +84,27 @@ class Program:
             derived = self._derived.setdefault(key, derived)
         return derived
 
+    def _record(self, tensors: tuple[torch.Tensor, ...]) -> tuple[tuple[torch.Tensor, ...], Any]:
+        outlines: list[Any] = []
+
+        def evaluate(shapes: list[Shape]) -> list[Shape]:
+            outlines.append(self._outline(tensors, shapes))
+            return [leaf.shape for leaf in jax.tree.leaves(outlines[-1])]
+
+        shapes = infer_shapes(evaluate, [tuple(tensor.shape) for tensor in tensors])
+        leaves, tree = tree_flatten(outlines[-1])
+        return record(self, tensors, shapes, [torch_dtype(leaf.dtype) for leaf in leaves]), tree
+
+    def _outline(self, tensors: tuple[torch.Tensor, ...], shapes: list[Shape]) -> Any:
+        """The outputs' tree with shapes and dtypes, for inputs like the tensors in these shapes."""
+        with jax.enable_x64(self._wide):
+            return self._compiled.eval_shape(
+                *(
+                    jax.ShapeDtypeStruct(shape, jax_dtype(tensor.dtype))
+                    for shape, tensor in zip(shapes, tensors, strict=True)
+                )
+            )
+
     def _check_process(self) -> None:
         if os.getpid() != self._process:
             raise RuntimeError(
@@ -93,11 +119,7 @@ class Program:
         return jax.default_device(self._cpu)
 
 
-def _check_not_recorded() -> None:
-    """A recording would take the results for constants, and replay those for other inputs."""
-    recorders = map(torch._C._get_dispatch_mode, _RECORDERS)
-    if any(recorder is not None for recorder in recorders) or torch.jit.is_tracing():
-        raise RuntimeError(
-            "torch can't record a JAX function (make_fx, torch.func.linearize, torch.export, "
-            "torch.jit.trace): call it outside of the recording; torch.func.jvp replaces linearize"
-        )
+def _check_not_traced() -> None:
+    """A trace would take the results for constants, and replay those for other inputs."""
+    if torch.jit.is_tracing():
+        raise RuntimeError("torch.jit.trace can't record a JAX function: use torch.export.export")

@@ -16,7 +16,6 @@ import pytest
 import torch
 from jax import lax
 from torch.autograd import forward_ad, functional, gradcheck, gradgradcheck
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from bridge import jax2torch, to_jax
 
@@ -604,37 +603,14 @@ def test_copies_and_pickles() -> None:
     assert function.__doc__ == "The third power."
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # read by torch.compile
-def test_compiled_code_falls_back_to_eager() -> None:
-    function = jax2torch(jnp.sin)
-
-    def program(x: torch.Tensor) -> torch.Tensor:
-        return (function(2 * x) + 1).sum()
-
-    x, y = leaf(VECTOR), leaf(VECTOR)
-    torch.compile(program, backend="eager")(x).backward()
-    program(y).backward()
-    assert_close(x.grad, y.grad)
-
-
 # Errors.
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        lambda f: torch.func.linearize(f, VECTOR),
-        lambda f: make_fx(f)(VECTOR),
-        lambda f: make_fx(torch.func.grad(lambda x: f(x).sum()))(VECTOR),
-        lambda f: torch.jit.trace(f, (VECTOR,)),
-    ],
-    ids=["linearize", "make_fx", "make_fx of grad", "jit.trace"],
-)
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated")
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace_method` is deprecated")
-def test_a_recording_raises(record: Callable[[Function], Any]) -> None:
+def test_a_trace_raises() -> None:
     with pytest.raises(RuntimeError, match="can't record a JAX function"):
-        record(jax2torch(jnp.sin))
+        torch.jit.trace(jax2torch(jnp.sin), (VECTOR,))
 
 
 def _call_in_child(function: Function, errors: Any) -> None:
