@@ -23,6 +23,8 @@ import torch
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
+# What torch warns of by itself: in its forward mode, and in its compiler.
+TORCHS_OWN = ("ignore:`torch.jit.script`:DeprecationWarning", "ignore:The .grad attribute")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 # The figures of each example, and what it has to print.
@@ -37,6 +39,10 @@ EXPECTED = {
     ),
     "regression": (["regression_fit.png", "regression_loss.png"], ["0.248"]),
     "classify_jax": (["classify_jax_decision.png", "classify_jax_loss.png"], ["Accuracy: 0."]),
+    "compiled_hybrid": (["compiled_hybrid_loss.png"], ["from the eager model"]),
+    "torch_hessian": (["torch_hessian_loss.png"], ["(20, 8)", "from jax.hessian"]),
+    "data_parallel": (["data_parallel_loss.png"], ["from one process"]),
+    "torch_encoder": (["torch_encoder_loss.png"], ["Accuracy: "]),
     "hybrid_digits": (
         ["hybrid_digits_train.png", "hybrid_digits_predicted.png", "hybrid_digits_loss.png"],
         ["Training [100%]\tLoss: -2.", "Performance on test data:", "Total time:"],
@@ -47,8 +53,9 @@ EXPECTED = {
 def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """An example in a process of its own, where a warning is an error."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    options = [word for rule in ("error", *TORCHS_OWN) for word in ("-W", rule)]
     return subprocess.run(
-        [sys.executable, "-W", "error", EXAMPLES / f"{name}.py", *map(str, arguments)],
+        [sys.executable, *options, EXAMPLES / f"{name}.py", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,

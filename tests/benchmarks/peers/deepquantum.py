@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import deepquantum
+import numpy as np
 import torch
 
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.peers._torch import asarray, differentiated
 from tests.benchmarks.workloads import INPUT, Angle, Op, Workload
 
-__all__ = ["asarray", "build"]
+__all__ = ["asarray", "build", "layer"]
 
 
 def build(workload: Workload) -> Step:
@@ -38,9 +39,33 @@ def build(workload: Workload) -> Step:
     return differentiated(expectations)
 
 
-def _add(circuit: deepquantum.QubitCircuit, op: Op) -> None:
+class _Layer(torch.nn.Module):
+    """Its circuits are modules, with a parameter per gate."""
+
+    def __init__(self, circuit: deepquantum.QubitCircuit) -> None:
+        super().__init__()
+        self.circuit = circuit
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        state = self.circuit(data=inputs).reshape(len(inputs), -1)
+        return _z_expectations(state, self.circuit.nqubit).T
+
+
+def layer(workload: Workload, weights: np.ndarray) -> torch.nn.Module:
+    """For circuits whose gates share no weight and encode plain inputs."""
+    circuit = deepquantum.QubitCircuit(workload.num_qubits)
+    for op in workload.ops:
+        _add(circuit, op, trained=True)
+    parameters = [parameter for parameter in circuit.parameters() if parameter.requires_grad]
+    with torch.no_grad():
+        for parameter, value in zip(parameters, weights, strict=True):
+            parameter.fill_(float(value))
+    return _Layer(circuit)
+
+
+def _add(circuit: deepquantum.QubitCircuit, op: Op, trained: bool = False) -> None:
     wires = op.qubits if op.gate in {"cx", "cz"} else (_wires(op.qubits),)
-    if op.angle is None:
+    if op.angle is None or (trained and op.angle.source != INPUT):
         getattr(circuit, op.gate)(*wires)
     elif op.angle.source == INPUT:
         getattr(circuit, op.gate)(*wires, encode=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from qiskit.quantum_info import SparsePauliOp
+from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from qiskit_machine_learning.primitives import QMLEstimator
 
@@ -17,16 +19,7 @@ def asarray(values: np.ndarray) -> np.ndarray:
 
 
 def build(workload: Workload) -> Step:
-    circuit, inputs, weights = quantum_circuit(workload)
-    qnn = EstimatorQNN(
-        circuit=circuit,
-        observables=[SparsePauliOp(label) for label in z_labels(workload.num_qubits)],
-        input_params=inputs,
-        weight_params=weights,
-        input_gradients=True,
-        estimator=QMLEstimator(),
-        default_precision=0.0,
-    )
+    qnn = _network(workload)
 
     def step(weights: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         expectations = qnn.forward(inputs, weights)
@@ -39,3 +32,20 @@ def build(workload: Workload) -> Step:
         )
 
     return step
+
+
+def layer(workload: Workload, weights: np.ndarray) -> torch.nn.Module:
+    return TorchConnector(_network(workload), weights)
+
+
+def _network(workload: Workload) -> EstimatorQNN:
+    circuit, inputs, weights = quantum_circuit(workload)
+    return EstimatorQNN(
+        circuit=circuit,
+        observables=[SparsePauliOp(label) for label in z_labels(workload.num_qubits)],
+        input_params=inputs,
+        weight_params=weights,
+        input_gradients=True,
+        estimator=QMLEstimator(),
+        default_precision=0.0,
+    )

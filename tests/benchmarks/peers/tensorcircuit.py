@@ -7,17 +7,35 @@ faster than one `expectation_ps` per qubit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
+import numpy as np
 import tensorcircuit
+import torch
 
 from tests.benchmarks.peers._jax import asarray, jitted, per_sample, z_expectations
+from tests.benchmarks.peers._layer import with_weights
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.workloads import Op, Workload
 
-__all__ = ["asarray", "build"]
+__all__ = ["asarray", "build", "layer"]
 
 
 def build(workload: Workload) -> Step:
+    return jitted(per_sample(_expectations(workload)))
+
+
+def layer(workload: Workload, weights: np.ndarray) -> torch.nn.Module:
+    """With JAX behind it, which is its fastest way."""
+    expectations = _expectations(workload)
+    made = tensorcircuit.TorchLayer(
+        lambda inputs, weights: expectations(weights, inputs), weights_shape=[len(weights)]
+    )
+    return with_weights(made, weights)
+
+
+def _expectations(workload: Workload) -> Callable[[jax.Array, jax.Array], jax.Array]:
     tensorcircuit.set_backend("jax")
     tensorcircuit.set_dtype("complex64")
     tensorcircuit.set_contractor("plain-experimental")
@@ -28,7 +46,7 @@ def build(workload: Workload) -> Step:
             _add(circuit, op, weights, inputs)
         return z_expectations(circuit.state(), workload.num_qubits)
 
-    return jitted(per_sample(expectations))
+    return expectations
 
 
 def _add(circuit: tensorcircuit.Circuit, op: Op, weights: jax.Array, inputs: jax.Array) -> None:
