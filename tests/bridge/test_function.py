@@ -9,11 +9,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from hypothesis import strategies as st
 from jax import lax
 from torch.autograd import forward_ad, functional, gradcheck, gradgradcheck
 
@@ -234,6 +236,54 @@ def test_pytrees_in_and_out() -> None:
     (out["sum"].sum() + out["rest"][1][0].sum()).backward()
     assert_close(x.grad, 1 + y.detach())
     assert_close(y.grad, 3 + x.detach())
+
+
+FLOATS = st.builds(
+    lambda shape, dtype, seed: torch.from_numpy(np.random.default_rng(seed).normal(size=shape)).to(
+        dtype
+    ),
+    st.lists(st.integers(0, 3), max_size=3).map(tuple),
+    st.sampled_from([torch.float32, torch.float64]),
+    st.integers(0, 9),
+)
+TREES = st.recursive(
+    FLOATS | st.sampled_from([torch.arange(3), torch.tensor(True), 2, "text"]),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(tuple),
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    ),
+    max_leaves=5,
+)
+
+
+@hypothesis.settings(max_examples=40)
+@hypothesis.given(tree=TREES)
+def test_gradients_of_random_pytrees(tree: Any) -> None:
+    """Each leaf goes through a function of its own; what is no float is handed along."""
+
+    def through(sine: Function, tree: Any) -> Any:
+        def of(leaf: Any) -> Any:
+            return sine(leaf) * 3 if is_float(leaf) else leaf
+
+        return jax.tree.map(of, tree)
+
+    def is_float(leaf: Any) -> bool:
+        return hasattr(leaf, "dtype") and "float" in str(leaf.dtype)
+
+    def results(call: Function) -> tuple[list[torch.Tensor], Any]:
+        moved = jax.tree.map(lambda x: leaf(x) if is_float(x) else x, tree)
+        outputs = call(moved)
+        leaves = [x for x in jax.tree.leaves(moved) if is_float(x)]
+        tops = [x for x in jax.tree.leaves(outputs) if is_float(x)]
+        cotangents = [torch.cos(top.detach()) for top in tops]
+        return tops, torch.autograd.grad(tops, leaves, cotangents) if leaves else ()
+
+    function = jax2torch(
+        lambda tree: [x for x in jax.tree.leaves(through(jnp.sin, tree)) if hasattr(x, "dtype")]
+    )
+    expected = results(lambda tree: through(torch.sin, tree))
+    torch.testing.assert_close(results(function), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_only_one_output_is_used() -> None:
