@@ -11,6 +11,11 @@ from operator import is_
 from typing import Any
 
 import torch
+from torch._C._functorch import (
+    get_unwrapped,
+    is_functorch_wrapped_tensor,
+    is_gradtrackingtensor,
+)
 from torch.autograd import forward_ad
 from torch.func import debug_unwrap
 
@@ -24,30 +29,42 @@ def block_gradient(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor, cut off from gradients; transforms that ask for one get a ValueError."""
     if are_plain((tensor,)):
         return tensor.detach() if tensor.requires_grad else tensor
-    return _Blocked.apply(tensor)
+    return _Blocked.apply(tensor, _is_differentiated(tensor))
+
+
+def _is_differentiated(tensor: torch.Tensor) -> bool:
+    """Whether a `torch.func` transform takes derivatives with respect to the tensor."""
+    while is_functorch_wrapped_tensor(tensor):
+        if is_gradtrackingtensor(tensor):
+            return True
+        tensor = get_unwrapped(tensor)
+    return False
 
 
 class _Blocked(torch.autograd.Function):
     @staticmethod
-    def forward(tensor: torch.Tensor) -> torch.Tensor:
+    def forward(tensor: torch.Tensor, raises: bool) -> torch.Tensor:
         return tensor.view_as(tensor)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        pass
+        ctx.raises = inputs[1]
 
     @staticmethod
-    def backward(ctx: Any, cotangent: torch.Tensor) -> None:
-        if not are_plain((cotangent,)):
+    def backward(ctx: Any, cotangent: torch.Tensor) -> tuple[None, None]:
+        if ctx.raises or not are_plain((cotangent,)):
             raise _error()
+        return None, None
 
     @staticmethod
-    def jvp(ctx: Any, tangent: torch.Tensor) -> torch.Tensor:
+    def jvp(ctx: Any, tangent: torch.Tensor, _: None) -> torch.Tensor:
         raise _error()
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int], tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
-        return _Blocked.apply(tensor), in_dims[0]
+    def vmap(
+        info: Any, in_dims: tuple[int, None], tensor: torch.Tensor, raises: bool
+    ) -> tuple[torch.Tensor, int]:
+        return _Blocked.apply(tensor, raises), in_dims[0]
 
 
 def _error() -> ValueError:

@@ -20,13 +20,9 @@ import numpy as np
 import torch
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from torch._subclasses.fake_tensor import (
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-    FakeTensorMode,
-)
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from bridge._dlpack import WIDE_DTYPES, jax_dtype, torch_dtype
+from bridge._dlpack import WIDE_DTYPES, jax_dtype
 from bridge._static import Static
 
 Tensors = tuple[torch.Tensor, ...]
@@ -54,18 +50,23 @@ def torch2jax(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Cost: each call leaves the compiled program for Python and copies arguments and results, about
     0.1 ms on a CPU. The backward pass computes the forward pass anew. XLA may drop or repeat a
-    call whose result nobody needs or everybody has.
+    call whose result nobody needs or everybody has. When a program is traced, the function runs
+    once on random numbers, to see what it returns. `torch.autocast` works inside the function, not
+    around it. A function that calls JAX in turn can wait for ever on a busy CPU if several calls
+    are under way: wait for each result (`jax.block_until_ready`).
 
     Raises:
         TypeError: `function` is not callable or returns something else than tensors; a dtype that
             one side lacks; a double-precision result without JAX's 64-bit mode.
-        RuntimeError: when it runs, inside of JAX's own error: the function draws random numbers
+        RuntimeError: (when it runs, inside of JAX's own error) the function draws random numbers
             (dropout in training mode), or changes buffers of the module (batch normalization in
-            training mode): it has to give the same result for the same arguments.
+            training mode): it has to give the same result for the same arguments. Or it returns
+            other shapes than when it was traced.
     """
     if not callable(function):
         raise TypeError(f"torch2jax takes a function or a module, got {type(function).__name__}")
 
+    @torch.compiler.disable
     @functools.wraps(function, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
         leaves, tree = jax.tree.flatten((args, kwargs))
@@ -79,8 +80,10 @@ def torch2jax(function: Callable[..., Any]) -> Callable[..., Any]:
         arrays = [jnp.asarray(leaf) for leaf in compress(leaves, moving)]
         flat = _Flat(function, tree, statics)
         layouts = tuple(jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays)
-        outputs, structure = _outline(flat, layouts, jax.config.read("jax_enable_x64"))
-        results = _call_p.bind(*arrays, function=_Typed(flat, outputs))
+        modes = tuple(m.training for module in _modules_of(flat) for m in module.modules())
+        outputs, structure = _outline(flat, layouts, modes, jax.config.read("jax_enable_x64"))
+        checked = _Checked(flat, outputs, structure)
+        results = _call_p.bind(*arrays, function=_Typed(checked, outputs))
         return jax.tree.unflatten(structure, results)
 
     return call
@@ -97,14 +100,32 @@ class _Flat:
     tree: Any
     statics: tuple[Static | None, ...]
 
-    def __call__(self, *tensors: torch.Tensor) -> Tensors:
-        return tuple(jax.tree.leaves(self.with_structure(*tensors)))
-
-    def with_structure(self, *tensors: torch.Tensor) -> Any:
+    def __call__(self, *tensors: torch.Tensor) -> Any:
         moving = iter(tensors)
         leaves = [next(moving) if static is None else static.value for static in self.statics]
         args, kwargs = jax.tree.unflatten(self.tree, leaves)
         return self.function(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A flat function that returns the leaves of what it returned when it was traced."""
+
+    function: _Flat
+    layouts: Layouts
+    structure: Any
+
+    def __call__(self, *tensors: torch.Tensor) -> Tensors:
+        leaves, structure = jax.tree.flatten(self.function(*tensors))
+        expected = [tuple(layout.shape) for layout in self.layouts]
+        shapes = [tuple(leaf.shape) for leaf in leaves]
+        if structure != self.structure or shapes != expected:
+            raise RuntimeError(
+                f"the torch function returned shapes {shapes} in {structure}, and {expected} in "
+                f"{self.structure} when it was traced: shapes may depend on those of the arguments "
+                "only, not on their values"
+            )
+        return tuple(leaves)
 
 
 @dataclass(frozen=True)
@@ -150,7 +171,8 @@ class _Pullback:
     def __call__(self, *tensors: torch.Tensor) -> Tensors:
         primals, cotangents = tensors[: len(self.moving)], tensors[len(self.moving) :]
         outputs, moved = _restrict(self.function, primals, self.moving, self.given)
-        transpose = torch.func.vjp(outputs, *moved)[1]
+        with torch.enable_grad():  # recurrent layers look at it
+            transpose = torch.func.vjp(outputs, *moved)[1]
         return tuple(g.conj() for g in transpose(tuple(c.conj() for c in cotangents)))
 
 
@@ -187,19 +209,32 @@ class _Typed:
 
 
 @functools.lru_cache(_CACHED_OUTLINES)
-def _outline(flat: _Flat, inputs: Layouts, x64: bool) -> tuple[Layouts, Any]:
-    """The layouts and the tree of the outputs, found without computing them."""
-    try:
-        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-            tensors = [torch.empty(each.shape, dtype=torch_dtype(each.dtype)) for each in inputs]
-            outputs = flat.with_structure(*tensors)
-    except (DataDependentOutputException, DynamicOutputShapeException) as error:
-        raise TypeError(
-            "a torch function in JAX can't branch on values, nor have a shape that depends on "
-            f"them: {error}"
-        ) from error
-    leaves, structure = jax.tree.flatten(outputs)
+def _outline(
+    flat: _Flat, inputs: Layouts, modes: tuple[bool, ...], x64: bool
+) -> tuple[Layouts, Any]:
+    """The layouts and the tree of the outputs, which the function shows when it runs once.
+
+    torch's fake tensors would cost less, but stay behind in what the function keeps for later.
+    """
+    del modes  # a key: modules return other things in training
+    tensors = [_to_tensor(_sample(each)) for each in inputs]
+    with jax.ensure_compile_time_eval():  # the function may call JAX in turn
+        leaves, structure = jax.tree.flatten(_run_pure(flat, tensors))
     return tuple(_layout(leaf, x64) for leaf in leaves), structure
+
+
+def _sample(layout: jax.ShapeDtypeStruct) -> np.ndarray:
+    """Zeros for integers, which may be indices; else numbers between 0 and 1.
+
+    Square matrices get a large diagonal: they may have to be positive definite.
+    """
+    shape = layout.shape
+    if not _is_inexact(layout):
+        return np.zeros(shape, layout.dtype)
+    numbers = np.random.default_rng(0).uniform(size=shape)
+    if len(shape) > 1 and shape[-1] == shape[-2]:
+        numbers += shape[-1] * np.eye(shape[-1])
+    return numbers.astype(layout.dtype)
 
 
 def _layout(output: Any, x64: bool) -> jax.ShapeDtypeStruct:
@@ -227,39 +262,57 @@ _NARROW = {torch.int64: np.dtype(np.int32), torch.uint64: np.dtype(np.uint32)}
 
 def _run(function: _Typed, *arrays: Any) -> list[np.ndarray]:
     """The function, on copies: it may write to its arguments, JAX's arrays must not change."""
-    tensors = [_to_tensor(np.array(array)) for array in arrays]
-    modules = tuple(_modules_of(function.function))
-    before = torch.random.get_rng_state(), _versions(modules)
-    with torch.no_grad():
-        results = function.function(*tensors)
-    if not torch.equal(before[0], torch.random.get_rng_state()):
-        raise RuntimeError(
-            "the torch function draws random numbers, so that its derivatives would be those of "
-            "other numbers: pass them as an argument, or call module.eval()"
-        )
-    if before[1] != _versions(modules):
+    results = _run_pure(function.function, [_to_tensor(np.array(array)) for array in arrays])
+    return [
+        _to_numpy(result, layout) for result, layout in zip(results, function.outputs, strict=True)
+    ]
+
+
+def _run_pure(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> Any:
+    """What the function returns; an error where it draws random numbers or changes buffers."""
+    buffers = [buffer for module in _modules_of(function) for buffer in module.buffers()]
+    kept = [(buffer, buffer.clone()) for buffer in buffers]
+    random = torch.random.get_rng_state()
+    with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        results = function(*tensors)
+        if not torch.equal(random, torch.random.get_rng_state()):
+            # It may have been another thread that drew.
+            with _RandomRefused():
+                function(*tensors)
+        changed = not all(torch.equal(buffer, before) for buffer, before in kept)
+        for buffer, before in kept if changed else ():
+            buffer.copy_(before)
+    if changed:
         raise RuntimeError(
             "the module changes its buffers when called, which JAX may do more or less often than "
             "written: call module.eval()"
         )
-    return [
-        _to_numpy(result, layout) for result, layout in zip(results, function.outputs, strict=True)
-    ]
+    return results
+
+
+class _RandomRefused(TorchDispatchMode):
+    """No operation may draw random numbers."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            raise RuntimeError(
+                "the torch function draws random numbers, so that its derivatives would be those "
+                "of other numbers: pass them as an argument, or call module.eval()"
+            )
+        return func(*args, **(kwargs or {}))
 
 
 def _modules_of(function: Any) -> list[torch.nn.Module]:
     """The modules that a function is made of, as far as can be seen."""
     if isinstance(function, torch.nn.Module):
         return [function]
-    if isinstance(function, _Flat | _Batched | _Pushforward | _Pullback):
+    if isinstance(function, _Flat | _Checked | _Batched | _Pushforward | _Pullback):
         return _modules_of(function.function)
     if isinstance(function, functools.partial):
         return [module for part in (function.func, *function.args) for module in _modules_of(part)]
     return _modules_of(function.__self__) if hasattr(function, "__self__") else []
-
-
-def _versions(modules: Sequence[torch.nn.Module]) -> list[int]:
-    return [buffer._version for module in modules for buffer in module.buffers()]
 
 
 def _to_tensor(array: np.ndarray) -> torch.Tensor:
@@ -283,13 +336,65 @@ def _to_numpy(tensor: torch.Tensor, layout: jax.ShapeDtypeStruct) -> np.ndarray:
 
 # ---------------------------------------------------------------- the primitives
 
+_words_p = Primitive("torch_call_words")
+_words_p.multiple_results = True
 _call_p = Primitive("torch_call")
 _tangent_p = Primitive("torch_tangent")
 _call_p.multiple_results = _tangent_p.multiple_results = True
 
 
 def _call_back(*arrays: jax.Array, function: _Typed) -> list[jax.Array]:
-    return list(jax.pure_callback(functools.partial(_run, function), function.outputs, *arrays))
+    """The call inside of a compiled program."""
+    words = _words_p.bind(*arrays, function=function)
+    return [_of_words(*pair) for pair in zip(words, function.outputs, strict=True)]
+
+
+def _as_words(array: np.ndarray) -> np.ndarray:
+    """Wide numbers as 32-bit words: JAX would narrow them on a thread without 64-bit mode."""
+    if array.dtype.name not in _WIDE:
+        return array
+    words = np.ascontiguousarray(array).reshape(-1).view(np.uint32)
+    return words.reshape(*array.shape, -1, 2)
+
+
+def _of_words(words: jax.Array, layout: jax.ShapeDtypeStruct) -> jax.Array:
+    if layout.dtype.name not in _WIDE:
+        return words
+    if layout.dtype == jnp.complex128:
+        parts = jax.lax.bitcast_convert_type(words, jnp.float64)
+        return jax.lax.complex(parts[..., 0], parts[..., 1])
+    return jax.lax.bitcast_convert_type(words[..., 0, :], layout.dtype)
+
+
+_WIDE = frozenset({"float64", "int64", "uint64", "complex128"})
+
+
+def _abstract_words(*arrays: Any, function: _Typed) -> list[jax.core.ShapedArray]:
+    del arrays
+    return [
+        jax.core.ShapedArray((*output.shape, output.dtype.itemsize // 8, 2), np.uint32)
+        if output.dtype.name in _WIDE
+        else jax.core.ShapedArray(output.shape, output.dtype)
+        for output in function.outputs
+    ]
+
+
+def _lower_words(context: mlir.LoweringRuleContext, *arrays: Any, function: _Typed) -> Any:
+    """`jax.pure_callback` would put the arguments on a device first, and may wait for itself."""
+
+    def run(*numbers: Any) -> tuple[np.ndarray, ...]:
+        return tuple(map(_as_words, _run(function, *numbers)))
+
+    results, _, _ = mlir.emit_python_callback(
+        context,
+        run,
+        None,
+        list(arrays),
+        context.avals_in,  # type: ignore[arg-type]
+        context.avals_out,
+        has_side_effect=False,
+    )
+    return results
 
 
 def _call_now(*arrays: jax.Array, function: _Typed) -> list[jax.Array]:
@@ -435,6 +540,9 @@ def _as_call(rule: Callable[..., Any]) -> Callable[..., Any]:
 
     return of_tangent
 
+
+_words_p.def_abstract_eval(_abstract_words)
+mlir.register_lowering(_words_p, _lower_words)
 
 _call_p.def_impl(_call_now)
 _call_p.def_abstract_eval(_abstract_call)

@@ -16,6 +16,7 @@ from jaxtyping import Float, Shaped
 from bridge._function import TorchFunction
 
 _HALF_DTYPES = frozenset({torch.float16, torch.bfloat16})
+_RANKS = {torch.float16: 0, torch.bfloat16: 0, torch.float32: 1, torch.float64: 2}
 
 
 class NeuralNetwork(Protocol):
@@ -241,10 +242,16 @@ def _choose_dtypes(inputs: torch.Tensor, weight: torch.Tensor) -> tuple[torch.dt
             f"inputs and weights must be real, got {inputs.dtype} and {weight.dtype}: "
             "pass angles, for instance tensor.real or tensor.angle()"
         )
-    floating = inputs.is_floating_point()
-    promoted = torch.promote_types(inputs.dtype, weight.dtype) if floating else weight.dtype
+    promoted = _promote(inputs.dtype, weight.dtype) if inputs.is_floating_point() else weight.dtype
     computed = torch.float32 if promoted in _HALF_DTYPES else promoted
     return computed, inputs.dtype if inputs.dtype in _HALF_DTYPES else promoted
+
+
+def _promote(first: torch.dtype, second: torch.dtype) -> torch.dtype:
+    """torch.promote_types, which torch.export would record as an operation."""
+    if first != second and _RANKS[first] == _RANKS[second]:
+        return torch.float32
+    return max(first, second, key=_RANKS.__getitem__)
 
 
 def _accept_alias(

@@ -65,6 +65,7 @@ def torch_dtype(dtype: np.dtype) -> torch.dtype:
     return known
 
 
+@torch.compiler.disable
 def to_jax(tensor: PyTree[Shaped[torch.Tensor, ...]]) -> PyTree[Shaped[jax.Array, ...]]:
     """The same numbers as JAX arrays, for one tensor or any pytree of tensors.
 
@@ -85,6 +86,7 @@ def to_jax(tensor: PyTree[Shaped[torch.Tensor, ...]]) -> PyTree[Shaped[jax.Array
     return jax.tree.map(_export, tensor)
 
 
+@torch.compiler.disable
 def to_torch(array: PyTree[Shaped[jax.Array, ...]]) -> PyTree[Shaped[torch.Tensor, ...]]:
     """The same numbers as torch tensors, for one JAX array or any pytree of them.
 
@@ -114,7 +116,7 @@ def borrow(tensors: tuple[torch.Tensor, ...]) -> list[Any]:
     """
     arrays: list[Any] = []
     for tensor in tensors:
-        if tensor.is_cpu and tensor.dtype in NUMPY_DTYPES:
+        if tensor.is_cpu and tensor.dtype in NUMPY_DTYPES and tensor.is_contiguous():
             arrays.append(tensor.numpy(force=True))
         else:
             arrays.append(_export(tensor.detach()))
@@ -152,7 +154,16 @@ def _export(tensor: torch.Tensor) -> jax.Array:
     if not _is_dense(tensor):
         tensor = tensor.contiguous()
     with jax.enable_x64(needs_wide((tensor,))):
+        if tensor.is_cpu and tensor.dtype in NUMPY_DTYPES and tensor.is_contiguous():
+            # As DLPack does, but bound to no device: a jitted step that takes such an array and
+            # returns one that is bound would compile twice.
+            return jax.device_put(tensor.numpy(), _cpu(), may_alias=True)
         return jax.dlpack.from_dlpack(tensor)
+
+
+def _cpu() -> jax.Device | None:
+    """None where the CPU is JAX's default device."""
+    return None if jax.default_backend() == "cpu" else jax.devices("cpu")[0]
 
 
 def _check_tensor(tensor: Any) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable
+from itertools import count
 from operator import attrgetter
 from typing import Any
+from weakref import WeakValueDictionary
 
 import jax
 import torch
 from torch._dynamo import nonstrict_trace
+from torch.utils._pytree import tree_map
 
 from bridge._blocked import are_plain, block_gradient
 from bridge._dlpack import needs_wide
@@ -45,8 +49,9 @@ def jax2torch(fn: Callable[..., Any]) -> Callable[..., Any]:
     that torch asks for.
 
     `torch.compile(fullgraph=True)`, `torch.export` and `make_fx` record a call as one operator,
-    with the backward pass as another. Under `torch.compile`, static arguments are numbers and
-    strings, and outputs are trees of dicts, lists and tuples.
+    with the backward pass as another; what is recorded stays in memory. There, static arguments
+    are numbers and strings, and outputs are trees of dicts, lists and tuples. `torch.export` works
+    with `strict=False`, its default.
 
     Raises:
         TypeError: `fn` is not callable; an argument is neither a tensor nor hashable; a dtype or
@@ -69,7 +74,8 @@ class TorchFunction:
         functools.update_wrapper(self, function, updated=())
         self._function = function
         self._blocked = blocked
-        self._recorded = nonstrict_trace(self._call)
+        self._name = f"{os.getpid()}-{next(_numbers)}"
+        _functions[self._name] = self
         self._program = functools.lru_cache(CACHED_PROGRAMS)(functools.partial(_build, function))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -81,7 +87,8 @@ class TorchFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
-            return self._recorded(*args, **kwargs)
+            hidden = _recorded_call(self._name, *tree_map(_hide_none, (args, kwargs)))
+            return tree_map(_tensor_or_none, hidden)
         return self._call(*args, **kwargs)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
@@ -98,6 +105,43 @@ class TorchFunction:
         program = self._program(tree, tuple(statics), needs_wide(tensors))
         results = _call(program, outputs, tuple(tensors))
         return jax.tree.unflatten(outputs.tree, results)
+
+
+_numbers = count()
+_functions: WeakValueDictionary[str, TorchFunction] = WeakValueDictionary()
+_NONE = "bridge: None"
+
+
+def _hide_none(leaf: Any) -> Any:
+    return _NONE if leaf is None else leaf
+
+
+def _show_none(leaf: Any) -> Any:
+    return None if isinstance(leaf, str) and leaf == _NONE else leaf
+
+
+@nonstrict_trace
+def _recorded_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The call under `torch.compile`, which looks no further than here.
+
+    The function comes by name: that is what makes torch record anew for another function. None is
+    no leaf that torch can record.
+    """
+    return _call_by_name(name, args, kwargs)
+
+
+@torch.compiler.disable  # for where torch can't record the arguments, and runs the call instead
+def _call_by_name(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    args, kwargs = tree_map(_show_none, (args, kwargs))
+    return tree_map(_number_none, _functions[name]._call(*args, **kwargs))
+
+
+def _number_none(leaf: Any) -> Any:
+    return 0 if leaf is None else leaf
+
+
+def _tensor_or_none(leaf: Any) -> Any:
+    return leaf if isinstance(leaf, torch.Tensor) else None
 
 
 class _Structure:

@@ -65,12 +65,12 @@ def find(name: str) -> Recordable:
     if name not in _recorded:
         raise RuntimeError(
             "this graph was recorded in another process, and the JAX function in it is not part "
-            "of the file: record it anew here, or save with jax.export instead"
+            "of the file: record it anew here"
         )
     return _recorded[name]
 
 
-@torch.library.impl("bridge::run", ("cpu", "cuda"))
+@torch.library.impl("bridge::run", "CompositeExplicitAutograd")
 def _run(
     name: str, outputs: str, tensors: list[torch.Tensor], sizes: list[int]
 ) -> list[torch.Tensor]:
@@ -79,8 +79,8 @@ def _run(
     actual = [(result.dtype, tuple(result.shape)) for result in results]
     if actual != expected:
         raise RuntimeError(
-            f"the JAX function returned {actual}, but was recorded for {expected}: its output "
-            "shape is no affine function of the input shape; compile with dynamic=False"
+            f"the JAX function returned {actual}, but was recorded for {expected}: its outputs "
+            "depend on sizes in a way that a few sizes did not show; compile with dynamic=False"
         )
     return list(results)
 

@@ -85,15 +85,12 @@ class Program:
         return derived
 
     def _record(self, tensors: tuple[torch.Tensor, ...]) -> tuple[tuple[torch.Tensor, ...], Any]:
-        outlines: list[Any] = []
+        def evaluate(shapes: list[Shape]) -> tuple[list[Shape], Any]:
+            leaves, tree = tree_flatten(self._outline(tensors, shapes))
+            return [leaf.shape for leaf in leaves], (tree, [leaf.dtype for leaf in leaves])
 
-        def evaluate(shapes: list[Shape]) -> list[Shape]:
-            outlines.append(self._outline(tensors, shapes))
-            return [leaf.shape for leaf in jax.tree.leaves(outlines[-1])]
-
-        shapes = infer_shapes(evaluate, [tuple(tensor.shape) for tensor in tensors])
-        leaves, tree = tree_flatten(outlines[-1])
-        return record(self, tensors, shapes, [torch_dtype(leaf.dtype) for leaf in leaves]), tree
+        shapes, (tree, dtypes) = infer_shapes(evaluate, [tuple(each.shape) for each in tensors])
+        return record(self, tensors, shapes, list(map(torch_dtype, dtypes))), tree
 
     def _outline(self, tensors: tuple[torch.Tensor, ...], shapes: list[Shape]) -> Any:
         """The outputs' tree with shapes and dtypes, for inputs like the tensors in these shapes."""

@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)  # steps of one image are too short to share among threads
     torch.manual_seed(options.seed)
     qnn = create_qnn()
-    print(qnn.operator)
+    print("What the circuit measures, and on which circuit:", qnn.operator, sep="\n")
     model = Net(qnn)
     losses = train(model, make_loader(train_data, options.batch_size, shuffle=True), options.epochs)
 

@@ -1,6 +1,15 @@
 """Quantum circuits and quantum neural networks as pure JAX functions.
 
-The floors, each importing only from those below:
+- Circuits: `from_qiskit`, `from_qasm`, `to_qiskit`; `Circuit` is what they make. Functions of
+  circuits take Qiskit's as they are.
+- Simulation: `statevector`, `unitary`, `probabilities`, `expectation`, `sample`, `apply_gate`,
+  `quantum_fisher_information`; `plan` tells what would run.
+- Neural networks: `EstimatorQNN`, `SamplerQNN`, and `TwoLayerQNN`, `OpflowQNN`, `CircuitQNN`,
+  `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples.
+- Saving: `enable_compilation_cache`, `export`, `load`.
+- `qjax.optimizers`: natural gradient for optax. `bridge`: the way to PyTorch.
+
+The floors of the code, each importing only from those below:
 
 0  _gates, _expression, _circuit, _observable     what a circuit and an observable are
    _arrays, _memory, _errors, _protocol, _container, _streams
@@ -19,29 +28,57 @@ The floors, each importing only from those below:
    optimizers                                     natural gradient for optax; not in this module
 """
 
-from qjax._circuit import Circuit as Circuit
-from qjax._compilation_cache import enable_compilation_cache as enable_compilation_cache
-from qjax._errors import CircuitTooLargeError as CircuitTooLargeError
-from qjax._errors import UnsupportedInstructionError as UnsupportedInstructionError
-from qjax._evaluation import evaluate as evaluate
-from qjax._fisher import quantum_fisher_information as quantum_fisher_information
-from qjax._qiskit import from_qasm as from_qasm
-from qjax._qiskit import from_qiskit as from_qiskit
-from qjax._qiskit import to_qiskit as to_qiskit
-from qjax._qnn import CircuitQNN as CircuitQNN
-from qjax._qnn import ComposedOp as ComposedOp
-from qjax._qnn import EstimatorQNN as EstimatorQNN
-from qjax._qnn import NeuralNetwork as NeuralNetwork
-from qjax._qnn import OpflowQNN as OpflowQNN
-from qjax._qnn import SamplerQNN as SamplerQNN
-from qjax._qnn import TwoLayerQNN as TwoLayerQNN
-from qjax._saved import SavedNetwork as SavedNetwork
-from qjax._saved import export as export
-from qjax._saved import load as load
-from qjax._simulation import apply_gate as apply_gate
-from qjax._simulation import expectation as expectation
-from qjax._simulation import plan as plan
-from qjax._simulation import probabilities as probabilities
-from qjax._simulation import sample as sample
-from qjax._simulation import statevector as statevector
-from qjax._simulation import unitary as unitary
+from qjax._circuit import Circuit
+from qjax._compilation_cache import enable_compilation_cache
+from qjax._errors import CircuitTooLargeError, UnsupportedInstructionError
+from qjax._evaluation import evaluate
+from qjax._fisher import quantum_fisher_information
+from qjax._qiskit import from_qasm, from_qiskit, to_qiskit
+from qjax._qnn import (
+    CircuitQNN,
+    ComposedOp,
+    EstimatorQNN,
+    NeuralNetwork,
+    OpflowQNN,
+    SamplerQNN,
+    TwoLayerQNN,
+)
+from qjax._saved import SavedNetwork, export, load
+from qjax._simulation import (
+    apply_gate,
+    expectation,
+    plan,
+    probabilities,
+    sample,
+    statevector,
+    unitary,
+)
+
+__all__ = [
+    "Circuit",
+    "CircuitQNN",
+    "CircuitTooLargeError",
+    "ComposedOp",
+    "EstimatorQNN",
+    "NeuralNetwork",
+    "OpflowQNN",
+    "SamplerQNN",
+    "SavedNetwork",
+    "TwoLayerQNN",
+    "UnsupportedInstructionError",
+    "apply_gate",
+    "enable_compilation_cache",
+    "evaluate",
+    "expectation",
+    "export",
+    "from_qasm",
+    "from_qiskit",
+    "load",
+    "plan",
+    "probabilities",
+    "quantum_fisher_information",
+    "sample",
+    "statevector",
+    "to_qiskit",
+    "unitary",
+]

@@ -27,6 +27,10 @@ def as_real(values: Numbers, what: str) -> Float[Array, "..."]:
     Raises:
         TypeError: for complex numbers, booleans, strings and other objects.
     """
+    if isinstance(values, (list, tuple)) and any(
+        isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(values)
+    ):
+        values = jnp.asarray(values)
     if not isinstance(values, jax.Array):
         values = as_real_numpy(values, what)
     dtype = jnp.result_type(values)
@@ -45,6 +49,8 @@ def as_real_numpy(values: Numbers, what: str) -> np.ndarray:
         TypeError: for complex numbers, booleans, strings and other objects.
         ValueError: for a ragged nested sequence.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{what}: got a masked array, whose mask would be lost; fill it first")
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -15,7 +15,8 @@ class EstimatorQNN(NeuralNetwork):
 
     Args:
         circuit: the parametrized circuit.
-        observables: one or a list; see `qjax.expectation`. Default: Z on every qubit.
+        observables: one or a list; see `qjax.expectation`. Default: one, the product of
+            Z on all qubits.
         input_params, weight_params: the circuit's parameters (or their names) that take inputs
             and weights, in this order; together all of them.
         input_gradients: whether `backward` and the torch bridge differentiate in the inputs. Layers

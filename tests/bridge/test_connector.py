@@ -19,7 +19,7 @@ from qiskit.circuit import ParameterVector
 from torch.autograd import gradcheck, gradgradcheck
 
 import qjax
-from bridge import TorchConnector
+from bridge import TorchConnector, to_jax, torch2jax
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
@@ -200,8 +200,10 @@ def test_without_input_gradients() -> None:
         lambda f, x: torch.func.jacfwd(f)(x),
         lambda f, x: torch.func.jvp(f, (x,), (x,)),
         lambda f, x: torch.func.vmap(torch.func.grad(lambda x: f(x).sum()))(x),
+        lambda f, x: torch.func.vjp(lambda x: f(x).sum(), x)[1](torch.tensor(1.0)),
+        lambda f, x: jax.grad(lambda x: torch2jax(f)(x).sum())(to_jax(x)),
     ],
-    ids=["grad", "jacrev", "jacfwd", "jvp", "vmap of grad"],
+    ids=["grad", "jacrev", "jacfwd", "jvp", "vmap of grad", "vjp", "torch2jax"],
 )
 def test_a_missing_input_gradient_is_not_zero(transform: Callable[..., Any]) -> None:
     with pytest.raises(ValueError, match="input_gradients=True"):

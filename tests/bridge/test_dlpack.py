@@ -122,6 +122,16 @@ def test_memory_is_shared(dtype: torch.dtype) -> None:
         assert to_torch(array).data_ptr() == view.data_ptr()
 
 
+def test_an_array_is_bound_to_no_device() -> None:
+    """A jitted step of such arrays compiles once, whatever its other arguments are."""
+    step = jax.jit(lambda x, y: x + y)
+    x = to_jax(torch.ones(3))
+    x = step(x, jnp.ones(3))
+    step(x, jnp.ones(3))
+    assert step._cache_size() == 1
+    assert not to_jax(torch.ones(3)).committed
+
+
 def test_arrays_outlive_their_tensors_and_back() -> None:
     array = to_jax(torch.arange(1000.0)[100:])
     tensor = to_torch(jnp.arange(1000.0) * 2)

@@ -286,3 +286,32 @@ def test_parameter_that_cancels_is_still_counted() -> None:
     circuit = QuantumCircuit(1)
     circuit.rx(theta - theta, 0)
     assert qjax.from_qiskit(circuit).num_params == circuit.num_parameters
+
+
+@pytest.mark.parametrize("scale", [30.0, 1e3, 1e5])
+def test_large_angles_of_several_gates_keep_their_digits(scale: float) -> None:
+    """Gates that turn the same phase: their angles are added up, in single precision too."""
+    first, second = Parameter("a"), Parameter("b")
+    circuit = QuantumCircuit(2)
+    circuit.h([0, 1])
+    circuit.cp(first, 0, 1)
+    circuit.crz(second, 0, 1)
+    circuit.ry(0.7, 0)
+    circuit.rx(0.4, 1)
+    for seed in range(3):
+        values = (scale * np.random.default_rng(seed).uniform(0.5, 1, 2)).astype(np.float32)
+        assert error(qjax.statevector(circuit, values), state_of(circuit, values)) < 2e-6
+        tangent = jax.jvp(lambda v: qjax.statevector(circuit, v), (values,), (values / scale,))[1]
+        with double():
+            wide = values.astype(np.float64)
+            expected = jax.jvp(lambda v: qjax.statevector(circuit, v), (wide,), (wide / scale,))[1]
+        assert error(tangent, expected) < 1e-5
+
+
+def test_parameters_as_a_list_of_traced_numbers() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("a"), 0)
+    slope = jax.grad(lambda angle: qjax.expectation(circuit, "Z", [angle]))(0.3)
+    assert slope == pytest.approx(-math.sin(0.3), abs=1e-6)
+    with pytest.raises(TypeError, match="masked array"):
+        qjax.expectation(circuit, "Z", np.ma.masked_array([0.3], mask=[True]))
