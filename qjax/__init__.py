@@ -7,7 +7,8 @@
 - Neural networks: `EstimatorQNN`, `SamplerQNN`, and `TwoLayerQNN`, `OpflowQNN`, `CircuitQNN`,
   `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples.
 - Saving: `enable_compilation_cache`, `export`, `load`.
-- `qjax.optimizers`: natural gradient for optax. `bridge`: the way to PyTorch.
+- `qjax.optimizers`: natural gradient for optax. `qjax.primitives`: Qiskit's Estimator and Sampler.
+  Both are imported by name. `bridge`: the way to PyTorch.
 
 The floors of the code, each importing only from those below:
 
@@ -26,6 +27,7 @@ The floors of the code, each importing only from those below:
    _saved                                         networks as files that need no circuit
 10 _evaluation                                    more samples than fit into memory
    optimizers                                     natural gradient for optax; not in this module
+11 primitives                                     Qiskit's Estimator and Sampler; not in this module
 """
 
 from qjax._circuit import Circuit

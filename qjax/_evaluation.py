@@ -4,7 +4,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from math import prod
+from typing import Any
 
 import jax
 import numpy as np
@@ -12,7 +14,8 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._arrays import Numbers, as_real_numpy, common_dtype, in_order
-from qjax._memory import samples_per_pass
+from qjax._circuit import Circuit
+from qjax._memory import CACHED_PROGRAMS, samples_per_pass
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork
 from qjax._saved import SavedNetwork
@@ -144,9 +147,10 @@ def _block(
 
 def _bytes_per_sample(network: Network, dtype: np.dtype) -> int:
     ends = (network.num_inputs + prod(output_shape_of(network))) * dtype.itemsize
+    circuit = getattr(network, "circuit", None)
     qubits: int | None = None
-    if isinstance(network, NeuralNetwork):
-        qubits = network.circuit.num_qubits
+    if isinstance(circuit, Circuit):
+        qubits = circuit.num_qubits
     elif isinstance(network, SavedNetwork):
         qubits = network.num_qubits
     inside = _UNKNOWN_SAMPLE if qubits is None else 2 * dtype.itemsize << qubits
@@ -157,8 +161,12 @@ def _program(
     network: Network, weights: Array, size: int, dtype: np.dtype
 ) -> tuple[Apply, jax.ShapeDtypeStruct]:
     """The network's function, compiled once, and what it returns for one block."""
-    compiled = isinstance(network, NeuralNetwork | SavedNetwork)  # by itself, for later calls too
-    apply: Apply = network.apply if compiled else jax.jit(network.apply)
+    apply: Apply
+    if isinstance(network, NeuralNetwork | SavedNetwork):
+        apply = network.apply  # compiled by itself, for later calls too
+    else:
+        frozen = _is_frozen(network)
+        apply = _compiled(network) if frozen else jax.jit(network.apply)  # type: ignore[arg-type]
     block = jax.ShapeDtypeStruct((size, network.num_inputs), dtype)
     found = jax.eval_shape(apply, weights, block)
     expected = (size, *output_shape_of(network))
@@ -168,6 +176,20 @@ def _program(
             f"{block.shape}, expected {expected}: (*batch, *output_shape)"
         )
     return apply, found
+
+
+def _is_frozen(network: Network) -> bool:
+    """Whether what the network computes can't change from call to call, and may be kept by it."""
+    parameters = getattr(network, "__dataclass_params__", None)
+    try:
+        return parameters is not None and parameters.frozen and isinstance(hash(network), int)
+    except TypeError:
+        return False
+
+
+@lru_cache(CACHED_PROGRAMS)
+def _compiled(network: Any) -> Apply:
+    return jax.jit(network.apply)
 
 
 def _computed(

@@ -1,0 +1,190 @@
+"""Estimator and Sampler against Qiskit's reference primitives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import Parameter, ParameterVector
+from qiskit.circuit.library import real_amplitudes
+from qiskit.primitives import StatevectorEstimator, StatevectorSampler
+from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
+from scipy.stats import chi2
+
+import qjax
+from qjax.primitives import Estimator, Sampler
+from tests.circuits import random_circuit
+
+ANSATZ = real_amplitudes(3, reps=1)
+POINTS = np.random.default_rng(0).uniform(-3, 3, (4, 5, ANSATZ.num_parameters))
+SUM = SparsePauliOp(["XXI", "IYY", "ZZZ"], [0.5, -2, 0.1])
+
+# Observables and parameter values that are broadcast against each other.
+PUBS = {
+    "one and one": ("ZZI", POINTS[0, 0]),
+    "one observable": (SUM, POINTS),
+    "one point": (["ZZI", "XIX", SUM], POINTS[0, 0]),
+    "pairs": (["ZII", "XXX", SUM, Pauli("IYZ")], POINTS[:, 0]),
+    "all combinations": ([["ZII"], [SUM], ["III"]], POINTS[None, 0]),
+    "no points": ([["ZII"], ["XXX"]], POINTS[None, 0, :0]),
+}
+
+
+@pytest.mark.parametrize("name", PUBS)
+def test_values_and_shapes(name: str) -> None:
+    pub = (ANSATZ, *PUBS[name])
+    expected = StatevectorEstimator().run([pub]).result()[0]
+    actual = Estimator().run([pub]).result()[0]
+    assert actual.data.shape == expected.data.shape
+    np.testing.assert_allclose(actual.data.evs, expected.data.evs, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(actual.data.stds, np.zeros(expected.data.shape))
+    assert actual.metadata == expected.metadata
+
+
+def test_several_pubs_and_their_metadata() -> None:
+    bell = QuantumCircuit(2, metadata={"name": "bell"})
+    bell.h(0)
+    bell.cx(0, 1)
+    result = Estimator().run([(bell, ["ZZ", "XX", "ZI"]), (ANSATZ, "ZZZ", POINTS)]).result()
+    assert result.metadata == {"version": 2}
+    np.testing.assert_allclose(result[0].data.evs, [1, 1, 0], atol=1e-12)
+    assert result[0].metadata == {"target_precision": 0.0, "circuit_metadata": {"name": "bell"}}
+    assert result[1].data.evs.shape == (4, 5)
+
+
+def test_projectors() -> None:
+    """`ObservablesArray` has them beside Paulis; each is a projector on one qubit."""
+    terms = {"0+Z": 1.5, "r1I": -0.3, "lX-": 0.7}
+    vectors = {"0": [1, 0], "1": [0, 1], "+": [1, 1], "-": [1, -1], "r": [1, 1j], "l": [1, -1j]}
+    total = 0
+    for label, coefficient in terms.items():
+        matrix = np.eye(1)
+        for letter in label:
+            if letter in vectors:
+                vector = np.array(vectors[letter]) / np.linalg.norm(vectors[letter])
+                matrix = np.kron(matrix, np.outer(vector, vector.conj()))
+            else:
+                matrix = np.kron(matrix, Pauli(letter).to_matrix())
+        total = total + coefficient * matrix
+    values = POINTS[0, 0]
+    state = Statevector(ANSATZ.assign_parameters(values)).data
+    found = Estimator().run([(ANSATZ, terms, values)]).result()[0].data.evs
+    assert found == pytest.approx((state.conj() @ total @ state).real, abs=1e-12)
+
+
+def test_random_circuits() -> None:
+    rng = np.random.default_rng(3)
+    for seed in range(6):
+        circuit = random_circuit(seed, 1 + seed % 4, 15, symbolic=True)
+        labels = ["".join(rng.choice(list("IXYZ"), circuit.num_qubits)) for _ in range(3)]
+        points = rng.uniform(-3, 3, (3, circuit.num_parameters))
+        pub = (circuit, labels, points)
+        expected = StatevectorEstimator().run([pub]).result()[0].data.evs
+        found = Estimator().run([pub]).result()[0].data.evs
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+
+
+def test_noise_of_a_precision() -> None:
+    """The same numbers as Qiskit's for the same seed, and a standard error that says so."""
+    pub = (ANSATZ, "ZZZ", POINTS)
+    expected = StatevectorEstimator(seed=1).run([pub], precision=0.1).result()[0].data.evs
+    result = Estimator(seed=1).run([pub], precision=0.1).result()[0]
+    np.testing.assert_allclose(result.data.evs, expected, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(result.data.stds, np.full((4, 5), 0.1))
+    again = Estimator(seed=1, default_precision=0.1).run([pub]).result()[0]
+    np.testing.assert_array_equal(again.data.evs, result.data.evs)
+    own = Estimator(default_precision=0.1).run([(ANSATZ, "ZZZ", POINTS, 0.0)]).result()[0]
+    assert own.metadata["target_precision"] == 0
+
+
+def test_new_values_compile_nothing(compilations: Any) -> None:
+    Estimator().run([(ANSATZ, [["ZZZ"], ["XII"]], POINTS[None, 0])]).result()
+    before = compilations.count
+    Estimator().run([(ANSATZ, [["ZZZ"], ["XII"]], 2 * POINTS[None, 0])]).result()
+    assert compilations.count == before
+
+
+# Sampler.
+
+
+def registers() -> QuantumCircuit:
+    alpha, beta = ClassicalRegister(2, "alpha"), ClassicalRegister(10, "beta")
+    circuit = QuantumCircuit(QuantumRegister(3), alpha, beta)
+    circuit.ry(Parameter("a"), 0)
+    circuit.cx(0, 1)
+    circuit.ry(Parameter("b"), 2)
+    circuit.measure([2, 0], alpha)
+    circuit.measure(1, beta[8])
+    return circuit
+
+
+def test_samples_follow_the_probabilities() -> None:
+    circuit, shots = registers(), 40_000
+    points = np.random.default_rng(1).uniform(0.5, 2.5, (2, 3, 2))
+    result = Sampler(seed=0).run([(circuit, points)], shots=shots).result()[0]
+    expected = StatevectorSampler(seed=0).run([(circuit, points)], shots=10).result()[0]
+    assert result.metadata == {"shots": shots, "circuit_metadata": {}}
+    for name in ("alpha", "beta"):
+        mine, other = result.data[name], expected.data[name]
+        assert (mine.shape, mine.num_bits, mine.num_shots) == (other.shape, other.num_bits, shots)
+        assert mine.array.dtype == other.array.dtype
+    bare = circuit.remove_final_measurements(inplace=False)
+    for place in np.ndindex(2, 3):
+        state = Statevector(bare.assign_parameters(points[place]))
+        # alpha is (qubit 0, qubit 2), its later bit first; beta's bit 8 is qubit 1.
+        joint = state.probabilities([2, 0, 1])
+        alpha = result.data["alpha"].array[place][:, 0].astype(int)
+        beta = result.data["beta"].array[place].astype(int)
+        assert set(np.unique(beta[:, 1])) == {0}
+        counts = np.bincount(alpha + 4 * beta[:, 0], minlength=8)
+        possible = joint > 1e-12
+        assert counts[~possible].sum() == 0
+        means = joint[possible] * shots
+        statistic = ((counts[possible] - means) ** 2 / means).sum()
+        assert statistic < chi2.ppf(1 - 1e-6, possible.sum() - 1)
+
+
+def test_seeds_and_shots() -> None:
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.measure_all()
+    draw = lambda **options: (  # noqa: E731
+        Sampler(**options).run([circuit]).result()[0].data.meas.get_bitstrings()
+    )
+    assert draw(seed=3) == draw(seed=3)
+    assert draw(seed=3) != draw(seed=4)
+    assert len(draw()) == 1024
+    assert len(draw(default_shots=7)) == 7
+    own = Sampler().run([(circuit, None, 5)], shots=9).result()[0]
+    assert own.data.meas.num_shots == 5
+
+
+def test_bits_that_nothing_is_measured_into_stay_zero() -> None:
+    circuit = QuantumCircuit(1, 3)
+    circuit.x(0)
+    assert Sampler().run([circuit], shots=4).result()[0].data.c.get_counts() == {"000": 4}
+    circuit.measure(0, 1)
+    assert Sampler().run([circuit], shots=4).result()[0].data.c.get_counts() == {"010": 4}
+
+
+# Errors.
+
+
+def test_what_is_refused() -> None:
+    dynamic = QuantumCircuit(1, 1)
+    dynamic.measure(0, 0)
+    dynamic.x(0)
+    with pytest.raises(qjax.UnsupportedInstructionError, match="measurement of qubit 0"):
+        Sampler().run([dynamic]).result()
+    with pytest.warns(UserWarning, match="no classical register"):
+        result = Sampler().run([QuantumCircuit(1)]).result()
+    assert len(result[0].data) == 0
+    vector = ParameterVector("v", 2)
+    circuit = QuantumCircuit(1)
+    circuit.rx(vector[0] + vector[1], 0)
+    with pytest.raises(ValueError, match="inconsistent"):
+        Estimator().run([(circuit, "Z", [0.1])])
+    with pytest.raises(ValueError, match=r"(?i)hermitian|real"):
+        Estimator().run([(QuantumCircuit(1), SparsePauliOp("Z", 1j))]).result()
