@@ -279,7 +279,7 @@ def _run_pure(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> 
             # It may have been another thread that drew.
             with _RandomRefused():
                 function(*tensors)
-        changed = not all(torch.equal(buffer, before) for buffer, before in kept)
+        changed = not all(_is_same(buffer, before) for buffer, before in kept)
         for buffer, before in kept if changed else ():
             buffer.copy_(before)
     if changed:
@@ -288,6 +288,13 @@ def _run_pure(function: Callable[..., Any], tensors: Sequence[torch.Tensor]) -> 
             "written: call module.eval()"
         )
     return results
+
+
+def _is_same(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether two tensors hold the same numbers, NaN included."""
+    if torch.equal(first, second):
+        return True
+    return first.is_floating_point() and torch.allclose(first, second, 0, 0, equal_nan=True)
 
 
 class _RandomRefused(TorchDispatchMode):

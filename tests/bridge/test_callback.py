@@ -256,6 +256,12 @@ def test_nothing_foreign_stays_in_a_module() -> None:
     assert type(module(torch.ones(2, 3))) is torch.Tensor
 
 
+def test_a_buffer_that_holds_nan() -> None:
+    module = torch.nn.Identity()
+    module.register_buffer("missing", torch.tensor([1.0, float("nan")]))
+    np.testing.assert_array_equal(torch2jax(module)(jnp.ones(2)), 1)
+
+
 def test_a_module_that_changes_its_mode() -> None:
     class Moody(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
