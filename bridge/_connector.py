@@ -99,17 +99,13 @@ class TorchConnector(torch.nn.Module):
         """Whether outputs are sparse COO tensors."""
         return self._sparse
 
-    @property
-    def _has_input_gradients(self) -> bool:
-        return getattr(self._neural_network, "input_gradients", True)
-
     def extra_repr(self) -> str:
         """The network's name and sizes."""
         network = self._neural_network
         return (
             f"{type(network).__name__}, num_inputs={network.num_inputs}, "
             f"num_weights={network.num_weights}, output_shape={_shape(network)}, "
-            f"sparse={self._sparse}, input_gradients={self._has_input_gradients}"
+            f"sparse={self._sparse}, input_gradients={_has_input_gradients(network)}"
         )
 
     def forward(
@@ -160,7 +156,7 @@ class _Application:
 def _as_torch_function(network: NeuralNetwork) -> TorchFunction:
     """The network's function on tensors; equal networks share one, and what it has compiled."""
     application = _Application(network)
-    blocked = () if getattr(network, "input_gradients", True) else (1,)
+    blocked = () if _has_input_gradients(network) else (1,)
     try:
         hash(application)
     except TypeError:
@@ -169,6 +165,10 @@ def _as_torch_function(network: NeuralNetwork) -> TorchFunction:
 
 
 _shared_function = functools.lru_cache(maxsize=64)(TorchFunction)
+
+
+def _has_input_gradients(network: NeuralNetwork) -> bool:
+    return getattr(network, "input_gradients", True)
 
 
 def _shape(network: NeuralNetwork) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from operator import attrgetter
 from typing import Any
@@ -219,14 +219,7 @@ class _Node(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
-        tensors = ctx.saved_tensors
-        wanted = tuple(ctx.needs_input_grad[2:])
-        given = tuple(cotangent is not None for cotangent in cotangents)
-        if not any(given):
-            return (None,) * (2 + len(wanted))
-        program = ctx.program.pullback(wanted, given)
-        gradients = _call(program, _Structure(), (*tensors, *_present(cotangents)))
-        return (None, None, *_spread(gradients, wanted))
+        return (None, None, *_gradients(ctx, tuple(ctx.needs_input_grad[2:]), cotangents))
 
     @staticmethod
     def jvp(ctx: Any, *tangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
@@ -291,15 +284,23 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: list[torch.Tensor]) -> None
 
 
 def _pull_back(ctx: Any, cotangents: list[torch.Tensor | None]) -> tuple[Any, ...]:
-    wanted = tuple(ctx.needs_input_grad[2])
-    given = tuple(cotangent is not None for cotangent in cotangents)
-    program = ctx.program.pullback(wanted, given)
-    gradients = _call(program, _Structure(), (*ctx.saved_tensors, *_present(cotangents)))
-    return None, None, _spread(gradients, wanted), None
+    return None, None, _gradients(ctx, tuple(ctx.needs_input_grad[2]), cotangents), None
 
 
 # What an exported graph trains by: the operator has the derivatives of the function.
 torch.library.register_autograd("bridge::run", _pull_back, setup_context=_save)
+
+
+def _gradients(
+    ctx: Any, wanted: tuple[bool, ...], cotangents: Sequence[torch.Tensor | None]
+) -> list[torch.Tensor | None]:
+    """The gradients that are wanted, by the program's pullback."""
+    tensors = ctx.saved_tensors
+    given = tuple(cotangent is not None for cotangent in cotangents)
+    if not any(given):
+        return [None] * len(wanted)
+    program = ctx.program.pullback(wanted, given)
+    return _spread(_call(program, _Structure(), (*tensors, *_present(cotangents))), wanted)
 
 
 def _present(tensors: Iterable[torch.Tensor | None]) -> list[torch.Tensor]:

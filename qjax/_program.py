@@ -186,7 +186,15 @@ def _execute(
     chunks: int,
 ) -> Array:
     def run(batched: Array) -> Array:
-        return _run(program, signs, shared, batched, readout, gradient)
+        state, last = simulate(program, shared, batched, gradient)
+        if signs is not None:
+            return signed_sums(signs, probabilities_of(state))
+        if isinstance(readout, Outcomes):
+            return in_order(program, probabilities_of(state))
+        amplitudes = as_complex(finish(program, state, last, gradient))
+        if isinstance(readout, Expectations):
+            return expectation_values(amplitudes, readout.observables)
+        return amplitudes
 
     if chunks == 1:
         return run(batched)
@@ -196,22 +204,3 @@ def _execute(
     parts = jnp.moveaxis(padded.reshape(len(batched), chunks, size), 1, 0)
     results = jnp.moveaxis(lax.map(run, parts), 0, 1)
     return results.reshape(len(results), -1)[:, :batch]
-
-
-def _run(
-    program: Program,
-    signs: SignTables | None,
-    shared: Array,
-    batched: Array,
-    readout: Readout | None,
-    gradient: Gradient,
-) -> Array:
-    state, last = simulate(program, shared, batched, gradient)
-    if signs is not None:
-        return signed_sums(signs, probabilities_of(state))
-    if isinstance(readout, Outcomes):
-        return in_order(program, probabilities_of(state))
-    amplitudes = as_complex(finish(program, state, last, gradient))
-    if isinstance(readout, Expectations):
-        return expectation_values(amplitudes, readout.observables)
-    return amplitudes

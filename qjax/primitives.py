@@ -6,8 +6,9 @@ is imported by name (`import qjax.primitives`): `import qjax` leaves it out.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -43,7 +44,18 @@ Seed = np.random.Generator | int | None
 BLOCK = 1 << 28
 
 
-class Estimator(BaseEstimatorV2):
+class _Seeded:
+    """What draws from a generator."""
+
+    _seed: Seed
+
+    @property
+    def seed(self) -> Seed:
+        """What random numbers are drawn from."""
+        return self._seed
+
+
+class Estimator(_Seeded, BaseEstimatorV2):
     """Expectation values in double precision, exact unless a precision is asked for.
 
     Args:
@@ -61,11 +73,6 @@ class Estimator(BaseEstimatorV2):
         """The standard error of pubs that state none."""
         return self._default_precision
 
-    @property
-    def seed(self) -> Seed:
-        """What the noise is drawn from."""
-        return self._seed
-
     def run(
         self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None
     ) -> PrimitiveJob[PrimitiveResult[PubResult]]:
@@ -82,13 +89,7 @@ class Estimator(BaseEstimatorV2):
             for observables that are not Hermitian.
         """
         chosen = self._default_precision if precision is None else precision
-        coerced = [EstimatorPub.coerce(pub, chosen) for pub in pubs]
-        job = PrimitiveJob(self._run, coerced)
-        job._submit()
-        return job
-
-    def _run(self, pubs: list[EstimatorPub]) -> PrimitiveResult[PubResult]:
-        return PrimitiveResult([self._run_pub(pub) for pub in pubs], metadata={"version": 2})
+        return _submit(self._run_pub, [EstimatorPub.coerce(pub, chosen) for pub in pubs])
 
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
         evs = _expectations(pub)
@@ -99,7 +100,7 @@ class Estimator(BaseEstimatorV2):
         return PubResult(data, metadata=metadata)
 
 
-class Sampler(BaseSamplerV2):
+class Sampler(_Seeded, BaseSamplerV2):
     """Samples of the classical registers, drawn from exact probabilities.
 
     Args:
@@ -115,11 +116,6 @@ class Sampler(BaseSamplerV2):
     def default_shots(self) -> int:
         """The shots of pubs that state none."""
         return self._default_shots
-
-    @property
-    def seed(self) -> Seed:
-        """What samples are drawn from."""
-        return self._seed
 
     def run(
         self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None
@@ -143,12 +139,7 @@ class Sampler(BaseSamplerV2):
                 "for instance by measure_all()",
                 stacklevel=2,
             )
-        job = PrimitiveJob(self._run, coerced)
-        job._submit()
-        return job
-
-    def _run(self, pubs: list[SamplerPub]) -> PrimitiveResult[SamplerPubResult]:
-        return PrimitiveResult([self._run_pub(pub) for pub in pubs], metadata={"version": 2})
+        return _submit(self._run_pub, coerced)
 
     def _run_pub(self, pub: SamplerPub) -> SamplerPubResult:
         bits = _bits(pub, np.random.default_rng(self._seed))
@@ -161,49 +152,62 @@ class Sampler(BaseSamplerV2):
         return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)
 
 
+def _submit(run: Callable[[Any], PubResult], pubs: list) -> PrimitiveJob:
+    """A job that has begun to run each pub."""
+    job = PrimitiveJob(lambda: PrimitiveResult([run(pub) for pub in pubs], metadata={"version": 2}))
+    job._submit()
+    return job
+
+
 # ---------------------------------------------------------------- what is computed
 
 
 @dataclass(frozen=True)
-class _Values:
-    """Expectation values of Pauli strings, as a network whose inputs are all parameters."""
+class _OfParameters:
+    """A circuit as a network without weights: all its parameters are inputs."""
 
     circuit: Circuit
-    paulis: tuple[str, ...]
-    num_weights: int = 0
+
+    num_weights: ClassVar[int] = 0
 
     @property
     def num_inputs(self) -> int:
         return self.circuit.num_params
+
+    def read_out(self, params: Array) -> Array:
+        raise NotImplementedError
+
+    def apply(self, weights: Array, inputs: Array) -> Array:
+        del weights
+        return jax.vmap(self.read_out)(inputs)
+
+
+@dataclass(frozen=True)
+class _Values(_OfParameters):
+    """Expectation values of Pauli strings."""
+
+    paulis: tuple[str, ...]
 
     @property
     def output_shape(self) -> tuple[int, ...]:
         return (len(self.paulis),)
 
-    def apply(self, weights: Array, inputs: Array) -> Array:
-        del weights
-        return jax.vmap(lambda params: expectation(self.circuit, list(self.paulis), params))(inputs)
+    def read_out(self, params: Array) -> Array:
+        return expectation(self.circuit, list(self.paulis), params)
 
 
 @dataclass(frozen=True)
-class _Probabilities:
-    """Probabilities of what some qubits show, as a network whose inputs are all parameters."""
+class _Probabilities(_OfParameters):
+    """Probabilities of what some qubits show."""
 
-    circuit: Circuit
     qubits: tuple[int, ...]
-    num_weights: int = 0
-
-    @property
-    def num_inputs(self) -> int:
-        return self.circuit.num_params
 
     @property
     def output_shape(self) -> tuple[int, ...]:
         return (2 ** len(self.qubits),)
 
-    def apply(self, weights: Array, inputs: Array) -> Array:
-        del weights
-        return jax.vmap(lambda params: probabilities(self.circuit, params, self.qubits))(inputs)
+    def read_out(self, params: Array) -> Array:
+        return probabilities(self.circuit, params, self.qubits)
 
 
 def _points(circuit: QuantumCircuit, values: BindingsArray) -> Float[np.ndarray, "points params"]:

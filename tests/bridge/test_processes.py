@@ -10,6 +10,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import pytest
 import torch
 from torch import distributed
@@ -17,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
 import qjax
-from bridge import TorchConnector
+from bridge import TorchConnector, jax2torch
 
 DATA = torch.linspace(-1.0, 1.0, 24).reshape(8, 3)
 
@@ -94,6 +95,26 @@ def test_a_data_loader_with_forked_workers_names_the_remedy() -> None:
     loader = DataLoader(dataset, batch_size=4, num_workers=1, multiprocessing_context="fork")
     with pytest.raises(RuntimeError, match='multiprocessing_context="spawn"'):
         list(loader)
+
+
+def _call_in_child(function: Any, errors: Any) -> None:
+    try:
+        function(DATA)
+    except RuntimeError as error:
+        errors.put(str(error))
+
+
+@pytest.mark.filterwarnings("ignore:os.fork")  # JAX
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")  # Python
+def test_a_forked_process_raises() -> None:
+    function = jax2torch(jnp.sin)
+    function(DATA)
+    context = multiprocessing.get_context("fork")
+    errors = context.Queue()
+    child = context.Process(target=_call_in_child, args=(function, errors))
+    child.start()
+    assert 'multiprocessing_context="spawn"' in errors.get(timeout=60)
+    child.join()
 
 
 def evaluate_in_child(model: torch.nn.Module, results: Any) -> None:

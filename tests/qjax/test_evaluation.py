@@ -274,3 +274,28 @@ def test_progress_without_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
     qjax.evaluate(estimator(NAME), WEIGHTS, samples(2))
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'qjax-bridge\[progress\]'"):
         qjax.evaluate(estimator(NAME), WEIGHTS, samples(2), progress=True)
+
+
+def test_a_network_that_changes_is_evaluated_anew() -> None:
+    """Only what is frozen keeps its compiled program from call to call."""
+    network, inputs = Parabola(num_inputs=2), samples(4)
+    first = qjax.evaluate(network, [1.0], inputs)
+    network.scale = 3.0
+    np.testing.assert_allclose(qjax.evaluate(network, [1.0], inputs), 3 * first)
+
+
+class Stretched:
+    """A network that hashes, by its identity, and changes all the same."""
+
+    num_inputs, num_weights, output_shape = 2, 0, 2
+    factor = 1.0
+
+    def apply(self, weights: jax.Array, inputs: jax.Array) -> jax.Array:
+        return self.factor * inputs
+
+
+def test_a_network_that_hashes_and_changes() -> None:
+    network, inputs = Stretched(), samples(4)
+    np.testing.assert_allclose(qjax.evaluate(network, None, inputs), inputs)
+    network.factor = 2.0
+    np.testing.assert_allclose(qjax.evaluate(network, None, inputs), 2 * inputs)

@@ -288,6 +288,16 @@ def test_recurrent_layers() -> None:
     np.testing.assert_allclose(gradient, leaf.grad, atol=1e-12)
 
 
+def test_a_compiled_call_of_a_module_that_is_trained_again() -> None:
+    norm = torch.nn.BatchNorm1d(3).double().eval()
+    x = jnp.asarray(MATRIX)
+    compiled = jax.jit(torch2jax(norm))
+    jax.block_until_ready(compiled(x))
+    norm.train()
+    with pytest.raises(FAILURES, match="changes its buffers"):
+        jax.block_until_ready(compiled(x))
+
+
 def test_matrices_that_have_to_be_positive() -> None:
     matrix = jnp.asarray([[2.0, 0.5], [0.5, 1.0]])
     factor = jax.jit(torch2jax(torch.linalg.cholesky))(matrix)
