@@ -25,7 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from tests.benchmarks.peers import LAYERS, OURS, PEERS
+from tests.benchmarks.layers import LAYERS
+from tests.benchmarks.peers import OURS, PEERS
 from tests.benchmarks.workloads import Workload, layered, parameters
 
 FEATURES = 4
@@ -50,7 +51,7 @@ def medians(steps: dict[str, Callable[[], Any]], seconds: float) -> dict[str, fl
 
 
 def build(peer: str, workload: Workload, weights: np.ndarray) -> torch.nn.Module:
-    module = importlib.import_module(f"tests.benchmarks.peers.{PEERS[peer].module}")
+    module = importlib.import_module(f"tests.benchmarks.layers.{peer}")
     return module.layer(workload, weights)
 
 

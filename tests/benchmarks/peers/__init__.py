@@ -43,9 +43,6 @@ OURS = "qjax"
 WARM = "qjax_warm"
 """Ours, in a second process that finds the first one's compiled code in JAX's persistent cache."""
 
-LAYERS = (OURS, "tensorcircuit", "pennylane", "deepquantum", "qiskit_ml")
-"""Those that offer `layer`."""
-
 _JAX = ("jax", "jaxlib", "numpy")
 
 PEERS = {

@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import deepquantum
-import numpy as np
 import torch
 
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.peers._torch import asarray, differentiated
 from tests.benchmarks.workloads import INPUT, Angle, Op, Workload
 
-__all__ = ["asarray", "build", "layer"]
+__all__ = ["add", "asarray", "build", "z_expectations"]
 
 
 def build(workload: Workload) -> Step:
     circuit = deepquantum.QubitCircuit(workload.num_qubits)
     for op in workload.ops:
-        _add(circuit, op)
+        add(circuit, op)
     encoded = [op.angle for op in workload.ops if op.angle and op.angle.source == INPUT]
     weighted = [
         (gate, op.angle)
@@ -34,36 +33,12 @@ def build(workload: Workload) -> Step:
         for gate, angle in weighted:
             gate.init_para(angle.value(weights, inputs))
         state = circuit(data=_data(encoded, inputs) if encoded else None)
-        return _z_expectations(state.reshape(len(inputs), -1), workload.num_qubits)
+        return z_expectations(state.reshape(len(inputs), -1), workload.num_qubits)
 
     return differentiated(expectations)
 
 
-class _Layer(torch.nn.Module):
-    """Its circuits are modules, with a parameter per gate."""
-
-    def __init__(self, circuit: deepquantum.QubitCircuit) -> None:
-        super().__init__()
-        self.circuit = circuit
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        state = self.circuit(data=inputs).reshape(len(inputs), -1)
-        return _z_expectations(state, self.circuit.nqubit).T
-
-
-def layer(workload: Workload, weights: np.ndarray) -> torch.nn.Module:
-    """For circuits whose gates share no weight and encode plain inputs."""
-    circuit = deepquantum.QubitCircuit(workload.num_qubits)
-    for op in workload.ops:
-        _add(circuit, op, trained=True)
-    parameters = [parameter for parameter in circuit.parameters() if parameter.requires_grad]
-    with torch.no_grad():
-        for parameter, value in zip(parameters, weights, strict=True):
-            parameter.fill_(float(value))
-    return _Layer(circuit)
-
-
-def _add(circuit: deepquantum.QubitCircuit, op: Op, trained: bool = False) -> None:
+def add(circuit: deepquantum.QubitCircuit, op: Op, trained: bool = False) -> None:
     wires = op.qubits if op.gate in {"cx", "cz"} else (_wires(op.qubits),)
     if op.angle is None or (trained and op.angle.source != INPUT):
         getattr(circuit, op.gate)(*wires)
@@ -84,7 +59,7 @@ def _data(angles: Sequence[Angle], inputs: torch.Tensor) -> torch.Tensor:
     return torch.stack([angle.value(inputs, inputs) for angle in angles], dim=-1)
 
 
-def _z_expectations(state: torch.Tensor, num_qubits: int) -> torch.Tensor:
+def z_expectations(state: torch.Tensor, num_qubits: int) -> torch.Tensor:
     probabilities = state.real.square() + state.imag.square()
     marginals = [
         probabilities.reshape(len(state), 2**qubit, 2, -1).sum((1, 3))

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pennylane as qml
-import torch
 
 from tests.benchmarks.peers._jax import asarray, jitted, per_sample
-from tests.benchmarks.peers._layer import with_weights
 from tests.benchmarks.peers._pennylane import apply
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.workloads import Workload
 
-__all__ = ["asarray", "build", "layer"]
+__all__ = ["asarray", "build"]
 
 BROADCAST_QUBITS = 6
 """Up to so many, parameter broadcasting is the faster way to batch; above, `jax.vmap` is."""
@@ -33,15 +30,3 @@ def build(workload: Workload) -> Step:
     if workload.num_qubits <= BROADCAST_QUBITS:
         return jitted(expectations)
     return jitted(per_sample(expectations))
-
-
-def layer(workload: Workload, weights: np.ndarray) -> torch.nn.Module:
-    device = qml.device("default.qubit", wires=workload.num_qubits)
-
-    @qml.qnode(device, interface="torch", diff_method="backprop")
-    def circuit(
-        inputs: torch.Tensor, weights: torch.Tensor
-    ) -> list[qml.measurements.ExpectationMP]:
-        return apply(workload, weights, inputs)
-
-    return with_weights(qml.qnn.TorchLayer(circuit, {"weights": (len(weights),)}), weights)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from qiskit.quantum_info import SparsePauliOp
-from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from qiskit_machine_learning.primitives import QMLEstimator
 
@@ -19,7 +17,7 @@ def asarray(values: np.ndarray) -> np.ndarray:
 
 
 def build(workload: Workload) -> Step:
-    qnn = _network(workload)
+    qnn = network(workload)
 
     def step(weights: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         expectations = qnn.forward(inputs, weights)
@@ -34,11 +32,7 @@ def build(workload: Workload) -> Step:
     return step
 
 
-def layer(workload: Workload, weights: np.ndarray) -> torch.nn.Module:
-    return TorchConnector(_network(workload), weights)
-
-
-def _network(workload: Workload) -> EstimatorQNN:
+def network(workload: Workload) -> EstimatorQNN:
     circuit, inputs, weights = quantum_circuit(workload)
     return EstimatorQNN(
         circuit=circuit,

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 import qjax
-from bridge import TorchConnector
 from tests.benchmarks.peers._jax import asarray, jitted
 from tests.benchmarks.peers._qiskit import quantum_circuit, z_labels
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.workloads import Workload
 
-__all__ = ["asarray", "build", "layer"]
+__all__ = ["asarray", "build", "network"]
 
 
 def build(workload: Workload) -> Step:
-    return jitted(_network(workload).apply)
+    return jitted(network(workload).apply)
 
 
-def layer(workload: Workload, weights: np.ndarray) -> TorchConnector:
-    return TorchConnector(_network(workload), weights)
-
-
-def _network(workload: Workload) -> qjax.EstimatorQNN:
+def network(workload: Workload) -> qjax.EstimatorQNN:
     circuit, inputs, weights = quantum_circuit(workload)
     return qjax.EstimatorQNN(
         circuit=circuit,

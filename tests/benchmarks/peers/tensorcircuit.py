@@ -10,32 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import jax
-import numpy as np
 import tensorcircuit
-import torch
 
 from tests.benchmarks.peers._jax import asarray, jitted, per_sample, z_expectations
-from tests.benchmarks.peers._layer import with_weights
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.workloads import Op, Workload
 
-__all__ = ["asarray", "build", "layer"]
+__all__ = ["asarray", "build", "z_of"]
 
 
 def build(workload: Workload) -> Step:
-    return jitted(per_sample(_expectations(workload)))
+    return jitted(per_sample(z_of(workload)))
 
 
-def layer(workload: Workload, weights: np.ndarray) -> torch.nn.Module:
-    """With JAX behind it, which is its fastest way."""
-    expectations = _expectations(workload)
-    made = tensorcircuit.TorchLayer(
-        lambda inputs, weights: expectations(weights, inputs), weights_shape=[len(weights)]
-    )
-    return with_weights(made, weights)
-
-
-def _expectations(workload: Workload) -> Callable[[jax.Array, jax.Array], jax.Array]:
+def z_of(workload: Workload) -> Callable[[jax.Array, jax.Array], jax.Array]:
     tensorcircuit.set_backend("jax")
     tensorcircuit.set_dtype("complex64")
     tensorcircuit.set_contractor("plain-experimental")
