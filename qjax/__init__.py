@@ -13,6 +13,8 @@
 The floors of the code, each importing only from those below:
 
 0  _gates, _expression, _circuit, _observable     what a circuit and an observable are
+   _classical, _control_flow                      what a dynamic circuit holds beside gates
+   _decisions, _deferred                          dynamic circuit -> one without control flow
    _arrays, _memory, _errors, _protocol, _container, _streams
    _compilation_cache                             compiled programs that survive the process
 1  _qiskit/                                       Qiskit <-> those data
@@ -32,7 +34,7 @@ The floors of the code, each importing only from those below:
 
 from qjax._circuit import Circuit
 from qjax._compilation_cache import enable_compilation_cache
-from qjax._errors import CircuitTooLargeError, UnsupportedInstructionError
+from qjax._errors import CircuitTooLargeError, NoExactFormError, UnsupportedInstructionError
 from qjax._evaluation import evaluate
 from qjax._fisher import quantum_fisher_information
 from qjax._qiskit import from_qasm, from_qiskit, to_qiskit
@@ -63,6 +65,7 @@ __all__ = [
     "ComposedOp",
     "EstimatorQNN",
     "NeuralNetwork",
+    "NoExactFormError",
     "OpflowQNN",
     "SamplerQNN",
     "SavedNetwork",

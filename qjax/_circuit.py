@@ -6,6 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qjax._classical import Bits, ClassicalType, Variable, expressions_in
+from qjax._control_flow import (
+    Break,
+    Continue,
+    ControlFlow,
+    For,
+    Reset,
+    While,
+    blocks_of,
+    expressions_of,
+)
 from qjax._expression import Expression
 from qjax._gates import GATES, ConstantGate, GateKind
 
@@ -64,13 +75,27 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measurement in the computational basis, of a qubit that no later gate touches."""
+    """A measurement in the computational basis."""
 
     qubit: int
     clbit: int
 
 
-Op = Gate | Measure
+Op = Gate | Measure | ControlFlow
+
+
+class Register(NamedTuple):
+    """A name for some classical bits."""
+
+    name: str
+    clbits: tuple[int, ...]
+
+
+class Declaration(NamedTuple):
+    """A classical variable."""
+
+    name: str
+    type: ClassicalType
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +104,11 @@ class Circuit:
 
     Attributes:
         num_qubits: n; qubit 0 is the least significant bit of a basis index (as in Qiskit).
-        ops: gates and final measurements, in order.
+        ops: gates, measurements and control flow, in order.
         parameters: the names of the parameters; the order of every parameter vector.
         num_clbits: the number of classical bits.
+        registers: names for classical bits.
+        variables: classical variables of the control flow.
 
     Raises:
         ValueError: where an operation does not fit the circuit.
@@ -91,6 +118,8 @@ class Circuit:
     ops: tuple[Op, ...]
     parameters: tuple[str, ...] = ()
     num_clbits: int = 0
+    registers: tuple[Register, ...] = ()
+    variables: tuple[Declaration, ...] = ()
 
     def __post_init__(self) -> None:
         for place, op in enumerate(self.ops):
@@ -102,8 +131,19 @@ class Circuit:
         return len(self.parameters)
 
     @cached_property
+    def is_dynamic(self) -> bool:
+        """Whether anything happens to a qubit after it was measured, or depends on an outcome."""
+        measured: set[int] = set()
+        for op in self.ops:
+            if isinstance(op, Measure):
+                measured.add(op.qubit)
+            elif not isinstance(op, Gate) or not measured.isdisjoint(op.support):
+                return True
+        return False
+
+    @cached_property
     def _hash(self) -> int:
-        return hash((self.num_qubits, self.ops, self.parameters, self.num_clbits))
+        return hash(self._key)
 
     def __hash__(self) -> int:
         return self._hash
@@ -117,11 +157,18 @@ class Circuit:
 
     @property
     def _key(self) -> tuple:
-        return (self.num_qubits, self.num_clbits, self.parameters, self.ops)
+        return (
+            self.num_qubits,
+            self.ops,
+            self.parameters,
+            self.num_clbits,
+            self.registers,
+            self.variables,
+        )
 
     def __reduce__(self) -> tuple:
         # String hashes differ between processes: the cached hash must not travel.
-        return (Circuit, (self.num_qubits, self.ops, self.parameters, self.num_clbits))
+        return (Circuit, self._key)
 
     def __repr__(self) -> str:
         return (
@@ -131,12 +178,14 @@ class Circuit:
 
 
 def gates(circuit: Circuit) -> tuple[Gate, ...]:
-    """The unitary part of a circuit."""
+    """The unitary part of a circuit that is not dynamic."""
+    if circuit.is_dynamic:
+        raise ValueError("a dynamic circuit is more than its gates: see `qjax._deferred`")
     return tuple(op for op in circuit.ops if isinstance(op, Gate))
 
 
 def measurements(circuit: Circuit) -> tuple[Measure, ...]:
-    """The final measurements of a circuit."""
+    """The measurements of a circuit, outside of its control flow."""
     return tuple(op for op in circuit.ops if isinstance(op, Measure))
 
 
@@ -152,11 +201,13 @@ def measured_bits(circuit: Circuit) -> list[int | None]:
     return [latest.get(clbit) for clbit in range(circuit.num_clbits)]
 
 
-def _complaint(circuit: Circuit, op: Op) -> str | None:
+def _complaint(circuit: Circuit, op: Op, in_loop: bool = False) -> str | None:
     """What is wrong with an operation, if anything is."""
     if isinstance(op, Measure):
         fits = 0 <= op.qubit < circuit.num_qubits and 0 <= op.clbit < circuit.num_clbits
         return None if fits else "its qubit or classical bit lies outside the circuit"
+    if not isinstance(op, Gate):
+        return _flow_complaint(circuit, op, in_loop)
     if op.matrix is None and op.name not in GATES:
         return f"unknown gate {op.name!r}; expected one of {', '.join(GATES)}, or a matrix"
     if len(op.qubits) != op.kind.num_qubits:
@@ -170,3 +221,19 @@ def _complaint(circuit: Circuit, op: Op) -> str | None:
     if any(p >= circuit.num_params for angle in op.angles for p in angle.parameters):
         return f"an angle uses a parameter beyond the circuit's {circuit.num_params}"
     return None
+
+
+def _flow_complaint(circuit: Circuit, op: ControlFlow, in_loop: bool) -> str | None:
+    if isinstance(op, Reset) and not 0 <= op.qubit < circuit.num_qubits:
+        return f"a qubit lies outside the circuit's {circuit.num_qubits}"
+    if isinstance(op, (Break, Continue)) and not in_loop:
+        return "it stands outside of every loop"
+    for part in (inner for outer in expressions_of(op) for inner in expressions_in(outer)):
+        if isinstance(part, Bits) and not all(0 <= c < circuit.num_clbits for c in part.clbits):
+            return f"a classical bit lies outside the circuit's {circuit.num_clbits}"
+        if isinstance(part, Variable) and not 0 <= part.number < len(circuit.variables):
+            return f"a variable lies outside the circuit's {len(circuit.variables)}"
+    in_loop = in_loop or isinstance(op, (For, While))
+    inner = (each for block in blocks_of(op) for each in block)
+    found = ((each, _complaint(circuit, each, in_loop)) for each in inner)
+    return next((f"{each}: {complaint}" for each, complaint in found if complaint), None)

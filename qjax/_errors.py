@@ -7,3 +7,7 @@ class UnsupportedInstructionError(ValueError):
 
 class CircuitTooLargeError(ValueError, MemoryError):
     """A simulation would need more memory than the machine has; raised before allocating it."""
+
+
+class NoExactFormError(ValueError):
+    """A dynamic circuit has more outcomes than exact results can follow."""

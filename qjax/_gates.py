@@ -52,6 +52,13 @@ class RotationGate:
 GateKind = ConstantGate | PhaseGate | RotationGate
 
 
+def is_diagonal(kind: GateKind) -> bool:
+    """Whether the gate only gives phases to basis states."""
+    if isinstance(kind, ConstantGate):
+        return not np.any(kind.matrix - np.diag(np.diag(kind.matrix)))
+    return isinstance(kind, PhaseGate)
+
+
 def real(x: Array) -> Array:
     return lax.complex(x, jnp.zeros_like(x))
 

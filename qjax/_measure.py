@@ -52,9 +52,11 @@ def expectation_values(
     values = jnp.zeros((len(observables), state.shape[1]), state.real.dtype)
     for place, observable in enumerate(observables):
         if isinstance(observable, DenseObservable):
+            # It acts on the first qubits; those behind them are records.
             matrix = jnp.asarray(observable.matrix.array, state.dtype)
-            applied = jnp.matmul(matrix, state, precision=PRECISION)
-            values = values.at[place].add(_inner(state, applied).real.sum(axis=0))
+            split = state.reshape(-1, len(matrix), state.shape[1])
+            applied = jnp.einsum("ij,rjb->rib", matrix, split, precision=PRECISION)
+            values = values.at[place].add(_inner(split, applied).real.sum(axis=(0, 1)))
         else:
             for x, z, coefficient in observable.terms:
                 # The Y's of the string: X^x Z^z lacks i for each.

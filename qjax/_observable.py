@@ -109,6 +109,16 @@ def support_of(observable: Observable) -> set[int]:
     return {qubit for qubit in range(observable.num_qubits) if touched >> qubit & 1}
 
 
+def turned_by(observable: Observable) -> set[int]:
+    """The qubits on which it is not diagonal."""
+    if isinstance(observable, DenseObservable):
+        return set(range(observable.num_qubits))
+    flipped = 0
+    for term in observable.terms:
+        flipped |= term.x
+    return {qubit for qubit in range(observable.num_qubits) if flipped >> qubit & 1}
+
+
 def on_qubits(observable: Observable, qubits: Sequence[int]) -> Observable:
     """The observable on some of its qubits, which include its support; qubit k is `qubits[k]`."""
     if isinstance(observable, DenseObservable):

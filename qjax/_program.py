@@ -1,6 +1,6 @@
 """Floor 5. (task, parameters) -> what is read out, for all samples at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import NamedTuple, get_args
 
@@ -11,6 +11,7 @@ from jax import Array, lax
 from jaxtyping import Float, Shaped
 
 from qjax._circuit import Circuit
+from qjax._deferred import deferred
 from qjax._measure import (
     SignTables,
     diagonal_tables,
@@ -19,7 +20,7 @@ from qjax._measure import (
     signed_sums,
 )
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._observable import Observable, is_diagonal, on_qubits, support_of
+from qjax._observable import Observable, is_diagonal, on_qubits, support_of, turned_by
 from qjax._plan import Plan, Program, in_precision, light_cone, plan_circuit
 from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
 
@@ -39,7 +40,7 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Read out the probabilities of the basis states of all qubits."""
+    """Read out the probabilities of the basis states of all qubits, records included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,31 @@ class _Planned(NamedTuple):
 def plan_of(task: Task) -> tuple[Plan, Readout]:
     """The plan of what can be seen, and the readout on the qubits that are left."""
     if not isinstance(task.readout, Expectations):
-        return plan_circuit(task.circuit, task.batched), task.readout
+        circuit = deferred(task.circuit)
+        if isinstance(task.readout, States) and circuit.num_qubits > task.circuit.num_qubits:
+            raise ValueError(
+                "the circuit measures or resets qubits midway: it ends in a mixture, which has no "
+                "statevector; use expectation, probabilities or sample"
+            )
+        return _noting(task.circuit, circuit, plan_circuit(circuit, task.batched)), task.readout
     observables = task.readout.observables
     measured = set().union(*(support_of(observable) for observable in observables))
-    cone = light_cone(task.circuit, measured, is_diagonal(*observables))
+    turned = frozenset().union(*(turned_by(observable) for observable in observables))
+    circuit = deferred(task.circuit, turned if task.circuit.is_dynamic else frozenset())
+    cone = light_cone(circuit, measured, is_diagonal(*observables))
     seen = Expectations(tuple(on_qubits(observable, cone.qubits) for observable in observables))
-    return plan_circuit(cone.circuit, task.batched), seen
+    return _noting(task.circuit, circuit, plan_circuit(cone.circuit, task.batched)), seen
+
+
+def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
+    """The plan, with what became of measurements and control flow."""
+    if not dynamic.is_dynamic:
+        return plan
+    note = (
+        f"dynamic: all outcomes are followed exactly, as branches of one state; "
+        f"{circuit.num_qubits - dynamic.num_qubits} further qubits keep records of them"
+    )
+    return replace(plan, summary=f"{note}\n{plan.summary}")
 
 
 @lru_cache(CACHED_PROGRAMS)

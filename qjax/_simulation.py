@@ -17,11 +17,12 @@ from qiskit.circuit import Parameter
 
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit, measured_bits
+from qjax._deferred import deferred
 from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, marginal
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
-from qjax._program import Expectations, Outcomes, Readout, States, Task, as_gradient
+from qjax._program import Expectations, Outcomes, Readout, States, Task, as_gradient, plan_of
 from qjax._qiskit import as_circuit, as_observable
 from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 
@@ -81,9 +82,11 @@ def probabilities(
         ValueError: also for qubits out of range or given twice.
     """
     circuit = as_circuit(circuit)
-    kept = None if qubits is None else _check_qubits(qubits, circuit.num_qubits)
+    everything = range(circuit.num_qubits)
+    kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
     found = _read(circuit, Outcomes(), _parameters(circuit, params), gradient)
-    return found if kept is None else _marginal(found, kept)
+    whole = kept == tuple(range(len(found).bit_length() - 1))
+    return found if whole else _marginal(found, kept)
 
 
 def expectation(
@@ -171,7 +174,7 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] = 
             f"inputs: {unknown} are not among the circuit's parameters {list(circuit.parameters)}"
         )
     places = (place for place, name in enumerate(circuit.parameters) if name in names)
-    return plan_circuit(circuit, frozenset(places))
+    return plan_of(Task(circuit, frozenset(places), Outcomes()))[0]
 
 
 def apply_gate(
@@ -225,7 +228,7 @@ def _read(
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_unitary(circuit: Circuit):
     def columns(params: Array) -> Array:
-        made = plan_circuit(circuit, from_zero=False).program
+        made = plan_circuit(_unitary_form(circuit), from_zero=False).program
         program = in_precision(made, jax.config.read("jax_enable_x64"))
         count = 2**circuit.num_qubits
         check_states_fit(circuit.num_qubits, count, np.result_type(params.dtype, np.complex64))
@@ -237,6 +240,15 @@ def _compiled_unitary(circuit: Circuit):
     return jax.jit(columns)
 
 
+def _unitary_form(circuit: Circuit) -> Circuit:
+    if circuit.is_dynamic:
+        raise ValueError(
+            "the circuit resets qubits, or measures them midway: it has no unitary; use "
+            "expectation, probabilities or sample"
+        )
+    return circuit
+
+
 @partial(jax.jit, static_argnums=1)
 def _marginal(found: Float[Array, " 2**n"], qubits: tuple[int, ...]) -> Float[Array, " 2**k"]:
     return marginal(found[:, None], qubits)[:, 0]
@@ -244,7 +256,7 @@ def _marginal(found: Float[Array, " 2**n"], qubits: tuple[int, ...]) -> Float[Ar
 
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_sample(circuit: Circuit, shots: int):
-    bits = measured_bits(circuit)
+    bits = measured_bits(deferred(circuit))
 
     def draw(params: Array, key: Array) -> Array:
         check_shots_fit(shots, max(len(bits), 1))

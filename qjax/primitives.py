@@ -34,6 +34,7 @@ from qiskit.quantum_info import SparseObservable, SparsePauliOp
 from scipy.sparse import csr_array
 
 from qjax._circuit import Circuit, measured_bits, measurements
+from qjax._deferred import deferred
 from qjax._evaluation import evaluate
 from qjax._qiskit import from_qiskit
 from qjax._simulation import expectation, probabilities
@@ -254,7 +255,7 @@ def _as_paulis(observable: dict[str, float]) -> dict[str, float]:
 
 def _bits(pub: SamplerPub, random: np.random.Generator) -> Int[np.ndarray, "points shots clbits"]:
     """Samples of all classical bits, as booleans."""
-    circuit = from_qiskit(pub.circuit)
+    circuit = deferred(from_qiskit(pub.circuit))
     sources = measured_bits(circuit) if measurements(circuit) else [None] * circuit.num_clbits
     qubits = tuple(sorted({qubit for qubit in sources if qubit is not None}))
     points = _points(pub.circuit, pub.parameter_values)

@@ -7,10 +7,8 @@ closed time path, in the circuit form of e.g. Arute et al., Nature 574, 505 (201
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
-
 from qjax._circuit import Circuit, Control, Gate, gates
-from qjax._gates import ConstantGate, GateKind, PhaseGate
+from qjax._gates import is_diagonal
 
 
 class Cone(NamedTuple):
@@ -40,7 +38,7 @@ def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Con
         support = gate.support
         if seen.isdisjoint(support):
             continue
-        if diagonal and mixed.isdisjoint(support) and _is_diagonal(gate.kind):
+        if diagonal and mixed.isdisjoint(support) and is_diagonal(gate.kind):
             continue
         kept.append(gate)
         seen.update(support)
@@ -51,12 +49,6 @@ def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Con
     places = {qubit: place for place, qubit in enumerate(qubits)}
     moved = tuple(_moved(gate, places) for gate in reversed(kept))
     return Cone(Circuit(len(qubits), moved, circuit.parameters), qubits)
-
-
-def _is_diagonal(kind: GateKind) -> bool:
-    if isinstance(kind, ConstantGate):
-        return not np.any(kind.matrix - np.diag(np.diag(kind.matrix)))
-    return isinstance(kind, PhaseGate)
 
 
 def _moved(gate: Gate, places: dict[int, int]) -> Gate:

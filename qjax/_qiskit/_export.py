@@ -1,12 +1,28 @@
 """Floor 1. Circuit -> QuantumCircuit."""
 
 import re
+from dataclasses import dataclass
 
-from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter, ParameterVector
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import (
+    CASE_DEFAULT,
+    BreakLoopOp,
+    Clbit,
+    ContinueLoopOp,
+    ForLoopOp,
+    IfElseOp,
+    Parameter,
+    ParameterVector,
+    SwitchCaseOp,
+    WhileLoopOp,
+)
+from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import PhaseGate, UnitaryGate
 
-from qjax._circuit import Circuit, Gate, Measure
+from qjax._circuit import Circuit, Gate, Measure, Op
+from qjax._classical import BOOL, ClassicalExpression
+from qjax._control_flow import Block, Break, For, Reset, Store, Switch, While
+from qjax._qiskit._classical import from_classical, from_type
 from qjax._qiskit._expressions import from_expression
 from qjax._qiskit._import import GATE_NAMES, as_circuit
 
@@ -23,14 +39,105 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
     meaning; composite gates of the circuit that was imported stay unrolled.
     """
     circuit = as_circuit(circuit)
-    result = QuantumCircuit(circuit.num_qubits, circuit.num_clbits)
-    parameters = _parameters(circuit.parameters)
-    for op in circuit.ops:
-        if isinstance(op, Measure):
-            result.measure(op.qubit, op.clbit)
-        else:
-            _append(result, op, parameters)
+    clbits = [Clbit() for _ in range(circuit.num_clbits)]
+    registers = {
+        register.clbits: ClassicalRegister(
+            name=register.name, bits=[clbits[c] for c in register.clbits]
+        )
+        for register in circuit.registers
+    }
+    result = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), clbits, *registers.values())
+    variables = tuple(
+        expr.Var.new(declared.name, from_type(declared.type)) for declared in circuit.variables
+    )
+    for variable in variables:
+        result.add_uninitialized_var(variable)
+    names = _Names(_parameters(circuit.parameters), tuple(clbits), registers, variables)
+    _append_block(result, circuit.ops, names)
     return result
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What stands for parameters, bits, registers and variables in the new circuit."""
+
+    parameters: tuple[Parameter, ...]
+    clbits: tuple[Clbit, ...]
+    registers: dict[tuple[int, ...], ClassicalRegister]
+    variables: tuple[expr.Var, ...]
+
+    def read(self, expression: ClassicalExpression) -> expr.Expr:
+        return from_classical(expression, self.clbits, self.registers, self.variables)
+
+
+def _append_block(result: QuantumCircuit, block: Block, names: _Names) -> None:
+    for op in block:
+        _append_op(result, op, names)
+
+
+def _append_op(result: QuantumCircuit, op: Op, names: _Names) -> None:
+    match op:
+        case Gate():
+            _append(result, op, names.parameters)
+        case Measure(qubit, clbit):
+            result.measure(qubit, clbit)
+        case Reset(qubit):
+            result.reset(qubit)
+        case Store(target, value):
+            result.store(names.read(target), names.read(value))
+        case For(iterations):
+            _append_for(result, iterations, names)
+        case _:
+            result.append(_flow(result, op, names), result.qubits, result.clbits)
+
+
+def _flow(result: QuantumCircuit, op: Op, names: _Names):
+    match op:
+        case Switch(target, cases):
+            blocks = [(values, _block(result, block, names)) for values, block in cases]
+            if target.type == BOOL and [values for values, _ in cases] in ([(1,)], [(1,), None]):
+                return IfElseOp(names.read(target), *(block for _, block in blocks))
+            targets = ((CASE_DEFAULT if v is None else v, block) for v, block in blocks)
+            return SwitchCaseOp(names.read(target), targets)
+        case While(condition, block):
+            return WhileLoopOp(names.read(condition), _block(result, block, names))
+        case Break():
+            return BreakLoopOp(result.num_qubits, result.num_clbits)
+    return ContinueLoopOp(result.num_qubits, result.num_clbits)
+
+
+def _block(outer: QuantumCircuit, block: Block, names: _Names) -> QuantumCircuit:
+    """A body on all bits of the circuit around it."""
+    inner = QuantumCircuit(
+        outer.qubits, outer.clbits, *outer.qregs, *outer.cregs, captures=outer.iter_vars()
+    )
+    _append_block(inner, block, names)
+    return inner
+
+
+def _append_for(result: QuantumCircuit, iterations: tuple[Block, ...], names: _Names) -> None:
+    """A loop over equal blocks; over different ones, a switch on a variable that counts."""
+    kinds = list(dict.fromkeys(iterations))
+    if len(kinds) > 1:
+        # Counted before the switch, as `continue` may leave it.
+        turn = result.add_var(_unused_name(result), expr.lift(0, types.Uint(32)))
+        body = _block(result, (), names)
+        body.store(turn, expr.add(turn, 1))
+        cases = [
+            (tuple(k for k, each in enumerate(iterations, start=1) if each == kind), kind)
+            for kind in kinds
+        ]
+        blocks = [(turns, _block(body, kind, names)) for turns, kind in cases]
+        body.append(SwitchCaseOp(turn, blocks), body.qubits, body.clbits)
+    else:
+        body = _block(result, kinds[0] if kinds else (), names)
+    loop = ForLoopOp(range(len(iterations)), None, body)
+    result.append(loop, result.qubits, result.clbits)
+
+
+def _unused_name(circuit: QuantumCircuit) -> str:
+    used = {variable.name for variable in circuit.iter_vars()}
+    return next(name for k in range(len(used) + 1) if (name := f"turn_{k}") not in used)
 
 
 def _parameters(names: tuple[str, ...]) -> tuple[Parameter, ...]:

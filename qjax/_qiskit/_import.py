@@ -1,12 +1,16 @@
 """Floor 1. QuantumCircuit -> Circuit."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import (
     AnnotatedOperation,
     Barrier,
+    BreakLoopOp,
+    Clbit,
+    ContinueLoopOp,
     ControlFlowOp,
     ControlledGate,
     ControlModifier,
@@ -16,19 +20,25 @@ from qiskit.circuit import (
     Operation,
     Parameter,
     PowerModifier,
-    Reset,
+    Store,
 )
 from qiskit.circuit import Gate as QiskitGate
 from qiskit.circuit import Measure as QiskitMeasure
+from qiskit.circuit import Reset as QiskitReset
 from qiskit.circuit import library as lib
+from qiskit.circuit.classical import expr
 from qiskit.circuit.exceptions import CircuitError
 from qiskit.quantum_info import Clifford, SparseObservable, SparsePauliOp
 from qiskit.synthesis import LieTrotter
 from scipy.linalg import expm
 
-from qjax._circuit import Circuit, Control, Gate, Measure, Op, freeze_matrix
+from qjax._circuit import Circuit, Control, Gate, Measure, Op, Register, freeze_matrix
+from qjax._classical import ClassicalExpression, Variable
+from qjax._control_flow import Reset
 from qjax._errors import UnsupportedInstructionError
 from qjax._expression import constant
+from qjax._qiskit._classical import declarations_of, to_classical
+from qjax._qiskit._control_flow import to_control_flow
 from qjax._qiskit._expressions import to_expression
 
 # Qiskit's classes that are rows of `GATES`. The rest of its library is reached through its
@@ -43,6 +53,9 @@ GATE_NAMES: dict[type, str] = {
     lib.RXXGate: "rxx", lib.RYYGate: "ryy", lib.RZXGate: "rzx",
     lib.XXPlusYYGate: "xx_plus_yy", lib.XXMinusYYGate: "xx_minus_yy",
 }  # fmt: skip
+
+# What is no gate: it measures, or depends on what was measured.
+IRREVERSIBLE = (QiskitMeasure, QiskitReset, ControlFlowOp, BreakLoopOp, ContinueLoopOp, Store)
 
 # A dense exponential of non-commuting terms is exact, but of size 4**n.
 MAX_EVOLUTION_QUBITS = 8
@@ -64,17 +77,31 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
 
     Raises:
         UnsupportedInstructionError: names the first instruction that cannot be represented, and
-            its place (mid-circuit measurement, reset, control flow, ...).
+            its place (a subroutine without definition, timing that decides, ...).
         TypeError: for anything but a `QuantumCircuit`.
     """
     if not isinstance(circuit, QuantumCircuit):
         raise TypeError(
             f"expected a qiskit QuantumCircuit or a qjax Circuit, got {type(circuit).__name__}"
         )
+    if names := [variable.name for variable in circuit.iter_input_vars()]:
+        raise UnsupportedInstructionError(
+            f"the circuit's input variables {names} have no values; expected variables that it "
+            "sets itself (`add_var`)"
+        )
     walk = _Walk({symbol: k for k, symbol in enumerate(circuit.parameters)})
     _walk_body(walk, circuit, range(circuit.num_qubits), range(circuit.num_clbits), (), "")
-    names = tuple(symbol.name for symbol in circuit.parameters)
-    return Circuit(circuit.num_qubits, tuple(walk.ops), names, circuit.num_clbits)
+    return Circuit(
+        circuit.num_qubits,
+        tuple(walk.ops),
+        tuple(symbol.name for symbol in circuit.parameters),
+        circuit.num_clbits,
+        tuple(
+            Register(register.name, tuple(circuit.find_bit(bit).index for bit in register))
+            for register in circuit.cregs
+        ),
+        declarations_of(walk.variables),
+    )
 
 
 def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:
@@ -84,18 +111,19 @@ def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:
 
 @dataclass
 class _Walk:
-    """What the conversion has met so far."""
+    """What the conversion has met so far; `clbits` are those of the body that it is in."""
 
     parameters: dict[Parameter, int]
     ops: list[Op] = field(default_factory=list)
-    touched: set[int] = field(default_factory=set)
-    measured: set[int] = field(default_factory=set)
+    variables: dict[expr.Var, Variable] = field(default_factory=dict)
+    clbits: Mapping[Clbit, int] = field(default_factory=dict)
 
 
 def _walk_body(walk, body: QuantumCircuit, qubits, clbits, controls, path) -> None:
     """Convert a circuit or definition whose bits are these bits of the whole."""
     qubit_of = dict(zip(body.qubits, qubits, strict=True))
     clbit_of = dict(zip(body.clbits, clbits, strict=True))
+    outer, walk.clbits = walk.clbits, clbit_of
     if body.global_phase != 0:
         phase = _angles(walk, (body.global_phase,), f"{path}global phase")
         walk.ops.append(Gate("global_phase", (), phase, controls))
@@ -106,17 +134,18 @@ def _walk_body(walk, body: QuantumCircuit, qubits, clbits, controls, path) -> No
         _walk_operation(
             walk, operation, inner, [clbit_of[bit] for bit in instruction.clbits], controls, where
         )
+    walk.clbits = outer
 
 
 def _walk_operation(walk, operation: Operation, qubits, clbits, controls, where) -> None:
     """Convert one instruction: the first rule that fits."""
     if isinstance(operation, (Barrier, Delay)):
         return
-    if isinstance(operation, QiskitMeasure):
-        _measure(walk, qubits[0], clbits[0], controls, where)
-    elif isinstance(operation, (ControlFlowOp, Reset)) or not isinstance(
-        operation, (Instruction, AnnotatedOperation, Clifford)
-    ):
+    if isinstance(operation, IRREVERSIBLE):
+        if controls:
+            raise _unsupported(where, "it stands in a gate that is controlled by qubits")
+        walk.ops += _irreversible(walk, operation, qubits, clbits, where)
+    elif not isinstance(operation, (Instruction, AnnotatedOperation, Clifford)):
         raise _unsupported(where)
     elif isinstance(operation, AnnotatedOperation):
         _annotated(walk, operation, qubits, clbits, controls, where)
@@ -126,7 +155,7 @@ def _walk_operation(walk, operation: Operation, qubits, clbits, controls, where)
         _evolution(walk, operation, qubits, controls, where)
     elif isinstance(operation, lib.UnitaryGate):
         matrix = freeze_matrix(operation.to_matrix())
-        _append(walk, Gate("unitary", tuple(qubits), (), controls, matrix), where)
+        walk.ops.append(Gate("unitary", tuple(qubits), (), controls, matrix))
     elif isinstance(operation, Clifford):
         _walk_body(walk, operation.to_circuit(), qubits, (), controls, f"{where}: ")
     else:
@@ -137,16 +166,16 @@ def _gate(walk, operation: Instruction, qubits, clbits, controls, where) -> None
     kind = operation.base_class
     if kind in GATE_NAMES:
         angles = _angles(walk, operation.params, where)
-        _append(walk, Gate(GATE_NAMES[kind], tuple(qubits), angles, controls), where)
+        walk.ops.append(Gate(GATE_NAMES[kind], tuple(qubits), angles, controls))
     elif kind is lib.U2Gate:
         angles = (constant(np.pi / 2), *_angles(walk, operation.params, where))
-        _append(walk, Gate("u", tuple(qubits), angles, controls), where)
+        walk.ops.append(Gate("u", tuple(qubits), angles, controls))
     elif kind is lib.CUGate:
         # Its fourth angle is a phase of the control, which the base gate lacks.
         *angles, phase = _angles(walk, operation.params, where)
         inner = (*controls, Control(qubits[0], operation.ctrl_state))
-        _append(walk, Gate("global_phase", (), (phase,), inner), where)
-        _append(walk, Gate("u", (qubits[1],), tuple(angles), inner), where)
+        walk.ops.append(Gate("global_phase", (), (phase,), inner))
+        walk.ops.append(Gate("u", (qubits[1],), tuple(angles), inner))
     elif _is_plain_control(operation):
         _controlled(
             walk, operation.base_gate, operation.num_ctrl_qubits, operation.ctrl_state,
@@ -156,7 +185,7 @@ def _gate(walk, operation: Instruction, qubits, clbits, controls, where) -> None
         _walk_body(walk, definition, qubits, clbits, controls, f"{where}: ")
     elif isinstance(operation, QiskitGate):
         matrix = freeze_matrix(_matrix(operation, where))
-        _append(walk, Gate("unitary", tuple(qubits), (), controls, matrix), where)
+        walk.ops.append(Gate("unitary", tuple(qubits), (), controls, matrix))
     else:
         raise _unsupported(where)
 
@@ -204,15 +233,9 @@ def _annotated(walk, operation: AnnotatedOperation, qubits, clbits, controls, wh
 
 
 def _initialize(walk, operation, qubits, controls, where) -> None:
-    if controls or walk.touched & set(qubits):
-        raise _unsupported(
-            where, "it resets qubits in use. Move it to the start, or use StatePreparation"
-        )
-    preparation = operation.definition.copy_empty_like()
-    for instruction in operation.definition.data:
-        if not isinstance(instruction.operation, Reset):
-            preparation.append(instruction)
-    _walk_body(walk, preparation, qubits, (), controls, f"{where}: ")
+    if controls:
+        raise _unsupported(where, "it resets qubits, and stands in a controlled gate")
+    _walk_body(walk, operation.definition, qubits, (), controls, f"{where}: ")
 
 
 def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where) -> None:
@@ -230,7 +253,7 @@ def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where)
         )
     else:
         matrix = freeze_matrix(expm(-1j * float(operation.time) * operator.to_matrix()))
-        _append(walk, Gate("unitary", tuple(qubits), (), controls, matrix), where)
+        walk.ops.append(Gate("unitary", tuple(qubits), (), controls, matrix))
 
 
 def _hamiltonian(operator: object) -> SparsePauliOp:
@@ -241,23 +264,27 @@ def _hamiltonian(operator: object) -> SparsePauliOp:
     return SparsePauliOp(operator)
 
 
-def _measure(walk, qubit, clbit, controls, where) -> None:
-    if controls:
-        raise _unsupported(where)
-    walk.ops.append(Measure(qubit, clbit))
-    walk.measured.add(qubit)
-    walk.touched.add(qubit)
+def _irreversible(walk, operation, qubits, clbits, where) -> tuple[Op, ...]:
+    """Measurement, reset, and what depends on classical values."""
+    if isinstance(operation, QiskitMeasure):
+        return (Measure(qubits[0], clbits[0]),)
+    if isinstance(operation, QiskitReset):
+        return (Reset(qubits[0]),)
 
+    def convert(block: QuantumCircuit) -> tuple[Op, ...]:
+        inner = replace(walk, ops=[])
+        _walk_body(inner, block, qubits, clbits, (), f"{where}: ")
+        return tuple(inner.ops)
 
-def _append(walk, gate: Gate, where) -> None:
-    if late := walk.measured.intersection(gate.support):
-        raise _unsupported(
-            where,
-            f"it follows a measurement of qubit {min(late)}; only final measurements are "
-            "supported. Move the measurement to the end, or onto another qubit",
-        )
-    walk.touched.update(gate.support)
-    walk.ops.append(gate)
+    def read(node: expr.Expr) -> ClassicalExpression:
+        return to_classical(node, walk.clbits, walk.variables)
+
+    try:
+        return to_control_flow(operation, convert, read)
+    except UnsupportedInstructionError:
+        raise
+    except ValueError as error:
+        raise _unsupported(where, str(error)) from error
 
 
 def _angles(walk, params, where):
@@ -282,8 +309,5 @@ def _matrix(operation: QiskitGate, where) -> np.ndarray:
 
 
 def _unsupported(where: str, why: str | None = None) -> UnsupportedInstructionError:
-    why = why or (
-        "expected unitary gates and final measurements; mid-circuit measurement, reset, control "
-        "flow and stores are not supported yet"
-    )
+    why = why or "expected gates, measurements, resets and control flow"
     return UnsupportedInstructionError(f"unsupported instruction: {where}: {why}")

@@ -7,6 +7,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit, measured_bits
+from qjax._deferred import deferred
 from qjax._memory import check_fits, check_states_fit
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Probabilities
@@ -70,6 +71,7 @@ def make_readout(
     Raises:
         ValueError: see `SamplerQNN`.
     """
+    circuit = deferred(circuit)
     # The table of outputs has a row per basis state, as a statevector does.
     check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
     integers, size = measured_integers(circuit)
@@ -105,6 +107,7 @@ def check_interpret(interpret: object) -> None:
 
 def measured_integers(circuit: Circuit) -> tuple[np.ndarray, int]:
     """The integer that is measured in each basis state, and how many integers there are."""
+    circuit = deferred(circuit)
     bits = measured_bits(circuit)
     states = np.arange(2**circuit.num_qubits)
     # From 63 bits on, only Python's integers are long enough.

@@ -1,0 +1,106 @@
+"""Floor 1. Qiskit's control-flow operations -> Switch, For, While, ..."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from qiskit import QuantumCircuit
+from qiskit.circuit import (
+    CASE_DEFAULT,
+    BoxOp,
+    BreakLoopOp,
+    ContinueLoopOp,
+    ControlFlowOp,
+    ForLoopOp,
+    IfElseOp,
+    Parameter,
+    Store,
+    SwitchCaseOp,
+    WhileLoopOp,
+)
+from qiskit.circuit.classical import expr
+
+from qjax import _control_flow as flow
+from qjax._classical import Bits, ClassicalExpression, Literal, Variable
+
+Convert = Callable[[QuantumCircuit], flow.Block]
+Read = Callable[[expr.Expr], ClassicalExpression]
+
+
+def to_control_flow(operation: ControlFlowOp | Store, convert: Convert, read: Read) -> flow.Block:
+    """One operation of control flow, or a store.
+
+    Args:
+        operation: Qiskit's.
+        convert: what makes operations of a block.
+        read: what makes data of a classical expression.
+
+    Raises:
+        ValueError: for a kind that is unknown, and as `read`.
+    """
+    match operation:
+        case Store():
+            target = read(operation.lvalue)
+            if not isinstance(target, (Bits, Variable)):
+                raise ValueError("it stores to a part of a value; store the whole")
+            return (flow.Store(target, read(operation.rvalue)),)
+        case IfElseOp():
+            then, *otherwise = operation.blocks
+            cases = [flow.Case((1,), convert(then))]
+            cases += [flow.Case(None, convert(block)) for block in otherwise]
+            return (flow.Switch(read(_lifted(operation.condition)), tuple(cases)),)
+        case SwitchCaseOp():
+            cases = [
+                flow.Case(_values(values), convert(block))
+                for values, block in operation.cases_specifier()
+            ]
+            return (flow.Switch(read(expr.lift(operation.target)), tuple(cases)),)
+        case WhileLoopOp():
+            condition = read(_lifted(operation.condition))
+            return (flow.While(condition, convert(operation.blocks[0])),)
+        case ForLoopOp():
+            return (flow.For(_iterations(operation, convert, read)),)
+        case BreakLoopOp():
+            return (flow.Break(),)
+        case ContinueLoopOp():
+            return (flow.Continue(),)
+        case BoxOp():
+            return _box(operation, convert)
+    raise ValueError(f"{type(operation).__name__} is a kind of control flow that is unknown here")
+
+
+def _lifted(condition: Any) -> expr.Expr:
+    return condition if isinstance(condition, expr.Expr) else expr.lift_legacy_condition(condition)
+
+
+def _values(values: tuple[Any, ...]) -> tuple[int, ...] | None:
+    return None if CASE_DEFAULT in values else tuple(int(value) for value in values)
+
+
+def _iterations(operation: ForLoopOp, convert: Convert, read: Read) -> tuple[flow.Block, ...]:
+    indices, variable, body = operation.params
+    if isinstance(variable, Parameter) and variable in body.parameters:
+        return tuple(convert(body.assign_parameters({variable: k}, inplace=False)) for k in indices)
+    block = convert(body)
+    if variable is None or isinstance(variable, Parameter):
+        return tuple(block for _ in indices)
+    target = read(variable)
+    assert isinstance(target, Variable)
+    return tuple((flow.Store(target, Literal(k, target.type)), *block) for k in indices)
+
+
+def _box(operation: BoxOp, convert: Convert) -> flow.Block:
+    if operation.duration is not None:
+        warnings.warn(
+            f"a box has a duration ({operation.duration} {operation.unit or ''}), which an ideal "
+            "simulation does not have: it is ignored",
+            UserWarning,
+            stacklevel=2,
+        )
+    if operation.annotations:
+        warnings.warn(
+            f"a box has annotations ({operation.annotations}) for a compiler: they are ignored",
+            UserWarning,
+            stacklevel=2,
+        )
+    return convert(operation.body)
