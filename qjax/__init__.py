@@ -3,7 +3,8 @@
 - Circuits: `from_qiskit`, `from_qasm`, `to_qiskit`; `Circuit` is what they make. Functions of
   circuits take Qiskit's as they are.
 - Simulation: `statevector`, `unitary`, `probabilities`, `expectation`, `sample`, `apply_gate`,
-  `quantum_fisher_information`; `plan` tells what would run.
+  `quantum_fisher_information`; `plan` tells what would run. `trajectories` and `estimate` run
+  circuits that measure more midway than exact results can follow.
 - Neural networks: `EstimatorQNN`, `SamplerQNN`, and `TwoLayerQNN`, `OpflowQNN`, `CircuitQNN`,
   `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples.
 - Saving: `enable_compilation_cache`, `export`, `load`.
@@ -21,9 +22,10 @@ The floors of the code, each importing only from those below:
 2  _plan/                                         circuit -> execution plan (host, NumPy)
 3  _simulators/                                   plan + parameters -> state
 4  _measure                                       state -> expectations, probabilities, samples
+   _trajectories                                  dynamic circuit -> runs with drawn outcomes
 5  _program                                       all of it: parameters -> what is read out
 6  _primitive                                     the same, differentiated and batched by rules
-7  _simulation                                    the pure functions of a circuit
+7  _simulation, _sampling                         the pure functions of a circuit
 8  _qnn/                                          neural networks: what users hold
 9  _fisher                                        how far states move with their parameters
    _saved                                         networks as files that need no circuit
@@ -47,13 +49,13 @@ from qjax._qnn import (
     SamplerQNN,
     TwoLayerQNN,
 )
+from qjax._sampling import Estimate, Trajectories, estimate, sample, trajectories
 from qjax._saved import SavedNetwork, export, load
 from qjax._simulation import (
     apply_gate,
     expectation,
     plan,
     probabilities,
-    sample,
     statevector,
     unitary,
 )
@@ -63,16 +65,19 @@ __all__ = [
     "CircuitQNN",
     "CircuitTooLargeError",
     "ComposedOp",
+    "Estimate",
     "EstimatorQNN",
     "NeuralNetwork",
     "NoExactFormError",
     "OpflowQNN",
     "SamplerQNN",
     "SavedNetwork",
+    "Trajectories",
     "TwoLayerQNN",
     "UnsupportedInstructionError",
     "apply_gate",
     "enable_compilation_cache",
+    "estimate",
     "evaluate",
     "expectation",
     "export",
@@ -85,5 +90,6 @@ __all__ = [
     "sample",
     "statevector",
     "to_qiskit",
+    "trajectories",
     "unitary",
 ]

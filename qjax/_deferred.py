@@ -19,6 +19,7 @@ from qjax._classical import (
     ClassicalExpression,
     Variable,
     evaluate_classical,
+    expressions_in,
 )
 from qjax._control_flow import (
     Block,
@@ -30,6 +31,7 @@ from qjax._control_flow import (
     Switch,
     While,
     blocks_of,
+    expressions_of,
 )
 from qjax._decisions import (
     Decision,
@@ -123,7 +125,7 @@ def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circui
 def _final(state: _State) -> tuple[list[Measure], int]:
     """The measurements of the classical bits, and how many bits there are."""
     circuit = state.circuit
-    if not _writes_bits(circuit.ops):
+    if not writes_bits(circuit.ops):
         if state.num_qubits == circuit.num_qubits:
             return [], circuit.num_clbits
         measured = [Measure(qubit, qubit) for qubit in range(circuit.num_qubits)]
@@ -132,6 +134,36 @@ def _final(state: _State) -> tuple[list[Measure], int]:
     written = [clbit for clbit in clbits if state.values["bit", clbit] is not False]
     # A bit that is always 0 needs no measurement, but for one that says that there are some.
     return [Measure(_wire(state, clbit), clbit) for clbit in written or clbits[:1]], len(clbits)
+
+
+def without_final_measurements(circuit: Circuit) -> tuple[Op, ...]:
+    """The operations but for measurements that nothing comes after, outside of control flow."""
+    kept: list[Op] = []
+    touched: set[int] = set()
+    read: set[int] = set()
+    for op in reversed(circuit.ops):
+        if isinstance(op, Measure) and op.qubit not in touched and op.clbit not in read:
+            continue
+        kept.append(op)
+        touched |= _qubits_in(op)
+        if isinstance(op, Measure):
+            read.discard(op.clbit)  # what was there before is overwritten
+        read |= _clbits_read_in(op)
+    return tuple(reversed(kept))
+
+
+def _qubits_in(op: Op) -> set[int]:
+    if isinstance(op, Gate):
+        return set(op.support)
+    if isinstance(op, (Measure, Reset)):
+        return {op.qubit}
+    return {qubit for block in blocks_of(op) for inner in block for qubit in _qubits_in(inner)}
+
+
+def _clbits_read_in(op: Op) -> set[int]:
+    parts = (inner for outer in expressions_of(op) for inner in expressions_in(outer))
+    own = {clbit for part in parts if isinstance(part, Bits) for clbit in part.clbits}
+    return own.union(*(_clbits_read_in(inner) for block in blocks_of(op) for inner in block))
 
 
 def num_records(circuit: Circuit) -> int:
@@ -228,6 +260,8 @@ def _measure(state: _State, qubit: int, clbit: int) -> None:
         value = outcome_of(qubit)
         before = state.values.get(("measured", qubit), False)
         state.values["measured", qubit] = either(before, state.running)
+        if state.depth > 1:
+            state.effective.add(qubit)  # control flow is no end of a circuit
     _assign(state, ("bit", clbit), value)
 
 
@@ -299,11 +333,12 @@ def _wire(state: _State, clbit: int) -> int:
     return wire
 
 
-def _writes_bits(ops: Iterable[Op]) -> bool:
+def writes_bits(ops: Iterable[Op]) -> bool:
+    """Whether anything is measured, or stored in classical bits."""
     return any(
         isinstance(op, Measure)
         or (isinstance(op, Store) and isinstance(op.target, Bits))
-        or any(_writes_bits(block) for block in blocks_of(op))
+        or any(writes_bits(block) for block in blocks_of(op))
         for op in ops
     )
 

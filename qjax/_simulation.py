@@ -11,19 +11,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Complex, Float, Shaped, UInt8
+from jaxtyping import Complex, Float, Shaped
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qjax._arrays import Numbers, as_real, check_length, in_order
-from qjax._circuit import Circuit, measured_bits
-from qjax._deferred import deferred
-from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, marginal
+from qjax._arrays import Numbers
+from qjax._circuit import Circuit
+from qjax._measure import (
+    marginal,
+)
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
 from qjax._program import Expectations, Outcomes, Readout, States, Task, as_gradient, plan_of
-from qjax._qiskit import as_circuit, as_observable
+from qjax._qiskit import as_circuit, as_observables, as_parameters
 from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 
 
@@ -49,7 +50,7 @@ def statevector(
         UnsupportedInstructionError: see `from_qiskit`.
     """
     circuit = as_circuit(circuit)
-    return _read(circuit, States(), _parameters(circuit, params), gradient)
+    return _read(circuit, States(), as_parameters(circuit, params), gradient)
 
 
 def unitary(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[Array, "2**n 2**n"]:
@@ -59,7 +60,7 @@ def unitary(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[
         shape `(2**n, 2**n)`; column j is what the circuit makes of basis state j.
     """
     circuit = as_circuit(circuit)
-    return _compiled_unitary(circuit)(_parameters(circuit, params))
+    return _compiled_unitary(circuit)(as_parameters(circuit, params))
 
 
 def probabilities(
@@ -84,7 +85,7 @@ def probabilities(
     circuit = as_circuit(circuit)
     everything = range(circuit.num_qubits)
     kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
-    found = _read(circuit, Outcomes(), _parameters(circuit, params), gradient)
+    found = _read(circuit, Outcomes(), as_parameters(circuit, params), gradient)
     whole = kept == tuple(range(len(found).bit_length() - 1))
     return found if whole else _marginal(found, kept)
 
@@ -117,37 +118,9 @@ def expectation(
         TypeError: also for an unknown kind of observable.
     """
     circuit = as_circuit(circuit)
-    several = observables if isinstance(observables, (list, tuple)) else [observables]
-    converted = tuple(as_observable(observable, circuit.num_qubits) for observable in several)
-    shape = (len(converted),) if several is observables else ()
-    values = _parameters(circuit, params)
+    converted, shape = as_observables(observables, circuit)
+    values = as_parameters(circuit, params)
     return _read(circuit, Expectations(converted), values, gradient, shape)
-
-
-def sample(
-    circuit: Circuit | QuantumCircuit, params: Numbers, shots: int, key: Array
-) -> UInt8[Array, "shots bits"]:
-    """Measure a circuit's qubits; circuit, params and errors as `statevector`.
-
-    Args:
-        circuit: the circuit.
-        params: its parameters.
-        shots: how many times.
-        key: a JAX random key (`jax.random.key(seed)`); the same key draws the same samples.
-
-    Returns:
-        shape `(shots, n)`, column i for qubit i; for a circuit with measurements
-        `(shots, num_clbits)`, column i for classical bit i, 0 where nothing was measured.
-
-    Raises:
-        ValueError: also for `shots` below 1, and for NaN where the values are known.
-    """
-    circuit = as_circuit(circuit)
-    values = _parameters(circuit, params)
-    # Samples cannot say that a number was missing, as all other results do.
-    if not isinstance(values, jax.core.Tracer) and not np.isfinite(values).all():
-        raise ValueError("params: holds NaN or infinity; expected finite numbers")
-    return _compiled_sample(circuit, check_shots(shots))(values, key)
 
 
 def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] = ()) -> Plan:
@@ -207,12 +180,6 @@ def apply_gate(
     return jnp.moveaxis(acted, range(len(leading)), leading).reshape(state.shape)
 
 
-def _parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
-    values = as_real(params, "params")
-    check_length(values, circuit.num_params, "params", in_order(circuit.parameters))
-    return values
-
-
 def _read(
     circuit: Circuit,
     readout: Readout,
@@ -252,18 +219,6 @@ def _unitary_form(circuit: Circuit) -> Circuit:
 @partial(jax.jit, static_argnums=1)
 def _marginal(found: Float[Array, " 2**n"], qubits: tuple[int, ...]) -> Float[Array, " 2**k"]:
     return marginal(found[:, None], qubits)[:, 0]
-
-
-@lru_cache(CACHED_PROGRAMS)
-def _compiled_sample(circuit: Circuit, shots: int):
-    bits = measured_bits(deferred(circuit))
-
-    def draw(params: Array, key: Array) -> Array:
-        check_shots_fit(shots, max(len(bits), 1))
-        drawn = draw_states(_read(circuit, Outcomes(), params), shots, key)
-        return bits_of(drawn, bits)
-
-    return jax.jit(draw)
 
 
 def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:

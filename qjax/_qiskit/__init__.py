@@ -5,8 +5,13 @@ _import        QuantumCircuit -> Circuit
 _qasm          OpenQASM -> Circuit
 _export        Circuit -> QuantumCircuit
 _observables   Pauli, SparsePauliOp, Operator, ... -> Observable
+_arguments     what a caller hands in -> parameters and observables of a circuit
+_classical     classical expressions <-> ClassicalExpression
+_control_flow  control-flow operations -> Switch, For, While, ...
 """
 
+from qjax._qiskit._arguments import as_observables as as_observables
+from qjax._qiskit._arguments import as_parameters as as_parameters
 from qjax._qiskit._export import to_qiskit as to_qiskit
 from qjax._qiskit._import import as_circuit as as_circuit
 from qjax._qiskit._import import from_qiskit as from_qiskit

@@ -1,0 +1,205 @@
+"""Floor 7. (circuit, params, key) -> samples, runs, and means over runs."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.random import split
+from jaxtyping import Complex, Float, UInt8
+from qiskit import QuantumCircuit
+
+from qjax._arrays import Numbers
+from qjax._circuit import Circuit, Measure, measured_bits
+from qjax._deferred import deferred, num_records, without_final_measurements, writes_bits
+from qjax._errors import NoExactFormError
+from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, expectation_values
+from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._observable import Observable
+from qjax._primitive import run
+from qjax._program import Outcomes, Task
+from qjax._qiskit import as_circuit, as_observables, as_parameters
+from qjax._simulators import as_complex
+from qjax._trajectories import follow
+
+# Beyond so many qubits and records, samples are drawn by trajectories.
+MAX_FOLLOWED = 20
+
+# How many amplitudes of trajectories are computed at once: so many that they stay in the cache.
+RUNS_AT_ONCE = 1 << 17
+
+
+class Trajectories(NamedTuple):
+    """Runs of a circuit.
+
+    Attributes:
+        states: normalised, at the end of each run.
+        bits: the classical bits at the end of each run.
+    """
+
+    states: Complex[Array, "shots 2**n"]
+    bits: UInt8[Array, "shots clbits"]
+
+
+class Estimate(NamedTuple):
+    """Means over runs of a circuit, and their standard errors."""
+
+    values: Float[Array, "*observables"]
+    errors: Float[Array, "*observables"]
+
+
+def sample(
+    circuit: Circuit | QuantumCircuit,
+    params: Numbers,
+    shots: int,
+    key: Array,
+    *,
+    method: Literal["exact", "trajectories"] | None = None,
+) -> UInt8[Array, "shots bits"]:
+    """Measure a circuit's qubits; circuit, params and errors as `statevector`.
+
+    Args:
+        circuit: the circuit.
+        params: its parameters.
+        shots: how many times.
+        key: a JAX random key (`jax.random.key(seed)`); the same key draws the same samples.
+        method: "exact" draws from the exact distribution of all outcomes, which for a circuit that
+            measures or resets midway takes memory for all of them (`print(plan(circuit))` tells how
+            much); "trajectories" runs the circuit once for each shot; None chooses the second where
+            the first needs more than 20 qubits and records, or does not exist.
+
+    Returns:
+        shape `(shots, n)`, column i for qubit i; for a circuit with measurements
+        `(shots, num_clbits)`, column i for classical bit i, 0 where nothing was measured.
+
+    Raises:
+        ValueError: also for `shots` below 1, and for NaN where the values are known.
+        NoExactFormError: for method "exact", where there are too many outcomes, or a loop that
+            may never end. By trajectories such a loop runs as long as it would.
+    """
+    circuit = as_circuit(circuit)
+    values = as_parameters(circuit, params)
+    if method not in (None, "exact", "trajectories"):
+        raise ValueError(f"method: expected 'exact', 'trajectories' or None, got {method!r}")
+    _refuse_missing(values)
+    by_trajectories = method == "trajectories" or (method is None and not _is_followed(circuit))
+    compiled = _compiled_runs if by_trajectories else _compiled_sample
+    return compiled(circuit, check_shots(shots))(values, key)
+
+
+def trajectories(
+    circuit: Circuit | QuantumCircuit, params: Numbers, shots: int, key: Array
+) -> Trajectories:
+    """Run a circuit many times, each with outcomes of its own; arguments and errors as `sample`.
+
+    For circuits whose outcomes are too many to follow exactly. Memory is for `shots` states; there
+    are no derivatives. A loop runs as long as it would on hardware, for ever if it has no end.
+
+    Returns:
+        the state and the classical bits at the end of each run. Final measurements collapse too.
+    """
+    circuit = as_circuit(circuit)
+    values = as_parameters(circuit, params)
+    _refuse_missing(values)
+    return _compiled_trajectories(circuit, check_shots(shots))(values, key)
+
+
+def estimate(
+    circuit: Circuit | QuantumCircuit, observables: object, params: Numbers, shots: int, key: Array
+) -> Estimate:
+    """Expectation values as means over `trajectories`; observables as `expectation`.
+
+    As everywhere, measurements that nothing comes after are left out.
+
+    Returns:
+        means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
+    """
+    circuit = as_circuit(circuit)
+    converted, shape = as_observables(observables, circuit)
+    values = as_parameters(circuit, params)
+    _refuse_missing(values)
+    compiled = _compiled_estimate(circuit, converted, check_shots(shots))
+    return Estimate(*(each.reshape(shape) for each in compiled(values, key)))
+
+
+def _refuse_missing(params: Float[Array, " params"]) -> None:
+    # Samples cannot say that a number was missing, as all other results do.
+    if not isinstance(params, jax.core.Tracer) and not np.isfinite(params).all():
+        raise ValueError("params: holds NaN or infinity; expected finite numbers")
+
+
+@lru_cache(CACHED_PROGRAMS)
+def _compiled_sample(circuit: Circuit, shots: int):
+    task = Task(circuit, frozenset(), Outcomes())
+    bits = measured_bits(deferred(circuit))
+
+    def draw(params: Array, key: Array) -> Array:
+        check_shots_fit(shots, max(len(bits), 1))
+        found = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
+        return bits_of(draw_states(found, shots, key), bits)
+
+    return jax.jit(draw)
+
+
+@lru_cache(CACHED_PROGRAMS)
+def _is_followed(circuit: Circuit) -> bool:
+    """Whether all outcomes are followed exactly, unless another method is asked for."""
+    try:
+        records = num_records(circuit)
+    except NoExactFormError:
+        return False
+    return records == 0 or circuit.num_qubits + records <= MAX_FOLLOWED
+
+
+@lru_cache(CACHED_PROGRAMS)
+def _compiled_runs(circuit: Circuit, shots: int):
+    """Bits of as many runs as shots, in parts that fit the cache."""
+    without_bits = not writes_bits(circuit.ops)
+    if without_bits:
+        everything = tuple(Measure(qubit, qubit) for qubit in range(circuit.num_qubits))
+        circuit = replace(
+            circuit,
+            ops=circuit.ops + everything,
+            num_clbits=max(circuit.num_clbits, circuit.num_qubits),
+        )
+    columns = circuit.num_qubits if without_bits else circuit.num_clbits
+    size = min(shots, max(1, RUNS_AT_ONCE >> circuit.num_qubits))
+    parts = -(-shots // size)
+
+    def draw(params: Array, key: Array) -> Array:
+        check_shots_fit(shots, max(columns, 1))
+        found = lax.map(lambda k: follow(circuit, params, size, k).bits.T, split(key, parts))
+        return found.reshape(parts * size, -1)[:shots, :columns].astype(jnp.uint8)
+
+    return jax.jit(draw)
+
+
+@lru_cache(CACHED_PROGRAMS)
+def _compiled_trajectories(circuit: Circuit, shots: int):
+    def run(params: Array, key: Array) -> Trajectories:
+        check_states_fit(circuit.num_qubits, shots, np.result_type(params.dtype, np.complex64))
+        world = follow(circuit, params, shots, key)
+        return Trajectories(as_complex(world.state).T, world.bits.T.astype(jnp.uint8))
+
+    return jax.jit(run)
+
+
+@lru_cache(CACHED_PROGRAMS)
+def _compiled_estimate(circuit: Circuit, observables: tuple[Observable, ...], shots: int):
+    circuit = replace(circuit, ops=without_final_measurements(circuit))
+    size = min(shots, max(1, RUNS_AT_ONCE >> circuit.num_qubits))
+    parts = -(-shots // size)
+
+    def run(params: Array, key: Array) -> tuple[Array, Array]:
+        def part(key: Array) -> Array:
+            state = as_complex(follow(circuit, params, size, key).state)
+            return expectation_values(state, observables)
+
+        found = jnp.moveaxis(lax.map(part, split(key, parts)), 1, 0)
+        values = found.reshape(len(observables), -1)[:, :shots]
+        return values.mean(axis=1), values.std(axis=1, ddof=1 if shots > 1 else 0) / shots**0.5
+
+    return jax.jit(run)
