@@ -85,7 +85,7 @@ def sample(
     if method not in (None, "exact", "trajectories"):
         raise ValueError(f"method: expected 'exact', 'trajectories' or None, got {method!r}")
     _refuse_missing(values)
-    by_trajectories = method == "trajectories" or (method is None and not _is_followed(circuit))
+    by_trajectories = method == "trajectories" or (method is None and not is_followed(circuit))
     compiled = _compiled_runs if by_trajectories else _compiled_sample
     return compiled(circuit, check_shots(shots))(values, key)
 
@@ -145,7 +145,7 @@ def _compiled_sample(circuit: Circuit, shots: int):
 
 
 @lru_cache(CACHED_PROGRAMS)
-def _is_followed(circuit: Circuit) -> bool:
+def is_followed(circuit: Circuit) -> bool:
     """Whether all outcomes are followed exactly, unless another method is asked for."""
     try:
         records = num_records(circuit)

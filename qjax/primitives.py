@@ -34,9 +34,10 @@ from qiskit.quantum_info import SparseObservable, SparsePauliOp
 from scipy.sparse import csr_array
 
 from qjax._circuit import Circuit, measured_bits, measurements
-from qjax._deferred import deferred
+from qjax._deferred import deferred, writes_bits
 from qjax._evaluation import evaluate
 from qjax._qiskit import from_qiskit
+from qjax._sampling import is_followed, sample
 from qjax._simulation import expectation, probabilities
 
 Seed = np.random.Generator | int | None
@@ -103,6 +104,9 @@ class Estimator(_Seeded, BaseEstimatorV2):
 
 class Sampler(_Seeded, BaseSamplerV2):
     """Samples of the classical registers, drawn from exact probabilities.
+
+    Circuits with more outcomes than can be followed exactly are run shot by shot: see
+    `qjax.sample`.
 
     Args:
         default_shots: of pubs that state none.
@@ -255,16 +259,33 @@ def _as_paulis(observable: dict[str, float]) -> dict[str, float]:
 
 def _bits(pub: SamplerPub, random: np.random.Generator) -> Int[np.ndarray, "points shots clbits"]:
     """Samples of all classical bits, as booleans."""
-    circuit = deferred(from_qiskit(pub.circuit))
+    circuit, points = from_qiskit(pub.circuit), _points(pub.circuit, pub.parameter_values)
+    if not is_followed(circuit):
+        return _runs(circuit, points, pub.shots, random)
+    circuit = deferred(circuit)
     sources = measured_bits(circuit) if measurements(circuit) else [None] * circuit.num_clbits
     qubits = tuple(sorted({qubit for qubit in sources if qubit is not None}))
-    points = _points(pub.circuit, pub.parameter_values)
     drawn = _draw(_Probabilities(circuit, qubits), points, pub.shots, random)
     bits = np.zeros((len(points), pub.shots, len(sources)), bool)
     for place, qubit in enumerate(sources):
         if qubit is not None:
             bits[:, :, place] = drawn >> qubits.index(qubit) & 1
     return bits
+
+
+def _runs(
+    circuit: Circuit, points: np.ndarray, shots: int, random: np.random.Generator
+) -> Int[np.ndarray, "points shots clbits"]:
+    """The same by trajectories, for circuits with too many outcomes to follow."""
+    if not writes_bits(circuit.ops):
+        return np.zeros((len(points), shots, circuit.num_clbits), bool)
+    keys = jax.random.split(jax.random.key(random.integers(2**63)), len(points))
+    with jax.enable_x64(True):
+        drawn = [
+            np.asarray(sample(circuit, point, shots, key, method="trajectories"), bool)
+            for point, key in zip(points, keys, strict=True)
+        ]
+    return np.reshape(drawn, (len(points), shots, circuit.num_clbits))
 
 
 def _draw(

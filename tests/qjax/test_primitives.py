@@ -187,3 +187,35 @@ def test_what_is_refused() -> None:
         Estimator().run([(circuit, "Z", [0.1])])
     with pytest.raises(ValueError, match=r"(?i)hermitian|real"):
         Estimator().run([(QuantumCircuit(1), SparsePauliOp("Z", 1j))]).result()
+
+
+# Dynamic circuits.
+
+
+def test_dynamic_circuits_are_sampled_and_estimated() -> None:
+    theta = Parameter("t")
+    circuit = QuantumCircuit(QuantumRegister(2, "q"), ClassicalRegister(1, "a"))
+    circuit.add_register(ClassicalRegister(2, "b"))
+    circuit.ry(theta, 0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.cregs[0], 1)):
+        circuit.x(1)
+    circuit.reset(0)
+    value = Estimator().run([(circuit, ["ZI", "IZ"], [[0.3], [1.2]])]).result()[0].data.evs
+    np.testing.assert_allclose(value, [np.cos(0.3), 1], atol=1e-12)
+    circuit.measure([0, 1], [1, 2])
+    data = Sampler(seed=1).run([(circuit, [np.pi])], shots=20).result()[0].data
+    assert data.a.get_counts() == {"1": 20}
+    assert data.b.get_counts() == {"10": 20}
+
+
+def test_too_many_outcomes_are_run_shot_by_shot() -> None:
+    theta = Parameter("t")
+    circuit = QuantumCircuit(1, 30)
+    for clbit in range(30):
+        circuit.ry(theta, 0)
+        circuit.measure(0, clbit)
+    result = Sampler(seed=3).run([(circuit, [[np.pi], [0.0]])], shots=6).result()[0].data.c
+    assert result.shape == (2,)
+    assert result[0].get_counts() == {"01" * 15: 6}
+    assert result[1].get_counts() == {"0" * 30: 6}
