@@ -96,7 +96,7 @@ class Estimator(_Seeded, BaseEstimatorV2):
     def _run_pub(self, pub: EstimatorPub) -> PubResult:
         evs = _expectations(pub)
         if pub.precision:
-            evs = np.random.default_rng(self._seed).normal(evs, pub.precision)
+            evs = np.asarray(np.random.default_rng(self._seed).normal(evs, pub.precision))
         data = DataBin(evs=evs, stds=np.full(evs.shape, pub.precision), shape=evs.shape)
         metadata = {"target_precision": pub.precision, "circuit_metadata": pub.circuit.metadata}
         return PubResult(data, metadata=metadata)

@@ -219,3 +219,10 @@ def test_too_many_outcomes_are_run_shot_by_shot() -> None:
     assert result.shape == (2,)
     assert result[0].get_counts() == {"01" * 15: 6}
     assert result[1].get_counts() == {"0" * 30: 6}
+
+
+def test_noise_of_a_single_value_is_an_array() -> None:
+    result = Estimator(seed=1).run([(QuantumCircuit(1), "Z")], precision=0.1).result()[0]
+    assert result.data.evs.shape == ()
+    assert result.data.stds.shape == ()
+    assert 0 < abs(result.data.evs - 1) < 0.5
