@@ -184,23 +184,6 @@ def gates(circuit: Circuit) -> tuple[Gate, ...]:
     return tuple(op for op in circuit.ops if isinstance(op, Gate))
 
 
-def measurements(circuit: Circuit) -> tuple[Measure, ...]:
-    """The measurements of a circuit, outside of its control flow."""
-    return tuple(op for op in circuit.ops if isinstance(op, Measure))
-
-
-def measured_bits(circuit: Circuit) -> list[int | None]:
-    """The qubit that each bit of a sample shows; None for a classical bit that nothing sets.
-
-    Without measurements, every qubit is measured into the bit of its own number.
-    """
-    final = measurements(circuit)
-    if not final:
-        return list(range(circuit.num_qubits))
-    latest = {measure.clbit: measure.qubit for measure in final}
-    return [latest.get(clbit) for clbit in range(circuit.num_clbits)]
-
-
 def _complaint(circuit: Circuit, op: Op, in_loop: bool = False) -> str | None:
     """What is wrong with an operation, if anything is."""
     if isinstance(op, Measure):

@@ -19,7 +19,6 @@ from qjax._classical import (
     ClassicalExpression,
     Variable,
     evaluate_classical,
-    expressions_in,
 )
 from qjax._control_flow import (
     Block,
@@ -30,8 +29,6 @@ from qjax._control_flow import (
     Store,
     Switch,
     While,
-    blocks_of,
-    expressions_of,
 )
 from qjax._decisions import (
     Decision,
@@ -48,6 +45,7 @@ from qjax._decisions import (
 )
 from qjax._errors import NoExactFormError
 from qjax._gates import is_diagonal
+from qjax._measurements import writes_bits
 from qjax._memory import CACHED_PROGRAMS
 
 # Each record doubles the state. Loops that go on after so many turns may never end.
@@ -134,36 +132,6 @@ def _final(state: _State) -> tuple[list[Measure], int]:
     written = [clbit for clbit in clbits if state.values["bit", clbit] is not False]
     # A bit that is always 0 needs no measurement, but for one that says that there are some.
     return [Measure(_wire(state, clbit), clbit) for clbit in written or clbits[:1]], len(clbits)
-
-
-def without_final_measurements(circuit: Circuit) -> tuple[Op, ...]:
-    """The operations but for measurements that nothing comes after, outside of control flow."""
-    kept: list[Op] = []
-    touched: set[int] = set()
-    read: set[int] = set()
-    for op in reversed(circuit.ops):
-        if isinstance(op, Measure) and op.qubit not in touched and op.clbit not in read:
-            continue
-        kept.append(op)
-        touched |= _qubits_in(op)
-        if isinstance(op, Measure):
-            read.discard(op.clbit)  # what was there before is overwritten
-        read |= _clbits_read_in(op)
-    return tuple(reversed(kept))
-
-
-def _qubits_in(op: Op) -> set[int]:
-    if isinstance(op, Gate):
-        return set(op.support)
-    if isinstance(op, (Measure, Reset)):
-        return {op.qubit}
-    return {qubit for block in blocks_of(op) for inner in block for qubit in _qubits_in(inner)}
-
-
-def _clbits_read_in(op: Op) -> set[int]:
-    parts = (inner for outer in expressions_of(op) for inner in expressions_in(outer))
-    own = {clbit for part in parts if isinstance(part, Bits) for clbit in part.clbits}
-    return own.union(*(_clbits_read_in(inner) for block in blocks_of(op) for inner in block))
 
 
 def num_records(circuit: Circuit) -> int:
@@ -331,16 +299,6 @@ def _wire(state: _State, clbit: int) -> int:
     wire = _new_record(state)
     _write(state, Gate("x", (wire,)), value)
     return wire
-
-
-def writes_bits(ops: Iterable[Op]) -> bool:
-    """Whether anything is measured, or stored in classical bits."""
-    return any(
-        isinstance(op, Measure)
-        or (isinstance(op, Store) and isinstance(op.target, Bits))
-        or any(writes_bits(block) for block in blocks_of(op))
-        for op in ops
-    )
 
 
 # ---------------------------------------------------------------- control flow

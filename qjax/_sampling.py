@@ -13,10 +13,11 @@ from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
 from qjax._arrays import Numbers
-from qjax._circuit import Circuit, Measure, measured_bits
-from qjax._deferred import deferred, num_records, without_final_measurements, writes_bits
+from qjax._circuit import Circuit, Measure
+from qjax._deferred import deferred, num_records
 from qjax._errors import NoExactFormError
 from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, expectation_values
+from qjax._measurements import measured_bits, without_final_measurements, writes_bits
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable
 from qjax._primitive import run

@@ -33,9 +33,10 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 from scipy.sparse import csr_array
 
-from qjax._circuit import Circuit, measured_bits, measurements
-from qjax._deferred import deferred, writes_bits
+from qjax._circuit import Circuit
+from qjax._deferred import deferred
 from qjax._evaluation import evaluate
+from qjax._measurements import measured_bits, measurements, writes_bits
 from qjax._qiskit import from_qiskit
 from qjax._sampling import is_followed, sample
 from qjax._simulation import expectation, probabilities

@@ -6,8 +6,9 @@ from math import prod
 import numpy as np
 from qiskit import QuantumCircuit
 
-from qjax._circuit import Circuit, measured_bits
+from qjax._circuit import Circuit
 from qjax._deferred import deferred
+from qjax._measurements import measured_bits
 from qjax._memory import check_fits, check_states_fit
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Probabilities
