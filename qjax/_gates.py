@@ -27,6 +27,11 @@ class ConstantGate:
     def num_qubits(self) -> int:
         return self.matrix.shape[0].bit_length() - 1
 
+    @property
+    def periodic(self) -> bool:
+        """Whether it has the period 4 pi in each of its angles, of which it has none."""
+        return True
+
 
 @dataclass(frozen=True)
 class PhaseGate:
@@ -39,14 +44,25 @@ class PhaseGate:
     def num_qubits(self) -> int:
         return len(self.phases).bit_length() - 1
 
+    @property
+    def periodic(self) -> bool:
+        """Whether it has the period 4 pi in its angle."""
+        return all(2 * phase % 1 == 0 for phase in self.phases)
+
 
 @dataclass(frozen=True)
 class RotationGate:
-    """A dense matrix that depends on angles; `rows` works elementwise on arrays of angles."""
+    """A dense matrix that depends on angles; `rows` works elementwise on arrays of angles.
+
+    Attributes:
+        periodic: whether it has the period 4 pi in each of its angles, so that single precision
+            may take full turns off each.
+    """
 
     num_qubits: int
     num_angles: int
     rows: Callable[..., Rows]
+    periodic: bool = True
 
 
 GateKind = ConstantGate | PhaseGate | RotationGate
@@ -168,7 +184,7 @@ GATES: dict[str, GateKind] = {
     "ry": RotationGate(1, 1, _ry),
     "r": RotationGate(1, 2, _r),
     "u": RotationGate(1, 3, _u),
-    "rv": RotationGate(1, 3, _rv),
+    "rv": RotationGate(1, 3, _rv, periodic=False),
     "rxx": RotationGate(2, 1, _rxx),
     "ryy": RotationGate(2, 1, _ryy),
     "rzx": RotationGate(2, 1, _rzx),

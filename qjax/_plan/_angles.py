@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,24 +10,40 @@ from qjax._expression import Expression
 from qjax._plan._passes import AngleGroup
 
 
+class Angle(NamedTuple):
+    """An angle of a gate, and whether the gate has the period 4 pi in it."""
+
+    expression: Expression
+    periodic: bool
+
+
 def group_angles(
-    expressions: Iterable[Expression], positions: Mapping[int, int]
-) -> tuple[tuple[AngleGroup, ...], dict[Expression, int]]:
-    """Tables of the distinct expressions, and where each stands in their concatenation.
+    angles: Iterable[Angle], positions: Mapping[int, int]
+) -> tuple[tuple[AngleGroup, ...], dict[Angle, int]]:
+    """Tables of the distinct angles, and where each stands in their concatenation.
 
     Args:
-        expressions: the angles of a circuit.
+        angles: those of a circuit.
         positions: parameter index -> its position in the array that the executor will hold.
     """
-    by_program: dict[tuple[str, ...], dict[Expression, None]] = defaultdict(dict)
-    for expression in expressions:
-        by_program[expression.program].setdefault(expression)
+    alike: dict[tuple[tuple[str, ...], bool], dict[Angle, None]] = defaultdict(dict)
+    for angle in angles:
+        alike[angle.expression.program, angle.periodic].setdefault(angle)
     groups = tuple(
-        AngleGroup(program, _leaves(members, positions), *_constants(members))
-        for program, members in ((p, list(m)) for p, m in by_program.items())
+        _group(*key, [angle.expression for angle in members], positions)
+        for key, members in alike.items()
     )
-    ordered = (e for members in by_program.values() for e in members)
-    return groups, {expression: place for place, expression in enumerate(ordered)}
+    ordered = (angle for members in alike.values() for angle in members)
+    return groups, {angle: place for place, angle in enumerate(ordered)}
+
+
+def _group(
+    program: tuple[str, ...],
+    periodic: bool,
+    members: Sequence[Expression],
+    positions: Mapping[int, int],
+) -> AngleGroup:
+    return AngleGroup(program, periodic, _leaves(members, positions), *_constants(members))
 
 
 def _leaves(members: Sequence[Expression], positions: Mapping[int, int]) -> np.ndarray:

@@ -52,12 +52,14 @@ class AngleGroup:
 
     Attributes:
         program: see `qjax._expression.Expression`.
+        periodic: whether all that they turn has the period 4 pi in them.
         parameters: `(leaves, angles)` indices into the parameters.
         constants: `(leaves, angles)` numbers.
         rests: the same, what rounding to single precision takes from them.
     """
 
     program: tuple[str, ...] = static()
+    periodic: bool = static()
     parameters: np.ndarray
     constants: np.ndarray
     rests: np.ndarray

@@ -9,7 +9,7 @@ import numpy as np
 
 from qjax._circuit import Circuit, Gate, gates
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._plan._angles import group_angles
+from qjax._plan._angles import Angle, group_angles
 from qjax._plan._builder import Builder
 from qjax._plan._frame import canonical_frame
 from qjax._plan._matrices import MatrixTables
@@ -49,11 +49,11 @@ def plan_circuit(
     groups, places = {}, {}
     for flag, parameters in ((False, shared), (True, [*sorted(batched), *shared])):
         groups[flag], places[flag] = group_angles(
-            [a for g in sequence if _is_batched(g, batched) is flag for a in g.angles],
+            [a for g in sequence if _is_batched(g, batched) is flag for a in _angles(g)],
             {parameter: k for k, parameter in enumerate(parameters)},
         )
     placed = [
-        _Placed(g, flag, tuple(places[flag][a] for a in g.angles))
+        _Placed(g, flag, tuple(places[flag][a] for a in _angles(g)))
         for g, flag in ((g, _is_batched(g, batched)) for g in sequence)
     ]
     first, rest = _split_start(placed) if from_zero else ([], placed)
@@ -72,6 +72,10 @@ def plan_circuit(
 
 def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
     return any(not batched.isdisjoint(angle.parameters) for angle in gate.angles)
+
+
+def _angles(gate: Gate) -> list[Angle]:
+    return [Angle(expression, gate.kind.periodic) for expression in gate.angles]
 
 
 def _signature(placed: _Placed) -> tuple:

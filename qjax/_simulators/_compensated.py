@@ -3,7 +3,7 @@
 A feature map's angle such as 2 (pi - x)(pi - y) reaches 30, where single precision is good to 2e-6
 only, and pi itself is rounded. Here the rounding errors of sums and products go along as a second
 number (T. J. Dekker, Numerische Mathematik 18, 224 (1971)), and full turns are taken off before the
-two are added: the angle that a gate gets has the last digit right.
+two are added, where the gate has that period: the angle that it gets has the last digit right.
 """
 
 from collections.abc import Sequence
@@ -18,27 +18,28 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._expression import BINARY, UNARY, evaluate
-from qjax._simulators._trigonometry import TWO_PI
+from qjax._simulators._trigonometry import MOST_TURNS, TWO_PI
 
 Pair = tuple[Array, Array]
 
-# Larger angles have no digits left that would be worth it.
-MODERATE = 8192.0
+# Of gates, which depend on half an angle.
+PERIOD = 4 * pi
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def angle_of(
     program: tuple[str, ...],
+    periodic: bool,
     parameters: Sequence[Float[Array, "..."]],
     constants: Sequence[Float[Array, "..."]],
     rests: Sequence[Float[Array, "..."]],
 ) -> Float[Array, "..."]:
-    """The value of an expression of float32 numbers, up to multiples of 4 pi.
-
-    All gates have the period 4 pi in each of their angles.
+    """The value of an expression of float32 numbers.
 
     Args:
         program: see `qjax._expression.Expression`.
+        periodic: take off multiples of 4 pi, where there are at most `MOST_TURNS` of them; of more,
+            single precision would not tell how many.
         parameters: a value for each parameter in it.
         constants: a value for each constant.
         rests: what rounding took from each constant.
@@ -46,19 +47,23 @@ def angle_of(
     exact = [(value, jnp.zeros_like(value)) for value in parameters]
     pairs = list(zip(constants, rests, strict=True))
     value, rest = evaluate(program, exact, pairs, algebra=_PAIRS)
-    turns = jnp.round(value * np.float32(1 / (4 * pi)))
-    turns = jnp.where(jnp.abs(value) < MODERATE, turns, 0)
-    for part in TWO_PI:
-        value = value - turns * np.float32(2 * part)
+    if periodic:
+        turns = jnp.round(value * np.float32(1 / PERIOD))
+        turns = jnp.where(jnp.abs(turns) <= MOST_TURNS, turns, 0)
+        first, second, last = (np.float32(2 * part) for part in TWO_PI)
+        # The first two differences are exact, so that one rounding remains.
+        value, rest = value - turns * first - turns * second, rest - turns * last
     return value + rest
 
 
 @angle_of.defjvp
-def _jvp(program: tuple[str, ...], primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+def _jvp(
+    program: tuple[str, ...], periodic: bool, primals: tuple, tangents: tuple
+) -> tuple[Array, Array]:
     def plain(parameters: Sequence[Array], constants: Sequence[Array]) -> Array:
         return evaluate(program, parameters, constants)
 
-    return angle_of(program, *primals), jax.jvp(plain, primals[:2], tangents[:2])[1]
+    return angle_of(program, periodic, *primals), jax.jvp(plain, primals[:2], tangents[:2])[1]
 
 
 def _normalised(value: Array, rest: Array, plain: Array) -> Pair:

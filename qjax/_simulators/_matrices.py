@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Complex, Float
 
-from qjax._expression import PARAMETER, evaluate
+from qjax._expression import evaluate
 from qjax._gates import GateKind, PhaseGate, RotationGate, expi
 from qjax._plan import AngleGroup, Bank, Matrices, Product
 from qjax._simulators._compensated import angle_of
@@ -36,8 +36,8 @@ def _angles(group: AngleGroup, parameters: Array) -> Array:
         [jnp.asarray(row, parameters.dtype).reshape(column) for row in table]
         for table in (group.constants, group.rests)
     )
-    if parameters.dtype == np.float32 and group.program != (PARAMETER,):
-        values = angle_of(group.program, leaves, constants, rests)
+    if parameters.dtype == np.float32:
+        values = angle_of(group.program, group.periodic, leaves, constants, rests)
     else:
         values = evaluate(group.program, leaves, constants)
     return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))

@@ -39,9 +39,6 @@ from qjax._simulators._trigonometry import wrapped
 
 Gradient = Literal["backprop", "adjoint"]
 
-# In single precision, sums of angles up to this one lose no more than two digits.
-LARGE = 256.0
-
 
 def zero_state(num_qubits: int, batch: int, dtype: np.dtype) -> State:
     """|0...0>, once per sample."""
@@ -202,34 +199,9 @@ def _coefficients(
     absent = jnp.asarray(coefficients.carried)[None] & ~later[:, None, None]
     picked = jnp.where(absent.reshape(*absent.shape, *batch), 0, picked)
     weights = jnp.asarray(coefficients.weights, dtype)
+    sums = jnp.einsum("psa,lpa...->lps...", weights, picked, precision=PRECISION)
     # Phases are sums of +-1 times these, so each may lose its full turns.
-    return wrapped(_weighted_sum(weights, picked) + constants)
-
-
-@jax.custom_jvp
-def _weighted_sum(
-    weights: Float[Array, "period parities width"],
-    picked: Float[Array, "length period width *batch"],
-) -> Float[Array, "length period parities *batch"]:
-    """Sums of weighted angles; where angles are large, of terms without their full turns."""
-
-    def careful(picked: Array) -> Array:
-        extended = weights.reshape(1, *weights.shape, *(1 for _ in picked.shape[3:]))
-        return wrapped(extended * picked[:, :, None]).sum(axis=3)
-
-    if weights.shape[2] == 1 or picked.dtype != np.float32:
-        return _plain_sum(weights, picked)
-    moderate = jnp.all(jnp.abs(picked) < LARGE)
-    return lax.cond(moderate, partial(_plain_sum, weights), careful, picked)
-
-
-@_weighted_sum.defjvp
-def _weighted_sum_jvp(primals: tuple[Array, Array], tangents: tuple) -> tuple[Array, Array]:
-    return _weighted_sum(*primals), _plain_sum(primals[0], tangents[1])
-
-
-def _plain_sum(weights: Array, picked: Array) -> Array:
-    return jnp.einsum("psa,lpa...->lps...", weights, picked, precision=PRECISION)
+    return wrapped(sums + constants)
 
 
 def _per_sample(operator: PerSample, batched: Array) -> Float[Array, "length 1 2 K K batch"]:

@@ -20,13 +20,14 @@ WORTHWHILE = 4096
 # Angles up to this one keep all the digits that the sum of a few of them needs.
 MODERATE = 64.0
 
-# 2 pi in parts with so few bits that small multiples of the first two are exact.
-TWO_PI = (6.28125, 1.934051513671875e-3, 1.255828487e-6)
+# 2 pi in parts of 8, 9 and 24 bits: up to `MOST_TURNS`, multiples of the first two are exact.
+TWO_PI = (6.28125, 1.934051513671875e-3, 1.2556659146019e-6)
+MOST_TURNS = 2**15
 
 
 @jax.custom_jvp
 def cos_sin(angle: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-    """Cosine and sine, to about 7e-7 for float32 up to some thousand radians."""
+    """Cosine and sine, to about 7e-7 for float32 up to 200 000 radians."""
     if angle.dtype != np.float32 or angle.size < WORTHWHILE:
         return jnp.cos(angle), jnp.sin(angle)
     turns = jnp.round(angle * np.float32(1 / (2 * pi)))

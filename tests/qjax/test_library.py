@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import qiskit.circuit.library as lib
 from qiskit import QuantumCircuit
-from qiskit.circuit import Instruction, Parameter, ParameterVector
+from qiskit.circuit import Gate, Instruction, Parameter, ParameterVector
 from qiskit.quantum_info import (
     Pauli,
     SparsePauliOp,
@@ -21,6 +21,8 @@ from qiskit.quantum_info import (
 )
 
 import qjax
+from qjax._gates import GATES
+from qjax._qiskit._import import GATE_NAMES
 from tests.circuits import (
     circuit_of,
     dressed,
@@ -253,6 +255,19 @@ def test_standard_gate_with_numbers(name: str, precision: Precision) -> None:
 def test_standard_gate_with_parameters(name: str, precision: Precision) -> None:
     gate = standard_gates()[name](*ParameterVector("angle", num_angles(name)))
     check_state(dressed(scattered(gate)), precision)
+
+
+@pytest.mark.parametrize("gate", [g for g, row in GATE_NAMES.items() if GATES[row].num_angles])
+def test_period_of_a_gate_is_stated(gate: type[Gate]) -> None:
+    """Single precision takes 4 pi off the angles of those gates that have that period in each."""
+    kind = GATES[GATE_NAMES[gate]]
+    angles = np.array(random_angles(np.random.default_rng(2), kind.num_angles))
+    matrix = gate(*angles).to_matrix()
+    deviations = [
+        error(gate(*(angles + shift)).to_matrix(), matrix)
+        for shift in 4 * math.pi * np.eye(kind.num_angles)
+    ]
+    assert kind.periodic == (max(deviations) < 1e-12)
 
 
 @pytest.mark.parametrize("name", INSTRUCTIONS)
