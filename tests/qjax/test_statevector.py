@@ -288,7 +288,7 @@ def test_parameter_that_cancels_is_still_counted() -> None:
     assert qjax.from_qiskit(circuit).num_params == circuit.num_parameters
 
 
-@pytest.mark.parametrize("scale", [30.0, 1e3, 1e5])
+@pytest.mark.parametrize("scale", [30.0, 1e3, 1e5, 4e5])
 def test_large_angles_of_several_gates_keep_their_digits(scale: float) -> None:
     """Gates that turn the same phase: their angles are added up, in single precision too."""
     first, second = Parameter("a"), Parameter("b")
