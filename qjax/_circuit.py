@@ -17,7 +17,7 @@ from qjax._control_flow import (
     blocks_of,
     expressions_of,
 )
-from qjax._expression import Expression
+from qjax._expression import Expression, constant
 from qjax._gates import GATES, ConstantGate, GateKind
 
 
@@ -80,8 +80,37 @@ class Measure:
     qubit: int
     clbit: int
 
+    @property
+    def support(self) -> tuple[int, ...]:
+        """Every qubit that it touches."""
+        return (self.qubit,)
 
-Op = Gate | Measure | ControlFlow
+
+@dataclass(frozen=True, slots=True)
+class Amplitudes:
+    """The state of some qubits: these numbers, divided by their norm.
+
+    What the qubits were is lost, as by a reset.
+
+    There is no such state where all of them are 0: its amplitudes are NaN.
+
+    Attributes:
+        qubits: least significant first.
+        real: the `2**k` real parts.
+        imag: the imaginary parts; none where all amplitudes are real.
+    """
+
+    qubits: tuple[int, ...]
+    real: tuple[Expression, ...]
+    imag: tuple[Expression, ...] = ()
+
+    @property
+    def support(self) -> tuple[int, ...]:
+        """Every qubit that it touches."""
+        return self.qubits
+
+
+Op = Gate | Measure | Amplitudes | ControlFlow
 
 
 class Register(NamedTuple):
@@ -104,7 +133,7 @@ class Circuit:
 
     Attributes:
         num_qubits: n; qubit 0 is the least significant bit of a basis index (as in Qiskit).
-        ops: gates, measurements and control flow, in order.
+        ops: gates, measurements, amplitudes and control flow, in order.
         parameters: the names of the parameters; the order of every parameter vector.
         num_clbits: the number of classical bits.
         registers: names for classical bits.
@@ -133,12 +162,17 @@ class Circuit:
     @cached_property
     def is_dynamic(self) -> bool:
         """Whether anything happens to a qubit after it was measured, or depends on an outcome."""
+        touched: set[int] = set()
         measured: set[int] = set()
         for op in self.ops:
             if isinstance(op, Measure):
                 measured.add(op.qubit)
-            elif not isinstance(op, Gate) or not measured.isdisjoint(op.support):
+            elif isinstance(op, Gate):
+                if not measured.isdisjoint(op.support):
+                    return True
+            elif not isinstance(op, Amplitudes) or not touched.isdisjoint(op.qubits):
                 return True
+            touched.update(op.support)
         return False
 
     @cached_property
@@ -184,8 +218,15 @@ def gates(circuit: Circuit) -> tuple[Gate, ...]:
     return tuple(op for op in circuit.ops if isinstance(op, Gate))
 
 
+def preparations(circuit: Circuit) -> tuple[Amplitudes, ...]:
+    """The amplitudes that a circuit starts from, of qubits that are |0> otherwise."""
+    return tuple(op for op in circuit.ops if isinstance(op, Amplitudes))
+
+
 def _complaint(circuit: Circuit, op: Op, in_loop: bool = False) -> str | None:
     """What is wrong with an operation, if anything is."""
+    if isinstance(op, Amplitudes):
+        return _amplitudes_complaint(circuit, op)
     if isinstance(op, Measure):
         fits = 0 <= op.qubit < circuit.num_qubits and 0 <= op.clbit < circuit.num_clbits
         return None if fits else "its qubit or classical bit lies outside the circuit"
@@ -203,6 +244,22 @@ def _complaint(circuit: Circuit, op: Op, in_loop: bool = False) -> str | None:
         return f"a qubit lies outside the circuit's {circuit.num_qubits}"
     if any(p >= circuit.num_params for angle in op.angles for p in angle.parameters):
         return f"an angle uses a parameter beyond the circuit's {circuit.num_params}"
+    return None
+
+
+def _amplitudes_complaint(circuit: Circuit, op: Amplitudes) -> str | None:
+    """What is wrong with amplitudes, if anything is."""
+    size = 2 ** len(op.qubits)
+    if len(op.real) != size or len(op.imag) not in (0, size):
+        return f"{len(op.qubits)} qubits have {size} amplitudes, got {len(op.real)}, {len(op.imag)}"
+    if len(set(op.qubits)) != len(op.qubits):
+        return "a qubit stands in it twice"
+    if any(not 0 <= qubit < circuit.num_qubits for qubit in op.qubits):
+        return f"a qubit lies outside the circuit's {circuit.num_qubits}"
+    if any(p >= circuit.num_params for each in op.real + op.imag for p in each.parameters):
+        return f"an amplitude uses a parameter beyond the circuit's {circuit.num_params}"
+    if all(each == constant(0) for each in op.real + op.imag):
+        return "all amplitudes are 0, which is no state"
     return None
 
 

@@ -8,10 +8,10 @@ costs the plan nothing, as CX only permutes basis states, but twice the memory.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from qjax._circuit import Circuit, Control, Gate, Measure, Op
+from qjax._circuit import Amplitudes, Circuit, Control, Gate, Measure, Op
 from qjax._classical import (
     OPERATIONS,
     PYTHON,
@@ -63,7 +63,9 @@ class _State:
         circuit: the dynamic circuit.
         num_qubits: with the records.
         zero: the qubits that are |0>.
+        touched: the qubits that any gate acted on.
         gates: what was written.
+        prepared: the amplitudes that come before.
         values: what depends on records: ("bit", clbit), ("variable", number), ("measured", qubit):
             where the qubit was measured and not changed since, ("running", depth): where a block
             runs, ("case", number): where one will.
@@ -76,7 +78,9 @@ class _State:
     circuit: Circuit
     num_qubits: int
     zero: set[int]
+    touched: set[int] = field(default_factory=set)
     gates: list[Gate] = field(default_factory=list)
+    prepared: list[Amplitudes] = field(default_factory=list)
     values: dict[Key, Decision] = field(default_factory=dict)
     effective: set[int] = field(default_factory=set)
     depth: int = 0
@@ -116,7 +120,7 @@ def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circui
         if ("measured", qubit) in state.values:
             _record(state, qubit)
     final, num_clbits = _final(state)
-    ops: tuple[Op, ...] = (*state.gates, *final)
+    ops: tuple[Op, ...] = (*state.prepared, *state.gates, *final)
     return Circuit(state.num_qubits, ops, circuit.parameters, num_clbits)
 
 
@@ -158,6 +162,8 @@ def _run(state: _State, op: Op) -> None:
             _measure(state, qubit, clbit)
         case Reset(qubit):
             _reset(state, qubit)
+        case Amplitudes():
+            _prepare(state, op)
         case Store():
             _store(state, op)
         case Switch():
@@ -186,6 +192,7 @@ def _gate(state: _State, gate: Gate) -> None:
     state.effective.update(q for q in gate.support if ("measured", q) in state.values)
     if changes:
         state.zero.difference_update(gate.qubits)
+    state.touched.update(gate.support)
     _write(state, gate, state.running)
 
 
@@ -244,6 +251,22 @@ def _reset(state: _State, qubit: int) -> None:
     _write(state, _flip(qubit, record), state.running)
     if state.running is True:
         state.zero.add(qubit)
+
+
+def _prepare(state: _State, op: Amplitudes) -> None:
+    """Amplitudes are there from the start: those that come later wait in further qubits."""
+    if state.running is True and state.touched.isdisjoint(op.qubits):
+        state.prepared.append(op)
+    else:
+        for qubit in op.qubits:
+            if ("measured", qubit) in state.values:
+                _record(state, qubit)
+        waiting = tuple(_new_record(state) for _ in op.qubits)
+        state.prepared.append(replace(op, qubits=waiting))
+        for pair in zip(op.qubits, waiting, strict=True):
+            _write(state, Gate("swap", pair), state.running)
+    state.zero.difference_update(op.qubits)
+    state.touched.update(op.qubits)
 
 
 # ---------------------------------------------------------------- classical values

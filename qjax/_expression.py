@@ -1,6 +1,6 @@
 """Floor 0. Parameter expressions as data: a program (static) over leaves (numbers)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,15 @@ def constant(value: float) -> Expression:
 def parameter(index: int) -> Expression:
     """The circuit parameter with this index, itself."""
     return Expression((PARAMETER,), (index,))
+
+
+def compose(name: str, operands: Sequence[Expression]) -> Expression:
+    """The expression that is the operation `name` of others."""
+    return Expression(
+        sum((e.program for e in operands), ()) + (name,),
+        sum((e.parameters for e in operands), ()),
+        sum((e.constants for e in operands), ()),
+    )
 
 
 def evaluate(

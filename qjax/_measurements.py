@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from qjax._circuit import Circuit, Gate, Measure, Op
+from qjax._circuit import Amplitudes, Circuit, Gate, Measure, Op
 from qjax._classical import Bits, expressions_in
 from qjax._control_flow import Reset, Store, blocks_of, expressions_of
 
@@ -43,19 +43,20 @@ def without_final_measurements(circuit: Circuit) -> tuple[Op, ...]:
         if isinstance(op, Measure) and op.qubit not in touched and op.clbit not in read:
             continue
         kept.append(op)
-        touched |= _qubits_in(op)
+        touched |= qubits_of(op)
         if isinstance(op, Measure):
             read.discard(op.clbit)  # what was there before is overwritten
         read |= _clbits_read_in(op)
     return tuple(reversed(kept))
 
 
-def _qubits_in(op: Op) -> set[int]:
-    if isinstance(op, Gate):
+def qubits_of(op: Op) -> set[int]:
+    """The qubits that an operation touches."""
+    if isinstance(op, (Gate, Measure, Amplitudes)):
         return set(op.support)
-    if isinstance(op, (Measure, Reset)):
+    if isinstance(op, Reset):
         return {op.qubit}
-    return {qubit for block in blocks_of(op) for inner in block for qubit in _qubits_in(inner)}
+    return {qubit for block in blocks_of(op) for inner in block for qubit in qubits_of(inner)}
 
 
 def _clbits_read_in(op: Op) -> set[int]:

@@ -16,7 +16,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
 from qjax._arrays import Numbers
-from qjax._circuit import Circuit
+from qjax._circuit import Circuit, preparations
 from qjax._measure import (
     marginal,
 )
@@ -58,8 +58,16 @@ def unitary(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[
 
     Returns:
         shape `(2**n, 2**n)`; column j is what the circuit makes of basis state j.
+
+    Raises:
+        ValueError: also for a circuit that starts from given amplitudes.
     """
     circuit = as_circuit(circuit)
+    if prepared := preparations(circuit):
+        raise ValueError(
+            f"unitary: the circuit starts from given amplitudes of qubits {prepared[0].qubits}, so "
+            "no matrix says what it does; expected gates only. `statevector` gives its state"
+        )
     return _compiled_unitary(circuit)(as_parameters(circuit, params))
 
 

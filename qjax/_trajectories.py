@@ -6,6 +6,7 @@ together, batch last, and what happens only in some is computed for all and kept
 gates between two measurements run as one plan.
 """
 
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from qjax._circuit import Circuit, Gate, Measure, Op
+from qjax._circuit import Amplitudes, Circuit, Gate, Measure, Op
 from qjax._classical import (
     MAX_TRACED_WIDTH,
     OPERATIONS,
@@ -40,7 +41,7 @@ from qjax._control_flow import (
 )
 from qjax._errors import NoExactFormError
 from qjax._plan import in_precision, plan_circuit
-from qjax._simulators import finish, simulate, zero_state
+from qjax._simulators import as_complex, finish, simulate, zero_state
 
 Runs = Bool[Array, " shots"]
 
@@ -144,8 +145,9 @@ def _step(place: _Place, op: Op, world: World, running: Running) -> tuple[World,
             world, outcome = _measured(world, qubit, running[-1])
             return world._replace(bits=_kept(world.bits, clbit, outcome, running[-1])), running
         case Reset(qubit):
-            world, outcome = _measured(world, qubit, running[-1])
-            return world._replace(state=_flipped(world.state, qubit, outcome)), running
+            return _reset(world, qubit, running[-1]), running
+        case Amplitudes():
+            return _prepared(place, op, world, running[-1]), running
         case Store():
             return _store(op, world, running[-1]), running
         case Switch():
@@ -172,11 +174,15 @@ def _left(running: Running, depth: int) -> Running:
 
 def _gates(place: _Place, ops: tuple[Gate, ...], state: Array, runs: Runs) -> Array:
     part = Circuit(place.circuit.num_qubits, ops, place.circuit.parameters)
-    planned = plan_circuit(part, from_zero=False).program
+    return _where(runs, _simulated(part, place.params, state, state.shape[-1]), state)
+
+
+def _simulated(circuit: Circuit, params: Array, state: Array | None, batch: int) -> Array:
+    """From these states, or from |0...0>."""
+    planned = plan_circuit(circuit, from_zero=state is None).program
     program = in_precision(planned, jax.config.read("jax_enable_x64"))
-    nothing = jnp.zeros((0, state.shape[-1]), state.dtype)
-    result = finish(program, *simulate(program, place.params, nothing, state=state))
-    return _where(runs, result, state)
+    nothing = jnp.zeros((0, batch), params.dtype)
+    return finish(program, *simulate(program, params, nothing, state=state))
 
 
 def _where(runs: Runs, then: Array, otherwise: Array) -> Array:
@@ -200,6 +206,29 @@ def _measured(world: World, qubit: int, runs: Runs) -> tuple[World, Runs]:
     factors = jnp.stack([jnp.where(outcome, 0, scale), jnp.where(outcome, scale, 0)])
     collapsed = (split * factors[None, None, :, None]).reshape(world.state.shape)
     return world._replace(state=_where(runs, collapsed, world.state), key=key), outcome
+
+
+def _reset(world: World, qubit: int, runs: Runs) -> World:
+    world, outcome = _measured(world, qubit, runs)
+    return world._replace(state=_flipped(world.state, qubit, outcome))
+
+
+def _prepared(place: _Place, op: Amplitudes, world: World, runs: Runs) -> World:
+    """Bring the qubits to |0>, and put the amplitudes in the place of that."""
+    for qubit in op.qubits:
+        world = _reset(world, qubit, runs)
+    own = tuple(range(len(op.qubits)))
+    part = Circuit(len(own), (replace(op, qubits=own),), place.circuit.parameters)
+    amplitudes = _simulated(part, place.params, None, 1)
+    count = place.circuit.num_qubits
+    front = [count - 1 - qubit for qubit in reversed(op.qubits)]
+    split = as_complex(world.state).reshape(*(2,) * count, -1)
+    rest = jnp.moveaxis(split, front, range(len(own))).reshape(2 ** len(own), -1)[0]
+    product = as_complex(amplitudes) * rest[None]
+    whole = jnp.moveaxis(product.reshape(split.shape), range(len(own)), front)
+    whole = whole.reshape(world.state.shape[1:])
+    state = jnp.stack([whole.real, whole.imag])
+    return world._replace(state=_where(runs, state, world.state))
 
 
 def _flipped(state: Array, qubit: int, runs: Runs) -> Array:

@@ -202,7 +202,8 @@ def _step(operation, places, bits, clbits, state, memory):
     if hasattr(operation, "blocks"):
         return _flow(operation, places, bits, clbits, state, memory)
     if isinstance(operation, Initialize):
-        raise NotImplementedError
+        places_of = dict(zip(operation.definition.qubits, places, strict=True))
+        return _follow(operation.definition, places_of, {}, [(state, memory, None)])
     if operation.name == "barrier":
         return [(state, memory, None)]
     return [(state.evolve(Operator(operation), places), memory, None)]

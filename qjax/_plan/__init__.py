@@ -5,6 +5,7 @@ _angles        expressions that share a program, as one table
 _frame         permutations of basis states that cost nothing
 _actions       what a gate does to basis states
 _members       gates in their places; those that differ per sample as phases
+_encoding      amplitudes to start from
 _cone          what an observable can see
 _repeats       layers that come again
 _schedule      gates -> blocks, each one matrix
@@ -23,6 +24,7 @@ from qjax._plan._passes import AngleGroup as AngleGroup
 from qjax._plan._passes import Bank as Bank
 from qjax._plan._passes import Coefficients as Coefficients
 from qjax._plan._passes import Dense as Dense
+from qjax._plan._passes import Encoding as Encoding
 from qjax._plan._passes import Lookup as Lookup
 from qjax._plan._passes import Matrices as Matrices
 from qjax._plan._passes import Pass as Pass

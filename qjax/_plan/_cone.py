@@ -5,9 +5,10 @@ closed time path, in the circuit form of e.g. Arute et al., Nature 574, 505 (201
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
-from qjax._circuit import Circuit, Control, Gate, gates
+from qjax._circuit import Amplitudes, Circuit, Control, Gate, gates, preparations
 from qjax._gates import is_diagonal
 
 
@@ -43,12 +44,20 @@ def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Con
         kept.append(gate)
         seen.update(support)
         mixed.update(support)
+    # They come first in time, and gates on a qubit that they add act on what nobody sees.
+    prepared = [each for each in preparations(circuit) if not seen.isdisjoint(each.qubits)]
+    seen.update(qubit for each in prepared for qubit in each.qubits)
     qubits = tuple(sorted(seen))
     if len(qubits) == circuit.num_qubits and len(kept) == len(gates(circuit)):
         return Cone(circuit, qubits)
     places = {qubit: place for place, qubit in enumerate(qubits)}
+    started = tuple(_started(each, places) for each in prepared)
     moved = tuple(_moved(gate, places) for gate in reversed(kept))
-    return Cone(Circuit(len(qubits), moved, circuit.parameters), qubits)
+    return Cone(Circuit(len(qubits), started + moved, circuit.parameters), qubits)
+
+
+def _started(amplitudes: Amplitudes, places: dict[int, int]) -> Amplitudes:
+    return replace(amplitudes, qubits=tuple(places[qubit] for qubit in amplitudes.qubits))
 
 
 def _moved(gate: Gate, places: dict[int, int]) -> Gate:

@@ -8,7 +8,7 @@ import numpy as np
 
 from qjax._gates import ConstantGate, GateKind, PhaseGate
 from qjax._plan._members import Member
-from qjax._plan._passes import Bank, Lookup, Matrices, Product, Start
+from qjax._plan._passes import Bank, Encoding, Lookup, Matrices, Product, Start
 
 ZERO, ONE = 0, 1  # the first two entries of every bank
 # So few entries in all matrices that one group, however padded, costs less than several.
@@ -63,14 +63,16 @@ class MatrixTables:
             found.append(Matrices(width, products, order.astype(np.int32)))
         return bank, tuple(found)
 
-    def finish_start(self, num_qubits: int) -> Start:
-        """The product state of matrices on one qubit each."""
+    def finish_start(self, blocks: tuple[Encoding | None, ...]) -> Start:
+        """The product state of matrices on one qubit each, and of amplitudes that are given."""
         bank, starts = self._bank()
         tables = self._tables[1]
+        if not tables:
+            return Start(bank, None, blocks)
         depth = max(len(table) for table in tables)
         shape = (1 << (depth - 1).bit_length(), 1)
-        lookup = self._lookup([_pad_table(tables[q], shape) for q in range(num_qubits)], starts)
-        return Start(bank, Lookup(lookup.source[:, :, 0], lookup.uses))
+        lookup = self._lookup([_pad_table(table, shape) for table in tables], starts)
+        return Start(bank, Lookup(lookup.source[:, :, 0], lookup.uses), blocks)
 
     def _bank(self) -> tuple[Bank, np.ndarray]:
         starts, size = {}, self._size

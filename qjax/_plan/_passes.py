@@ -234,16 +234,36 @@ class Segment:
 
 
 @table_class
+class Encoding:
+    """The state of some qubits whose amplitudes are given: values, to be divided by their norm.
+
+    Attributes:
+        batched: whether the values differ per sample.
+        groups: how the values follow from the batched parameters, followed by the shared ones if
+            the program is `mixed`; else from the shared ones. No angles: they have no period.
+        places: `(1, 2**k)` real parts or `(2, 2**k)` real and imaginary parts, as places among
+            the values.
+    """
+
+    batched: bool = static()
+    groups: tuple[AngleGroup, ...]
+    places: np.ndarray
+
+
+@table_class
 class Start:
-    """A product state: gates on single qubits, applied to |0>.
+    """A product state: gates on single qubits, applied to |0>, beside given amplitudes.
 
     Attributes:
         bank: the entries of the gates.
-        gates: a lookup `(qubits, gates, 2, 2)` into the bank.
+        gates: a lookup `(qubits, gates, 2, 2)` into the bank; None where all amplitudes are given.
+        blocks: the factors, from the least significant bits of the rows on; None for the next of
+            the `gates`' qubits.
     """
 
     bank: Bank
-    gates: Lookup
+    gates: Lookup | None
+    blocks: tuple[Encoding | None, ...]
 
 
 @table_class

@@ -3,18 +3,20 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from qjax._circuit import Circuit, Gate, gates
+from qjax._circuit import Circuit, Gate, gates, preparations
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan._angles import Angle, group_angles
 from qjax._plan._builder import Builder
-from qjax._plan._frame import canonical_frame
+from qjax._plan._encoding import Block, encoding, start_blocks
+from qjax._plan._frame import axis_frame
 from qjax._plan._matrices import MatrixTables
 from qjax._plan._members import Member, place, whole
-from qjax._plan._passes import Plan, Program, Start
+from qjax._plan._passes import Encoding, Plan, Program, Start
 from qjax._plan._repeats import Run, find_repeats
 from qjax._plan._schedule import Schedule, cheapest_schedule
 from qjax._plan._summary import summarise
@@ -32,12 +34,13 @@ class _Placed(NamedTuple):
 def plan_circuit(
     circuit: Circuit, batched: frozenset[int] = frozenset(), from_zero: bool = True
 ) -> Plan:
-    """Plan the unitary part of a circuit.
+    """Plan the unitary part of a circuit, and the amplitudes that it starts from.
 
     Args:
         circuit: the circuit.
         batched: the indices of the parameters that differ per sample.
-        from_zero: whether it acts on |0...0>, so that the first gates can be made a product state.
+        from_zero: whether it acts on |0...0>, so that the first gates can be made a product state;
+            else there are no amplitudes in it.
 
     Raises:
         CircuitTooLargeError: where not even one state fits into memory.
@@ -56,17 +59,29 @@ def plan_circuit(
         _Placed(g, flag, tuple(places[flag][a] for a in _angles(g)))
         for g, flag in ((g, _is_batched(g, batched)) for g in sequence)
     ]
-    first, rest = _split_start(placed) if from_zero else ([], placed)
-    builder, schedules = Builder(canonical_frame(circuit.num_qubits)), []
+    prepared = preparations(circuit)
+    blocks = start_blocks(circuit.num_qubits, prepared)
+    given = {qubit for each in prepared for qubit in each.qubits}
+    first, rest = _split_start(placed, given) if from_zero else ([], placed)
+    layout = [qubit for block in blocks for qubit in block.qubits]
+    builder, schedules = Builder(axis_frame(layout[::-1])), []
     for run in find_repeats([_signature(p) for p in rest]):
         schedules.append(_schedule_run(rest, run, circuit.num_qubits, bool(batched)))
         builder.add_run(schedules[-1].blocks, run.length)
-    start = _start(first, circuit.num_qubits) if first else None
+    encodings = [
+        None if block.amplitudes is None else encoding(block.amplitudes, batched, shared)
+        for block in blocks
+    ]
+    start = _start(first, blocks, encodings) if first or prepared else None
     end = builder.end()
-    mixed = any((group.parameters >= len(batched)).any() for group in groups[True])
+    per_sample = (each.groups for each in encodings if each is not None and each.batched)
+    reading = chain(groups[True], *per_sample)
+    mixed = any((group.parameters >= len(batched)).any() for group in reading)
     segments = tuple(builder.segments)
     program = Program(circuit.num_qubits, mixed, groups[False], groups[True], start, segments, end)
-    summary = summarise(builder, schedules, circuit.num_qubits, len(sequence), len(first))
+    summary = summarise(
+        builder, schedules, circuit.num_qubits, len(sequence), len(first), len(given)
+    )
     return Plan(program, builder.frame, builder.num_passes, summary)
 
 
@@ -84,9 +99,12 @@ def _signature(placed: _Placed) -> tuple:
     return (gate.name, gate.qubits, gate.controls, gate.matrix, placed.batched)
 
 
-def _split_start(placed: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
-    """The gates on single qubits that come before any other on their qubit, and the rest."""
-    entangled: set[int] = set()
+def _split_start(placed: Sequence[_Placed], given: set[int]) -> tuple[list[_Placed], list[_Placed]]:
+    """The gates on single qubits that come before any other on their qubit, and the rest.
+
+    Those on qubits whose amplitudes are given belong to the rest.
+    """
+    entangled = set(given)
     first, rest = [], []
     for each in placed:
         support = each.gate.support
@@ -98,14 +116,17 @@ def _split_start(placed: Sequence[_Placed]) -> tuple[list[_Placed], list[_Placed
     return first, rest
 
 
-def _start(placed: Sequence[_Placed], num_qubits: int) -> Start:
+def _start(
+    placed: Sequence[_Placed], blocks: Sequence[Block], encodings: Sequence[Encoding | None]
+) -> Start:
     tables, on_qubit = MatrixTables(1), defaultdict(list)
     for gate, batched, angles in placed:
         (qubit,) = gate.support
         on_qubit[qubit].append(whole(gate, batched, np.array(angles, np.int32)[:, None]))
-    for qubit in range(num_qubits):
-        tables.add(on_qubit[qubit], (qubit,))
-    return tables.finish_start(num_qubits)
+    for block in blocks:
+        if block.amplitudes is None:
+            tables.add(on_qubit[block.qubits[0]], block.qubits)
+    return tables.finish_start(tuple(encodings))
 
 
 def _schedule_run(placed: Sequence[_Placed], run: Run, num_qubits: int, batched: bool) -> Schedule:

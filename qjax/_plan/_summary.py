@@ -9,7 +9,12 @@ from qjax._plan._tables import MadePass
 
 
 def summarise(
-    builder: Builder, schedules: Sequence[Schedule], num_qubits: int, num_gates: int, num_start: int
+    builder: Builder,
+    schedules: Sequence[Schedule],
+    num_qubits: int,
+    num_gates: int,
+    num_start: int,
+    num_given: int,
 ) -> str:
     """The text of a plan.
 
@@ -19,14 +24,17 @@ def summarise(
         num_qubits: n.
         num_gates: of the circuit.
         num_start: how many of them make the product state to start from.
+        num_given: how many qubits start from amplitudes that are given.
     """
     flops, moved = _work(builder.made, num_qubits)
     lines = [
         f"{num_qubits} qubits, {num_gates} gates: {builder.num_passes} passes over the state, "
         f"{_count(flops)}flop and {_count(moved)}B (float32) per sample"
     ]
-    if num_start:
-        lines.append(f"  start: product state of {num_start} gates on single qubits")
+    factors = [f"{num_start} gates on single qubits"] if num_start else []
+    factors += [f"amplitudes of {num_given} qubits"] if num_given else []
+    if factors:
+        lines.append(f"  start: product state of {' and '.join(factors)}")
     for segment in builder.made:
         lines.append(f"  {_times(segment)}")
         lines += [f"    {line}" for line in _collapsed(segment.passes, num_qubits)]

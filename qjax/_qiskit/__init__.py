@@ -1,6 +1,8 @@
 """Floor 1. Qiskit objects <-> qjax data: the only floor that knows Qiskit's classes.
 
 _expressions   ParameterExpression <-> Expression
+_complex       complex ParameterExpression -> real and imaginary part
+_state_preparation   amplitudes that are parameters <-> Amplitudes
 _import        QuantumCircuit -> Circuit
 _qasm          OpenQASM -> Circuit
 _export        Circuit -> QuantumCircuit

@@ -19,12 +19,13 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import PhaseGate, UnitaryGate
 
-from qjax._circuit import Circuit, Gate, Measure, Op
+from qjax._circuit import Amplitudes, Circuit, Gate, Measure, Op
 from qjax._classical import BOOL, ClassicalExpression
 from qjax._control_flow import Block, Break, For, Reset, Store, Switch, While
 from qjax._qiskit._classical import from_classical, from_type
 from qjax._qiskit._expressions import from_expression
 from qjax._qiskit._import import GATE_NAMES, as_circuit
+from qjax._qiskit._state_preparation import from_amplitudes
 
 # Where two of Qiskit's classes share a name here, the one listed first is written.
 _CLASSES = {name: kind for kind, name in reversed(GATE_NAMES.items())}
@@ -36,7 +37,8 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
 
     Parameters are new objects of the same names: bind them by name or by position. A name like
     `x[3]` becomes an element of a `ParameterVector`. The operations are equal in
-    meaning; composite gates of the circuit that was imported stay unrolled.
+    meaning; composite gates of the circuit that was imported stay unrolled. Amplitudes that are
+    parameters become an instruction of ours, which Qiskit can run once they are bound.
     """
     circuit = as_circuit(circuit)
     clbits = [Clbit() for _ in range(circuit.num_clbits)]
@@ -81,6 +83,8 @@ def _append_op(result: QuantumCircuit, op: Op, names: _Names) -> None:
             _append(result, op, names.parameters)
         case Measure(qubit, clbit):
             result.measure(qubit, clbit)
+        case Amplitudes(qubits):
+            result.append(from_amplitudes(op, names.parameters), qubits)
         case Reset(qubit):
             result.reset(qubit)
         case Store(target, value):

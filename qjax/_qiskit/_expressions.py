@@ -1,14 +1,24 @@
 """Floor 1. Qiskit's ParameterExpression <-> Expression."""
 
+import cmath
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, SupportsComplex, SupportsFloat
 
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
-from qjax._expression import BINARY, CONSTANT, PARAMETER, Expression, constant, evaluate, parameter
+from qjax._expression import (
+    BINARY,
+    CONSTANT,
+    PARAMETER,
+    Expression,
+    compose,
+    constant,
+    evaluate,
+    parameter,
+)
 
 # Qiskit's opcodes -> NumPy's names; the reversed forms R.. take their operands the other way round.
 _OPCODES = {
@@ -29,13 +39,35 @@ def to_expression(value: Any, index: Mapping[Parameter, int]) -> Expression:
     Raises:
         ValueError: where the value is not real and finite, or uses an operation that is unknown.
     """
+    return _convert(value, index, _real_constant)
+
+
+def to_complex_expression(value: Any, index: Mapping[Parameter, int]) -> Expression:
+    """The same of what may be complex: so are the constants of the `Expression` then."""
+    return _convert(value, index, _complex_constant)
+
+
+def _convert(
+    value: Any, index: Mapping[Parameter, int], leaf: Callable[[Any], Expression]
+) -> Expression:
     if isinstance(value, Parameter):
         return parameter(index[value])
     if not isinstance(value, ParameterExpression):
-        return constant(_real(value))
+        return leaf(value)
     if not value.parameters:
-        return constant(_real(value.numeric()))
-    return _replay(value, index)
+        return leaf(value.numeric())
+    return _replay(value, index, leaf)
+
+
+def _real_constant(value: Any) -> Expression:
+    return constant(_real(value))
+
+
+def _complex_constant(value: SupportsComplex) -> Expression:
+    number = complex(value)
+    if not cmath.isfinite(number):
+        raise ValueError(f"an amplitude is {value}; expected a finite number")
+    return Expression((CONSTANT,), (), (number,))  # type: ignore[arg-type]
 
 
 def _real(value: SupportsComplex | SupportsFloat) -> float:
@@ -45,7 +77,11 @@ def _real(value: SupportsComplex | SupportsFloat) -> float:
     return number.real
 
 
-def _replay(value: ParameterExpression, index: Mapping[Parameter, int]) -> Expression:
+def _replay(
+    value: ParameterExpression,
+    index: Mapping[Parameter, int],
+    constant_of: Callable[[Any], Expression],
+) -> Expression:
     # The record that QPY stores. The printed form is no substitute: Qiskit 2.6 prints
     # x / (-b * c) as "x/-b*c".
     stack: list[Expression] = []
@@ -56,7 +92,7 @@ def _replay(value: ParameterExpression, index: Mapping[Parameter, int]) -> Expre
             return stack.pop()
         if isinstance(leaf, ParameterExpression):
             return parameter(symbols[leaf.name])
-        return constant(_real(leaf))
+        return constant_of(leaf)
 
     for step in value._qpy_replay:
         code = str(step.op).rpartition(".")[2]
@@ -69,17 +105,9 @@ def _replay(value: ParameterExpression, index: Mapping[Parameter, int]) -> Expre
             operands = [right, left] if code.startswith("R") else [left, right]
         else:
             operands = [operand(step.lhs)]
-        stack.append(_apply(name, operands))
+        stack.append(compose(name, operands))
     (expression,) = stack
     return expression
-
-
-def _apply(name: str, operands: Sequence[Expression]) -> Expression:
-    return Expression(
-        sum((e.program for e in operands), ()) + (name,),
-        sum((e.parameters for e in operands), ()),
-        sum((e.constants for e in operands), ()),
-    )
 
 
 def _function(name: str) -> Callable:

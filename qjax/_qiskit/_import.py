@@ -37,9 +37,11 @@ from qjax._classical import ClassicalExpression, Variable
 from qjax._control_flow import Reset
 from qjax._errors import UnsupportedInstructionError
 from qjax._expression import constant
+from qjax._measurements import qubits_of
 from qjax._qiskit._classical import declarations_of, to_classical
 from qjax._qiskit._control_flow import to_control_flow
 from qjax._qiskit._expressions import to_expression
+from qjax._qiskit._state_preparation import prepares_amplitudes, to_amplitudes
 
 # Qiskit's classes that are rows of `GATES`. The rest of its library is reached through its
 # controls, definitions and matrices.
@@ -67,7 +69,8 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     Every gate that has a definition or a matrix is taken, with controls of any state; angles may
     be any real `ParameterExpression` (radians). Barriers and delays do nothing to a state and are
     dropped; the global phase is kept. Measurements are taken where no later gate touches the
-    qubit. `Initialize` is taken where nothing has touched its qubits before.
+    qubit. `Initialize` is taken where nothing has touched its qubits before; so are amplitudes that
+    are parameters (`raw_feature_vector` of Qiskit Machine Learning), divided by their norm.
 
     Args:
         circuit: the circuit, little-endian, its parameters in the order of `circuit.parameters`.
@@ -111,12 +114,16 @@ def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:
 
 @dataclass
 class _Walk:
-    """What the conversion has met so far; `clbits` are those of the body that it is in."""
+    """What the conversion has met so far.
+
+    `clbits` are those of the body that it is in; `nested`: whether that is inside control flow.
+    """
 
     parameters: dict[Parameter, int]
     ops: list[Op] = field(default_factory=list)
     variables: dict[expr.Var, Variable] = field(default_factory=dict)
     clbits: Mapping[Clbit, int] = field(default_factory=dict)
+    nested: bool = False
 
 
 def _walk_body(walk, body: QuantumCircuit, qubits, clbits, controls, path) -> None:
@@ -149,8 +156,8 @@ def _walk_operation(walk, operation: Operation, qubits, clbits, controls, where)
         raise _unsupported(where)
     elif isinstance(operation, AnnotatedOperation):
         _annotated(walk, operation, qubits, clbits, controls, where)
-    elif isinstance(operation, lib.Initialize):
-        _initialize(walk, operation, qubits, controls, where)
+    elif isinstance(operation, lib.Initialize) or prepares_amplitudes(operation):
+        _preparation(walk, operation, qubits, controls, where)
     elif isinstance(operation, lib.PauliEvolutionGate):
         _evolution(walk, operation, qubits, controls, where)
     elif isinstance(operation, lib.UnitaryGate):
@@ -232,10 +239,22 @@ def _annotated(walk, operation: AnnotatedOperation, qubits, clbits, controls, wh
     _controlled(walk, base, num_controls, state, qubits, clbits, controls, where)
 
 
-def _initialize(walk, operation, qubits, controls, where) -> None:
-    if controls:
-        raise _unsupported(where, "it resets qubits, and stands in a controlled gate")
-    _walk_body(walk, operation.definition, qubits, (), controls, f"{where}: ")
+def _preparation(walk, operation: Instruction, qubits, controls, where) -> None:
+    # An `Initialize` brings its qubits to |0>; a `StatePreparation` must find them there.
+    is_free = walk.nested or any(qubits_of(op) & set(qubits) for op in walk.ops)
+    if controls or (is_free and isinstance(operation, lib.StatePreparation)):
+        raise _unsupported(
+            where,
+            "it starts from qubits that are |0>, and these are controlled or in use. Move it to "
+            "the start, use Initialize, or bind its parameters",
+        )
+    if not prepares_amplitudes(operation):
+        _walk_body(walk, operation.definition, qubits, (), controls, f"{where}: ")
+        return
+    try:
+        walk.ops.append(to_amplitudes(operation, qubits, walk.parameters))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where) -> None:
@@ -272,7 +291,7 @@ def _irreversible(walk, operation, qubits, clbits, where) -> tuple[Op, ...]:
         return (Reset(qubits[0]),)
 
     def convert(block: QuantumCircuit) -> tuple[Op, ...]:
-        inner = replace(walk, ops=[])
+        inner = replace(walk, ops=[], nested=True)
         _walk_body(inner, block, qubits, clbits, (), f"{where}: ")
         return tuple(inner.ops)
 

@@ -5,6 +5,7 @@ _linear        a linear function with a transpose of its own
 _lookup        entries by a table, transposed without a scatter
 _matrices      angles -> all matrices of a segment
 _passes        one pass over the state, and its cotangents
+_start         what comes first -> product state
 _statevector   pure states
 _trigonometry  cosine and sine of many angles
 """

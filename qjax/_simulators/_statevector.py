@@ -15,9 +15,8 @@ from jax import Array, lax
 from jaxtyping import Complex, Float
 
 from qjax._gates import RotationGate
-from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, Segment, Start
+from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, Segment
 from qjax._simulators._linear import linear_map
-from qjax._simulators._lookup import look_up
 from qjax._simulators._matrices import (
     PRECISION,
     all_angles,
@@ -35,6 +34,7 @@ from qjax._simulators._passes import (
     take_rows,
     undo_before_matrix,
 )
+from qjax._simulators._start import product_state
 from qjax._simulators._trigonometry import wrapped
 
 Gradient = Literal["backprop", "adjoint"]
@@ -77,7 +77,7 @@ def simulate(
     )
     angles = all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
     if state is None:
-        state = _start(program, *angles)
+        state = _start(program, (shared, rows), angles)
     for segment in program.segments:
         state = _run(gradient, segment, _segment_operands(segment, *angles), state)
     return state, _segment_operands(program.end, *angles)
@@ -104,52 +104,16 @@ def _back(reorder: Reorder, values: Array) -> Array:
     return take_rows(values[None], reorder.back_high[0], reorder.back_low[0])[0]
 
 
-def _spread(shared: Array, batch: int) -> Array:
-    return jnp.broadcast_to(shared[:, None], (len(shared), batch))
-
-
-# ---------------------------------------------------------------- where the state starts
-
-
-def _start(program: Program, shared: Array, batched: Array) -> State:
-    batch = batched.shape[1]
+def _start(program: Program, parameters: tuple[Array, Array], angles: tuple[Array, Array]) -> State:
+    batch = parameters[1].shape[1]
     if program.start is None:
-        return zero_state(program.num_qubits, batch, shared.dtype)
-    vectors = _qubit_vectors(program.start, shared, batched)
-    half = program.num_qubits // 2
-    # Else XLA would compute both halves anew for every amplitude.
-    halves = lax.optimization_barrier((_kronecker(vectors[half:]), _kronecker(vectors[:half])))
-    state = _outer(*halves).reshape(2, 2**program.num_qubits, -1)
+        return zero_state(program.num_qubits, batch, parameters[0].dtype)
+    state = product_state(program.start, parameters, angles)
     return jnp.broadcast_to(state, (*state.shape[:2], batch))
 
 
-def _outer(high: Array, low: Array) -> Float[Array, "2 high low batch"]:
-    if high.shape[1] == 1:
-        # As a GEMM, since XLA is slow to sum over all amplitudes in its transpose.
-        (a, b), (c, d) = (high.real[:, 0], high.imag[:, 0]), (low.real[:, 0], low.imag[:, 0])
-        left = jnp.stack([jnp.stack([a, -b], axis=1), jnp.stack([b, a], axis=1)])
-        return jnp.matmul(left, jnp.stack([c, d]), precision=PRECISION)[..., None]
-    # Numbers of the result's planes, times real and imaginary parts: XLA makes one loop of it.
-    re, im = high.real, high.imag
-    times_re, times_im = jnp.stack([re, im])[:, :, None], jnp.stack([-im, re])[:, :, None]
-    return times_re * low.real[None, None] + times_im * low.imag[None, None]
-
-
-def _qubit_vectors(start: Start, shared: Array, batched: Array) -> Array:
-    """`(qubits, 2, batch)`: what the gates on each qubit make of |0>."""
-    gates = look_up(start.gates, bank_entries(start.bank, shared, batched, 1)[:, 0])
-    while gates.shape[1] > 1:
-        # The later gate stands on the left.
-        gates = (gates[:, 1::2, :, :, None] * gates[:, 0::2, None]).sum(axis=3)
-    return gates[:, 0, :, 0]
-
-
-def _kronecker(vectors: Array) -> Array:
-    """`(2**qubits, batch)`; the last qubit is the most significant."""
-    state = jnp.ones((1, vectors.shape[2]), vectors.dtype)
-    for vector in vectors:
-        state = (vector[:, None] * state[None]).reshape(-1, state.shape[1])
-    return state
+def _spread(shared: Array, batch: int) -> Array:
+    return jnp.broadcast_to(shared[:, None], (len(shared), batch))
 
 
 # ---------------------------------------------------------------- operands
