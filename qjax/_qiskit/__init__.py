@@ -3,6 +3,7 @@
 _expressions   ParameterExpression <-> Expression
 _complex       complex ParameterExpression -> real and imaginary part
 _state_preparation   amplitudes that are parameters <-> Amplitudes
+_evolution     exp(-i t H) -> gates
 _import        QuantumCircuit -> Circuit
 _qasm          OpenQASM -> Circuit
 _export        Circuit -> QuantumCircuit

@@ -28,9 +28,8 @@ from qiskit.circuit import Reset as QiskitReset
 from qiskit.circuit import library as lib
 from qiskit.circuit.classical import expr
 from qiskit.circuit.exceptions import CircuitError
-from qiskit.quantum_info import Clifford, SparseObservable, SparsePauliOp
+from qiskit.quantum_info import Clifford
 from qiskit.synthesis import LieTrotter
-from scipy.linalg import expm
 
 from qjax._circuit import Circuit, Control, Gate, Measure, Op, Register, freeze_matrix
 from qjax._classical import ClassicalExpression, Variable
@@ -40,6 +39,7 @@ from qjax._expression import constant
 from qjax._measurements import qubits_of
 from qjax._qiskit._classical import declarations_of, to_classical
 from qjax._qiskit._control_flow import to_control_flow
+from qjax._qiskit._evolution import MAX_EVOLUTION_QUBITS, evolution, hamiltonian_of, support_of
 from qjax._qiskit._expressions import to_expression
 from qjax._qiskit._state_preparation import prepares_amplitudes, to_amplitudes
 
@@ -59,9 +59,6 @@ GATE_NAMES: dict[type, str] = {
 # What is no gate: it measures, or depends on what was measured.
 IRREVERSIBLE = (QiskitMeasure, QiskitReset, ControlFlowOp, BreakLoopOp, ContinueLoopOp, Store)
 
-# A dense exponential of non-commuting terms is exact, but of size 4**n.
-MAX_EVOLUTION_QUBITS = 8
-
 
 def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     """Convert a Qiskit circuit, exactly.
@@ -70,7 +67,9 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     be any real `ParameterExpression` (radians). Barriers and delays do nothing to a state and are
     dropped; the global phase is kept. Measurements are taken where no later gate touches the
     qubit. `Initialize` is taken where nothing has touched its qubits before; so are amplitudes that
-    are parameters (`raw_feature_vector` of Qiskit Machine Learning), divided by their norm.
+    are parameters (`raw_feature_vector` of Qiskit Machine Learning), divided by their norm: NaN
+    where all of them are 0. `PauliEvolutionGate` is taken where at most 8 qubits share terms that
+    do not commute.
 
     Args:
         circuit: the circuit, little-endian, its parameters in the order of `circuit.parameters`.
@@ -258,29 +257,23 @@ def _preparation(walk, operation: Instruction, qubits, controls, where) -> None:
 
 
 def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where) -> None:
-    """exp(-i t H) exactly: term by term if the terms commute, else as one dense matrix."""
-    operator = _hamiltonian(operation.operator)
-    if len(operator.group_commuting()) == 1:
-        body = LieTrotter(reps=1).synthesize(lib.PauliEvolutionGate(operator, operation.time))
+    """exp(-i t H) exactly: terms that commute with all others as rotations, the others dense."""
+    hamiltonian = hamiltonian_of(operation.operator)
+    (time,) = _angles(walk, (operation.time,), where)
+    controls = (*controls, *(Control(qubits[k], value) for k, value in hamiltonian.controls))
+    if hamiltonian.rotations is not None:
+        rotations = lib.PauliEvolutionGate(hamiltonian.rotations, operation.time)
+        body = LieTrotter(reps=1).synthesize(rotations)
         _walk_body(walk, body, qubits, (), controls, f"{where}: ")
-    elif operation.is_parameterized() or operation.num_qubits > MAX_EVOLUTION_QUBITS:
-        raise _unsupported(
-            where,
-            "its terms do not commute, and there is no exact form with a parameter or on more "
-            f"than {MAX_EVOLUTION_QUBITS} qubits. Append `operation.definition` for the product "
-            "formula, which approximates it",
-        )
-    else:
-        matrix = freeze_matrix(expm(-1j * float(operation.time) * operator.to_matrix()))
-        walk.ops.append(Gate("unitary", tuple(qubits), (), controls, matrix))
-
-
-def _hamiltonian(operator: object) -> SparsePauliOp:
-    if isinstance(operator, list):
-        return SparsePauliOp.sum([_hamiltonian(part) for part in operator])
-    if isinstance(operator, SparseObservable):
-        return SparsePauliOp.from_sparse_observable(operator)
-    return SparsePauliOp(operator)
+    for group in hamiltonian.groups:
+        if len(touched := support_of(group)) > MAX_EVOLUTION_QUBITS:
+            raise _unsupported(
+                where,
+                f"{len(group)} of its terms, on {len(touched)} qubits, do not commute, and there "
+                f"is an exact form on at most {MAX_EVOLUTION_QUBITS} qubits. Append "
+                "`operation.definition` for the product formula, which approximates it",
+            )
+        walk.ops += evolution(group, time, qubits, controls)
 
 
 def _irreversible(walk, operation, qubits, clbits, where) -> tuple[Op, ...]:
