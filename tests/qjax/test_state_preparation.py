@@ -319,11 +319,12 @@ def in_use(prepare: Instruction) -> QuantumCircuit:
 def test_qubits_in_use_are_reset() -> None:
     values = np.array([0.3, -0.2, 0.9, 0.5])
     circuit = in_use(encoded(list(X)))
-    exact = mean(in_use(Initialize(values, normalize=True)), SparsePauliOp("XZY"))
+    exact = mean(in_use(Initialize(values, normalize=True)), SparsePauliOp("XZZ"))
+    assert abs(exact) > 0.01
     with jax.enable_x64(True):
-        found = qjax.expectation(circuit, "XZY", values)
-        again = qjax.expectation(qjax.to_qiskit(qjax.from_qiskit(circuit)), "XZY", values)
-        drawn = qjax.estimate(circuit, "XZY", values, 4000, jax.random.key(0))
+        found = qjax.expectation(circuit, "XZZ", values)
+        again = qjax.expectation(qjax.to_qiskit(qjax.from_qiskit(circuit)), "XZZ", values)
+        drawn = qjax.estimate(circuit, "XZZ", values, 4000, jax.random.key(0))
     assert abs(float(found) - exact) < DOUBLE_TOLERANCE
     assert abs(float(again) - exact) < DOUBLE_TOLERANCE
     assert abs(float(drawn.values) - exact) < 4.5 * float(drawn.errors)
