@@ -12,16 +12,12 @@ from jaxtyping import Float, Shaped
 
 from qjax._circuit import Circuit
 from qjax._deferred import deferred
-from qjax._measure import (
-    SignTables,
-    diagonal_tables,
-    expectation_values,
-    probabilities_of,
-    signed_sums,
-)
+from qjax._expectations import expectation_values
+from qjax._measure import probabilities_of
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable, is_diagonal, on_qubits, support_of, turned_by
 from qjax._plan import Plan, Program, in_precision, light_cone, plan_circuit
+from qjax._reading import Reading, reading_of
 from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
@@ -92,12 +88,12 @@ class Task:
 class _Planned(NamedTuple):
     """What runs: its tables are arguments of the compiled function, the rest decides about it.
 
-    `readout` is None where the signs say what is read out.
+    `reading` says what to read out for expectation values, and is None otherwise.
     """
 
     program: Program
-    signs: SignTables | None
-    readout: Readout | None
+    reading: Reading | None
+    readout: States | Outcomes | None
     num_passes: int
 
 
@@ -136,18 +132,19 @@ def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
 def _planned(task: Task, x64: bool) -> _Planned:
     plan, readout = plan_of(task)
     program = in_precision(plan.program, x64)
-    if isinstance(readout, Expectations) and is_diagonal(*readout.observables):
-        signs = in_precision(diagonal_tables(readout.observables, plan.frame), x64)
-        return _Planned(program, signs, None, plan.num_passes)
-    return _Planned(program, None, readout, plan.num_passes)
+    if not isinstance(readout, Expectations):
+        return _Planned(program, None, readout, plan.num_passes)
+    sizes = program.num_qubits, task.circuit.num_params
+    reading = reading_of(readout.observables, *sizes, task.batched, plan.frame)
+    return _Planned(program, in_precision(reading, x64), None, plan.num_passes)
 
 
 @lru_cache(CACHED_PROGRAMS)
 def _on_device(task: Task, x64: bool) -> _Planned:
     """With the tables where they need not be transferred at every call."""
     planned = _planned(task, x64)
-    program, signs = jax.device_put((planned.program, planned.signs))
-    return planned._replace(program=program, signs=signs)
+    program, reading = jax.device_put((planned.program, planned.reading))
+    return planned._replace(program=program, reading=reading)
 
 
 def evaluate(
@@ -175,7 +172,7 @@ def evaluate_now(
 def _evaluate_planned(
     planned: _Planned, shared: Array, batched: Array, gradient: Gradient | None
 ) -> Array:
-    program, signs, readout, num_passes = planned
+    program, reading, readout, num_passes = planned
     if batched.shape[1] == 0:
         one = jax.ShapeDtypeStruct((len(batched), 1), batched.dtype)
         result = jax.eval_shape(partial(_evaluate_planned, planned, gradient=gradient), shared, one)
@@ -185,7 +182,7 @@ def _evaluate_planned(
     kept = num_passes * batch * dtype.itemsize << program.num_qubits
     chosen = gradient or ("backprop" if kept <= MAX_KEPT else "adjoint")
     chunks = _count_chunks(batch, batch * dtype.itemsize << program.num_qubits)
-    return _execute(program, signs, shared, batched, readout, chosen, chunks)
+    return _execute(program, reading, shared, batched, readout, chosen, chunks)
 
 
 def _count_chunks(batch: int, states: int) -> int:
@@ -198,23 +195,26 @@ def _count_chunks(batch: int, states: int) -> int:
 @partial(jax.jit, static_argnums=(4, 5, 6))
 def _execute(
     program: Program,
-    signs: SignTables | None,
+    reading: Reading | None,
     shared: Array,
     batched: Array,
-    readout: Readout | None,
+    readout: States | Outcomes | None,
     gradient: Gradient,
     chunks: int,
 ) -> Array:
     def run(batched: Array) -> Array:
         state, last = simulate(program, shared, batched, gradient)
-        if signs is not None:
-            return signed_sums(signs, probabilities_of(state))
-        if isinstance(readout, Outcomes):
-            return in_order(program, probabilities_of(state))
-        amplitudes = as_complex(finish(program, state, last, gradient))
-        if isinstance(readout, Expectations):
-            return expectation_values(amplitudes, readout.observables)
-        return amplitudes
+        if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
+            found = probabilities_of(state)
+            if reading is None:
+                return in_order(program, found)
+            if not reading.any_order:
+                found = in_order(program, found)
+            return expectation_values(reading, found[None], shared, batched)
+        state = finish(program, state, last, gradient)
+        if reading is not None:
+            return expectation_values(reading, state, shared, batched)
+        return as_complex(state)
 
     if chunks == 1:
         return run(batched)

@@ -16,13 +16,16 @@ from qjax._arrays import Numbers
 from qjax._circuit import Circuit, Measure
 from qjax._deferred import deferred, num_records
 from qjax._errors import NoExactFormError
-from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, expectation_values
+from qjax._expectations import expectation_values
+from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, probabilities_of
 from qjax._measurements import measured_bits, without_final_measurements, writes_bits
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable
+from qjax._plan import canonical_frame, in_precision
 from qjax._primitive import run
 from qjax._program import Outcomes, Task
 from qjax._qiskit import as_circuit, as_observables, as_parameters
+from qjax._reading import reading_of
 from qjax._simulators import as_complex
 from qjax._trajectories import follow
 
@@ -118,8 +121,7 @@ def estimate(
     Returns:
         means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
     """
-    circuit = as_circuit(circuit)
-    converted, shape = as_observables(observables, circuit)
+    circuit, converted, shape = as_observables(circuit, observables)
     values = as_parameters(circuit, params)
     _refuse_missing(values)
     compiled = _compiled_estimate(circuit, converted, check_shots(shots))
@@ -191,13 +193,19 @@ def _compiled_trajectories(circuit: Circuit, shots: int):
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_estimate(circuit: Circuit, observables: tuple[Observable, ...], shots: int):
     circuit = replace(circuit, ops=without_final_measurements(circuit))
+    in_order = canonical_frame(circuit.num_qubits)
+    sizes = circuit.num_qubits, circuit.num_params
+    reading = reading_of(observables, *sizes, frozenset(), in_order)
     size = min(shots, max(1, RUNS_AT_ONCE >> circuit.num_qubits))
     parts = -(-shots // size)
 
     def run(params: Array, key: Array) -> tuple[Array, Array]:
+        tables = in_precision(reading, jax.config.read("jax_enable_x64"))
+
         def part(key: Array) -> Array:
-            state = as_complex(follow(circuit, params, size, key).state)
-            return expectation_values(state, observables)
+            state = follow(circuit, params, size, key).state
+            seen = probabilities_of(state)[None] if reading.diagonal else state
+            return expectation_values(tables, seen, params, jnp.zeros((0, size), params.dtype))
 
         found = jnp.moveaxis(lax.map(part, split(key, parts)), 1, 0)
         values = found.reshape(len(observables), -1)[:, :shots]

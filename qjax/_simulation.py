@@ -125,8 +125,7 @@ def expectation(
         ValueError: also for an observable that is not Hermitian or has another size.
         TypeError: also for an unknown kind of observable.
     """
-    circuit = as_circuit(circuit)
-    converted, shape = as_observables(observables, circuit)
+    circuit, converted, shape = as_observables(circuit, observables)
     values = as_parameters(circuit, params)
     return _read(circuit, Expectations(converted), values, gradient, shape)
 

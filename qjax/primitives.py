@@ -30,14 +30,15 @@ from qiskit.primitives import (
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
-from qiskit.quantum_info import SparseObservable, SparsePauliOp
+from qiskit.quantum_info import SparseObservable
 from scipy.sparse import csr_array
 
 from qjax._circuit import Circuit
 from qjax._deferred import deferred
 from qjax._evaluation import evaluate
 from qjax._measurements import measured_bits, measurements, writes_bits
-from qjax._qiskit import from_qiskit
+from qjax._observable import Observable, PauliSum
+from qjax._qiskit import as_observable, from_qiskit
 from qjax._sampling import is_followed, sample
 from qjax._simulation import expectation, probabilities
 
@@ -190,16 +191,16 @@ class _OfParameters:
 
 @dataclass(frozen=True)
 class _Values(_OfParameters):
-    """Expectation values of Pauli strings."""
+    """Expectation values of Pauli strings, projectors among their factors."""
 
-    paulis: tuple[str, ...]
+    strings: tuple[Observable, ...]
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        return (len(self.paulis),)
+        return (len(self.strings),)
 
     def read_out(self, params: Array) -> Array:
-        return expectation(self.circuit, list(self.paulis), params)
+        return expectation(self.circuit, list(self.strings), params)
 
 
 @dataclass(frozen=True)
@@ -225,8 +226,8 @@ def _points(circuit: QuantumCircuit, values: BindingsArray) -> Float[np.ndarray,
 
 def _expectations(pub: EstimatorPub) -> Float[np.ndarray, "*shape"]:
     values = pub.parameter_values
-    coefficients, paulis = _table(pub.observables.ravel().tolist())
-    network = _Values(from_qiskit(pub.circuit), paulis)
+    coefficients, strings = _table(pub.observables.ravel().tolist())
+    network = _Values(from_qiskit(pub.circuit), strings)
     found = evaluate(network, None, _points(pub.circuit, values))
     # Which parameter set and which observable each value of the pub is of.
     points = np.arange(values.size).reshape(values.shape)
@@ -235,27 +236,19 @@ def _expectations(pub: EstimatorPub) -> Float[np.ndarray, "*shape"]:
     return coefficients[row].multiply(found[point]).sum(axis=1).reshape(pub.shape)
 
 
-def _table(observables: list) -> tuple[csr_array, tuple[str, ...]]:
-    """Coefficients `(observables, Pauli strings)`, and the strings, each once."""
-    expanded = [_as_paulis(observable) for observable in observables]
-    paulis = sorted({label for terms in expanded for label in terms})
-    column = {label: place for place, label in enumerate(paulis)}
-    entries = [
-        (row, column[label], value)
-        for row, terms in enumerate(expanded)
-        for label, value in terms.items()
-    ]
-    rows, columns, values = zip(*entries, strict=True)
-    return csr_array((values, (rows, columns)), (len(observables), len(paulis))), tuple(paulis)
-
-
-def _as_paulis(observable: dict[str, float]) -> dict[str, float]:
-    """Pauli strings and coefficients; projectors such as `0` or `+` are sums of two Paulis."""
-    sparse = SparseObservable.from_list(list(observable.items()))
-    operator = SparsePauliOp.from_sparse_observable(sparse).simplify()
-    if np.abs(operator.coeffs.imag).max() > 1e-12 * np.abs(operator.coeffs).max():
-        raise ValueError(f"observable {observable} is not Hermitian: expected real coefficients")
-    return dict(zip(operator.paulis.to_labels(), operator.coeffs.real.tolist(), strict=True))
+def _table(observables: list[dict[str, float]]) -> tuple[csr_array, tuple[Observable, ...]]:
+    """Coefficients `(observables, strings)`, and the strings, each once."""
+    entries = []
+    column: dict[Observable, int] = {}
+    for row, labelled in enumerate(observables):
+        sparse = SparseObservable.from_list(list(labelled.items()))
+        total = as_observable(sparse, sparse.num_qubits)
+        for term in total.terms if isinstance(total, PauliSum) else ():
+            string = PauliSum(total.num_qubits, (term._replace(coefficient=1.0),))
+            entries.append((row, column.setdefault(string, len(column)), term.coefficient))
+    rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
+    shape = len(observables), len(column)
+    return csr_array((values, (rows, columns)), shape, dtype=float), tuple(column)
 
 
 def _bits(pub: SamplerPub, random: np.random.Generator) -> Int[np.ndarray, "points shots clbits"]:

@@ -16,8 +16,11 @@ _summary       plan -> text
 _planner       circuit -> plan
 """
 
+from qjax._plan._angles import Angle as Angle
+from qjax._plan._angles import group_angles as group_angles
 from qjax._plan._cone import light_cone as light_cone
 from qjax._plan._frame import Frame as Frame
+from qjax._plan._frame import canonical_frame as canonical_frame
 from qjax._plan._frame import parity_mask as parity_mask
 from qjax._plan._frame import sign_tables as sign_tables
 from qjax._plan._passes import AngleGroup as AngleGroup
@@ -37,5 +40,6 @@ from qjax._plan._passes import Reorder as Reorder
 from qjax._plan._passes import Segment as Segment
 from qjax._plan._passes import Start as Start
 from qjax._plan._passes import in_precision as in_precision
+from qjax._plan._passes import static as static
 from qjax._plan._passes import table_class as table_class
 from qjax._plan._planner import plan_circuit as plan_circuit

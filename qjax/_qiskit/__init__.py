@@ -19,4 +19,5 @@ from qjax._qiskit._export import to_qiskit as to_qiskit
 from qjax._qiskit._import import as_circuit as as_circuit
 from qjax._qiskit._import import from_qiskit as from_qiskit
 from qjax._qiskit._observables import as_observable as as_observable
+from qjax._qiskit._observables import with_observables as with_observables
 from qjax._qiskit._qasm import from_qasm as from_qasm

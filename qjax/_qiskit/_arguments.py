@@ -1,11 +1,12 @@
 """Floor 1. What a caller hands in for a circuit -> its parameters and observables."""
 
 from jaxtyping import Array, Float
+from qiskit import QuantumCircuit
 
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit
 from qjax._observable import Observable
-from qjax._qiskit._observables import as_observable
+from qjax._qiskit._observables import with_observables
 
 
 def as_parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
@@ -21,9 +22,13 @@ def as_parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
 
 
 def as_observables(
-    observables: object, circuit: Circuit
-) -> tuple[tuple[Observable, ...], tuple[int, ...]]:
-    """Those of one or a list, and the shape of their values."""
+    source: Circuit | QuantumCircuit, observables: object
+) -> tuple[Circuit, tuple[Observable, ...], tuple[int, ...]]:
+    """A circuit, the observables of one or a list, and the shape of their values.
+
+    Raises:
+        ValueError, TypeError, UnsupportedInstructionError: see `with_observables`.
+    """
     several = observables if isinstance(observables, (list, tuple)) else [observables]
-    converted = tuple(as_observable(observable, circuit.num_qubits) for observable in several)
-    return converted, (len(converted),) if several is observables else ()
+    circuit, converted = with_observables(source, several)
+    return circuit, converted, (len(converted),) if several is observables else ()

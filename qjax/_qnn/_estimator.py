@@ -6,7 +6,7 @@ from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit
 from qjax._program import Expectations
-from qjax._qiskit import as_circuit, as_observable
+from qjax._qiskit import as_circuit, with_observables
 from qjax._qnn._network import NeuralNetwork, Parameters, make_model, refuse_primitives
 
 
@@ -17,8 +17,8 @@ class EstimatorQNN(NeuralNetwork):
         circuit: the parametrized circuit.
         observables: one or a list; see `qjax.expectation`. Default: one, the product of
             Z on all qubits.
-        input_params, weight_params: the circuit's parameters (or their names) that take inputs
-            and weights, in this order; together all of them.
+        input_params, weight_params: the parameters (or their names) that take inputs and weights,
+            in this order; together all of the circuit's, and of the observables' coefficients.
         input_gradients: whether `backward` and the torch bridge differentiate in the inputs. Layers
             in front of a network are trained only with True.
         estimator: must be None for now: exact values, exact gradients.
@@ -43,14 +43,14 @@ class EstimatorQNN(NeuralNetwork):
         gradient: object | None = None,
     ) -> None:
         refuse_primitives(estimator=estimator)
-        circuit = as_circuit(circuit)
         if observables is None:
-            observables = "Z" * circuit.num_qubits
+            observables = "Z" * as_circuit(circuit).num_qubits
         several = observables if isinstance(observables, (list, tuple)) else [observables]
         if not several:
             raise ValueError("observables: got an empty list; expected at least one, or None")
-        readout = Expectations(tuple(as_observable(o, circuit.num_qubits) for o in several))
-        model = make_model(circuit, input_params, weight_params, readout, gradient)
+        whole, converted = with_observables(circuit, several)
+        readout = Expectations(converted)
+        model = make_model(whole, input_params, weight_params, readout, gradient)
         super().__init__(model, input_gradients=input_gradients)
         self._observables = readout.observables
 
