@@ -21,7 +21,8 @@ The floors of the code, each importing only from those below:
 1  _qiskit/                                       Qiskit <-> those data
 2  _plan/                                         circuit -> execution plan (host, NumPy)
 3  _simulators/                                   plan + parameters -> state
-4  _measure                                       state -> expectations, probabilities, samples
+4  _measure                                       state -> probabilities, samples
+   _signs, _strings, _reading, _expectations      state -> expectations of observables
    _trajectories                                  dynamic circuit -> runs with drawn outcomes
 5  _program                                       all of it: parameters -> what is read out
 6  _primitive                                     the same, differentiated and batched by rules

@@ -14,6 +14,10 @@ from qjax._simulators import PRECISION
 MAX_SIGN_SUMS = 128
 
 
+# Sums of more rows than this are added up in parts of so many: else single precision suffers.
+LONG, BLOCK = 1 << 14, 64
+
+
 @table_class
 class SignSums:
     """Sums over rows, with the signs of strings of Z.
@@ -51,8 +55,29 @@ def signed_sums(tables: SignSums, rows: Float[Array, "dim batch"]) -> Float[Arra
 
 
 def fold(high: Array, low: Array, rows: Array) -> Array:
-    folded = jnp.matmul(high, rows.reshape(high.shape[1], -1), precision=PRECISION)
-    return (folded.reshape(*low.shape, rows.shape[1]) * low[:, :, None]).sum(axis=1)
+    """Signed sums, from the signs of high and low bits."""
+    if len(rows) <= LONG:
+        folded = jnp.matmul(high, rows.reshape(high.shape[1], -1), precision=PRECISION)
+        return (folded.reshape(*low.shape, rows.shape[1]) * low[:, :, None]).sum(axis=1)
+    blocks = high.reshape(len(high), -1, BLOCK).swapaxes(0, 1)
+    split = rows.reshape(len(blocks), BLOCK, -1)
+    folded = jnp.matmul(blocks, split, precision=PRECISION)
+    signed = folded.reshape(len(blocks), *low.shape, -1) * low[None, :, :, None]
+    return total(signed.swapaxes(1, 2).reshape(-1, len(low), rows.shape[1]))
+
+
+def total(values: Float[Array, "dim *rest"]) -> Float[Array, "*rest"]:
+    """The sum over the first axis, of length `2**k`, in short parts.
+
+    A sum of a million numbers, one after the other, would lose two digits of single precision.
+    """
+    flat = values.reshape(len(values), -1)
+    while len(flat) > 1:
+        size = min(len(flat), BLOCK)
+        ones = jnp.ones((1, size), values.dtype)
+        split = flat.reshape(size, -1)
+        flat = jnp.matmul(ones, split, precision=PRECISION).reshape(len(flat) // size, -1)
+    return flat.reshape(values.shape[1:])
 
 
 def hadamard(rows: Float[Array, "dim batch"]) -> Float[Array, "dim batch"]:

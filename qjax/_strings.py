@@ -30,6 +30,7 @@ from qjax._signs import (
     parities,
     sign_sums,
     signed_sums,
+    total,
 )
 from qjax._simulators import PRECISION, as_complex, linear_map
 
@@ -239,20 +240,20 @@ def weighted_sum(
     loops: tuple[Loop, ...], weights: Float[Array, "strings batch"], state: State
 ) -> State:
     """sum_P weight_P P |state>; the weights have the state's batch, or one for all of it."""
-    total, start = jnp.zeros_like(state), 0
+    result, start = jnp.zeros_like(state), 0
     for loop in loops:
         groups, size = loop.z.shape
         part = weights[start : start + groups * size].reshape(groups, size, -1)
         start += groups * size
 
-        def body(total: State, step: tuple[_Group, Array]) -> tuple[State, None]:
+        def body(result: State, step: tuple[_Group, Array]) -> tuple[State, None]:
             group, weight = step
             flipped = _flipped(state, group)
             signs = _group_signs(group, weight * group.signs[:, None], state.shape[1])
-            return total + signs[None] * flipped, None
+            return result + signs[None] * flipped, None
 
-        total = lax.scan(body, total, (_groups(loop, state.dtype), part))[0]
-    return total
+        result = lax.scan(body, result, (_groups(loop, state.dtype), part))[0]
+    return result
 
 
 @weighted_sum.defjvp
@@ -295,11 +296,8 @@ weighted_value.defjvp(_weighted_value_jvp, symbolic_zeros=True)
 
 
 def _overlap(left: State, right: State) -> Float[Array, " batch"]:
-    """The real part of the scalar product; summed in parts, which keeps single precision."""
-    products = (left * right).reshape(-1, min(left.shape[1], 1024), left.shape[2])
-    ones = jnp.ones((1, len(products)), left.dtype)
-    folded = jnp.matmul(ones, products.reshape(len(products), -1), precision=PRECISION)
-    return folded.reshape(products.shape[1:]).sum(axis=0)
+    """The real part of the scalar product."""
+    return total((left * right).reshape(-1, left.shape[2]))
 
 
 # ---------------------------------------------------------------- one group of strings

@@ -10,7 +10,14 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import PauliProductMeasurement
-from qiskit.quantum_info import DensityMatrix, Pauli, SparsePauliOp, Statevector
+from qiskit.quantum_info import (
+    DensityMatrix,
+    Operator,
+    Pauli,
+    SparseObservable,
+    SparsePauliOp,
+    Statevector,
+)
 
 import qjax
 from qjax._deferred import deferred, num_records
@@ -266,3 +273,20 @@ def test_blocks_with_bits_of_their_own_are_matched_by_position():
     circuit.measure(2, 1)
     circuit.if_test((circuit.clbits[1], 1), body, [2, 0], [0])
     np.testing.assert_allclose(qjax.SamplerQNN(circuit=circuit).forward(None, None)[0, 3], 1)
+
+
+def test_projectors_and_matrices_see_what_was_measured():
+    circuit = QuantumCircuit(2, 1)
+    circuit.h(0)
+    circuit.ry(0.7, 1)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.rx(0.4, 1)
+    density = DensityMatrix(sum(DensityMatrix(state).data for _, state in branches(circuit)))
+    matrix = Operator(SparsePauliOp(["XY", "ZI", "YX"], [0.3, 0.8, -0.4]))
+    found = qjax.expectation(circuit, ["0+", matrix, "r1"])
+    wanted = [
+        density.expectation_value(Operator(SparseObservable(label))).real for label in ("0+", "r1")
+    ]
+    wanted.insert(1, density.expectation_value(matrix).real)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
