@@ -15,14 +15,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._memory import CACHED_PROGRAMS
-from qjax._program import Task, evaluate, evaluate_now
+from qjax._program import Expectations, Task, evaluate, evaluate_now
 from qjax._simulators import jvp_of
+
+# From so many qubits on, samples that share nothing run one by one. Measured on two CPU cores.
+WIDE_IN_SINGLE, WIDE_IN_DOUBLE = 11, 9
 
 
 def run(
@@ -181,6 +184,8 @@ def _replanned(
 ) -> Shaped[Array, "outputs batch size"]:
     """What is mapped over differs per sample; so does what is not, where it must."""
     (shared, batched), (from_shared, from_batched) = arguments, axes
+    if from_shared is not None and _is_wide(task, shared.dtype) and batched.size == 0:
+        return _one_by_one(task, jnp.moveaxis(shared, from_shared, 0))
     if from_batched is not None:
         batched = jnp.moveaxis(batched, from_batched, 2)
     else:
@@ -191,6 +196,25 @@ def _replanned(
     samples = batched.shape[1] * size
     results = run(task, shared, batched.reshape(len(batched), samples))
     return results.reshape(len(results), batched.shape[1], size)
+
+
+def _is_wide(task: Task, dtype: np.dtype) -> bool:
+    """Whether states are so large that a batch of them leaves the cache.
+
+    Samples that share no parameter then gain nothing from running together.
+    """
+    widest = WIDE_IN_DOUBLE if dtype == np.float64 else WIDE_IN_SINGLE
+    reads_values = isinstance(task.readout, Expectations)
+    on_cpu = jax.default_backend() == "cpu"
+    return on_cpu and reads_values and task.circuit.num_qubits >= widest
+
+
+def _one_by_one(task: Task, params: Float[Array, "size params"]) -> Shaped[Array, "outputs 1 size"]:
+    """Each sample's matrices are built and applied by themselves."""
+    nothing = jnp.zeros((0, 1), params.dtype)
+    # Reverse mode would keep the states of all samples.
+    single = jax.checkpoint(lambda own: run(task, own, nothing))
+    return jnp.moveaxis(lax.map(single, params), 0, 2)
 
 
 def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array]:

@@ -95,6 +95,11 @@ def in_process(name: str, num_qubits: int, sets: int, seconds: float) -> dict | 
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def show(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs=4, metavar=("NAME", "QUBITS", "SETS", "SECONDS"))
@@ -104,9 +109,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.only:
         name, num_qubits, sets, seconds = arguments.only
-        print(json.dumps(measure(name, int(num_qubits), int(sets), float(seconds))))
+        show(json.dumps(measure(name, int(num_qubits), int(sets), float(seconds))))
         return
-    print(f"milliseconds per parameter set of {OBSERVABLES} observables (first run, seconds)")
+    show(f"milliseconds per parameter set of {OBSERVABLES} observables (first run, seconds)")
     for num_qubits in SIZES:
         found = {
             name: in_process(
@@ -126,7 +131,7 @@ def main() -> None:
             for name, result in installed.items()
         )
         best = min(result["step"] for name, result in installed.items() if name != "qjax")
-        print(f"n={num_qubits}: {shown}; best over ours {best / found['qjax']['step']:.1f}")
+        show(f"n={num_qubits}: {shown}; best over ours {best / found['qjax']['step']:.1f}")
 
 
 if __name__ == "__main__":

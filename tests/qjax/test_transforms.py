@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from qiskit.circuit.library import real_amplitudes
+from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qjax
 from tests.circuits import (
@@ -217,3 +219,25 @@ def test_gradient_through_one_amplitude() -> None:
         return abs(np.vdot(target, matrix_of(source, at)[:, 0])) ** 2
 
     assert error(jax.grad(fidelity)(point), finite_gradient(oracle, point)) < 1e-6
+
+
+def test_wide_circuits_that_share_nothing_are_mapped_right(x64: None) -> None:
+    """From nine qubits on in double, samples run one by one; reverse and forward mode too."""
+    circuit = real_amplitudes(9, reps=1)
+    points = np.random.default_rng(0).normal(size=(3, circuit.num_parameters))
+    observable = SparsePauliOp(["XYZIIIIIX", "ZZIIIIIII"], [0.7, -0.3])
+
+    def value(point: jax.Array) -> jax.Array:
+        return qjax.expectation(circuit, observable, point)
+
+    wanted = [
+        Statevector(circuit.assign_parameters(point)).expectation_value(observable).real
+        for point in points
+    ]
+    np.testing.assert_allclose(jax.vmap(value)(points), wanted, atol=1e-12)
+    one_by_one = np.stack([jax.grad(value)(jnp.asarray(point)) for point in points])
+    np.testing.assert_allclose(jax.vmap(jax.grad(value))(points), one_by_one, atol=1e-12)
+    tangents = jax.jvp(jax.vmap(value), (jnp.asarray(points),), (jnp.ones_like(points),))[1]
+    np.testing.assert_allclose(tangents, one_by_one.sum(axis=1), atol=1e-12)
+    total = jax.grad(lambda all_points: jax.vmap(value)(all_points).sum())(jnp.asarray(points))
+    np.testing.assert_allclose(total, one_by_one, atol=1e-12)
