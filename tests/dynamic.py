@@ -7,8 +7,8 @@ import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import CASE_DEFAULT, Clbit
 from qiskit.circuit.classical import expr, types
-from qiskit.circuit.library import Initialize, Measure, Reset
-from qiskit.quantum_info import Operator, Statevector
+from qiskit.circuit.library import Initialize, Measure, PauliProductMeasurement, Reset
+from qiskit.quantum_info import Operator, Pauli, Statevector
 
 GATES = ("h", "x", "s", "t", "sx", "ry", "rz", "cx", "cz", "swap", "crx", "ccx")
 
@@ -201,10 +201,23 @@ def _step(operation, places, bits, clbits, state, memory):
         return [(state, memory, operation.name)]
     if hasattr(operation, "blocks"):
         return _flow(operation, places, bits, clbits, state, memory)
-    if isinstance(operation, Initialize):
-        places_of = dict(zip(operation.definition.qubits, places, strict=True))
-        return _follow(operation.definition, places_of, {}, [(state, memory, None)])
-    if operation.name == "barrier":
+    if isinstance(operation, PauliProductMeasurement):
+        pauli = Operator(Pauli((operation._pauli_z, operation._pauli_x, operation._pauli_phase)))
+        identity = Operator(np.eye(len(pauli.data)))
+        return [
+            (after, {**memory, bits[0]: bool(value)}, None)
+            for value in (0, 1)
+            if np.linalg.norm(
+                (after := state.evolve((identity + (-1) ** value * pauli) / 2, places)).data
+            )
+            > 1e-6
+        ]
+    if isinstance(operation, Initialize) or (bits and operation.definition is not None):
+        inner = operation.definition
+        names = dict(zip(inner.clbits, bits, strict=True))
+        places = dict(zip(inner.qubits, places, strict=True))
+        return _follow(inner, places, names, [(state, memory, None)])
+    if operation.name in ("barrier", "delay"):
         return [(state, memory, None)]
     return [(state.evolve(Operator(operation), places), memory, None)]
 
@@ -247,22 +260,22 @@ def _flow(operation, places, bits, clbits, state, memory):
                 return run(block, here)
         return here
     if name == "for_loop":
-        indices, variable, body = operation.params
-        return _turns(
-            [
-                body.assign_parameters({variable: k}) if variable in body.parameters else body
-                for k in indices
-            ],
-            run,
-            here,
-        )
+        return _turns(_bodies(*operation.params), run, here)
     return _while(operation, run, clbits, here)
+
+
+def _bodies(indices, variable, body):
+    """The body of each turn, and what the turn stores before it."""
+    if isinstance(variable, expr.Var):
+        return [(body, {variable: k}) for k in indices]
+    is_used = variable in body.parameters
+    return [(body.assign_parameters({variable: k}) if is_used else body, {}) for k in indices]
 
 
 def _turns(bodies, run, worlds):
     done = []
-    for body in bodies:
-        worlds = run(body, worlds)
+    for body, values in bodies:
+        worlds = run(body, [(s, {**m, **values}, leaving) for s, m, leaving in worlds])
         done += [(s, m, None) for s, m, leaving in worlds if leaving == "break_loop"]
         worlds = [(s, m, None) for s, m, leaving in worlds if leaving != "break_loop"]
     return done + worlds
@@ -287,6 +300,14 @@ def _lifted(condition):
 def _stored(operation, clbits, memory):
     value = _value(operation.rvalue, clbits, memory)
     target = operation.lvalue
+    if isinstance(target, expr.Index):
+        place = _value(target.index, clbits, memory)
+        old = int(_value(target.target, clbits, memory))
+        return _assigned(target.target, old & ~(1 << place) | int(value) << place, clbits, memory)
+    return _assigned(target, value, clbits, memory)
+
+
+def _assigned(target, value, clbits, memory):
     if target.standalone:
         return {**memory, target: value}
     bits = [target.var] if isinstance(target.var, Clbit) else list(target.var)

@@ -49,7 +49,8 @@ def to_classical(
     elif isinstance(node, expr.Binary):
         name, operands = node.op.name.lower(), (node.left, node.right)
     else:
-        raise ValueError(f"it depends on {node}, a duration that only hardware knows")
+        name = node.name if isinstance(node, expr.Stretch) else node
+        raise ValueError(f"it depends on {name!r}, a duration that only hardware knows")
     converted = tuple(to_classical(each, clbits, variables) for each in operands)
     return Operation(name, converted, _type(node.type))
 

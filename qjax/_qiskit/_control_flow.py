@@ -40,10 +40,11 @@ def to_control_flow(operation: ControlFlowOp | Store, convert: Convert, read: Re
     """
     match operation:
         case Store():
-            target = read(operation.lvalue)
+            whole, value = _whole(operation.lvalue, operation.rvalue)
+            target = read(whole)
             if not isinstance(target, (Bits, Variable)):
-                raise ValueError("it stores to a part of a value; store the whole")
-            return (flow.Store(target, read(operation.rvalue)),)
+                raise ValueError(f"it stores to {whole}; expected a variable, a bit or a register")
+            return (flow.Store(target, read(value)),)
         case IfElseOp():
             then, *otherwise = operation.blocks
             cases = [flow.Case((1,), convert(then))]
@@ -67,6 +68,16 @@ def to_control_flow(operation: ControlFlowOp | Store, convert: Convert, read: Re
         case BoxOp():
             return _box(operation, convert)
     raise ValueError(f"{type(operation).__name__} is a kind of control flow that is unknown here")
+
+
+def _whole(target: expr.Expr, value: expr.Expr) -> tuple[expr.Expr, expr.Expr]:
+    """A store to one bit of a number, as a store of the number with that bit replaced."""
+    if not isinstance(target, expr.Index):
+        return target, value
+    number = target.target
+    mask = expr.shift_left(expr.lift(1, number.type), target.index)
+    bit = expr.shift_left(expr.cast(value, number.type), target.index)
+    return _whole(number, expr.bit_or(expr.bit_and(number, expr.bit_not(mask)), bit))
 
 
 def _lifted(condition: Any) -> expr.Expr:

@@ -171,7 +171,8 @@ def _append(result: QuantumCircuit, gate: Gate, parameters: tuple[Parameter, ...
         operation = operation.control(
             len(gate.controls),
             ctrl_state=sum(control.value << k for k, control in enumerate(gate.controls)),
-            annotated=False,
+            # Qiskit would synthesize a matrix with its controls: slow, rounded, and it may fail.
+            annotated=gate.matrix is not None,
         )
     result.append(operation, [*(control.qubit for control in gate.controls), *gate.qubits])
 

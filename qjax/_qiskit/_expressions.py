@@ -37,7 +37,8 @@ def to_expression(value: Any, index: Mapping[Parameter, int]) -> Expression:
         index: the position of each parameter of the circuit.
 
     Raises:
-        ValueError: where the value is not real and finite, or uses an operation that is unknown.
+        ValueError: where the value is not real and finite, uses an operation that is unknown, or
+            a parameter that the circuit does not have.
     """
     return _convert(value, index, _real_constant)
 
@@ -51,7 +52,7 @@ def _convert(
     value: Any, index: Mapping[Parameter, int], leaf: Callable[[Any], Expression]
 ) -> Expression:
     if isinstance(value, Parameter):
-        return parameter(index[value])
+        return parameter(_position(value, index))
     if not isinstance(value, ParameterExpression):
         return leaf(value)
     if not value.parameters:
@@ -70,6 +71,15 @@ def _complex_constant(value: SupportsComplex) -> Expression:
     return Expression((CONSTANT,), (), (number,))  # type: ignore[arg-type]
 
 
+def _position(symbol: Parameter, index: Mapping[Parameter, int]) -> int:
+    if symbol not in index:
+        raise ValueError(
+            f"its parameter {symbol.name!r} is none of the circuit's `parameters`, so nothing can "
+            "bind it; give it a number before the instruction is made"
+        )
+    return index[symbol]
+
+
 def _real(value: SupportsComplex | SupportsFloat) -> float:
     number = complex(value)
     if number.imag != 0 or not math.isfinite(number.real):
@@ -85,7 +95,7 @@ def _replay(
     # The record that QPY stores. The printed form is no substitute: Qiskit 2.6 prints
     # x / (-b * c) as "x/-b*c".
     stack: list[Expression] = []
-    symbols = {symbol.name: index[symbol] for symbol in value.parameters}
+    symbols = {symbol.name: _position(symbol, index) for symbol in value.parameters}
 
     def operand(leaf: Any) -> Expression:
         if leaf is None:

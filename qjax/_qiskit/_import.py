@@ -13,13 +13,10 @@ from qiskit.circuit import (
     ContinueLoopOp,
     ControlFlowOp,
     ControlledGate,
-    ControlModifier,
     Delay,
     Instruction,
-    InverseModifier,
     Operation,
     Parameter,
-    PowerModifier,
     Store,
 )
 from qiskit.circuit import Gate as QiskitGate
@@ -28,7 +25,7 @@ from qiskit.circuit import Reset as QiskitReset
 from qiskit.circuit import library as lib
 from qiskit.circuit.classical import expr
 from qiskit.circuit.exceptions import CircuitError
-from qiskit.quantum_info import Clifford
+from qiskit.quantum_info import Clifford, Operator, SparsePauliOp
 from qiskit.synthesis import LieTrotter
 
 from qjax._circuit import Circuit, Control, Gate, Measure, Op, Register, freeze_matrix
@@ -37,11 +34,13 @@ from qjax._control_flow import Reset
 from qjax._errors import UnsupportedInstructionError
 from qjax._expression import constant
 from qjax._measurements import qubits_of
+from qjax._qiskit._annotated import without_modifiers
 from qjax._qiskit._classical import declarations_of, to_classical
 from qjax._qiskit._control_flow import to_control_flow
 from qjax._qiskit._evolution import MAX_EVOLUTION_QUBITS, evolution, hamiltonian_of, support_of
 from qjax._qiskit._expressions import to_expression
 from qjax._qiskit._state_preparation import prepares_amplitudes, to_amplitudes
+from qjax._qiskit._weighted_sum import weighted_sum
 
 # Qiskit's classes that are rows of `GATES`. The rest of its library is reached through its
 # controls, definitions and matrices.
@@ -145,6 +144,7 @@ def _walk_body(walk, body: QuantumCircuit, qubits, clbits, controls, path) -> No
 
 def _walk_operation(walk, operation: Operation, qubits, clbits, controls, where) -> None:
     """Convert one instruction: the first rule that fits."""
+    operation = _with_symbolic_time(operation)
     if isinstance(operation, (Barrier, Delay)):
         return
     if isinstance(operation, IRREVERSIBLE):
@@ -192,8 +192,10 @@ def _gate(walk, operation: Instruction, qubits, clbits, controls, where) -> None
     elif isinstance(operation, QiskitGate):
         matrix = freeze_matrix(_matrix(operation, where))
         walk.ops.append(Gate("unitary", tuple(qubits), (), controls, matrix))
+    elif operation.name == "kraus":
+        raise _unsupported(where, "it is a channel that is not unitary, and states are pure here")
     else:
-        raise _unsupported(where)
+        raise _unsupported(where, "it has no definition")
 
 
 def _is_plain_control(operation: Instruction) -> bool:
@@ -217,24 +219,11 @@ def _controlled(walk, base, num_controls, state, qubits, clbits, controls, where
 
 
 def _annotated(walk, operation: AnnotatedOperation, qubits, clbits, controls, where) -> None:
-    # Control commutes with inverse and power, so the base takes those first.
-    base, num_controls, state = operation.base_op, 0, 0
-    if isinstance(base, Clifford):
-        base = base.to_circuit().to_gate()
-    where = f"{where} of {base.name!r}"
-    for modifier in operation.modifiers:
-        if isinstance(modifier, InverseModifier):
-            base = base.inverse()
-        elif isinstance(modifier, PowerModifier) and isinstance(
-            base, (QiskitGate, AnnotatedOperation)
-        ):
-            base = base.power(modifier.power)
-        elif isinstance(modifier, ControlModifier):
-            # A later modifier's control qubits come before an earlier one's.
-            state = modifier.ctrl_state | state << modifier.num_ctrl_qubits
-            num_controls += modifier.num_ctrl_qubits
-        else:
-            raise _unsupported(where)
+    where = f"{where} of {operation.base_op.name!r}"
+    try:
+        base, num_controls, state = without_modifiers(operation)
+    except ValueError as error:
+        raise _unsupported(where, str(error)) from error
     _controlled(walk, base, num_controls, state, qubits, clbits, controls, where)
 
 
@@ -276,6 +265,14 @@ def _evolution(walk, operation: lib.PauliEvolutionGate, qubits, controls, where)
         walk.ops += evolution(group, time, qubits, controls)
 
 
+def _with_symbolic_time(operation: Operation) -> Operation:
+    """A HamiltonianGate has no matrix while its time is a parameter: the same by Pauli strings."""
+    if not (isinstance(operation, lib.HamiltonianGate) and operation.is_parameterized()):
+        return operation
+    matrix, time = operation.params
+    return lib.PauliEvolutionGate(SparsePauliOp.from_operator(Operator(matrix)), time)
+
+
 def _irreversible(walk, operation, qubits, clbits, where) -> tuple[Op, ...]:
     """Measurement, reset, and what depends on classical values."""
     if isinstance(operation, QiskitMeasure):
@@ -303,13 +300,15 @@ def _angles(walk, params, where):
     try:
         return tuple(to_expression(value, walk.parameters) for value in params)
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise _unsupported(where, str(error)) from error
 
 
 def _definition(operation: Instruction, where) -> QuantumCircuit | None:
     try:
+        if isinstance(operation, lib.WeightedSumGate):
+            return weighted_sum(operation)
         return operation.definition
-    except (CircuitError, TypeError) as error:
+    except (CircuitError, TypeError, ValueError) as error:
         raise _unsupported(where, f"Qiskit has no definition for it ({error})") from error
 
 

@@ -18,13 +18,21 @@ from qiskit.circuit import (
     Qubit,
 )
 from qiskit.circuit.library import (
+    CRXGate,
+    CUGate,
     CXGate,
+    GlobalPhaseGate,
+    GraphStateGate,
+    HamiltonianGate,
     HGate,
+    Isometry,
+    LinearPauliRotationsGate,
     QFTGate,
     RXGate,
     RZGate,
     UGate,
     UnitaryGate,
+    WeightedSumGate,
     XGate,
     XXPlusYYGate,
     real_amplitudes,
@@ -107,10 +115,14 @@ def test_power_of_a_parametrised_rotation(gate: type[Gate]) -> None:
 
 
 @pytest.mark.parametrize("exponent", [3, -2, 0, 0.5])
-def test_annotated_power_of_a_parametrised_gate_is_right_or_refused(exponent: float) -> None:
-    gate = XXPlusYYGate(Parameter("theta"), 0.4).power(exponent, annotated=True)
+@pytest.mark.parametrize("base", [XXPlusYYGate, CUGate, CRXGate, GlobalPhaseGate])
+def test_annotated_power_of_a_parametrised_gate_is_right_or_refused(
+    base: type[Gate], exponent: float
+) -> None:
+    count = {XXPlusYYGate: 2, CUGate: 4}.get(base, 1)
+    gate = base(*ParameterVector("angle", count)).power(exponent, annotated=True)
     try:
-        check(circuit_of(gate))
+        check(circuit_of(gate.control(1, ctrl_state=0, annotated=True)))
     except qjax.UnsupportedInstructionError as refusal:
         assert not float(exponent).is_integer(), refusal  # noqa: PT017
 
@@ -131,6 +143,26 @@ def test_annotated_operation(modifiers: list[object]) -> None:
     check(circuit_of(AnnotatedOperation(UGate(0.3, 0.7, -1.1), modifiers)))
     check(circuit_of(AnnotatedOperation(AnnotatedOperation(QFTGate(2), []), modifiers)))
     check(circuit_of(AnnotatedOperation(random_clifford(2, seed=1), modifiers)))
+
+
+@pytest.mark.parametrize("modifiers", [[InverseModifier()], [PowerModifier(-2)]], ids=str)
+def test_annotated_block_that_qiskit_does_not_invert(modifiers: list[object]) -> None:
+    """A gate with a matrix only, one that Qiskit cannot rebuild, and one that is no `Gate`."""
+    check(circuit_of(AnnotatedOperation(MatrixOnly(), modifiers)))
+    check(circuit_of(AnnotatedOperation(GraphStateGate([[0, 1], [1, 0]]), modifiers)))
+    check(circuit_of(AnnotatedOperation(Isometry([[0.6], [0.8]], 0, 0), modifiers)))
+
+
+def test_annotated_weighted_sum() -> None:
+    """Qiskit has no matrix of it; what it adds, its inverse takes away again."""
+    gate = WeightedSumGate(2, [1, 2])
+    undone = circuit_of(AnnotatedOperation(gate, [PowerModifier(2), InverseModifier()]))
+    undone.append(gate, range(4))
+    undone.append(gate, range(4))
+    assert error(qjax.unitary(undone), np.eye(16)) < 1e-12
+    controlled = AnnotatedOperation(gate, ControlModifier(1, 0))
+    expected = controlled_matrix(np.asarray(qjax.unitary(circuit_of(gate))), 1, 0)
+    assert error(qjax.unitary(circuit_of(controlled)), expected) < 1e-12
 
 
 @pytest.mark.parametrize("state", range(4))
@@ -323,6 +355,19 @@ def test_gate_that_has_a_matrix_only() -> None:
     check(circuit)
 
 
+def test_evolution_for_a_time_that_is_a_parameter() -> None:
+    gate = HamiltonianGate(np.diag([1, 0.2, -0.7, 3]), 2 * Parameter("time"))
+    check(circuit_of(gate))
+    check(circuit_of(gate.control(1, ctrl_state=0, annotated=True)))
+
+
+def test_parameter_that_qiskit_hides_is_refused() -> None:
+    """It is in the gate's definition and not in its `params`, so the circuit does not have it."""
+    circuit = circuit_of(LinearPauliRotationsGate(2, Parameter("slope"), 0.1))
+    with pytest.raises(qjax.UnsupportedInstructionError, match=r"LinPauliRot.*'slope'"):
+        qjax.from_qiskit(circuit)
+
+
 def test_label_is_no_meaning() -> None:
     circuit = QuantumCircuit(1)
     circuit.append(HGate(label="x"), [0])
@@ -365,6 +410,15 @@ def test_there_and_back_and_there(name: str) -> None:
     again = qjax.from_qiskit(qjax.to_qiskit(circuit))
     assert again.parameters == circuit.parameters
     assert error(qjax.statevector(again, values), qjax.statevector(circuit, values)) < 1e-12
+
+
+def test_there_and_back_with_controls_of_a_matrix() -> None:
+    """Qiskit's own control of a matrix synthesizes it, and fails on this one."""
+    swap = circuit_of(XXPlusYYGate(-2 * np.pi, 0.3)).to_gate()
+    base = UnitaryGate(np.kron(np.eye(2), Operator(swap).data))
+    circuit = circuit_of(base.control(2, ctrl_state=1, annotated=True))
+    again = qjax.to_qiskit(qjax.from_qiskit(circuit))
+    assert error(Operator(again).data, Operator(circuit).data) < 1e-12
 
 
 def test_there_and_back_keeps_measurements() -> None:
