@@ -212,7 +212,7 @@ def is_smooth(expression: ParameterExpression, point: np.ndarray) -> bool:
     """Whether Qiskit's numbers around the point are real, moderate and without a jump."""
     try:
         around = [bound(expression, used(expression, point + shift)) for shift in (-0.01, 0, 0.01)]
-    except (ArithmeticError, TypeError, ValueError):
+    except (ArithmeticError, RuntimeError, TypeError, ValueError):
         return False
     return max(map(abs, around)) < 20 and np.ptp(around) < 1
 
