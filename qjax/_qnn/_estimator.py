@@ -1,6 +1,7 @@
 """Floor 8. Expectation values as outputs."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from qiskit import QuantumCircuit
 
@@ -30,6 +31,8 @@ class EstimatorQNN(NeuralNetwork):
             not fit.
         TypeError: for observables or parameters of an unknown kind.
     """
+
+    _namesake: ClassVar[str] = "EstimatorQNN"
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """Floor 8. What all networks share: apply, init, forward, backward."""
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -16,6 +17,7 @@ from qjax._plan import Plan
 from qjax._program import as_gradient, plan_of
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Model, Readout, compiled_jacobians, compiled_outputs, task_of
+from qjax._qnn._namesakes import register_namesake
 
 Parameters = Iterable[Parameter | str]
 
@@ -26,10 +28,22 @@ class NeuralNetwork:
     Networks are immutable, hashable and equal by value, so they may be static arguments of `jit`.
     """
 
+    # The class of Qiskit ML whose interface this one has.
+    _namesake: ClassVar[str] = "NeuralNetwork"
+
     def __init__(self, model: Model, *, input_gradients: bool, sparse: bool = False) -> None:
         self._model = model
         self._input_gradients = bool(input_gradients)
         self._sparse = bool(sparse)
+
+    @property  # type: ignore[misc] # `object` has a setter, which nobody needs here
+    def __class__(self) -> type:
+        """The class, which `isinstance` asks for, so that it has its namesake's instances too.
+
+        Qiskit ML's `EffectiveDimension` computes something else for networks of other classes.
+        """
+        register_namesake(type(self), self._namesake)
+        return type(self)
 
     @property
     def circuit(self) -> Circuit:
@@ -65,6 +79,14 @@ class NeuralNetwork:
     @property
     def input_gradients(self) -> bool:
         return self._input_gradients
+
+    @input_gradients.setter
+    def input_gradients(self, value: bool) -> None:
+        raise AttributeError(
+            f"input_gradients: got {value!r} for a network that exists, expected it when the "
+            "network is made: networks are immutable. Make another one, with "
+            f"input_gradients={value!r}"
+        )
 
     @property
     def sparse(self) -> bool:
@@ -181,7 +203,9 @@ class NeuralNetwork:
         return flat.astype(dtype), weights.astype(dtype), batch
 
     def _finish(self, values: np.ndarray):
-        return scipy.sparse.coo_array(values) if self._sparse else values
+        # JAX's arrays are read-only in NumPy; torch warns of such.
+        dense = np.require(values, requirements="W")
+        return scipy.sparse.coo_array(dense) if self._sparse else dense
 
 
 def make_model(
