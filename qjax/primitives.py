@@ -1,14 +1,17 @@
 """Floor 11. Qiskit's primitives, version 2, on this engine: exact values, and samples of them.
 
 Programs written for `StatevectorEstimator` and `StatevectorSampler` run on these unchanged. All
-parameter sets of a pub, whatever their shape, are simulated by one compiled program. This module
-is imported by name (`import qjax.primitives`): `import qjax` leaves it out.
+parameter sets of a pub, whatever their shape, are simulated by one call of a compiled program, and
+so are those of pubs in a row that ask for the same. This module is imported by name
+(`import qjax.primitives`): `import qjax` leaves it out.
 """
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from itertools import groupby
+from operator import itemgetter
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -44,7 +47,7 @@ from qjax._simulation import expectation, probabilities
 
 Seed = np.random.Generator | int | None
 
-# Probabilities that are in memory at once, in bytes.
+# What is read out that is in memory at once, in bytes: of more than one pub, or of a sampler.
 BLOCK = 1 << 28
 
 
@@ -93,10 +96,13 @@ class Estimator(_Seeded, BaseEstimatorV2):
             for observables that are not Hermitian.
         """
         chosen = self._default_precision if precision is None else precision
-        return _submit(self._run_pub, [EstimatorPub.coerce(pub, chosen) for pub in pubs])
+        return _submit(self._results, [EstimatorPub.coerce(pub, chosen) for pub in pubs])
 
-    def _run_pub(self, pub: EstimatorPub) -> PubResult:
-        evs = _expectations(pub)
+    def _results(self, pubs: list[EstimatorPub]) -> list[PubResult]:
+        found = _expectations(pubs)
+        return [self._result(pub, evs) for pub, evs in zip(pubs, found, strict=True)]
+
+    def _result(self, pub: EstimatorPub, evs: np.ndarray) -> PubResult:
         if pub.precision:
             evs = np.asarray(np.random.default_rng(self._seed).normal(evs, pub.precision))
         data = DataBin(evs=evs, stds=np.full(evs.shape, pub.precision), shape=evs.shape)
@@ -146,10 +152,13 @@ class Sampler(_Seeded, BaseSamplerV2):
                 "for instance by measure_all()",
                 stacklevel=2,
             )
-        return _submit(self._run_pub, coerced)
+        return _submit(self._results, coerced)
 
-    def _run_pub(self, pub: SamplerPub) -> SamplerPubResult:
-        bits = _bits(pub, np.random.default_rng(self._seed))
+    def _results(self, pubs: list[SamplerPub]) -> list[SamplerPubResult]:
+        found = _bits(pubs, self._seed)
+        return [self._result(pub, bits) for pub, bits in zip(pubs, found, strict=True)]
+
+    def _result(self, pub: SamplerPub, bits: np.ndarray) -> SamplerPubResult:
         bits = bits.reshape(*pub.shape, pub.shots, pub.circuit.num_clbits)
         data = {}
         for register in pub.circuit.cregs:
@@ -159,9 +168,9 @@ class Sampler(_Seeded, BaseSamplerV2):
         return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)
 
 
-def _submit(run: Callable[[Any], PubResult], pubs: list) -> PrimitiveJob:
-    """A job that has begun to run each pub."""
-    job = PrimitiveJob(lambda: PrimitiveResult([run(pub) for pub in pubs], metadata={"version": 2}))
+def _submit(run: Callable[[list], list], pubs: list) -> PrimitiveJob:
+    """A job that has begun to run the pubs."""
+    job = PrimitiveJob(lambda: PrimitiveResult(run(pubs), metadata={"version": 2}))
     job._submit()
     return job
 
@@ -180,6 +189,10 @@ class _OfParameters:
     @property
     def num_inputs(self) -> int:
         return self.circuit.num_params
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
 
     def read_out(self, params: Array) -> Array:
         raise NotImplementedError
@@ -224,13 +237,60 @@ def _points(circuit: QuantumCircuit, values: BindingsArray) -> Float[np.ndarray,
     )
 
 
-def _expectations(pub: EstimatorPub) -> Float[np.ndarray, "*shape"]:
-    values = pub.parameter_values
-    coefficients, strings = _table(pub.observables.ravel().tolist())
-    network = _Values(from_qiskit(pub.circuit), strings)
-    found = evaluate(network, None, _points(pub.circuit, values))
+def _circuits(pubs: list) -> list[Circuit]:
+    """The circuit of each pub; a circuit that comes several times is converted once."""
+    unique = {id(pub.circuit): pub.circuit for pub in pubs}
+    converted = {key: from_qiskit(circuit) for key, circuit in unique.items()}
+    return [converted[id(pub.circuit)] for pub in pubs]
+
+
+def _values(
+    requests: Iterable[tuple[_OfParameters, np.ndarray]],
+) -> Iterator[Float[np.ndarray, "points outputs"]]:
+    """What each network reads out at its points; in one go for equal networks in a row."""
+    for network, row in groupby(requests, key=itemgetter(0)):
+        for together in _blocks(network, (points for _, points in row)):
+            found = evaluate(network, None, np.concatenate(together))
+            yield from np.split(found, np.cumsum([len(points) for points in together])[:-1])
+
+
+def _blocks(
+    network: _OfParameters, requests: Iterable[np.ndarray]
+) -> Iterator[list[Float[np.ndarray, "points params"]]]:
+    """Requests in a row that are within a block together, or single ones."""
+    limit = _rows_per_block(network)
+    block: list[np.ndarray] = []
+    for points in requests:
+        if block and sum(map(len, block)) + len(points) > limit:
+            yield block
+            block = []
+        block.append(points)
+    yield block
+
+
+def _rows_per_block(network: _OfParameters) -> int:
+    (outputs,) = network.output_shape
+    return max(1, BLOCK // (8 * outputs))
+
+
+def _expectations(pubs: list[EstimatorPub]) -> Iterator[Float[np.ndarray, "*shape"]]:
+    tables = [_table(pub.observables.ravel().tolist()) for pub in pubs]
+    networks = [
+        _Values(circuit, paulis)
+        for circuit, (_, paulis) in zip(_circuits(pubs), tables, strict=True)
+    ]
+    points = (_points(pub.circuit, pub.parameter_values) for pub in pubs)
+    found = _values(zip(networks, points, strict=True))
+    for pub, (coefficients, _), values in zip(pubs, tables, found, strict=True):
+        yield _combined(pub, coefficients, values)
+
+
+def _combined(
+    pub: EstimatorPub, coefficients: csr_array, found: Float[np.ndarray, "points paulis"]
+) -> Float[np.ndarray, "*shape"]:
+    """The expectation values of a pub, from those of Pauli strings."""
     # Which parameter set and which observable each value of the pub is of.
-    points = np.arange(values.size).reshape(values.shape)
+    points = np.arange(pub.parameter_values.size).reshape(pub.parameter_values.shape)
     rows = np.arange(pub.observables.size).reshape(pub.observables.shape)
     point, row = (each.ravel() for each in np.broadcast_arrays(points, rows))
     return coefficients[row].multiply(found[point]).sum(axis=1).reshape(pub.shape)
@@ -251,16 +311,46 @@ def _table(observables: list[dict[str, float]]) -> tuple[csr_array, tuple[Observ
     return csr_array((values, (rows, columns)), shape, dtype=float), tuple(column)
 
 
-def _bits(pub: SamplerPub, random: np.random.Generator) -> Int[np.ndarray, "points shots clbits"]:
+def _bits(pubs: list[SamplerPub], seed: Seed) -> Iterator[Int[np.ndarray, "points shots clbits"]]:
     """Samples of all classical bits, as booleans."""
-    circuit, points = from_qiskit(pub.circuit), _points(pub.circuit, pub.parameter_values)
-    if not is_followed(circuit):
-        return _runs(circuit, points, pub.shots, random)
-    circuit = deferred(circuit)
-    sources = measured_bits(circuit) if measurements(circuit) else [None] * circuit.num_clbits
-    qubits = tuple(sorted({qubit for qubit in sources if qubit is not None}))
-    drawn = _draw(_Probabilities(circuit, qubits), points, pub.shots, random)
-    bits = np.zeros((len(points), pub.shots, len(sources)), bool)
+    circuits = _circuits(pubs)
+    exact = {circuit: deferred(circuit) for circuit in circuits if is_followed(circuit)}
+    points = [_points(pub.circuit, pub.parameter_values) for pub in pubs]
+    asked = [
+        _parts(exact[circuit], rows) if circuit in exact else []
+        for circuit, rows in zip(circuits, points, strict=True)
+    ]
+    found = _values(part for parts in asked for part in parts)
+    for pub, circuit, rows, parts in zip(pubs, circuits, points, asked, strict=True):
+        random = np.random.default_rng(seed)
+        if circuit not in exact:
+            yield _runs(circuit, rows, pub.shots, random)
+            continue
+        drawn = [_draw(next(found), pub.shots, random) for _ in parts]
+        yield _recorded(exact[circuit], np.concatenate(drawn))
+
+
+def _sources(circuit: Circuit) -> list[int | None]:
+    """The qubit that each classical bit shows."""
+    return list(measured_bits(circuit)) if measurements(circuit) else [None] * circuit.num_clbits
+
+
+def _parts(circuit: Circuit, points: np.ndarray) -> list[tuple[_Probabilities, np.ndarray]]:
+    """What is read out for a pub, block by block."""
+    qubits = tuple(sorted({qubit for qubit in _sources(circuit) if qubit is not None}))
+    network = _Probabilities(circuit, qubits)
+    size = _rows_per_block(network)
+    starts = range(0, max(1, len(points)), size)
+    return [(network, points[start : start + size]) for start in starts]
+
+
+def _recorded(
+    circuit: Circuit, drawn: Int[np.ndarray, "points shots"]
+) -> Int[np.ndarray, "points shots clbits"]:
+    """Outcomes of the measured qubits, as bits."""
+    sources = _sources(circuit)
+    qubits = sorted({qubit for qubit in sources if qubit is not None})
+    bits = np.zeros((*drawn.shape, len(sources)), bool)
     for place, qubit in enumerate(sources):
         if qubit is not None:
             bits[:, :, place] = drawn >> qubits.index(qubit) & 1
@@ -283,15 +373,11 @@ def _runs(
 
 
 def _draw(
-    network: _Probabilities, points: np.ndarray, shots: int, random: np.random.Generator
+    probabilities: Float[np.ndarray, "points outcomes"], shots: int, random: np.random.Generator
 ) -> Int[np.ndarray, "points shots"]:
     """Outcomes of the measured qubits."""
-    (outcomes,) = network.output_shape
-    size = max(1, BLOCK // (8 * outcomes))
-    drawn = [np.zeros((0, shots), np.int64)]
-    for start in range(0, len(points), size):
-        block = evaluate(network, None, points[start : start + size])
-        counts = random.multinomial(shots, block / block.sum(axis=1, keepdims=True))
-        ordered = np.repeat(np.tile(np.arange(outcomes), len(block)), counts.ravel())
-        drawn.append(random.permuted(ordered.reshape(len(block), shots), axis=1))
-    return np.concatenate(drawn)
+    size, outcomes = probabilities.shape
+    certain = probabilities / probabilities.sum(axis=1, keepdims=True)
+    counts = random.multinomial(shots, certain)
+    ordered = np.repeat(np.tile(np.arange(outcomes), size), counts.ravel())
+    return random.permuted(ordered.reshape(size, shots), axis=1)

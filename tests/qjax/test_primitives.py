@@ -106,7 +106,64 @@ def test_new_values_compile_nothing(compilations: Any) -> None:
     assert compilations.count == before
 
 
+def mixed_pubs() -> list[tuple[Any, ...]]:
+    """Pubs in a row that ask for the same, and others between them."""
+    turned = ANSATZ.copy()
+    turned.h(0)
+    return [
+        *((ANSATZ, "ZZI", POINTS[0, place]) for place in range(4)),
+        (turned, "ZZI", POINTS[1, 0]),
+        (ANSATZ, [["ZII"], [SUM]], POINTS[None, 0]),
+        (ANSATZ, "ZZI", POINTS),
+        (turned, "ZZI", POINTS[2]),
+    ]
+
+
+@pytest.mark.parametrize("block", [1 << 28, 3 * 8, 1])
+def test_pubs_of_a_job(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qjax.primitives.BLOCK", block)
+    actual = Estimator().run(mixed_pubs()).result()
+    expected = StatevectorEstimator().run(mixed_pubs()).result()
+    for mine, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(mine.data.evs, other.data.evs, rtol=0, atol=1e-12)
+
+
+def test_equal_pubs_in_a_row_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Qiskit ML's gradients and kernels send a pub for each parameter set."""
+    calls = []
+    evaluate = qjax.evaluate
+    monkeypatch.setattr(
+        "qjax.primitives.evaluate", lambda *given: calls.append(given) or evaluate(*given)
+    )
+    Estimator().run([(ANSATZ, "ZZI", values) for values in POINTS[0]]).result()
+    circuit = ANSATZ.measure_all(inplace=False)
+    Sampler().run([(circuit, values) for values in POINTS[0]]).result()
+    assert [len(points) for _, _, points in calls] == [5, 5]
+
+
 # Sampler.
+
+
+@pytest.mark.parametrize("block", [1 << 28, 3 * 8 * 8, 1])
+def test_samples_of_a_job(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of each pub by itself: an integer is the seed of each."""
+    circuit, shots = ANSATZ.measure_all(inplace=False), 4000
+    pubs = [(circuit, values) for values in [*POINTS[0], POINTS[1], POINTS[2, :0]]]
+    alone = [Sampler(seed=2).run([pub], shots=shots).result()[0] for pub in pubs[:5]]
+    monkeypatch.setattr("qjax.primitives.BLOCK", block)
+    found = Sampler(seed=2).run(pubs, shots=shots).result()
+    for place, one in enumerate(alone):
+        np.testing.assert_array_equal(found[place].data.meas.array, one.data.meas.array)
+        exact = Statevector(ANSATZ.assign_parameters(POINTS[0, place])).probabilities()
+        counts = found[place].data.meas.get_int_counts()
+        drawn = [counts.get(outcome, 0) / shots for outcome in range(8)]
+        np.testing.assert_allclose(drawn, exact, rtol=0, atol=5 * 0.5 / shots**0.5)
+    for place in range(5):
+        exact = Statevector(ANSATZ.assign_parameters(POINTS[1, place])).probabilities()
+        counts = found[5].data.meas.get_int_counts(place)
+        drawn = [counts.get(outcome, 0) / shots for outcome in range(8)]
+        np.testing.assert_allclose(drawn, exact, rtol=0, atol=5 * 0.5 / shots**0.5)
+    assert found[6].data.meas.array.shape == (0, shots, 1)
 
 
 def registers() -> QuantumCircuit:
