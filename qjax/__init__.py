@@ -6,7 +6,8 @@
   `quantum_fisher_information`; `plan` tells what would run. `trajectories` and `estimate` run
   circuits that measure more midway than exact results can follow.
 - Neural networks: `EstimatorQNN`, `SamplerQNN`, and `TwoLayerQNN`, `OpflowQNN`, `CircuitQNN`,
-  `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples.
+  `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples. `qjax.gradients`:
+  how one on a primitive is differentiated.
 - Saving: `enable_compilation_cache`, `export`, `load`.
 - `qjax.optimizers`: natural gradient for optax. `qjax.primitives`: Qiskit's Estimator and Sampler.
   Both are imported by name. `bridge`: the way to PyTorch.
@@ -14,6 +15,8 @@
 The floors of the code, each importing only from those below:
 
 0  _gates, _expression, _circuit, _observable     what a circuit and an observable are
+   _shift_rules, _free_angles, gradients         how expectation values depend on angles
+   _host_call, _blurred                          what runs outside of JAX
    _classical, _control_flow                      what a dynamic circuit holds beside gates
    _decisions, _deferred                          dynamic circuit -> one without control flow
    _arrays, _memory, _errors, _protocol, _container, _streams

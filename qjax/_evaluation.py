@@ -46,6 +46,7 @@ def evaluate(
     The same values as `forward`, block by block: inputs are read, and results written, as they are
     needed, so that both may be memory-mapped files larger than memory. All blocks have one shape,
     the last one is filled up: one compilation, and none in a later call with blocks of that shape.
+    For a network on a primitive each block is one pub, and none is filled up.
     Computes in double unless all data are single, as `forward`.
 
     Args:
@@ -88,7 +89,8 @@ def evaluate(
             _bar(prod(batch), progress) as advance,
             open_destination(out, batch, found.shape[1:], found.dtype, overwrite) as (write, done),
         ):
-            for start, values in _computed(apply, device_weights, rows, size, dtype):
+            fill = size if _primitive_of(network) is None else 0
+            for start, values in _computed(apply, device_weights, rows, size, dtype, fill):
                 write(start, values)
                 advance(len(values))
     return done()
@@ -145,11 +147,15 @@ def _block(
     return min(int(batch_size), 1 << max(0, count - 1).bit_length())
 
 
+def _primitive_of(network: Network) -> object | None:
+    return network.primitive if isinstance(network, NeuralNetwork) else None
+
+
 def _bytes_per_sample(network: Network, dtype: np.dtype) -> int:
     ends = (network.num_inputs + prod(output_shape_of(network))) * dtype.itemsize
     circuit = getattr(network, "circuit", None)
     qubits: int | None = None
-    if isinstance(circuit, Circuit):
+    if isinstance(circuit, Circuit) and _primitive_of(network) is None:
         qubits = circuit.num_qubits
     elif isinstance(network, SavedNetwork):
         qubits = network.num_qubits
@@ -193,13 +199,13 @@ def _compiled(network: Any) -> Apply:
 
 
 def _computed(
-    apply: Apply, weights: Array, rows: np.ndarray, size: int, dtype: np.dtype
+    apply: Apply, weights: Array, rows: np.ndarray, size: int, dtype: np.dtype, fill: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     """First row and results of each block. JAX computes while earlier results are copied."""
     pending: deque[tuple[int, int, Array]] = deque()
     for start in range(0, prod(rows.shape[:-1]), size):
         block = _read(rows, start, size, dtype)
-        pending.append((start, len(block), apply(weights, jax.device_put(_filled_up(block, size)))))
+        pending.append((start, len(block), apply(weights, jax.device_put(_filled_up(block, fill)))))
         if len(pending) > _AHEAD:
             yield _finished(*pending.popleft())
     while pending:
@@ -221,7 +227,7 @@ def _read(rows: np.ndarray, start: int, size: int, dtype: np.dtype) -> np.ndarra
 
 
 def _filled_up(block: np.ndarray, size: int) -> np.ndarray:
-    if len(block) == size:
+    if len(block) >= size:
         return block
     return np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
 

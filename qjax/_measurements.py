@@ -24,6 +24,11 @@ def measured_bits(circuit: Circuit) -> list[int | None]:
     return [latest.get(clbit) for clbit in range(circuit.num_clbits)]
 
 
+def measured_qubits(circuit: Circuit) -> list[int]:
+    """The qubits that some bit of a sample shows, in order."""
+    return sorted({qubit for qubit in measured_bits(circuit) if qubit is not None})
+
+
 def writes_bits(ops: Iterable[Op]) -> bool:
     """Whether anything is measured, or stored in classical bits."""
     return any(

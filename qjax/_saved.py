@@ -149,12 +149,13 @@ def export(
 
     Raises:
         ValueError: for a batch size or order that is no such number, another dtype, a network
-            whose outputs are random.
+            whose outputs are random or that runs on a primitive.
         TypeError: for what is no network.
         FileExistsError: for a file that exists, without `overwrite`.
         ModuleNotFoundError: without the extra.
     """
     check_network(network)
+    _check_exact(network)
     _check_extra()
     real = np.dtype(dtype)
     if real not in (np.float32, np.float64):
@@ -246,6 +247,14 @@ def _describe(
         num_qubits=_num_qubits(network),
         versions=(("qjax", _own_version()), ("jax", jax.__version__)),
     )
+
+
+def _check_exact(network: Network) -> None:
+    if isinstance(network, NeuralNetwork) and network.primitive is not None:
+        raise ValueError(
+            f"network: it runs on {type(network.primitive).__name__}, which no file can hold; "
+            "export its simulation, network.exact(), which takes the same weights"
+        )
 
 
 def _num_qubits(network: Network) -> int | None:

@@ -36,6 +36,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparseObservable
 from scipy.sparse import csr_array
 
+from qjax._blurred import Blurred
 from qjax._circuit import Circuit
 from qjax._deferred import deferred
 from qjax._evaluation import evaluate
@@ -62,7 +63,7 @@ class _Seeded:
         return self._seed
 
 
-class Estimator(_Seeded, BaseEstimatorV2):
+class Estimator(_Seeded, Blurred, BaseEstimatorV2):
     """Expectation values in double precision, exact unless a precision is asked for.
 
     Args:
@@ -103,14 +104,22 @@ class Estimator(_Seeded, BaseEstimatorV2):
         return [self._result(pub, evs) for pub, evs in zip(pubs, found, strict=True)]
 
     def _result(self, pub: EstimatorPub, evs: np.ndarray) -> PubResult:
-        if pub.precision:
-            evs = np.asarray(np.random.default_rng(self._seed).normal(evs, pub.precision))
+        evs = self.blurred(evs, pub.precision)
         data = DataBin(evs=evs, stds=np.full(evs.shape, pub.precision), shape=evs.shape)
         metadata = {"target_precision": pub.precision, "circuit_metadata": pub.circuit.metadata}
         return PubResult(data, metadata=metadata)
 
+    def blurred(
+        self, exact: Float[np.ndarray, "*shape"], accuracy: float | None
+    ) -> Float[np.ndarray, "*shape"]:
+        """Expectation values with the noise of a precision."""
+        precision = self._default_precision if accuracy is None else accuracy
+        if not precision:
+            return exact
+        return np.asarray(np.random.default_rng(self._seed).normal(exact, precision))
 
-class Sampler(_Seeded, BaseSamplerV2):
+
+class Sampler(_Seeded, Blurred, BaseSamplerV2):
     """Samples of the classical registers, drawn from exact probabilities.
 
     Circuits with more outcomes than can be followed exactly are run shot by shot: see
@@ -166,6 +175,15 @@ class Sampler(_Seeded, BaseSamplerV2):
             data[register.name] = BitArray.from_bool_array(bits[..., places], order="little")
         metadata = {"shots": pub.shots, "circuit_metadata": pub.circuit.metadata}
         return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)
+
+    def blurred(
+        self, exact: Float[np.ndarray, "points outcomes"], accuracy: float | None
+    ) -> Float[np.ndarray, "points outcomes"]:
+        """Frequencies of outcomes with these probabilities in a number of shots."""
+        shots = self._default_shots if accuracy is None else int(accuracy)
+        certain = np.clip(exact, 0, None)
+        certain = certain / certain.sum(axis=1, keepdims=True)
+        return np.random.default_rng(self._seed).multinomial(shots, certain) / shots
 
 
 def _submit(run: Callable[[list], list], pubs: list) -> PrimitiveJob:

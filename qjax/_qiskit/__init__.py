@@ -7,6 +7,7 @@ _evolution     exp(-i t H) -> gates
 _import        QuantumCircuit -> Circuit
 _qasm          OpenQASM -> Circuit
 _export        Circuit -> QuantumCircuit
+_sources       rows of angles -> values from a primitive
 _observables   Pauli, SparsePauliOp, Operator, ... -> Observable
 _arguments     what a caller hands in -> parameters and observables of a circuit
 _classical     classical expressions <-> ClassicalExpression
@@ -21,3 +22,10 @@ from qjax._qiskit._import import from_qiskit as from_qiskit
 from qjax._qiskit._observables import as_observable as as_observable
 from qjax._qiskit._observables import with_observables as with_observables
 from qjax._qiskit._qasm import from_qasm as from_qasm
+from qjax._qiskit._sources import EstimatorSource as EstimatorSource
+from qjax._qiskit._sources import Held as Held
+from qjax._qiskit._sources import SamplerSource as SamplerSource
+from qjax._qiskit._sources import Source as Source
+from qjax._qiskit._sources import check_estimator as check_estimator
+from qjax._qiskit._sources import check_pass_manager as check_pass_manager
+from qjax._qiskit._sources import check_sampler as check_sampler

@@ -1,6 +1,10 @@
 """Floor 8. Quantum neural networks: what users hold.
 
 _model      the pure function underneath: (weights, inputs) -> outputs
+_remote     a network on one of Qiskit's primitives: parameters -> angles
+_stencils   where to evaluate around a point, for derivatives
+_sending    the function of such a network, differentiable
+_choices    what the caller chose -> such a network
 _network    what all networks share: apply, init, forward, backward
 _estimator  expectation values
 _sampler    probabilities

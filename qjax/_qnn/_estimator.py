@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from qiskit import QuantumCircuit
+from qiskit.passmanager import BasePassManager
+from qiskit.primitives import BaseEstimatorV2
 
 from qjax._circuit import Circuit
 from qjax._program import Expectations
 from qjax._qiskit import as_circuit, with_observables
-from qjax._qnn._network import NeuralNetwork, Parameters, make_model, refuse_primitives
+from qjax._qnn._choices import on_estimator, refuse_settings
+from qjax._qnn._network import NeuralNetwork, Parameters, make_model
 
 
 class EstimatorQNN(NeuralNetwork):
-    """A network whose outputs are the expectation values of observables, exactly.
+    """A network whose outputs are the expectation values of observables.
+
+    Exact, or on an estimator of Qiskit's; weights of the one are weights of the other.
 
     Args:
         circuit: the parametrized circuit.
@@ -22,14 +27,20 @@ class EstimatorQNN(NeuralNetwork):
             in this order; together all of the circuit's, and of the observables' coefficients.
         input_gradients: whether `backward` and the torch bridge differentiate in the inputs. Layers
             in front of a network are trained only with True.
-        estimator: must be None for now: exact values, exact gradients.
-        gradient: how reverse mode works: "backprop" keeps a state for each pass of the plan,
-            "adjoint" keeps none and computes them again; None chooses by the memory it would need.
+        estimator: what estimates the values: any of Qiskit's estimators of version 2. None
+            simulates, exactly.
+        gradient: how the network is differentiated. Simulated: "backprop" keeps a state for each
+            pass of the plan, "adjoint" keeps none and computes them again; None chooses by the
+            memory it would need. On an estimator: "parameter_shift" or None for exact rules,
+            "spsa" or `qjax.gradients.SPSA(...)` for two values per direction.
+        default_precision: the standard error to ask the estimator for; None for its own.
+        pass_manager: transpiles the circuit for the estimator, once; the observables follow its
+            layout.
 
     Raises:
         ValueError: for parameters that are assigned twice or not at all, and observables that do
-            not fit.
-        TypeError: for observables or parameters of an unknown kind.
+            not fit; for settings of an estimator without one; for a gate without a shift rule (rv).
+        TypeError: for observables or parameters of an unknown kind, and what is no estimator.
     """
 
     _namesake: ClassVar[str] = "EstimatorQNN"
@@ -42,10 +53,14 @@ class EstimatorQNN(NeuralNetwork):
         input_params: Parameters | None = None,
         weight_params: Parameters | None = None,
         input_gradients: bool = False,
-        estimator: object | None = None,
+        estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
+        default_precision: float | None = None,
+        pass_manager: BasePassManager | None = None,
     ) -> None:
-        refuse_primitives(estimator=estimator)
+        if estimator is None:
+            settings = {"default_precision": default_precision, "pass_manager": pass_manager}
+            refuse_settings(gradient, "estimator", **settings)
         if observables is None:
             observables = "Z" * as_circuit(circuit).num_qubits
         several = observables if isinstance(observables, (list, tuple)) else [observables]
@@ -53,8 +68,14 @@ class EstimatorQNN(NeuralNetwork):
             raise ValueError("observables: got an empty list; expected at least one, or None")
         whole, converted = with_observables(circuit, several)
         readout = Expectations(converted)
-        model = make_model(whole, input_params, weight_params, readout, gradient)
-        super().__init__(model, input_gradients=input_gradients)
+        simulated = gradient if estimator is None else None
+        model = make_model(whole, input_params, weight_params, readout, simulated)
+        remote = None
+        if estimator is not None:
+            remote = on_estimator(
+                model, estimator, default_precision, pass_manager, gradient, input_gradients
+            )
+        super().__init__(model, input_gradients=input_gradients, remote=remote)
         self._observables = readout.observables
 
     @property

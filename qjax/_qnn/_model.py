@@ -16,6 +16,7 @@ from jaxtyping import Complex, Float, Int, Shaped
 
 from qjax._circuit import Circuit
 from qjax._measure import check_shots_fit, draw_states
+from qjax._measurements import measured_qubits
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._primitive import run
 from qjax._program import Expectations, Outcomes, States, Task, plan_of
@@ -28,7 +29,8 @@ class Probabilities:
 
     Attributes:
         output_shape: the shape of the outputs.
-        targets: `2**n` int32 in bytes: the flat output that each basis state counts for.
+        targets: `2**n` int32 in bytes: the flat output that each basis state counts for; for a
+            network on a sampler, each state of the qubits that are measured.
     """
 
     output_shape: tuple[int, ...]
@@ -37,6 +39,10 @@ class Probabilities:
     @property
     def table(self) -> Int[np.ndarray, " 2**n"]:
         return np.frombuffer(self.targets, np.int32)
+
+    @property
+    def num_outputs(self) -> int:
+        return prod(self.output_shape)
 
 
 Readout = Expectations | Probabilities
@@ -121,6 +127,29 @@ def states(
 ) -> Complex[Array, "dim batch"]:
     """The statevectors, batch last."""
     return _run(model, replace(task_of(model), readout=States()), weights, inputs)
+
+
+def simulated(model: Model) -> Model:
+    """The model of a network on a primitive, as a simulation reads it out."""
+    readout = model.readout
+    if isinstance(readout, Expectations):
+        return model
+    targets = readout.table[measured_states(model.circuit)]
+    return replace(model, readout=replace(readout, targets=targets.tobytes()))
+
+
+def measured_states(circuit: Circuit) -> Int[np.ndarray, " 2**n"]:
+    """For each basis state, the state of the measured qubits.
+
+    Raises:
+        CircuitTooLargeError: for a circuit that cannot be simulated.
+    """
+    check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
+    states = np.arange(2**circuit.num_qubits)
+    found = np.zeros_like(states)
+    for place, qubit in enumerate(measured_qubits(circuit)):
+        found |= (states >> qubit & 1) << place
+    return found
 
 
 def task_of(model: Model) -> Task:

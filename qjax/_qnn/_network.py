@@ -1,7 +1,8 @@
 """Floor 8. What all networks share: apply, init, forward, backward."""
 
+import copy
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import jax
 import numpy as np
@@ -16,8 +17,18 @@ from qjax._circuit import Circuit
 from qjax._plan import Plan
 from qjax._program import as_gradient, plan_of
 from qjax._qiskit import as_circuit
-from qjax._qnn._model import Model, Readout, compiled_jacobians, compiled_outputs, task_of
+from qjax._qnn._model import (
+    Model,
+    Readout,
+    compiled_jacobians,
+    compiled_outputs,
+    simulated,
+    task_of,
+)
 from qjax._qnn._namesakes import register_namesake
+from qjax._qnn._remote import CircuitCount, Remote, moving_groups
+from qjax._qnn._sending import remote_backward, remote_forward, remote_outputs
+from qjax._qnn._stencils import stencil_size
 
 Parameters = Iterable[Parameter | str]
 
@@ -26,13 +37,22 @@ class NeuralNetwork:
     """A quantum neural network: one pure function of weights and inputs, `apply`.
 
     Networks are immutable, hashable and equal by value, so they may be static arguments of `jit`.
+    A primitive is part of the value, as the object that it is.
     """
 
     # The class of Qiskit ML whose interface this one has.
     _namesake: ClassVar[str] = "NeuralNetwork"
 
-    def __init__(self, model: Model, *, input_gradients: bool, sparse: bool = False) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        input_gradients: bool,
+        sparse: bool = False,
+        remote: Remote | None = None,
+    ) -> None:
         self._model = model
+        self._remote = remote
         self._input_gradients = bool(input_gradients)
         self._sparse = bool(sparse)
 
@@ -73,8 +93,58 @@ class NeuralNetwork:
 
     @property
     def plan(self) -> Plan:
-        """How the network is simulated: `print(qnn.plan)` tells what was fused, and why."""
+        """How the network is simulated: `print(qnn.plan)` tells what was fused, and why.
+
+        Raises:
+            ValueError: for a network that is not simulated, but runs on a primitive.
+        """
+        if self._remote is not None:
+            raise ValueError(
+                f"plan: the network runs on {self._primitive_name}, which plans by itself; see "
+                "num_circuits() for what is sent, and exact().plan for a simulation"
+            )
         return plan_of(task_of(self._model))[0]
+
+    @property
+    def primitive(self) -> object | None:
+        """The estimator or sampler that values come from; None for exact simulation."""
+        return None if self._remote is None else self._remote.source.primitive.value
+
+    @property
+    def _primitive_name(self) -> str:
+        return type(self.primitive).__name__
+
+    def num_circuits(self, batch: int = 1) -> CircuitCount:
+        """How many circuits (parameter sets) are sent to the primitive; 0 without one.
+
+        A circuit is sent for each sample, or once where there are no inputs; for derivatives, one
+        for each shift of each angle that depends on the weights (with `input_gradients`, the inputs
+        too) and that an output depends on, or two for each direction of SPSA. One call sends one
+        pub; `forward` sends the first number, `backward` the second, and a gradient of `apply` in
+        JAX both together. An estimator may run each once per basis that it measures in.
+
+        Args:
+            batch: the number of samples.
+
+        Returns:
+            a pair `(forward, backward)`.
+        """
+        if self._remote is None:
+            return CircuitCount(0, 0)
+        samples = batch if self.num_inputs else min(batch, 1)
+        moving = moving_groups(self._remote, self._input_gradients and self.num_inputs > 0)
+        return CircuitCount(samples, samples * stencil_size(self._remote, moving))
+
+    def exact(self) -> Self:
+        """The same network, simulated: weights mean the same, values and gradients are exact.
+
+        Raises:
+            CircuitTooLargeError: for a network of probabilities that cannot be simulated.
+        """
+        twin = copy.copy(self)
+        if self._remote is not None:
+            twin._model, twin._remote = simulated(self._model), None
+        return twin
 
     @property
     def input_gradients(self) -> bool:
@@ -93,7 +163,7 @@ class NeuralNetwork:
         return self._sparse
 
     def _key(self) -> tuple:
-        return (type(self), self._model, self._input_gradients, self._sparse)
+        return (type(self), self._model, self._input_gradients, self._sparse, self._remote)
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -118,7 +188,8 @@ class NeuralNetwork:
         """The network as a pure JAX function.
 
         Differentiable in both arguments to any order, whatever `input_gradients` says. Compiled
-        once per network, shape and dtype; the batch is simulated in one pass.
+        once per network, shape and dtype; the batch is simulated in one pass. On a primitive, the
+        batch is one pub, and values are as random as the primitive's.
 
         Args:
             weights: real, shape `(num_weights,)`, angles in radians; float32 gives float32
@@ -138,7 +209,10 @@ class NeuralNetwork:
         inputs = as_real(() if inputs is None else inputs, "inputs")
         self._check(weights, inputs)
         dtype = common_dtype(weights, inputs)
-        return compiled_outputs(self._model)(weights.astype(dtype), inputs.astype(dtype))
+        weights, inputs = weights.astype(dtype), inputs.astype(dtype)
+        if self._remote is not None:
+            return remote_outputs(self._remote, weights, inputs)
+        return compiled_outputs(self._model)(weights, inputs)
 
     def forward(self, input_data: Numbers | None, weights: Numbers | None):
         """The outputs on NumPy data; computes in double unless all data are single.
@@ -157,7 +231,11 @@ class NeuralNetwork:
         """
         inputs, weights, batch = self._prepare(input_data, weights)
         with jax.enable_x64(weights.dtype == np.float64):
-            values = np.asarray(compiled_outputs(self._model)(weights, inputs))
+            values = (
+                np.asarray(compiled_outputs(self._model)(weights, inputs))
+                if self._remote is None
+                else remote_forward(self._remote, weights, inputs)
+            )
         return self._finish(values.reshape(*batch, *self.output_shape))
 
     def backward(self, input_data: Numbers | None, weights: Numbers | None) -> tuple:
@@ -173,7 +251,11 @@ class NeuralNetwork:
         if not with_inputs and self.num_weights == 0:
             return None, None
         with jax.enable_x64(weights.dtype == np.float64):
-            found = compiled_jacobians(self._model, with_inputs)(weights, inputs)
+            found = (
+                compiled_jacobians(self._model, with_inputs)(weights, inputs)
+                if self._remote is None
+                else remote_backward(self._remote, weights, inputs, with_inputs)
+            )
             weight_grad, *rest = (
                 np.asarray(x).reshape(*batch, *self.output_shape, x.shape[-1]) for x in found
             )
@@ -261,20 +343,6 @@ def _name(param: Parameter | str, what: str) -> str:
     if isinstance(param, Parameter):
         return param.name
     raise TypeError(f"{what}: expected Parameters or their names, got {type(param).__name__}")
-
-
-def refuse_primitives(**primitives: object) -> None:
-    """Other primitives than our own simulator are not run yet: say so, rather than ignore them.
-
-    Raises:
-        ValueError: where one is given.
-    """
-    for name, primitive in primitives.items():
-        if primitive is not None:
-            raise ValueError(
-                f"{name}: got {type(primitive).__name__}; other primitives are not "
-                f"supported yet. Leave {name}=None for exact simulation and exact gradients"
-            )
 
 
 def readout_shape(output_shape: int | Sequence[int]) -> tuple[int, ...]:

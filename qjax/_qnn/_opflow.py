@@ -7,6 +7,8 @@ from textwrap import indent
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import real_amplitudes, z_feature_map, zz_feature_map
+from qiskit.passmanager import BasePassManager
+from qiskit.primitives import BaseEstimatorV2
 from qiskit.quantum_info import Pauli, SparsePauliOp
 
 from qjax._circuit import Circuit
@@ -53,7 +55,8 @@ class OpflowQNN(EstimatorQNN):
 
     Args:
         operator: a `ComposedOp(observable, circuit)`, or that pair.
-        input_params, weight_params, input_gradients, estimator, gradient: as in `EstimatorQNN`.
+        input_params, weight_params, input_gradients, estimator, gradient, default_precision,
+            pass_manager: as in `EstimatorQNN`.
 
     Raises:
         TypeError: for another kind of operator; else as `EstimatorQNN`.
@@ -66,8 +69,10 @@ class OpflowQNN(EstimatorQNN):
         weight_params: Parameters | None = None,
         input_gradients: bool = False,
         *,
-        estimator: object | None = None,
+        estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
+        default_precision: float | None = None,
+        pass_manager: BasePassManager | None = None,
     ) -> None:
         if isinstance(operator, Sequence) and len(operator) == 2:
             operator = ComposedOp(*operator)
@@ -83,6 +88,8 @@ class OpflowQNN(EstimatorQNN):
             input_gradients=input_gradients,
             estimator=estimator,
             gradient=gradient,
+            default_precision=default_precision,
+            pass_manager=pass_manager,
         )
         # A circuit of Qiskit's can change; what is printed must stay what is computed.
         self._operator = ComposedOp(operator.observable, _as_qiskit(operator.circuit).copy())
@@ -101,7 +108,8 @@ class TwoLayerQNN(OpflowQNN):
         feature_map: default: Qiskit's ZZ feature map (Z for one qubit).
         ansatz: default: Qiskit's RealAmplitudes.
         observable: default: Z on every qubit.
-        input_gradients, estimator, gradient: as in `EstimatorQNN`.
+        input_gradients, estimator, gradient, default_precision, pass_manager: as in
+            `EstimatorQNN`.
 
     Raises:
         ValueError: where the sizes do not agree, or nothing tells the number of qubits.
@@ -115,8 +123,10 @@ class TwoLayerQNN(OpflowQNN):
         observable: object | None = None,
         input_gradients: bool = False,
         *,
-        estimator: object | None = None,
+        estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
+        default_precision: float | None = None,
+        pass_manager: BasePassManager | None = None,
     ) -> None:
         num_qubits = _common_size(num_qubits, feature_map, ansatz)
         if feature_map is None:
@@ -136,6 +146,8 @@ class TwoLayerQNN(OpflowQNN):
             input_gradients,
             estimator=estimator,
             gradient=gradient,
+            default_precision=default_precision,
+            pass_manager=pass_manager,
         )
 
     @property

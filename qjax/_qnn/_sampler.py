@@ -5,26 +5,25 @@ from math import prod
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.passmanager import BasePassManager
+from qiskit.primitives import BaseSamplerV2
 
-from qjax._circuit import Circuit
+from qjax._circuit import Circuit, Measure
 from qjax._deferred import deferred
-from qjax._measurements import measured_bits
+from qjax._measurements import measured_bits, measured_qubits, measurements
 from qjax._memory import check_fits, check_states_fit
 from qjax._qiskit import as_circuit
+from qjax._qnn._choices import on_sampler, refuse_settings
 from qjax._qnn._model import Probabilities
-from qjax._qnn._network import (
-    NeuralNetwork,
-    Parameters,
-    make_model,
-    readout_shape,
-    refuse_primitives,
-)
+from qjax._qnn._network import NeuralNetwork, Parameters, make_model, readout_shape
 
 Interpret = Callable[[int], int | tuple[int, ...]]
 
 
 class SamplerQNN(NeuralNetwork):
-    """A network whose outputs are the exact probabilities of what is measured.
+    """A network whose outputs are the probabilities of what is measured.
+
+    Exact, or frequencies from a sampler of Qiskit's; weights of the one are weights of the other.
 
     Args:
         circuit: the parametrized circuit; without measurements, all qubits are measured.
@@ -36,12 +35,15 @@ class SamplerQNN(NeuralNetwork):
         output_shape: a number or tuple, required with `interpret`. Default: `(2**n,)`, n the
             number of qubits, or of classical bits in a circuit with measurements.
         input_gradients: as in `EstimatorQNN`.
-        sampler: must be None for now: exact values, exact gradients.
+        sampler: what is asked for samples: any of Qiskit's samplers of version 2. None simulates,
+            exactly.
         gradient: as in `EstimatorQNN`.
+        shots: how many samples to ask the sampler for; None for its own number.
+        pass_manager: transpiles the circuit for the sampler, once.
 
     Raises:
-        ValueError: for `interpret` without `output_shape` or with results outside of it; else as
-            `EstimatorQNN`.
+        ValueError: for `interpret` without `output_shape` or with results outside of it; on a
+            sampler, for a qubit that is measured into several bits; else as `EstimatorQNN`.
     """
 
     def __init__(
@@ -54,14 +56,22 @@ class SamplerQNN(NeuralNetwork):
         interpret: Interpret | None = None,
         output_shape: int | Sequence[int] | None = None,
         input_gradients: bool = False,
-        sampler: object | None = None,
+        sampler: BaseSamplerV2 | None = None,
         gradient: object | None = None,
+        shots: int | None = None,
+        pass_manager: BasePassManager | None = None,
     ) -> None:
-        refuse_primitives(sampler=sampler)
+        if sampler is None:
+            refuse_settings(gradient, "sampler", shots=shots, pass_manager=pass_manager)
         circuit = as_circuit(circuit)
-        self._readout = make_readout(circuit, interpret, output_shape)
-        model = make_model(circuit, input_params, weight_params, self._readout, gradient)
-        super().__init__(model, input_gradients=input_gradients, sparse=sparse)
+        read = circuit if sampler is None else measured_part(circuit)
+        readout = make_readout(read, interpret, output_shape)
+        simulated = gradient if sampler is None else None
+        model = make_model(circuit, input_params, weight_params, readout, simulated)
+        remote = None
+        if sampler is not None:
+            remote = on_sampler(model, sampler, shots, pass_manager, gradient, input_gradients)
+        super().__init__(model, input_gradients=input_gradients, sparse=sparse, remote=remote)
 
 
 def make_readout(
@@ -91,6 +101,15 @@ def make_readout(
     flat = {value: _flat_index(interpret, value, shape) for value in np.unique(integers).tolist()}
     targets = np.array([flat[value] for value in integers.tolist()], np.int32)
     return Probabilities(shape, targets.tobytes())
+
+
+def measured_part(circuit: Circuit) -> Circuit:
+    """The measurements alone, on the qubits that are measured."""
+    if circuit.is_dynamic:
+        return circuit  # refused where it meets the sampler
+    place = {qubit: place for place, qubit in enumerate(measured_qubits(circuit))}
+    final = tuple(Measure(place[each.qubit], each.clbit) for each in measurements(circuit))
+    return Circuit(len(place), final, (), circuit.num_clbits)
 
 
 def check_interpret(interpret: object) -> None:

@@ -1,17 +1,20 @@
 """Floor 8. The tutorial's older name for networks of probabilities and samples."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import jax
 import numpy as np
 from jax import Array
 from qiskit import QuantumCircuit
+from qiskit.passmanager import BasePassManager
+from qiskit.primitives import BaseSamplerV2
 
 from qjax._arrays import Numbers
 from qjax._circuit import Circuit
 from qjax._measure import check_shots
-from qjax._qiskit import as_circuit
-from qjax._qnn._model import compiled_draws
+from qjax._qiskit import SamplerSource, as_circuit
+from qjax._qnn._model import Probabilities, compiled_draws, measured_states
 from qjax._qnn._network import Parameters
 from qjax._qnn._sampler import (
     Interpret,
@@ -19,7 +22,9 @@ from qjax._qnn._sampler import (
     check_interpret,
     interpreted,
     measured_integers,
+    measured_part,
 )
+from qjax._qnn._sending import sent_rows
 
 
 class CircuitQNN(SamplerQNN):
@@ -27,12 +32,14 @@ class CircuitQNN(SamplerQNN):
 
     Args:
         circuit, input_params, weight_params, sparse, interpret, output_shape, input_gradients,
-            sampler, gradient: as in `SamplerQNN`.
+            sampler, gradient, pass_manager: as in `SamplerQNN`.
         sampling: whether `forward` returns samples instead of probabilities. Samples have no
             gradients; `output_shape` is then `(shots, d)` for an `interpret` that returns d
             numbers, and must not be given.
-        shots: how many samples `forward` draws for each input.
-        seed: fixes the samples; None draws fresh ones at every call.
+        shots: how many samples `forward` and `sample` draw for each input, by default 1024; for
+            probabilities on a sampler, how many it is asked for, by default its own number.
+        seed: fixes the samples of a simulation; None draws fresh ones at every call. A sampler has
+            its own.
     """
 
     def __init__(
@@ -46,10 +53,11 @@ class CircuitQNN(SamplerQNN):
         output_shape: int | Sequence[int] | None = None,
         input_gradients: bool = False,
         *,
-        shots: int = 1024,
+        shots: int | None = None,
         seed: int | None = None,
-        sampler: object | None = None,
+        sampler: BaseSamplerV2 | None = None,
         gradient: object | None = None,
+        pass_manager: BasePassManager | None = None,
     ) -> None:
         circuit = as_circuit(circuit)
         if sampling and (sparse or output_shape is not None):
@@ -67,11 +75,16 @@ class CircuitQNN(SamplerQNN):
             input_gradients=input_gradients,
             sampler=sampler,
             gradient=gradient,
+            shots=None if sampler is None else shots,
+            pass_manager=pass_manager,
         )
         self._sampling = bool(sampling)
-        self._shots = check_shots(shots)
+        self._shots = check_shots(1024 if shots is None else shots)
         self._seed = _check_seed(seed)
-        self._values = _sampled_values(circuit, interpret) if sampling else None
+        if sampler is not None and seed is not None:
+            raise ValueError("seed: the sampler draws the samples; give it the seed")
+        read = circuit if sampler is None else measured_part(circuit)
+        self._values = _sampled_values(read, interpret) if sampling else None
 
     def _key(self) -> tuple:
         values = None if self._values is None else self._values.tobytes()
@@ -86,6 +99,13 @@ class CircuitQNN(SamplerQNN):
         if self._values is None:
             return super().output_shape
         return (self._shots, self._values.shape[1])
+
+    def exact(self) -> Self:
+        """The same network, simulated, as `NeuralNetwork.exact`."""
+        twin = super().exact()
+        if self._remote is not None and self._values is not None:
+            twin._values = self._values[measured_states(self.circuit)]
+        return twin
 
     def apply(self, weights: Numbers | None, inputs: Numbers | None) -> Array:
         """As `NeuralNetwork.apply`.
@@ -133,27 +153,50 @@ class CircuitQNN(SamplerQNN):
         Args:
             input_data: shape `(..., num_inputs)`.
             weights: shape `(num_weights,)`.
-            key: a JAX random key; None takes the network's `seed`.
+            key: a JAX random key; None takes the network's `seed`. Must be None on a sampler.
 
         Returns:
             int64, shape `(*batch, shots, d)`, d the number of indices that `interpret` returns.
         """
         inputs, weights, batch = self._prepare(input_data, weights)
         with jax.enable_x64(weights.dtype == np.float64):
-            draw = compiled_draws(self._model, self._shots)
-            states = np.asarray(draw(weights, inputs, self._random_key() if key is None else key))
+            states = (
+                self._simulated_states(weights, inputs, key)
+                if self._remote is None
+                else self._measured_states(weights, inputs, key)
+            )
         values = self._interpreted()[states]
         return values.reshape(*batch, *values.shape[1:])
+
+    def _simulated_states(
+        self, weights: np.ndarray, inputs: np.ndarray, key: Array | None
+    ) -> np.ndarray:
+        draw = compiled_draws(self._model, self._shots)
+        return np.asarray(draw(weights, inputs, self._random_key() if key is None else key))
+
+    def _measured_states(
+        self, weights: np.ndarray, inputs: np.ndarray, key: Array | None
+    ) -> np.ndarray:
+        assert self._remote is not None
+        if key is not None:
+            raise ValueError("key: the sampler draws the samples; give it a seed instead")
+        rows = sent_rows(self._remote, weights, inputs)
+        if not len(rows):
+            return np.zeros((0, self._shots), np.int64)
+        source = self._remote.source
+        assert isinstance(source, SamplerSource)
+        return source.states(rows, self._shots)
 
     def _random_key(self) -> Array:
         fresh = np.random.SeedSequence().generate_state(1)[0]
         return jax.random.key(fresh if self._seed is None else self._seed)
 
     def _interpreted(self) -> np.ndarray:
-        """`(2**n, d)`: what each basis state is sampled as."""
+        """`(2**n, d)`: what each state is sampled as; on a sampler, of the measured qubits."""
         if self._values is not None:
             return self._values
-        return np.stack(np.unravel_index(self._readout.table, self.output_shape), axis=-1)
+        assert isinstance(self._model.readout, Probabilities)
+        return np.stack(np.unravel_index(self._model.readout.table, self.output_shape), axis=-1)
 
     def _refuse_sampling(self, what: str) -> None:
         if self._sampling:

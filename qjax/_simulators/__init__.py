@@ -13,6 +13,7 @@ _trigonometry  cosine and sine of many angles
 from qjax._simulators._linear import jvp_of as jvp_of
 from qjax._simulators._linear import linear_map as linear_map
 from qjax._simulators._matrices import PRECISION as PRECISION
+from qjax._simulators._matrices import all_angles as all_angles
 from qjax._simulators._statevector import Gradient as Gradient
 from qjax._simulators._statevector import as_complex as as_complex
 from qjax._simulators._statevector import finish as finish

@@ -311,23 +311,23 @@ CONSTRUCTION: dict[str, tuple[Callable[[], object], type[Exception], list[str]]]
     "no shots": (lambda: sampling(shots=0), ValueError, ["shots", r"\b0\b", "at least 1"]),
     "fractional shots": (lambda: sampling(shots=1.5), TypeError, ["shots", "float"]),
     # primitives
-    "an estimator": (
-        lambda: estimator(estimator=StatevectorEstimator()),
-        ValueError,
-        ["estimator", "StatevectorEstimator", "not supported"],
+    "a sampler for an estimator": (
+        lambda: estimator(estimator=StatevectorSampler()),
+        TypeError,
+        ["estimator", "StatevectorSampler", "BaseEstimatorV2"],
     ),
-    "a sampler": (
-        lambda: sampler(sampler=StatevectorSampler()), ValueError, ["sampler", "not supported"],
+    "an estimator for a sampler": (
+        lambda: sampler(sampler=StatevectorEstimator()), TypeError, ["sampler", "BaseSamplerV2"],
     ),
     "a gradient": (lambda: estimator(gradient="spsa"), ValueError, ["gradient", "not supported"]),
     "a gradient for a sampler": (
         lambda: sampler(gradient=object()), ValueError, ["gradient", "not supported"],
     ),
-    "an estimator for the tutorial's names": (
-        lambda: qjax.TwoLayerQNN(2, estimator=StatevectorEstimator()), ValueError, ["estimator"],
-    ),
     "a sampler for the tutorial's names": (
-        lambda: sampling(sampler=StatevectorSampler()), ValueError, ["sampler"],
+        lambda: qjax.TwoLayerQNN(2, estimator=StatevectorSampler()), TypeError, ["estimator"],
+    ),
+    "an estimator for the tutorial's names": (
+        lambda: sampling(sampler=StatevectorEstimator()), TypeError, ["sampler"],
     ),
     # the tutorial's names
     "no operator": (lambda: qjax.OpflowQNN(None), TypeError, ["operator", "ComposedOp"]),

@@ -1,0 +1,132 @@
+"""Floor 8. What a caller chose -> a network on a primitive, or the refusal of it."""
+
+from qiskit.passmanager import BasePassManager
+from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
+
+from qjax._expression import Expression
+from qjax._free_angles import free_angles
+from qjax._measure import check_shots
+from qjax._observable import Observable, PauliSum
+from qjax._program import Expectations
+from qjax._qiskit import (
+    EstimatorSource,
+    Held,
+    SamplerSource,
+    Source,
+    check_estimator,
+    check_pass_manager,
+    check_sampler,
+)
+from qjax._qnn._model import Model, Probabilities
+from qjax._qnn._remote import Remote, Rule, moving_groups
+from qjax._qnn._stencils import stencil_size
+from qjax.gradients import SPSA, ParameterShift
+
+_RULES: dict[str, Rule] = {"parameter_shift": ParameterShift(), "spsa": SPSA()}
+
+
+def on_estimator(
+    model: Model,
+    estimator: BaseEstimatorV2,
+    precision: float | None,
+    pass_manager: BasePassManager | None,
+    gradient: object,
+    with_inputs: bool,
+) -> Remote:
+    """A network of expectation values on an estimator, transpiled.
+
+    Raises:
+        TypeError: for what is no estimator or pass manager of Qiskit's.
+        ValueError: for a precision that is none, an unknown gradient, or a gate that the gradient
+            has no rule for.
+    """
+    check_estimator(estimator, precision)
+    check_pass_manager(pass_manager)
+    assert isinstance(model.readout, Expectations)
+    free = free_angles(model.circuit)
+    observables = model.readout.observables
+    _refuse_parameters(observables)
+    source = EstimatorSource(
+        free.circuit, observables, Held(estimator), _held(pass_manager), precision
+    )
+    remote = Remote(model, source, free.expressions, _rule(gradient))
+    return _prepared(remote, with_inputs)
+
+
+def on_sampler(
+    model: Model,
+    sampler: BaseSamplerV2,
+    shots: int | None,
+    pass_manager: BasePassManager | None,
+    gradient: object,
+    with_inputs: bool,
+) -> Remote:
+    """A network of probabilities on a sampler, transpiled; errors as `on_estimator`."""
+    check_sampler(sampler, model.circuit)
+    check_pass_manager(pass_manager)
+    assert isinstance(model.readout, Probabilities)
+    free, readout = free_angles(model.circuit), model.readout
+    held = _held(pass_manager)
+    accuracy = None if shots is None else check_shots(shots)
+    source = SamplerSource(
+        free.circuit, readout.targets, readout.num_outputs, Held(sampler), held, accuracy
+    )
+    remote = Remote(model, source, free.expressions, _rule(gradient))
+    return _prepared(remote, with_inputs)
+
+
+def _refuse_parameters(observables: tuple[Observable, ...]) -> None:
+    for observable in observables:
+        if isinstance(observable, PauliSum) and any(
+            isinstance(term.coefficient, Expression) for term in observable.terms
+        ):
+            raise ValueError(
+                "observables: a coefficient has parameters, which an estimator cannot bind; give "
+                "the terms as observables of their own and sum the outputs, or leave estimator=None"
+            )
+
+
+def refuse_settings(gradient: object, primitive: str, **settings: object) -> None:
+    """Settings of a primitive mean nothing without one: say so, rather than ignore them.
+
+    Raises:
+        ValueError: where one is given.
+    """
+    if isinstance(gradient, (ParameterShift, SPSA)) or (
+        isinstance(gradient, str) and gradient in _RULES
+    ):
+        raise ValueError(
+            f"gradient: {gradient!r} is not supported without {primitive}=, as simulation has "
+            "exact gradients; expected None, 'backprop' or 'adjoint'"
+        )
+    for name, value in settings.items():
+        if value is not None:
+            raise ValueError(
+                f"{name}: got {value!r} without {primitive}=; simulation is exact and needs none. "
+                f"Leave it out, or give {primitive}="
+            )
+
+
+def _rule(gradient: object) -> Rule:
+    if gradient is None:
+        return ParameterShift()
+    if isinstance(gradient, (ParameterShift, SPSA)):
+        return gradient
+    if isinstance(gradient, str) and gradient in _RULES:
+        return _RULES[gradient]
+    raise ValueError(
+        f"gradient: {gradient!r} is not supported on a primitive; expected 'parameter_shift' or "
+        "None (exact rules), 'spsa', or qjax.gradients.SPSA(epsilon, batch_size, seed)"
+    )
+
+
+def _held(pass_manager: BasePassManager | None) -> Held | None:
+    return None if pass_manager is None else Held(pass_manager)
+
+
+def _prepared(remote: Remote, with_inputs: bool) -> Remote:
+    """With the circuit that is sent; what cannot be transpiled or differentiated shows here."""
+    source: Source = remote.source
+    assert source.sent is not None
+    stencil_size(remote, moving_groups(remote, with_inputs))
+    return remote
