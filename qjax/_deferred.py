@@ -213,7 +213,7 @@ def _new_record(state: _State) -> int:
     if state.num_qubits - state.circuit.num_qubits == MAX_RECORDS:
         raise NoExactFormError(
             f"the circuit has more than {MAX_RECORDS} outcomes to follow, too many for exact "
-            "results; estimate them by trajectories: qjax.trajectories"
+            "results; run it by trajectories: qjax.sample, qjax.estimate or qjax.trajectories"
         )
     state.num_qubits += 1
     return state.num_qubits - 1
@@ -361,7 +361,7 @@ def _turns(state: _State, op: While) -> Iterable[Block]:
         yield op.block
     raise NoExactFormError(
         f"a while loop of the circuit may go on after {MAX_TURNS} turns, so that it has no exact "
-        "result; estimate one by trajectories: qjax.trajectories"
+        "result; run it by trajectories: qjax.sample, qjax.estimate or qjax.trajectories"
     )
 
 

@@ -172,7 +172,7 @@ def test_a_torch_encoder_trained_by_jax() -> None:
         "encoder": to_jax({name: p.detach() for name, p in encoder.named_parameters()}),
         "qnn": qnn.init(jax.random.key(0)),
     }
-    optimizer = optax.adam(0.1)
+    optimizer = optax.adam(0.03)  # at 0.1 training is chaotic: rounding decides where it ends
 
     def loss(parameters: Any) -> jax.Array:
         features = encode(parameters["encoder"], (x,))
@@ -196,7 +196,7 @@ def test_a_torch_encoder_trained_by_jax() -> None:
     for _ in range(30):
         parameters, state, value, _ = step(parameters, state)
         losses.append(float(value))
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
 
 
 def test_a_module_is_a_function_of_its_inputs() -> None:
