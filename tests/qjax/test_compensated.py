@@ -12,6 +12,7 @@ from qiskit.quantum_info import Pauli, Statevector
 import qjax
 from qjax._expression import evaluate
 from qjax._simulators._compensated import angle_of
+from qjax._simulators._trigonometry import cos_sin, wrapped
 from tests.circuits import error, finite_gradient, state_of, value_of
 
 # 2 (pi - x)(pi - y), the angle of a ZZ feature map; a sum; one with a function inside.
@@ -157,3 +158,16 @@ def test_gradient_of_rv(scale: float) -> None:
     tangent = np.array([0.3, -1.0, 0.7], np.float32)
     slope = jax.jvp(energy, (values,), (tangent,))[1]
     assert error(slope, expected @ tangent) < 10 * tolerance(scale)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e2, 1e4, 1e6])
+def test_cosine_and_sine_in_double(scale: float, x64: None) -> None:
+    """Many angles take a series of ours in place of XLA's functions; NumPy's are the reference."""
+    angles = np.random.default_rng(1).uniform(-scale, scale, 10_000)
+    cosine, sine = cos_sin(jnp.asarray(angles))
+    assert np.abs(cosine - np.cos(angles)).max() < 2e-15
+    assert np.abs(sine - np.sin(angles)).max() < 2e-15
+    huge = np.tile([1e300, 1e17, np.inf, np.nan], 2000)
+    with np.errstate(invalid="ignore"):
+        wanted = np.cos(huge)
+    np.testing.assert_allclose(cos_sin(wrapped(jnp.asarray(huge)))[0], wanted, atol=1e-15)
