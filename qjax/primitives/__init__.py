@@ -1,0 +1,16 @@
+"""Floor 11. Qiskit's primitives, version 2, on this engine: exact values, and samples of them.
+
+Programs written for `StatevectorEstimator` and `StatevectorSampler` run on these unchanged. All
+parameter sets of a pub, whatever their shape, are simulated by one call of a compiled program, and
+so are those of pubs in a row that ask for the same. This module is imported by name
+(`import qjax.primitives`): `import qjax` leaves it out.
+
+_requests   pubs -> what is asked of the engine, and jobs that answer it
+_estimator  expectation values
+_sampler    samples of classical registers
+"""
+
+from qjax.primitives._estimator import Estimator
+from qjax.primitives._sampler import Sampler
+
+__all__ = ["Estimator", "Sampler"]

@@ -1,0 +1,109 @@
+"""Floor 11. Pubs -> what is asked of the engine, and jobs that answer it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import ClassVar
+
+import jax
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+from qiskit import QuantumCircuit
+from qiskit.primitives import PrimitiveJob, PrimitiveResult
+from qiskit.primitives.containers.bindings_array import BindingsArray
+
+from qjax._circuit import Circuit
+from qjax._evaluation import evaluate
+from qjax._qiskit import from_qiskit
+
+Seed = np.random.Generator | int | None
+
+# What is read out that is in memory at once, in bytes: of more than one pub, or of a sampler.
+BLOCK = 1 << 28
+
+
+class Seeded:
+    """What draws from a generator."""
+
+    _seed: Seed
+
+    @property
+    def seed(self) -> Seed:
+        """What random numbers are drawn from."""
+        return self._seed
+
+
+def submit(run: Callable[[list], list], pubs: list) -> PrimitiveJob:
+    """A job that has begun to run the pubs."""
+    job = PrimitiveJob(lambda: PrimitiveResult(run(pubs), metadata={"version": 2}))
+    job._submit()
+    return job
+
+
+@dataclass(frozen=True)
+class OfParameters:
+    """A circuit as a network without weights: all its parameters are inputs."""
+
+    circuit: Circuit
+
+    num_weights: ClassVar[int] = 0
+
+    @property
+    def num_inputs(self) -> int:
+        return self.circuit.num_params
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    def read_out(self, params: Array) -> Array:
+        raise NotImplementedError
+
+    def apply(self, weights: Array, inputs: Array) -> Array:
+        del weights
+        return jax.vmap(self.read_out)(inputs)
+
+
+def points_of(circuit: QuantumCircuit, values: BindingsArray) -> Float[np.ndarray, "points params"]:
+    """One row per parameter set, in the circuit's order."""
+    return np.asarray(values.as_array(circuit.parameters), float).reshape(
+        values.size, circuit.num_parameters
+    )
+
+
+def circuits_of(pubs: list) -> list[Circuit]:
+    """The circuit of each pub; a circuit that comes several times is converted once."""
+    unique = {id(pub.circuit): pub.circuit for pub in pubs}
+    converted = {key: from_qiskit(circuit) for key, circuit in unique.items()}
+    return [converted[id(pub.circuit)] for pub in pubs]
+
+
+def values_of(
+    requests: Iterable[tuple[OfParameters, np.ndarray]],
+) -> Iterator[Float[np.ndarray, "points outputs"]]:
+    """What each network reads out at its points; in one go for equal networks in a row."""
+    for network, row in groupby(requests, key=itemgetter(0)):
+        for together in _blocks(network, (points for _, points in row)):
+            found = evaluate(network, None, np.concatenate(together))
+            yield from np.split(found, np.cumsum([len(points) for points in together])[:-1])
+
+
+def _blocks(
+    network: OfParameters, requests: Iterable[np.ndarray]
+) -> Iterator[list[Float[np.ndarray, "points params"]]]:
+    """Requests in a row that are within a block together, or single ones."""
+    limit = rows_per_block(network)
+    block: list[np.ndarray] = []
+    for points in requests:
+        if block and sum(map(len, block)) + len(points) > limit:
+            yield block
+            block = []
+        block.append(points)
+    yield block
+
+
+def rows_per_block(network: OfParameters) -> int:
+    (outputs,) = network.output_shape
+    return max(1, BLOCK // (8 * outputs))
