@@ -25,6 +25,7 @@ from qiskit.primitives import BaseEstimatorV2, StatevectorEstimator
 from qiskit.quantum_info import Pauli
 
 OBSERVABLES = 10
+SLOW = ("StatevectorEstimator", "QMLEstimator")
 SIZES = (4, 8, 10, 12)
 TOLERANCE = 1e-8
 
@@ -104,8 +105,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs=4, metavar=("NAME", "QUBITS", "SETS", "SECONDS"))
     parser.add_argument("--seconds", type=float, default=5, help="for each figure")
-    parser.add_argument("--sets", type=int, default=1000, help="parameter sets of ours")
-    parser.add_argument("--few", type=int, default=100, help="parameter sets of the others")
+    parser.add_argument("--sets", type=int, default=1000, help="parameter sets")
+    parser.add_argument("--few", type=int, default=50, help="parameter sets of the slow ones")
     arguments = parser.parse_args()
     if arguments.only:
         name, num_qubits, sets, seconds = arguments.only
@@ -117,7 +118,7 @@ def main() -> None:
             name: in_process(
                 name,
                 num_qubits,
-                arguments.sets if name == "qjax" else arguments.few,
+                arguments.few if name in SLOW else arguments.sets,
                 arguments.seconds,
             )
             for name in ESTIMATORS
