@@ -223,6 +223,12 @@ def preparations(circuit: Circuit) -> tuple[Amplitudes, ...]:
     return tuple(op for op in circuit.ops if isinstance(op, Amplitudes))
 
 
+def unset_variable(circuit: Circuit, number: int) -> ValueError:
+    """What to raise where a classical variable is read too early."""
+    name = circuit.variables[number].name
+    return ValueError(f"the variable {name!r} is read before it has a value; store one")
+
+
 def _complaint(circuit: Circuit, op: Op, in_loop: bool = False) -> str | None:
     """What is wrong with an operation, if anything is."""
     if isinstance(op, Amplitudes):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 
 class ClassicalType(NamedTuple):
@@ -55,11 +56,26 @@ class Operation(NamedTuple):
 
 ClassicalExpression = Bits | Variable | Literal | Operation
 
+
+def _quotient(a: float, b: float) -> float:
+    """As floating point numbers have it, infinity and NaN included."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.float64(a) / np.float64(b))
+
+
 # Traced integers have 32 bits, as many as JAX has without its x64 flag.
 MAX_TRACED_WIDTH = 32
+DTYPES: dict[str, Any] = {"bool": bool, "uint": jnp.uint32, "float": float}
 # What Python's numbers and traced arrays do by different names.
 PYTHON = SimpleNamespace(
-    minimum=min, maximum=max, uint=int, float=float, shift_right=operator.rshift
+    minimum=min,
+    maximum=max,
+    uint=int,
+    float=float,
+    shift_right=operator.rshift,
+    divide=_quotient,
+    mask=lambda kind: kind.mask,
+    literal=lambda literal: literal.value,
 )
 TRACED = SimpleNamespace(
     minimum=jnp.minimum,
@@ -67,26 +83,30 @@ TRACED = SimpleNamespace(
     uint=lambda x: jnp.asarray(x).astype(jnp.uint32),
     float=lambda x: jnp.asarray(x).astype(float),
     shift_right=lambda a, b: jnp.where(b < MAX_TRACED_WIDTH, a >> (b % MAX_TRACED_WIDTH), 0),
+    divide=operator.truediv,
+    mask=lambda kind: True if kind.kind == "bool" else np.uint32(kind.mask),
+    literal=lambda literal: jnp.asarray(literal.value, DTYPES[literal.type.kind]),
 )
 
 
 def _divide(algebra: Any, kind: ClassicalType, a: Any, b: Any) -> Any:
     # OpenQASM leaves division by zero open: an integer gives 0.
-    return a / b if kind.kind == "float" else (a // algebra.maximum(b, 1)) * algebra.uint(b != 0)
+    if kind.kind == "float":
+        return algebra.divide(a, b)
+    return (a // algebra.maximum(b, 1)) * algebra.uint(b != 0)
 
 
 def _cast(algebra: Any, kind: ClassicalType, a: Any) -> Any:
     if kind.kind == "bool":
         return a != 0
-    return algebra.float(a) if kind.kind == "float" else algebra.uint(a) & kind.mask
+    return algebra.float(a) if kind.kind == "float" else algebra.uint(a) & algebra.mask(kind)
 
 
 def _arithmetic(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     """Unsigned integers are taken modulo 2**width, as in OpenQASM 3."""
 
     def compute(algebra: Any, kind: ClassicalType, a: Any, b: Any) -> Any:
-        del algebra
-        return function(a, b) if kind.kind == "float" else function(a, b) & kind.mask
+        return function(a, b) if kind.kind == "float" else function(a, b) & algebra.mask(kind)
 
     return compute
 
@@ -97,13 +117,13 @@ def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _shift_left(algebra: Any, kind: ClassicalType, a: Any, b: Any) -> Any:
     # A shift by the whole width or more leaves nothing.
-    kept = (a << algebra.minimum(b, kind.width - 1)) & kind.mask
+    kept = (a << algebra.minimum(b, kind.width - 1)) & algebra.mask(kind)
     return kept * algebra.uint(b < kind.width)
 
 
 # Name -> (algebra, type of the result, operands) -> value. The names are those of Qiskit's `expr`.
 OPERATIONS: dict[str, Callable[..., Any]] = {
-    "bit_not": lambda _, kind, a: a ^ kind.mask,
+    "bit_not": lambda algebra, kind, a: a ^ algebra.mask(kind),
     "logic_not": _plain(lambda a: a ^ True),
     "negate": _plain(operator.neg),
     "cast": _cast,
@@ -132,6 +152,7 @@ def evaluate_classical(
     expression: ClassicalExpression,
     read: Callable[[Bits | Variable], Any],
     apply: Callable[..., Any],
+    algebra: Any,
 ) -> Any:
     """The value of an expression.
 
@@ -140,12 +161,13 @@ def evaluate_classical(
         read: what bits and variables hold.
         apply: (name of an operation, type of its result, operands) -> its value; `OPERATIONS`
             has what the names mean.
+        algebra: `PYTHON` or `TRACED`.
     """
     if isinstance(expression, Literal):
-        return expression.value
+        return algebra.literal(expression)
     if not isinstance(expression, Operation):
         return read(expression)
-    operands = (evaluate_classical(each, read, apply) for each in expression.operands)
+    operands = (evaluate_classical(each, read, apply, algebra) for each in expression.operands)
     return apply(expression.name, expression.type, *operands)
 
 

@@ -1,29 +1,41 @@
 """Floor 0. Classical values that depend on recorded outcomes, as decision diagrams.
 
 A value is a number, or a node that asks one record and goes on with one of two values. Records are
-asked in ascending order, and a node whose two sides are equal is left out, so that equal functions
-are equal diagrams (Bryant, IEEE Trans. Comput. C-35, 677 (1986); with numbers as leaves, Bahar et
-al., ICCAD 1993).
+asked in ascending order, a node whose two sides are equal is left out, and equal nodes are one
+object, so that equal functions are the same diagram (Bryant, IEEE Trans. Comput. C-35, 677 (1986);
+with numbers as leaves, Bahar et al., ICCAD 1993).
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 
-class Node(NamedTuple):
-    """`high` where the record holds 1, else `low`."""
+class Node:
+    """`high` where the record holds 1, else `low`; made by `_node` only."""
 
-    record: int
-    low: "Decision"
-    high: "Decision"
+    __slots__ = ("__weakref__", "high", "low", "record")
+
+    def __init__(self, record: int, low: "Decision", high: "Decision") -> None:
+        self.record, self.low, self.high = record, low, high
 
 
 Decision = Node | bool | int | float
 
+# Every node that is in use: `True` and 1 are equal, but not the same leaf.
+_NODES: WeakValueDictionary[tuple, Node] = WeakValueDictionary()
 
-def outcome_of(record: int) -> Node:
+
+def _node(record: int, low: Decision, high: Decision) -> Decision:
+    key = (record, type(low), low, type(high), high)
+    if key[1:3] == key[3:]:
+        return low
+    return _NODES.setdefault(key, Node(record, low, high))
+
+
+def outcome_of(record: int) -> Decision:
     """The record itself, as a bool."""
-    return Node(record, False, True)
+    return _node(record, False, True)
 
 
 def apply(function: Callable[..., Any], *operands: Decision) -> Decision:
@@ -70,19 +82,32 @@ def either(left: Decision, right: Decision) -> Decision:
 
 def rename(decision: Decision, old: int, new: int) -> Decision:
     """The same value with another record in the place of one."""
-    if not isinstance(decision, Node):
-        return decision
-    low, high = rename(decision.low, old, new), rename(decision.high, old, new)
-    if decision.record != old and low is decision.low and high is decision.high:
-        return decision
-    return choose(outcome_of(new if decision.record == old else decision.record), high, low)
+    known: dict[Decision, Decision] = {}
+
+    def renamed(decision: Decision) -> Decision:
+        if not isinstance(decision, Node):
+            return decision
+        if decision not in known:
+            record = new if decision.record == old else decision.record
+            low, high = renamed(decision.low), renamed(decision.high)
+            known[decision] = choose(outcome_of(record), high, low)
+        return known[decision]
+
+    return renamed(decision)
 
 
 def records_of(decision: Decision) -> set[int]:
     """The records that it asks."""
-    if not isinstance(decision, Node):
-        return set()
-    return {decision.record} | records_of(decision.low) | records_of(decision.high)
+    found: set[int] = set()
+    seen: set[Decision] = set()
+    left = [decision]
+    while left:
+        each = left.pop()
+        if isinstance(each, Node) and each not in seen:
+            seen.add(each)
+            found.add(each.record)
+            left += [each.low, each.high]
+    return found
 
 
 def settings(decision: Decision) -> Iterator[dict[int, int]]:
@@ -95,11 +120,41 @@ def settings(decision: Decision) -> Iterator[dict[int, int]]:
         yield {}
 
 
+def num_settings(decision: Decision) -> int:
+    """How many `settings` it has."""
+    known: dict[Decision, int] = {}
+
+    def count(decision: Decision) -> int:
+        if not isinstance(decision, Node):
+            return int(bool(decision))
+        if decision not in known:
+            known[decision] = count(decision.low) + count(decision.high)
+        return known[decision]
+
+    return count(decision)
+
+
+class Parity(NamedTuple):
+    """Whether an odd number of records hold 1; the opposite, if `flipped`."""
+
+    records: tuple[int, ...]
+    flipped: bool
+
+
+def as_parity(decision: Decision) -> Parity | None:
+    """The parity that a condition is, if it is one."""
+    if not isinstance(decision, Node):
+        return Parity((), bool(decision))
+    records: list[int] = []
+    while isinstance(decision, Node):
+        if apply(lambda value: not value, decision.low) is not apply(bool, decision.high):
+            return None
+        records.append(decision.record)
+        decision = decision.low
+    return Parity(tuple(records), bool(decision))
+
+
 def _side(decision: Decision, record: int, side: int) -> Decision:
     if isinstance(decision, Node) and decision.record == record:
         return decision.high if side else decision.low
     return decision
-
-
-def _node(record: int, low: Decision, high: Decision) -> Decision:
-    return low if low == high else Node(record, low, high)

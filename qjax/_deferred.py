@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from qjax._circuit import Amplitudes, Circuit, Control, Gate, Measure, Op
+from qjax._circuit import Amplitudes, Circuit, Control, Gate, Measure, Op, unset_variable
 from qjax._classical import (
     OPERATIONS,
     PYTHON,
@@ -34,9 +34,11 @@ from qjax._decisions import (
     Decision,
     Node,
     apply,
+    as_parity,
     both,
     choose,
     either,
+    num_settings,
     outcome_of,
     records_of,
     rename,
@@ -51,6 +53,15 @@ from qjax._memory import CACHED_PROGRAMS
 # Each record doubles the state. Loops that go on after so many turns may never end.
 MAX_RECORDS = 24
 MAX_TURNS = 1000
+
+# Beyond so many qubits and records, samples are drawn by trajectories unless asked for otherwise.
+MAX_FOLLOWED = 20
+
+# A condition is a gate for each of its settings; a parity of many records gets one of its own.
+FEW_SETTINGS = 4
+MAX_SETTINGS = 256
+
+REMEDY = "Run it by trajectories: qjax.sample, qjax.estimate or qjax.trajectories"
 
 Key = tuple[str, int]
 
@@ -131,7 +142,7 @@ def _final(state: _State) -> tuple[list[Measure], int]:
         if state.num_qubits == circuit.num_qubits:
             return [], circuit.num_clbits
         measured = [Measure(qubit, qubit) for qubit in range(circuit.num_qubits)]
-        return measured, max(circuit.num_clbits, circuit.num_qubits)
+        return measured, circuit.num_qubits
     clbits = range(circuit.num_clbits)
     written = [clbit for clbit in clbits if state.values["bit", clbit] is not False]
     # A bit that is always 0 needs no measurement, but for one that says that there are some.
@@ -184,6 +195,8 @@ def _holds_somewhere(decision: Decision) -> bool:
 
 
 def _gate(state: _State, gate: Gate) -> None:
+    if gate.name == "id":
+        return
     changes = not is_diagonal(gate.kind)
     for qubit in gate.qubits:
         asked = qubit in records_of(state.running)
@@ -212,8 +225,9 @@ def _flip(qubit: int, source: int) -> Gate:
 def _new_record(state: _State) -> int:
     if state.num_qubits - state.circuit.num_qubits == MAX_RECORDS:
         raise NoExactFormError(
-            f"the circuit has more than {MAX_RECORDS} outcomes to follow, too many for exact "
-            "results; run it by trajectories: qjax.sample, qjax.estimate or qjax.trajectories"
+            f"the circuit has more than {MAX_RECORDS} outcomes to remember, of qubits that are "
+            "measured or reset and used again (a loop without a bound has no end of them): too "
+            f"many for exact results. {REMEDY}"
         )
     state.num_qubits += 1
     return state.num_qubits - 1
@@ -281,17 +295,36 @@ def _value(state: _State, expression: ClassicalExpression) -> Decision:
             return bits[0] if source.type.kind == "bool" else apply(_integer, *bits)
         key = ("variable", source.number)
         if key not in state.values:
-            name = state.circuit.variables[source.number].name
-            raise ValueError(f"the variable {name!r} is read before it has a value; store one")
+            raise unset_variable(state.circuit, source.number)
         return state.values[key]
 
     def compute(name: str, kind, *operands: Decision) -> Decision:
         function = OPERATIONS[name]
         return apply(lambda *values: function(PYTHON, kind, *values), *operands)
 
-    value = evaluate_classical(expression, read, compute)
+    value = evaluate_classical(expression, read, compute, PYTHON)
     state.effective.update(records_of(value))
     return value
+
+
+def _recorded(state: _State, condition: Decision) -> Decision:
+    """The condition, or a record of it where it has many settings."""
+    if num_settings(condition) <= FEW_SETTINGS:
+        return condition
+    parity = as_parity(condition)
+    if parity is None:
+        if (count := num_settings(condition)) > MAX_SETTINGS:
+            raise NoExactFormError(
+                f"a condition of the circuit holds for {count} settings of outcomes; exact results "
+                f"follow at most {MAX_SETTINGS}. {REMEDY}"
+            )
+        return condition
+    record = _new_record(state)
+    for source in parity.records:
+        _write(state, _flip(record, source), True)
+    if parity.flipped:
+        _write(state, Gate("x", (record,)), True)
+    return outcome_of(record)
 
 
 def _integer(*bits: bool) -> int:
@@ -315,7 +348,7 @@ def _store(state: _State, op: Store) -> None:
 def _wire(state: _State, clbit: int) -> int:
     """A qubit that holds a classical bit at the end."""
     value = state.values["bit", clbit]
-    if isinstance(value, Node) and value == outcome_of(value.record):
+    if isinstance(value, Node) and value is outcome_of(value.record):
         return value.record
     if value is False and state.zero:
         return min(state.zero)
@@ -330,7 +363,9 @@ def _wire(state: _State, clbit: int) -> int:
 def _switch(state: _State, op: Switch) -> None:
     value, left, keys = _value(state, op.target), state.running, []
     for values, _ in op.cases:
-        hit = True if values is None else apply(lambda v, among=values: v in among, value)
+        hit: Decision = True
+        if values is not None:
+            hit = _recorded(state, apply(lambda v, among=values: v in among, value))
         state.cases += 1
         keys.append(("case", state.cases))
         state.values[keys[-1]] = both(left, hit)
@@ -354,14 +389,14 @@ def _loop(state: _State, op: For | While) -> None:
 def _turns(state: _State, op: While) -> Iterable[Block]:
     """The block, for as long as its condition may hold."""
     for _ in range(MAX_TURNS):
-        going_on = both(state.running, _value(state, op.condition))
+        going_on = both(state.running, _recorded(state, _value(state, op.condition)))
         state.values["running", state.depth] = going_on
         if not _holds_somewhere(going_on):
             return
         yield op.block
     raise NoExactFormError(
         f"a while loop of the circuit may go on after {MAX_TURNS} turns, so that it has no exact "
-        "result; run it by trajectories: qjax.sample, qjax.estimate or qjax.trajectories"
+        f"result. {REMEDY}"
     )
 
 

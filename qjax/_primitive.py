@@ -9,6 +9,7 @@ keeps what reverse mode needs (the residuals); its tangents; its cotangents.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._memory import CACHED_PROGRAMS
-from qjax._program import Expectations, Task, evaluate, evaluate_now
+from qjax._program import Expectations, Task, evaluate, evaluate_now, num_simulated
 from qjax._simulators import jvp_of
 
 # From so many qubits on, samples that share nothing run one by one. Measured on two CPU cores.
@@ -184,14 +185,14 @@ def _replanned(
 ) -> Shaped[Array, "outputs batch size"]:
     """What is mapped over differs per sample; so does what is not, where it must."""
     (shared, batched), (from_shared, from_batched) = arguments, axes
-    if from_shared is not None and _is_wide(task, shared.dtype) and batched.size == 0:
-        return _one_by_one(task, jnp.moveaxis(shared, from_shared, 0))
     if from_batched is not None:
         batched = jnp.moveaxis(batched, from_batched, 2)
     else:
         batched = jnp.broadcast_to(batched[:, :, None], (*batched.shape, size))
     if from_shared is not None:
         task, batched = _all_batched(task, jnp.moveaxis(shared, from_shared, 1), batched)
+        if _is_wide(task, shared.dtype):
+            return _one_by_one(task, batched)
         shared = jnp.zeros((0,), shared.dtype)
     samples = batched.shape[1] * size
     results = run(task, shared, batched.reshape(len(batched), samples))
@@ -206,15 +207,19 @@ def _is_wide(task: Task, dtype: np.dtype) -> bool:
     widest = WIDE_IN_DOUBLE if dtype == np.float64 else WIDE_IN_SINGLE
     reads_values = isinstance(task.readout, Expectations)
     on_cpu = jax.default_backend() == "cpu"
-    return on_cpu and reads_values and task.circuit.num_qubits >= widest
+    return on_cpu and reads_values and num_simulated(task) >= widest
 
 
-def _one_by_one(task: Task, params: Float[Array, "size params"]) -> Shaped[Array, "outputs 1 size"]:
+def _one_by_one(
+    task: Task, params: Float[Array, "params batch size"]
+) -> Shaped[Array, "outputs batch size"]:
     """Each sample's matrices are built and applied by themselves."""
+    alone = replace(task, batched=frozenset())
     nothing = jnp.zeros((0, 1), params.dtype)
     # Reverse mode would keep the states of all samples.
-    single = jax.checkpoint(lambda own: run(task, own, nothing))
-    return jnp.moveaxis(lax.map(single, params), 0, 2)
+    single = jax.checkpoint(lambda own: run(alone, own, nothing)[:, 0])
+    results = lax.map(single, params.reshape(len(params), -1).T)
+    return results.T.reshape(results.shape[1], *params.shape[1:])
 
 
 def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array]:

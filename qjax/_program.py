@@ -11,7 +11,7 @@ from jax import Array, lax
 from jaxtyping import Float, Shaped
 
 from qjax._circuit import Circuit
-from qjax._deferred import deferred
+from qjax._deferred import MAX_FOLLOWED, deferred
 from qjax._expectations import expectation_values
 from qjax._measure import probabilities_of
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
@@ -97,24 +97,47 @@ class _Planned(NamedTuple):
     num_passes: int
 
 
+class _Seen(NamedTuple):
+    """What is simulated for a task: records included, what nothing depends on left out."""
+
+    whole: Circuit
+    circuit: Circuit
+    readout: Readout
+
+
 @lru_cache(CACHED_PROGRAMS)
-def plan_of(task: Task) -> tuple[Plan, Readout]:
-    """The plan of what can be seen, and the readout on the qubits that are left."""
+def _seen(task: Task) -> _Seen:
+    dynamic = task.circuit
     if not isinstance(task.readout, Expectations):
-        circuit = deferred(task.circuit)
-        if isinstance(task.readout, States) and circuit.num_qubits > task.circuit.num_qubits:
+        # Of a state, coherences count too.
+        observed = range(dynamic.num_qubits if isinstance(task.readout, States) else 0)
+        circuit = deferred(dynamic, frozenset(observed))
+        if isinstance(task.readout, States) and circuit.num_qubits > dynamic.num_qubits:
             raise ValueError(
                 "the circuit measures or resets qubits midway: it ends in a mixture, which has no "
                 "statevector; use expectation, probabilities or sample"
             )
-        return _noting(task.circuit, circuit, plan_circuit(circuit, task.batched)), task.readout
+        return _Seen(circuit, circuit, task.readout)
     observables = task.readout.observables
     measured = set().union(*(support_of(observable) for observable in observables))
     turned = frozenset().union(*(turned_by(observable) for observable in observables))
-    circuit = deferred(task.circuit, turned if task.circuit.is_dynamic else frozenset())
-    cone = light_cone(circuit, measured, is_diagonal(*observables))
-    seen = Expectations(tuple(on_qubits(observable, cone.qubits) for observable in observables))
-    return _noting(task.circuit, circuit, plan_circuit(cone.circuit, task.batched)), seen
+    whole = deferred(dynamic, turned if dynamic.is_dynamic else frozenset())
+    cone = light_cone(whole, measured, is_diagonal(*observables))
+    readout = Expectations(tuple(on_qubits(observable, cone.qubits) for observable in observables))
+    return _Seen(whole, cone.circuit, readout)
+
+
+def num_simulated(task: Task) -> int:
+    """How many qubits are simulated."""
+    return _seen(replace(task, batched=frozenset(), gradient=None)).circuit.num_qubits
+
+
+@lru_cache(CACHED_PROGRAMS)
+def plan_of(task: Task) -> tuple[Plan, Readout]:
+    """The plan of what can be seen, and the readout on the qubits that are left."""
+    seen = _seen(replace(task, batched=frozenset(), gradient=None))
+    plan = plan_circuit(seen.circuit, task.batched)
+    return _noting(task.circuit, seen.whole, plan), seen.readout
 
 
 def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
@@ -125,6 +148,8 @@ def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
         f"dynamic: all outcomes are followed exactly, as branches of one state; "
         f"{circuit.num_qubits - dynamic.num_qubits} further qubits keep records of them"
     )
+    if circuit.num_qubits > max(MAX_FOLLOWED, dynamic.num_qubits):
+        note += f"; more than {MAX_FOLLOWED} qubits in all, so samples are drawn by trajectories"
     return replace(plan, summary=f"{note}\n{plan.summary}")
 
 

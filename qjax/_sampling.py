@@ -14,7 +14,7 @@ from qiskit import QuantumCircuit
 
 from qjax._arrays import Numbers
 from qjax._circuit import Circuit, Measure
-from qjax._deferred import deferred, num_records
+from qjax._deferred import MAX_FOLLOWED, deferred, num_records
 from qjax._errors import NoExactFormError
 from qjax._expectations import expectation_values
 from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, probabilities_of
@@ -28,9 +28,6 @@ from qjax._qiskit import as_circuit, as_observables, as_parameters
 from qjax._reading import reading_of
 from qjax._simulators import as_complex
 from qjax._trajectories import follow
-
-# Beyond so many qubits and records, samples are drawn by trajectories.
-MAX_FOLLOWED = 20
 
 # How many amplitudes of trajectories are computed at once: so many that they stay in the cache.
 RUNS_AT_ONCE = 1 << 17
@@ -89,6 +86,7 @@ def sample(
     if method not in (None, "exact", "trajectories"):
         raise ValueError(f"method: expected 'exact', 'trajectories' or None, got {method!r}")
     _refuse_missing(values)
+    _check_key(key)
     by_trajectories = method == "trajectories" or (method is None and not is_followed(circuit))
     compiled = _compiled_runs if by_trajectories else _compiled_sample
     return compiled(circuit, check_shots(shots))(values, key)
@@ -108,6 +106,7 @@ def trajectories(
     circuit = as_circuit(circuit)
     values = as_parameters(circuit, params)
     _refuse_missing(values)
+    _check_key(key)
     return _compiled_trajectories(circuit, check_shots(shots))(values, key)
 
 
@@ -124,8 +123,14 @@ def estimate(
     circuit, converted, shape = as_observables(circuit, observables)
     values = as_parameters(circuit, params)
     _refuse_missing(values)
+    _check_key(key)
     compiled = _compiled_estimate(circuit, converted, check_shots(shots))
     return Estimate(*(each.reshape(shape) for each in compiled(values, key)))
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, jax.Array):
+        raise TypeError(f"key: expected a JAX random key, jax.random.key(seed), got {key!r}")
 
 
 def _refuse_missing(params: Float[Array, " params"]) -> None:
@@ -163,11 +168,8 @@ def _compiled_runs(circuit: Circuit, shots: int):
     without_bits = not writes_bits(circuit.ops)
     if without_bits:
         everything = tuple(Measure(qubit, qubit) for qubit in range(circuit.num_qubits))
-        circuit = replace(
-            circuit,
-            ops=circuit.ops + everything,
-            num_clbits=max(circuit.num_clbits, circuit.num_qubits),
-        )
+        num_clbits = max(circuit.num_clbits, circuit.num_qubits)
+        circuit = replace(circuit, ops=circuit.ops + everything, num_clbits=num_clbits)
     columns = circuit.num_qubits if without_bits else circuit.num_clbits
     size = min(shots, max(1, RUNS_AT_ONCE >> circuit.num_qubits))
     parts = -(-shots // size)
@@ -208,7 +210,8 @@ def _compiled_estimate(circuit: Circuit, observables: tuple[Observable, ...], sh
             return expectation_values(tables, seen, params, jnp.zeros((0, size), params.dtype))
 
         found = jnp.moveaxis(lax.map(part, split(key, parts)), 1, 0)
-        values = found.reshape(len(observables), -1)[:, :shots]
-        return values.mean(axis=1), values.std(axis=1, ddof=1 if shots > 1 else 0) / shots**0.5
+        values = found.reshape(len(observables), parts * size)[:, :shots]
+        # One run tells nothing about its error: NaN.
+        return values.mean(axis=1), values.std(axis=1, ddof=1) / shots**0.5
 
     return jax.jit(run)

@@ -78,7 +78,9 @@ def probabilities(
     *,
     gradient: Gradient | None = None,
 ) -> Float[Array, " 2**k"]:
-    """The probabilities of the basis states; errors as `statevector`.
+    """The probabilities of the basis states of the qubits; errors as `statevector`.
+
+    Those of classical bits are what `SamplerQNN` gives.
 
     Args:
         circuit: as in `statevector`.
@@ -112,11 +114,13 @@ def expectation(
 
     Args:
         circuit: as in `statevector`.
-        params: as in `statevector`.
+        params: as in `statevector`; for many sets of parameters use `jax.vmap`. Parameters that
+            only the observables' coefficients have come after the circuit's, sorted by name.
         gradient: as in `statevector`.
-        observables: a Pauli label such as `"XIZ"` (leftmost letter: highest qubit), Qiskit's
-            `Pauli`, `SparsePauliOp` or Hermitian `Operator`; or a list of those, which costs one
-            simulation, not one each.
+        observables: a label such as `"XIZ"` or `"0+Z"` (leftmost letter: highest qubit; 0, 1, +, -,
+            r and l are projectors), Qiskit's `Pauli`, `SparsePauliOp` (coefficients may have
+            parameters), `SparseObservable` or Hermitian `Operator`; or a list of those, which costs
+            one simulation, not one each.
 
     Returns:
         shape `()` for one observable, `(O,)` for a list.

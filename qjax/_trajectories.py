@@ -15,8 +15,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from qjax._circuit import Amplitudes, Circuit, Gate, Measure, Op
+from qjax._circuit import Amplitudes, Circuit, Gate, Measure, Op, unset_variable
 from qjax._classical import (
+    DTYPES,
     MAX_TRACED_WIDTH,
     OPERATIONS,
     TRACED,
@@ -68,11 +69,13 @@ class _Place(NamedTuple):
     Attributes:
         circuit: the whole.
         params: its parameters.
+        written: the variables that have values here, in the order of the program.
         loop: the depth of the innermost loop, among the depths of `running`.
     """
 
     circuit: Circuit
     params: Array
+    written: set[int]
     loop: int = -1
 
 
@@ -85,6 +88,7 @@ def follow(circuit: Circuit, params: Float[Array, " params"], shots: int, key: A
 
     Raises:
         NoExactFormError: for integers of more than 32 bits.
+        ValueError: for a variable that is read before it is written.
         TypeError: where derivatives are asked for.
     """
     _check_widths(circuit.ops)
@@ -92,10 +96,10 @@ def follow(circuit: Circuit, params: Float[Array, " params"], shots: int, key: A
     world = World(
         zero_state(circuit.num_qubits, shots, params.dtype),
         jnp.zeros((circuit.num_clbits, shots), bool),
-        tuple(jnp.zeros(shots, _dtype(declared.type)) for declared in circuit.variables),
+        tuple(jnp.zeros(shots, DTYPES[declared.type.kind]) for declared in circuit.variables),
         key,
     )
-    return _block(_Place(circuit, params), circuit.ops, world, (jnp.ones(shots, bool),))[0]
+    return _block(_Place(circuit, params, set()), circuit.ops, world, (jnp.ones(shots, bool),))[0]
 
 
 @jax.custom_jvp
@@ -124,10 +128,6 @@ def _check_widths(block: Block) -> None:
             _check_widths(inner)
 
 
-def _dtype(kind: ClassicalType) -> Any:
-    return {"bool": bool, "uint": jnp.uint32, "float": float}[kind.kind]
-
-
 def _block(place: _Place, block: Block, world: World, running: Running) -> tuple[World, Running]:
     """Run a block where its innermost condition holds."""
     for are_gates, ops in groupby(block, lambda op: isinstance(op, Gate)):
@@ -149,7 +149,7 @@ def _step(place: _Place, op: Op, world: World, running: Running) -> tuple[World,
         case Amplitudes():
             return _prepared(place, op, world, running[-1]), running
         case Store():
-            return _store(op, world, running[-1]), running
+            return _store(place, op, world, running[-1]), running
         case Switch():
             return _switch(place, op, world, running)
         case For():
@@ -239,36 +239,39 @@ def _flipped(state: Array, qubit: int, runs: Runs) -> Array:
 # ---------------------------------------------------------------- classical values
 
 
-def _value(world: World, expression: ClassicalExpression) -> Array:
+def _value(place: _Place, world: World, expression: ClassicalExpression) -> Array:
     def read(source: Bits | Variable) -> Array:
         if isinstance(source, Variable):
+            if source.number not in place.written:
+                raise unset_variable(place.circuit, source.number)
             return world.variables[source.number]
         if source.type.kind == "bool":
             return world.bits[source.clbits[0]]
         bits = (world.bits[clbit] for clbit in source.clbits)
-        return sum(TRACED.uint(bit) << place for place, bit in enumerate(bits))
+        return sum(TRACED.uint(bit) << position for position, bit in enumerate(bits))
 
     def compute(name: str, kind: ClassicalType, *operands: Array) -> Array:
         return OPERATIONS[name](TRACED, kind, *operands)
 
-    value = evaluate_classical(expression, read, compute)
-    return jnp.asarray(value, _dtype(expression.type))
+    value = evaluate_classical(expression, read, compute, TRACED)
+    return jnp.asarray(value, DTYPES[expression.type.kind])
 
 
 def _kept(table: Array, row: int, values: Array, runs: Runs) -> Array:
     return table.at[row].set(jnp.where(runs, values, table[row]))
 
 
-def _store(op: Store, world: World, runs: Runs) -> World:
-    value = _value(world, op.value)
+def _store(place: _Place, op: Store, world: World, runs: Runs) -> World:
+    value = _value(place, world, op.value)
     if isinstance(op.target, Variable):
         number = op.target.number
+        place.written.add(number)
         stored = jnp.where(runs, value, world.variables[number])
         variables = (*world.variables[:number], stored, *world.variables[number + 1 :])
         return world._replace(variables=variables)
     bits = world.bits
-    for place, clbit in enumerate(op.target.clbits):
-        bits = _kept(bits, clbit, TRACED.uint(value) >> place & 1 == 1, runs)
+    for position, clbit in enumerate(op.target.clbits):
+        bits = _kept(bits, clbit, TRACED.uint(value) >> position & 1 == 1, runs)
     return world._replace(bits=bits)
 
 
@@ -283,7 +286,7 @@ def _inside(
 
 
 def _switch(place: _Place, op: Switch, world: World, running: Running) -> tuple[World, Running]:
-    value, left, chosen = _value(world, op.target), running[-1], []
+    value, left, chosen = _value(place, world, op.target), running[-1], []
     for values, _ in op.cases:
         hit = left if values is None else left & jnp.isin(TRACED.uint(value), _numbers(values))
         chosen.append(hit)
@@ -318,7 +321,7 @@ def _while(place: _Place, op: While, world: World, running: Running) -> tuple[Wo
     inner = place._replace(loop=len(running))
 
     def asked(world: World, running: Running) -> tuple[World, Running]:
-        return world, (*running[:-1], running[-1] & _value(world, op.condition))
+        return world, (*running[:-1], running[-1] & _value(inner, world, op.condition))
 
     def turn(carry: tuple[World, Running]) -> tuple[World, Running]:
         world, running = carry

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import count
 
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import (
@@ -19,7 +20,7 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import PhaseGate, UnitaryGate
 
-from qjax._circuit import Amplitudes, Circuit, Gate, Measure, Op
+from qjax._circuit import Amplitudes, Circuit, Declaration, Gate, Measure, Op
 from qjax._classical import BOOL, ClassicalExpression
 from qjax._control_flow import Block, Break, For, Reset, Store, Switch, While
 from qjax._qiskit._classical import from_classical, from_type
@@ -49,14 +50,22 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
         for register in circuit.registers
     }
     result = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), clbits, *registers.values())
-    variables = tuple(
-        expr.Var.new(declared.name, from_type(declared.type)) for declared in circuit.variables
-    )
+    variables = _variables(circuit.variables)
     for variable in variables:
         result.add_uninitialized_var(variable)
     names = _Names(_parameters(circuit.parameters), tuple(clbits), registers, variables)
     _append_block(result, circuit.ops, names)
     return result
+
+
+def _variables(declared: tuple[Declaration, ...]) -> tuple[expr.Var, ...]:
+    """Of names that are used once: blocks side by side may have used the same."""
+    made: dict[str, expr.Var] = {}
+    for name, kind in declared:
+        names = (f"{name}_{number}" if number else name for number in count())
+        free = next(each for each in names if each not in made)
+        made[free] = expr.Var.new(free, from_type(kind))
+    return tuple(made.values())
 
 
 @dataclass(frozen=True)

@@ -64,11 +64,12 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
 
     Every gate that has a definition or a matrix is taken, with controls of any state; angles may
     be any real `ParameterExpression` (radians). Barriers and delays do nothing to a state and are
-    dropped; the global phase is kept. Measurements are taken where no later gate touches the
-    qubit. `Initialize` is taken where nothing has touched its qubits before; so are amplitudes that
-    are parameters (`raw_feature_vector` of Qiskit Machine Learning), divided by their norm: NaN
-    where all of them are 0. `PauliEvolutionGate` is taken where at most 8 qubits share terms that
-    do not commute.
+    dropped; the global phase is kept. Measurements, resets, control flow and classical expressions
+    may stand anywhere: `expectation` and `sample` say how they are simulated; a `for` loop over a
+    `Parameter` becomes the blocks that it runs. Amplitudes may be parameters (`raw_feature_vector`
+    of Qiskit Machine Learning, or an `Initialize` whose `params` were set to some), divided by
+    their norm: NaN where all of them are 0. `PauliEvolutionGate` is taken where at most 8 qubits
+    share terms that do not commute.
 
     Args:
         circuit: the circuit, little-endian, its parameters in the order of `circuit.parameters`.

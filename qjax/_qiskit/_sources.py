@@ -52,6 +52,16 @@ class Sent(NamedTuple):
     columns: list[int]
 
     def parameters(self, rows: np.ndarray) -> np.ndarray:
+        """The parameter sets of a pub.
+
+        Raises:
+            ValueError: for NaN and infinity.
+        """
+        if not np.isfinite(rows).all():
+            raise ValueError(
+                "weights or inputs: an angle is NaN or infinite, which no primitive can run; "
+                "expected finite numbers"
+            )
         return rows[:, self.columns]
 
 

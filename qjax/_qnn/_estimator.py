@@ -8,6 +8,7 @@ from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseEstimatorV2
 
 from qjax._circuit import Circuit
+from qjax._deferred import deferred
 from qjax._program import Expectations
 from qjax._qiskit import as_circuit, with_observables
 from qjax._qnn._choices import on_estimator, refuse_settings
@@ -67,6 +68,7 @@ class EstimatorQNN(NeuralNetwork):
         if not several:
             raise ValueError("observables: got an empty list; expected at least one, or None")
         whole, converted = with_observables(circuit, several)
+        deferred(whole)  # what has no exact form shows here
         readout = Expectations(converted)
         simulated = gradient if estimator is None else None
         model = make_model(whole, input_params, weight_params, readout, simulated)

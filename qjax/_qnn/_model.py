@@ -4,14 +4,16 @@ Weights are shared by the batch, inputs differ per sample: what depends on weigh
 once per call, whatever the batch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Complex, Float, Int, Shaped
 
 from qjax._circuit import Circuit
@@ -19,7 +21,7 @@ from qjax._measure import check_shots_fit, draw_states
 from qjax._measurements import measured_qubits
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._primitive import run
-from qjax._program import Expectations, Outcomes, States, Task, plan_of
+from qjax._program import Expectations, Outcomes, States, Task, num_simulated
 from qjax._simulators import Gradient
 
 
@@ -78,17 +80,35 @@ def compiled_jacobians(model: Model, with_inputs: bool):
     arguments = (0, 1) if with_inputs else (0,)
     num_outputs = prod(model.readout.output_shape)
     num_params = len(model.weights) + with_inputs * len(model.inputs)
-    # One reverse pass per output, or one forward pass per parameter.
-    jacobian = (jax.jacrev if num_outputs <= num_params else jax.jacfwd)(single, argnums=arguments)
+    # One forward pass per parameter, or one reverse pass per output. Those run one after the other:
+    # side by side, by `vmap`, the samples of each would not be a batch of the engine's.
+    jacobian = (
+        jax.jacfwd(single, arguments)
+        if num_outputs > num_params
+        else _one_output_at_a_time(single, len(arguments))
+    )
 
     def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
         passes = len(inputs) * min(num_outputs, num_params)
         dtype = np.result_type(weights.dtype, np.complex64)
-        num_qubits = plan_of(task_of(model))[0].program.num_qubits
+        num_qubits = num_simulated(task_of(model))
         check_states_fit(num_qubits, passes, dtype)
         return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
 
     return jax.jit(run)
+
+
+def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callable[..., Any]:
+    """The Jacobians in the first `count` arguments, in reverse mode."""
+
+    def jacobian(*arguments: Array) -> tuple[Array, ...]:
+        fixed = arguments[count:]
+        values, pull_back = jax.vjp(lambda *moving: function(*moving, *fixed), *arguments[:count])
+        basis = jnp.eye(values.size, dtype=values.dtype).reshape(-1, *values.shape)
+        rows = lax.map(pull_back, basis)
+        return tuple(row.reshape(*values.shape, *row.shape[1:]) for row in rows)
+
+    return jacobian
 
 
 @lru_cache(CACHED_PROGRAMS)

@@ -106,4 +106,4 @@ def _blocks(
 
 def rows_per_block(network: OfParameters) -> int:
     (outputs,) = network.output_shape
-    return max(1, BLOCK // (8 * outputs))
+    return max(1, BLOCK // max(1, 8 * outputs))

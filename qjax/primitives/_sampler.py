@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -20,7 +20,7 @@ from qiskit.primitives import (
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from qjax._blurred import Blurred
-from qjax._circuit import Circuit
+from qjax._circuit import Circuit, Measure
 from qjax._deferred import deferred
 from qjax._measurements import measured_bits, measurements, writes_bits
 from qjax._sampling import is_followed, sample
@@ -121,7 +121,7 @@ class _Probabilities(OfParameters):
 def _bits(pubs: list[SamplerPub], seed: Seed) -> Iterator[Int[np.ndarray, "points shots clbits"]]:
     """Samples of all classical bits, as booleans."""
     circuits = circuits_of(pubs)
-    exact = {circuit: deferred(circuit) for circuit in circuits if is_followed(circuit)}
+    exact = {circuit: _form(circuit) for circuit in circuits if is_followed(circuit)}
     points = [points_of(pub.circuit, pub.parameter_values) for pub in pubs]
     asked = [
         _parts(exact[circuit], rows) if circuit in exact else []
@@ -135,6 +135,15 @@ def _bits(pubs: list[SamplerPub], seed: Seed) -> Iterator[Int[np.ndarray, "point
             continue
         drawn = [_draw(next(found), pub.shots, random) for _ in parts]
         yield _recorded(exact[circuit], np.concatenate(drawn))
+
+
+def _form(circuit: Circuit) -> Circuit:
+    """The exact form. What writes no classical bit has no measurements there either."""
+    form = deferred(circuit)
+    if writes_bits(circuit.ops):
+        return form
+    gates_only = tuple(op for op in form.ops if not isinstance(op, Measure))
+    return replace(form, ops=gates_only, num_clbits=circuit.num_clbits)
 
 
 def _sources(circuit: Circuit) -> list[int | None]:

@@ -283,3 +283,21 @@ def test_noise_of_a_single_value_is_an_array() -> None:
     assert result.data.evs.shape == ()
     assert result.data.stds.shape == ()
     assert 0 < abs(result.data.evs - 1) < 0.5
+
+
+@pytest.mark.parametrize("num_clbits", [0, 1, 2, 3])
+def test_bits_that_nothing_is_measured_into_stay_zero_after_a_reset(num_clbits: int) -> None:
+    circuit = QuantumCircuit(2, num_clbits)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.reset(0)
+    if not num_clbits:
+        with pytest.warns(UserWarning, match="no classical register"):
+            assert not len(Sampler().run([circuit]).result()[0].data)
+        return
+    counts = Sampler().run([circuit], shots=10).result()[0].data.c.get_counts()
+    assert counts == {"0" * num_clbits: 10}
+
+
+def test_no_observables_have_no_values() -> None:
+    assert Estimator().run([(QuantumCircuit(1), [])]).result()[0].data.evs.shape == (0,)

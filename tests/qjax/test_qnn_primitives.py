@@ -697,3 +697,13 @@ def test_a_qubit_in_two_bits() -> None:
     assert qjax.SamplerQNN(circuit=circuit).forward(None, None).shape == (1, 4)
     with pytest.raises(ValueError, match="qubit 0 is measured into several"):
         qjax.SamplerQNN(circuit=circuit, sampler=Sampler())
+
+
+def test_missing_numbers_are_refused() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("w"), 0)
+    network = qjax.EstimatorQNN(
+        circuit=circuit, weight_params=["w"], estimator=StatevectorEstimator()
+    )
+    with pytest.raises(ValueError, match="weights or inputs.*NaN"):
+        network.apply(np.array([np.nan]), None)

@@ -161,3 +161,34 @@ def test_errors():
     assert qjax.sample(circuit, (), 2, KEY).shape == (2, 1)
     with pytest.raises(qjax.NoExactFormError, match="40 bits"):
         qjax.trajectories(circuit, (), 5, KEY)
+
+
+def test_integers_of_32_bits():
+    circuit = QuantumCircuit(1, 4)
+    wide = circuit.add_var("wide", expr.lift(3_000_000_000, types.Uint(32)))
+    circuit.store(wide, expr.add(wide, expr.lift(2_000_000_000, types.Uint(32))))
+    circuit.store(wide, expr.bit_xor(wide, expr.bit_not(expr.lift(0, types.Uint(32)))))
+    circuit.store(circuit.cregs[0], expr.cast(wide, types.Uint(4)))
+    value = (5_000_000_000 % 2**32) ^ (2**32 - 1)
+    for method in ("exact", "trajectories"):
+        (bits,) = qjax.sample(circuit, (), 1, KEY, method=method)
+        assert int(np.asarray(bits, int) @ [1, 2, 4, 8]) == value % 16
+
+
+def test_what_is_refused_is_so_by_both_methods():
+    circuit = QuantumCircuit(1, 1)
+    flag = expr.Var.new("flag", types.Bool())
+    circuit.add_uninitialized_var(flag)
+    with circuit.if_test(flag):
+        circuit.x(0)
+    for method in ("exact", "trajectories"):
+        with pytest.raises(ValueError, match="'flag' is read before"):
+            qjax.sample(circuit, (), 1, KEY, method=method)
+    with pytest.raises(TypeError, match=r"key: expected .*jax\.random\.key"):
+        qjax.sample(circuit, (), 1, 0)
+
+
+def test_estimates_of_nothing_and_of_one_run():
+    circuit = QuantumCircuit(1)
+    assert qjax.estimate(circuit, [], (), 5, KEY).values.shape == (0,)
+    assert np.isnan(qjax.estimate(circuit, "Z", (), 1, KEY).errors)
