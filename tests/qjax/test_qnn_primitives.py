@@ -705,5 +705,5 @@ def test_missing_numbers_are_refused() -> None:
     network = qjax.EstimatorQNN(
         circuit=circuit, weight_params=["w"], estimator=StatevectorEstimator()
     )
-    with pytest.raises(ValueError, match="weights or inputs.*NaN"):
+    with pytest.raises(ValueError, match=r"weights or inputs.*NaN"):
         network.apply(np.array([np.nan]), None)
