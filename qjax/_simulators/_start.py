@@ -27,14 +27,22 @@ def product_state(start: Start, parameters: Pair, angles: Pair) -> State:
         angles: all that depend on shared parameters `(angles,)`, and on batched ones
             `(angles, batch)`.
     """
-    qubits = iter(_qubit_vectors(start, *angles))
-    vectors = [next(qubits) if b is None else _encoded(b, *parameters) for b in start.blocks]
+    vectors = _vectors(start, parameters, angles)
     half = _half([vector.shape[0] for vector in vectors])
     # Else XLA would compute both halves anew for every amplitude.
     dtype = np.result_type(parameters[0].dtype, np.complex64)
     halves = _kronecker(vectors[half:], dtype), _kronecker(vectors[:half], dtype)
     state = _outer(*lax.optimization_barrier(halves))
     return state.reshape(2, -1, state.shape[3])
+
+
+def _vectors(start: Start, parameters: Pair, angles: Pair) -> Sequence[Array] | Array:
+    """Those of the factors; without amplitudes one array, of which XLA makes better loops."""
+    qubits = _qubit_vectors(start, *angles)
+    if all(block is None for block in start.blocks):
+        return qubits
+    left = iter(qubits)
+    return [next(left) if b is None else _encoded(b, *parameters) for b in start.blocks]
 
 
 def _half(sizes: Sequence[int]) -> int:
@@ -57,7 +65,7 @@ def _outer(
     return times_re * low.real[None, None] + times_im * low.imag[None, None]
 
 
-def _qubit_vectors(start: Start, shared: Array, batched: Array) -> list[Array]:
+def _qubit_vectors(start: Start, shared: Array, batched: Array) -> Sequence[Array] | Array:
     """`(2, batch)` for each qubit: what the gates on it make of |0>."""
     if start.gates is None:
         return []
@@ -65,10 +73,10 @@ def _qubit_vectors(start: Start, shared: Array, batched: Array) -> list[Array]:
     while gates.shape[1] > 1:
         # The later gate stands on the left.
         gates = (gates[:, 1::2, :, :, None] * gates[:, 0::2, None]).sum(axis=3)
-    return list(gates[:, 0, :, 0])
+    return gates[:, 0, :, 0]
 
 
-def _kronecker(vectors: Sequence[Array], dtype: np.dtype) -> Array:
+def _kronecker(vectors: Sequence[Array] | Array, dtype: np.dtype) -> Array:
     """`(rows, batch)`; the last vector is the most significant."""
     state = jnp.ones((1, 1), dtype)
     for vector in vectors:
