@@ -155,11 +155,20 @@ def _compiled_sample(circuit: Circuit, shots: int):
 @lru_cache(CACHED_PROGRAMS)
 def is_followed(circuit: Circuit) -> bool:
     """Whether all outcomes are followed exactly, unless another method is asked for."""
+    if not has_exact_form(circuit):
+        return False
+    records = num_records(circuit)
+    return records == 0 or circuit.num_qubits + records <= MAX_FOLLOWED
+
+
+@lru_cache(CACHED_PROGRAMS)
+def has_exact_form(circuit: Circuit) -> bool:
+    """Whether all outcomes can be followed exactly."""
     try:
-        records = num_records(circuit)
+        num_records(circuit)
     except NoExactFormError:
         return False
-    return records == 0 or circuit.num_qubits + records <= MAX_FOLLOWED
+    return True
 
 
 @lru_cache(CACHED_PROGRAMS)

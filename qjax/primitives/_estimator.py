@@ -1,8 +1,10 @@
 """Floor 11. Qiskit's Estimator on this engine."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 from jax import Array
 from jaxtyping import Float
@@ -19,8 +21,10 @@ from qiskit.quantum_info import SparseObservable
 from scipy.sparse import csr_array
 
 from qjax._blurred import Blurred
+from qjax._circuit import Circuit
 from qjax._observable import Observable, PauliSum
 from qjax._qiskit import as_observable
+from qjax._sampling import estimate, has_exact_form
 from qjax._simulation import expectation
 from qjax.primitives._requests import (
     OfParameters,
@@ -35,6 +39,9 @@ from qjax.primitives._requests import (
 
 class Estimator(Seeded, Blurred, BaseEstimatorV2):
     """Expectation values in double precision, exact unless a precision is asked for.
+
+    Circuits with more outcomes than can be followed exactly need a precision: they are run shot by
+    shot, as by `qjax.estimate`, so often that the standard error is at most that.
 
     Args:
         default_precision: the standard error of pubs that state none. 0 is exact; else normal
@@ -63,18 +70,41 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
 
         Returns:
             a job; its result holds `data.evs` and `data.stds` for each pub. It raises
-            `UnsupportedInstructionError` for circuits that `from_qiskit` refuses, and ValueError
-            for observables that are not Hermitian.
+            `UnsupportedInstructionError` for circuits that `from_qiskit` refuses, ValueError for
+            observables that are not Hermitian, and `NoExactFormError` where a precision is needed.
         """
         chosen = self._default_precision if precision is None else precision
         return submit(self._results, [EstimatorPub.coerce(pub, chosen) for pub in pubs])
 
     def _results(self, pubs: list[EstimatorPub]) -> list[PubResult]:
-        found = _expectations(pubs)
-        return [self._result(pub, evs) for pub, evs in zip(pubs, found, strict=True)]
+        asked = list(zip(pubs, circuits_of(pubs), strict=True))
+        # Without a precision, what has no exact form is refused below.
+        drawn = [pub.precision > 0 and not has_exact_form(circuit) for pub, circuit in asked]
+        exact = _expectations([each for each, runs in zip(asked, drawn, strict=True) if not runs])
+        return [
+            self._result(pub, self._means(pub, circuit) if runs else self._noisy(pub, next(exact)))
+            for (pub, circuit), runs in zip(asked, drawn, strict=True)
+        ]
+
+    def _noisy(self, pub: EstimatorPub, exact: np.ndarray) -> np.ndarray:
+        return self.blurred(exact, pub.precision)
+
+    def _means(self, pub: EstimatorPub, circuit: Circuit) -> np.ndarray:
+        """Means over as many runs as the precision asks for: each string has values up to 1."""
+        coefficients, strings = _table(pub.observables.ravel().tolist())
+        points = points_of(pub.circuit, pub.parameter_values)
+        random = np.random.default_rng(self._seed)
+        keys = jax.random.split(jax.random.key(random.integers(2**63)), len(points))
+        largest = abs(coefficients).sum(axis=1).max(initial=0)
+        shots = max(1, math.ceil((largest / pub.precision) ** 2))
+        with jax.enable_x64(True):
+            found = [
+                np.asarray(estimate(circuit, list(strings), point, shots, key).values)
+                for point, key in zip(points, keys, strict=True)
+            ]
+        return _combined(pub, coefficients, np.reshape(found, (len(points), len(strings))))
 
     def _result(self, pub: EstimatorPub, evs: np.ndarray) -> PubResult:
-        evs = self.blurred(evs, pub.precision)
         data = DataBin(evs=evs, stds=np.full(evs.shape, pub.precision), shape=evs.shape)
         metadata = {"target_precision": pub.precision, "circuit_metadata": pub.circuit.metadata}
         return PubResult(data, metadata=metadata)
@@ -103,15 +133,16 @@ class _Values(OfParameters):
         return expectation(self.circuit, list(self.strings), params)
 
 
-def _expectations(pubs: list[EstimatorPub]) -> Iterator[Float[np.ndarray, "*shape"]]:
-    tables = [_table(pub.observables.ravel().tolist()) for pub in pubs]
+def _expectations(
+    asked: list[tuple[EstimatorPub, Circuit]],
+) -> Iterator[Float[np.ndarray, "*shape"]]:
+    tables = [_table(pub.observables.ravel().tolist()) for pub, _ in asked]
     networks = [
-        _Values(circuit, paulis)
-        for circuit, (_, paulis) in zip(circuits_of(pubs), tables, strict=True)
+        _Values(circuit, strings) for (_, circuit), (_, strings) in zip(asked, tables, strict=True)
     ]
-    points = (points_of(pub.circuit, pub.parameter_values) for pub in pubs)
+    points = (points_of(pub.circuit, pub.parameter_values) for pub, _ in asked)
     found = values_of(zip(networks, points, strict=True))
-    for pub, (coefficients, _), values in zip(pubs, tables, found, strict=True):
+    for (pub, _), (coefficients, _), values in zip(asked, tables, found, strict=True):
         yield _combined(pub, coefficients, values)
 
 

@@ -301,3 +301,27 @@ def test_bits_that_nothing_is_measured_into_stay_zero_after_a_reset(num_clbits: 
 
 def test_no_observables_have_no_values() -> None:
     assert Estimator().run([(QuantumCircuit(1), [])]).result()[0].data.evs.shape == (0,)
+
+
+def test_a_loop_without_a_bound_is_estimated_to_a_precision() -> None:
+    theta = Parameter("t")
+    circuit = QuantumCircuit(2, 1)
+    circuit.ry(theta, 0)
+    circuit.measure(0, 0)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.reset(0)
+        circuit.ry(theta, 0)
+        circuit.rx(0.4, 1)
+        circuit.measure(0, 0)
+    angles = np.array([[0.9], [1.7]])
+    again = np.sin(angles / 2) ** 2
+    # <Z> after k turns is cos(0.4 k), and k is geometric.
+    turns = np.arange(200)
+    exact = ((1 - again) * again**turns * np.cos(0.4 * turns)).sum(axis=1)
+    pubs = [(QuantumCircuit(2), "ZZ"), (circuit, SparsePauliOp("ZI", 2.0), angles)]
+    plain, found = Estimator(seed=1).run(pubs, precision=0.02).result()
+    assert abs(plain.data.evs - 1) < 0.1
+    np.testing.assert_allclose(found.data.evs, 2 * exact, atol=5 * 0.02)
+    assert found.data.stds.shape == (2,)
+    with pytest.raises(qjax.NoExactFormError, match="loop without a bound"):
+        Estimator().run(pubs).result()
