@@ -106,6 +106,7 @@ def test_batches_and_output_shapes(batch: tuple[int, ...], output_shape: Any) ->
     ],
 )
 def test_dtypes(weights: str, inputs: str, output: str) -> None:
+    torch.manual_seed(0)  # the weights, whatever ran before: a few round worse than two digits
     module = TorchConnector(Sines()).to(getattr(torch, weights))
     x = (3 * angles(4, 2)).to(getattr(torch, inputs))
     x.requires_grad_(x.is_floating_point())
