@@ -18,7 +18,7 @@ The floors of the code, each importing only from those below:
    _shift_rules, _free_angles, gradients          how expectation values depend on angles
    _host_call, _blurred                          what runs outside of JAX
    _classical, _control_flow                      what a dynamic circuit holds beside gates
-   _decisions, _deferred, _measurements           dynamic circuit -> one without control flow
+   _decisions, _branches, _deferred, _measurements  dynamic circuit -> one without control flow
    _arrays, _memory, _errors, _protocol, _container, _streams
    _compilation_cache                             compiled programs that survive the process
 1  _qiskit/                                       Qiskit <-> those data

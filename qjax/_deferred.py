@@ -8,10 +8,23 @@ costs the plan nothing, as CX only permutes basis states, but twice the memory.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from qjax._circuit import Amplitudes, Circuit, Control, Gate, Measure, Op, unset_variable
+from qjax._branches import (
+    REMEDY,
+    Branches,
+    apply_gate,
+    assign,
+    flip_by,
+    holds_somewhere,
+    keep_outcome,
+    measure,
+    new_record,
+    prepare,
+    reset,
+    write,
+)
+from qjax._circuit import Amplitudes, Circuit, Gate, Measure, Op, unset_variable
 from qjax._classical import (
     OPERATIONS,
     PYTHON,
@@ -36,22 +49,16 @@ from qjax._decisions import (
     apply,
     as_parity,
     both,
-    choose,
-    either,
     num_settings,
     outcome_of,
     records_of,
-    rename,
-    settings,
     without,
 )
 from qjax._errors import NoExactFormError
-from qjax._gates import is_diagonal
 from qjax._measurements import writes_bits
 from qjax._memory import CACHED_PROGRAMS
 
-# Each record doubles the state. Loops that go on after so many turns may never end.
-MAX_RECORDS = 24
+# Loops that go on after so many turns may never end.
 MAX_TURNS = 1000
 
 # Beyond so many qubits and records, samples are drawn by trajectories unless asked for otherwise.
@@ -60,47 +67,6 @@ MAX_FOLLOWED = 20
 # A condition is a gate for each of its settings; a parity of many records gets one of its own.
 FEW_SETTINGS = 4
 MAX_SETTINGS = 256
-
-REMEDY = "Run it by trajectories: qjax.sample, qjax.estimate or qjax.trajectories"
-
-Key = tuple[str, int]
-
-
-@dataclass
-class _State:
-    """What has happened so far.
-
-    Attributes:
-        circuit: the dynamic circuit.
-        num_qubits: with the records.
-        zero: the qubits that are |0>.
-        touched: the qubits that any gate acted on.
-        gates: what was written.
-        prepared: the amplitudes that come before.
-        values: what depends on records: ("bit", clbit), ("variable", number), ("measured", qubit):
-            where the qubit was measured and not changed since, ("running", depth): where a block
-            runs, ("case", number): where one will.
-        effective: the qubits whose measurement is not final.
-        depth: of the innermost block.
-        loops: the depths of the loops around it.
-        cases: how many there were.
-    """
-
-    circuit: Circuit
-    num_qubits: int
-    zero: set[int]
-    touched: set[int] = field(default_factory=set)
-    gates: list[Gate] = field(default_factory=list)
-    prepared: list[Amplitudes] = field(default_factory=list)
-    values: dict[Key, Decision] = field(default_factory=dict)
-    effective: set[int] = field(default_factory=set)
-    depth: int = 0
-    loops: list[int] = field(default_factory=list)
-    cases: int = 0
-
-    @property
-    def running(self) -> Decision:
-        return self.values["running", self.depth]
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -124,18 +90,18 @@ def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circui
     """
     if not circuit.is_dynamic:
         return circuit
-    state = _State(circuit, circuit.num_qubits, set(range(circuit.num_qubits)))
+    state = Branches(circuit, circuit.num_qubits, set(range(circuit.num_qubits)))
     state.values = {("bit", clbit): False for clbit in range(circuit.num_clbits)}
     _inside(state, True, circuit.ops)
     for qubit in sorted(observed & state.effective):
         if ("measured", qubit) in state.values:
-            _record(state, qubit)
+            keep_outcome(state, qubit)
     final, num_clbits = _final(state)
     ops: tuple[Op, ...] = (*state.prepared, *state.gates, *final)
     return Circuit(state.num_qubits, ops, circuit.parameters, num_clbits)
 
 
-def _final(state: _State) -> tuple[list[Measure], int]:
+def _final(state: Branches) -> tuple[list[Measure], int]:
     """The measurements of the classical bits, and how many bits there are."""
     circuit = state.circuit
     if not writes_bits(circuit.ops):
@@ -154,27 +120,27 @@ def num_records(circuit: Circuit) -> int:
     return deferred(circuit).num_qubits - circuit.num_qubits
 
 
-def _inside(state: _State, condition: Decision, block: Block) -> None:
+def _inside(state: Branches, condition: Decision, block: Block) -> None:
     """Run a block where the condition holds."""
     state.depth += 1
     state.values["running", state.depth] = condition
     for op in block:
-        if _holds_somewhere(state.running):
+        if holds_somewhere(state.running):
             _run(state, op)
     del state.values["running", state.depth]
     state.depth -= 1
 
 
-def _run(state: _State, op: Op) -> None:
+def _run(state: Branches, op: Op) -> None:
     match op:
         case Gate():
-            _gate(state, op)
+            apply_gate(state, op)
         case Measure(qubit, clbit):
-            _measure(state, qubit, clbit)
+            measure(state, qubit, clbit)
         case Reset(qubit):
-            _reset(state, qubit)
+            reset(state, qubit)
         case Amplitudes():
-            _prepare(state, op)
+            prepare(state, op)
         case Store():
             _store(state, op)
         case Switch():
@@ -187,106 +153,10 @@ def _run(state: _State, op: Op) -> None:
             _leave(state, state.loops[-1] + 1)
 
 
-def _holds_somewhere(decision: Decision) -> bool:
-    return isinstance(decision, Node) or bool(decision)
-
-
-# ---------------------------------------------------------------- qubits
-
-
-def _gate(state: _State, gate: Gate) -> None:
-    if gate.name == "id":
-        return
-    changes = not is_diagonal(gate.kind)
-    for qubit in gate.qubits:
-        asked = qubit in records_of(state.running)
-        if ("measured", qubit) in state.values and (changes or asked):
-            _record(state, qubit)
-    state.effective.update(q for q in gate.support if ("measured", q) in state.values)
-    if changes:
-        state.zero.difference_update(gate.qubits)
-    state.touched.update(gate.support)
-    _write(state, gate, state.running)
-
-
-def _write(state: _State, gate: Gate, condition: Decision) -> None:
-    """Append a gate, controlled by the records of the condition."""
-    for setting in settings(condition):
-        controls = dict(setting)
-        if all(controls.setdefault(qubit, value) == value for qubit, value in gate.controls):
-            made = tuple(Control(qubit, value) for qubit, value in controls.items())
-            state.gates.append(Gate(gate.name, gate.qubits, gate.angles, made, gate.matrix))
-
-
-def _flip(qubit: int, source: int) -> Gate:
-    return Gate("x", (qubit,), (), (Control(source, 1),))
-
-
-def _new_record(state: _State) -> int:
-    if state.num_qubits - state.circuit.num_qubits == MAX_RECORDS:
-        raise NoExactFormError(
-            f"the circuit has more than {MAX_RECORDS} outcomes to remember, of qubits that are "
-            "measured or reset and used again (a loop without a bound has no end of them): too "
-            f"many for exact results. {REMEDY}"
-        )
-    state.num_qubits += 1
-    return state.num_qubits - 1
-
-
-def _record(state: _State, qubit: int) -> int:
-    """Keep the outcome of a qubit that is about to change."""
-    record = _new_record(state)
-    _write(state, _flip(record, qubit), state.values.pop(("measured", qubit)))
-    state.effective.discard(qubit)
-    for key, value in state.values.items():
-        state.values[key] = rename(value, qubit, record)
-    return record
-
-
-def _measure(state: _State, qubit: int, clbit: int) -> None:
-    value: Decision = False
-    if qubit not in state.zero:
-        value = outcome_of(qubit)
-        before = state.values.get(("measured", qubit), False)
-        state.values["measured", qubit] = either(before, state.running)
-        if state.depth > 1:
-            state.effective.add(qubit)  # control flow is no end of a circuit
-    _assign(state, ("bit", clbit), value)
-
-
-def _reset(state: _State, qubit: int) -> None:
-    if qubit in state.zero:
-        return
-    measured = state.values.get(("measured", qubit), False)
-    record = _record(state, qubit) if measured is not False else None
-    if record is None or _holds_somewhere(without(state.running, measured)):
-        record = _new_record(state)
-        _write(state, _flip(record, qubit), state.running)
-    _write(state, _flip(qubit, record), state.running)
-    if state.running is True:
-        state.zero.add(qubit)
-
-
-def _prepare(state: _State, op: Amplitudes) -> None:
-    """Amplitudes are there from the start: those that come later wait in further qubits."""
-    if state.running is True and state.touched.isdisjoint(op.qubits):
-        state.prepared.append(op)
-    else:
-        for qubit in op.qubits:
-            if ("measured", qubit) in state.values:
-                _record(state, qubit)
-        waiting = tuple(_new_record(state) for _ in op.qubits)
-        state.prepared.append(replace(op, qubits=waiting))
-        for pair in zip(op.qubits, waiting, strict=True):
-            _write(state, Gate("swap", pair), state.running)
-    state.zero.difference_update(op.qubits)
-    state.touched.update(op.qubits)
-
-
 # ---------------------------------------------------------------- classical values
 
 
-def _value(state: _State, expression: ClassicalExpression) -> Decision:
+def _value(state: Branches, expression: ClassicalExpression) -> Decision:
     """What an expression is worth now. The measurements that it reads are not final."""
 
     def read(source: Bits | Variable) -> Decision:
@@ -307,7 +177,7 @@ def _value(state: _State, expression: ClassicalExpression) -> Decision:
     return value
 
 
-def _recorded(state: _State, condition: Decision) -> Decision:
+def _recorded(state: Branches, condition: Decision) -> Decision:
     """The condition, or a record of it where it has many settings."""
     if num_settings(condition) <= FEW_SETTINGS:
         return condition
@@ -319,11 +189,11 @@ def _recorded(state: _State, condition: Decision) -> Decision:
                 f"follow at most {MAX_SETTINGS}. {REMEDY}"
             )
         return condition
-    record = _new_record(state)
+    record = new_record(state)
     for source in parity.records:
-        _write(state, _flip(record, source), True)
+        write(state, flip_by(record, source), True)
     if parity.flipped:
-        _write(state, Gate("x", (record,)), True)
+        write(state, Gate("x", (record,)), True)
     return outcome_of(record)
 
 
@@ -331,36 +201,32 @@ def _integer(*bits: bool) -> int:
     return sum(int(bit) << place for place, bit in enumerate(bits))
 
 
-def _assign(state: _State, key: Key, value: Decision) -> None:
-    state.values[key] = choose(state.running, value, state.values.get(key, value))
-
-
-def _store(state: _State, op: Store) -> None:
+def _store(state: Branches, op: Store) -> None:
     value = _value(state, op.value)
     if isinstance(op.target, Variable):
-        _assign(state, ("variable", op.target.number), value)
+        assign(state, ("variable", op.target.number), value)
         return
     for place, clbit in enumerate(op.target.clbits):
         bit = apply(lambda v, place=place: bool(int(v) >> place & 1), value)
-        _assign(state, ("bit", clbit), bit)
+        assign(state, ("bit", clbit), bit)
 
 
-def _wire(state: _State, clbit: int) -> int:
+def _wire(state: Branches, clbit: int) -> int:
     """A qubit that holds a classical bit at the end."""
     value = state.values["bit", clbit]
     if isinstance(value, Node) and value is outcome_of(value.record):
         return value.record
     if value is False and state.zero:
         return min(state.zero)
-    wire = _new_record(state)
-    _write(state, Gate("x", (wire,)), value)
+    wire = new_record(state)
+    write(state, Gate("x", (wire,)), value)
     return wire
 
 
 # ---------------------------------------------------------------- control flow
 
 
-def _switch(state: _State, op: Switch) -> None:
+def _switch(state: Branches, op: Switch) -> None:
     value, left, keys = _value(state, op.target), state.running, []
     for values, _ in op.cases:
         hit: Decision = True
@@ -374,7 +240,7 @@ def _switch(state: _State, op: Switch) -> None:
         _inside(state, state.values.pop(key), block)
 
 
-def _loop(state: _State, op: For | While) -> None:
+def _loop(state: Branches, op: For | While) -> None:
     """The loop runs one depth below its body: `break` ends the first, `continue` the second."""
     state.depth += 1
     state.values["running", state.depth] = state.values["running", state.depth - 1]
@@ -386,12 +252,12 @@ def _loop(state: _State, op: For | While) -> None:
     state.depth -= 1
 
 
-def _turns(state: _State, op: While) -> Iterable[Block]:
+def _turns(state: Branches, op: While) -> Iterable[Block]:
     """The block, for as long as its condition may hold."""
     for _ in range(MAX_TURNS):
         going_on = both(state.running, _recorded(state, _value(state, op.condition)))
         state.values["running", state.depth] = going_on
-        if not _holds_somewhere(going_on):
+        if not holds_somewhere(going_on):
             return
         yield op.block
     raise NoExactFormError(
@@ -400,7 +266,7 @@ def _turns(state: _State, op: While) -> Iterable[Block]:
     )
 
 
-def _leave(state: _State, depth: int) -> None:
+def _leave(state: Branches, depth: int) -> None:
     """End every block from this depth on, where the innermost one runs."""
     leaving = state.running
     for each in range(depth, state.depth + 1):

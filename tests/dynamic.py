@@ -30,6 +30,19 @@ def random_dynamic_circuit(seed, num_qubits=3, size=12, depth=2, parameters=(), 
     return circuit
 
 
+def repeat_until_success(theta):
+    """Ends with probability 1, after any number of turns."""
+    circuit = QuantumCircuit(2, 1)
+    circuit.ry(theta, 0)
+    circuit.measure(0, 0)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.reset(0)
+        circuit.ry(theta, 0)
+        circuit.rx(0.4, 1)
+        circuit.measure(0, 0)
+    return circuit
+
+
 class _Random:
     def __init__(self, random, registers, counter, flag, parameters):
         self.random, self.registers = random, registers

@@ -1,5 +1,6 @@
 """Floor 11. Pubs -> what is asked of the engine, and jobs that answer it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -43,7 +44,7 @@ def submit(run: Callable[[list], list], pubs: list) -> PrimitiveJob:
 
 
 @dataclass(frozen=True)
-class OfParameters:
+class OfParameters(ABC):
     """A circuit as a network without weights: all its parameters are inputs."""
 
     circuit: Circuit
@@ -55,11 +56,13 @@ class OfParameters:
         return self.circuit.num_params
 
     @property
+    @abstractmethod
     def output_shape(self) -> tuple[int, ...]:
-        raise NotImplementedError
+        """Shape of what is read out."""
 
+    @abstractmethod
     def read_out(self, params: Array) -> Array:
-        raise NotImplementedError
+        """What is read out for one parameter set."""
 
     def apply(self, weights: Array, inputs: Array) -> Array:
         del weights

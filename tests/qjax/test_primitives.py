@@ -16,6 +16,7 @@ from scipy.stats import chi2
 import qjax
 from qjax.primitives import Estimator, Sampler
 from tests.circuits import random_circuit
+from tests.dynamic import repeat_until_success
 
 ANSATZ = real_amplitudes(3, reps=1)
 POINTS = np.random.default_rng(0).uniform(-3, 3, (4, 5, ANSATZ.num_parameters))
@@ -304,15 +305,7 @@ def test_no_observables_have_no_values() -> None:
 
 
 def test_a_loop_without_a_bound_is_estimated_to_a_precision() -> None:
-    theta = Parameter("t")
-    circuit = QuantumCircuit(2, 1)
-    circuit.ry(theta, 0)
-    circuit.measure(0, 0)
-    with circuit.while_loop((circuit.clbits[0], 1)):
-        circuit.reset(0)
-        circuit.ry(theta, 0)
-        circuit.rx(0.4, 1)
-        circuit.measure(0, 0)
+    circuit = repeat_until_success(Parameter("t"))
     angles = np.array([[0.9], [1.7]])
     again = np.sin(angles / 2) ** 2
     # <Z> after k turns is cos(0.4 k), and k is geometric.

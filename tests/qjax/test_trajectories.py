@@ -11,7 +11,7 @@ from qiskit.quantum_info import SparsePauliOp
 from scipy.stats import chisquare
 
 import qjax
-from tests.dynamic import distribution, mean, random_dynamic_circuit
+from tests.dynamic import distribution, mean, random_dynamic_circuit, repeat_until_success
 
 KEY = jax.random.key(3)
 
@@ -44,19 +44,6 @@ def test_estimates_are_within_their_errors():
     exact = [mean(circuit, SparsePauliOp(each)) for each in observables]
     assert (np.abs(found.values - np.array(exact)) <= 4.5 * found.errors + 1e-6).all()
     assert qjax.estimate(circuit, "IIZ", (), 10, KEY).values.shape == ()
-
-
-def repeat_until_success(theta):
-    """Ends with probability 1, after any number of turns."""
-    circuit = QuantumCircuit(2, 1)
-    circuit.ry(theta, 0)
-    circuit.measure(0, 0)
-    with circuit.while_loop((circuit.clbits[0], 1)):
-        circuit.reset(0)
-        circuit.ry(theta, 0)
-        circuit.rx(0.4, 1)
-        circuit.measure(0, 0)
-    return circuit
 
 
 def test_a_loop_without_a_bound_runs_until_it_ends():
