@@ -26,6 +26,7 @@ The floors of the code, each importing only from those below:
 3  _simulators/                                   plan + parameters -> state
 4  _measure                                       state -> probabilities, samples
    _signs, _strings, _reading, _expectations      state -> expectations of observables
+   _views                                         which observables share a state
    _trajectories                                  dynamic circuit -> runs with drawn outcomes
 5  _program                                       all of it: parameters -> what is read out
 6  _primitive                                     the same, differentiated and batched by rules

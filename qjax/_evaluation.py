@@ -14,7 +14,6 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._arrays import Numbers, as_real_numpy, common_dtype, in_order
-from qjax._circuit import Circuit
 from qjax._memory import CACHED_PROGRAMS, samples_per_pass
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork
@@ -153,11 +152,8 @@ def _primitive_of(network: Network) -> object | None:
 
 def _bytes_per_sample(network: Network, dtype: np.dtype) -> int:
     ends = (network.num_inputs + prod(output_shape_of(network))) * dtype.itemsize
-    circuit = getattr(network, "circuit", None)
-    qubits: int | None = None
-    if isinstance(circuit, Circuit) and _primitive_of(network) is None:
-        qubits = circuit.num_qubits
-    elif isinstance(network, SavedNetwork):
+    qubits: int | None = getattr(network, "num_simulated", None)
+    if isinstance(network, SavedNetwork):
         qubits = network.num_qubits
     inside = _UNKNOWN_SAMPLE if qubits is None else 2 * dtype.itemsize << qubits
     return max(inside, ends)

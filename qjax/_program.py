@@ -1,24 +1,26 @@
 """Floor 5. (task, parameters) -> what is read out, for all samples at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from qjax._circuit import Circuit
 from qjax._deferred import MAX_FOLLOWED, deferred
 from qjax._expectations import expectation_values
-from qjax._measure import probabilities_of
+from qjax._measure import marginal, probabilities_of
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
-from qjax._observable import Observable, is_diagonal, on_qubits, support_of, turned_by
+from qjax._observable import Observable, turned_by
 from qjax._plan import Plan, Program, in_precision, light_cone, plan_circuit
 from qjax._reading import Reading, reading_of
 from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
+from qjax._views import views_of
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
 # computing them again is as fast. Measured on two CPU cores.
@@ -36,7 +38,13 @@ class States:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Read out the probabilities of the basis states of all qubits, records included."""
+    """Read out the probabilities of basis states.
+
+    Attributes:
+        qubits: of these qubits, the first as least significant bit; None for all, records included.
+    """
+
+    qubits: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,12 @@ class Expectations:
 
 
 Readout = States | Outcomes | Expectations
+
+
+def outcomes_of(circuit: Circuit, qubits: Sequence[int]) -> Outcomes:
+    """Read out the probabilities of some qubits of a circuit."""
+    everything = not circuit.is_dynamic and tuple(qubits) == tuple(range(circuit.num_qubits))
+    return Outcomes(None if everything else tuple(qubits))
 
 
 def as_gradient(gradient: object) -> Gradient | None:
@@ -97,47 +111,99 @@ class _Planned(NamedTuple):
     num_passes: int
 
 
+class _Stack(NamedTuple):
+    """What runs for parts whose plans have the same structure, one after the other.
+
+    Attributes:
+        planned: the only one; or all of them, their tables stacked.
+        number: how many are stacked; None for one that is not.
+    """
+
+    planned: _Planned
+    number: int | None
+
+
+class _Stacks(NamedTuple):
+    """What runs for a task.
+
+    Attributes:
+        stacks: of the parts.
+        outputs: which value each output of the parts counts for; None where there is one part.
+        num_outputs: of the task.
+    """
+
+    stacks: tuple[_Stack, ...]
+    outputs: np.ndarray | None
+    num_outputs: int
+
+
+class _Part(NamedTuple):
+    """A circuit that is simulated, what is read out, and which outputs of the task that is."""
+
+    circuit: Circuit
+    readout: Readout
+    outputs: tuple[int, ...] = ()
+
+
 class _Seen(NamedTuple):
     """What is simulated for a task: records included, what nothing depends on left out."""
 
     whole: Circuit
-    circuit: Circuit
-    readout: Readout
+    parts: tuple[_Part, ...]
+
+    @property
+    def widest(self) -> _Part:
+        return max(self.parts, key=lambda part: part.circuit.num_qubits)
 
 
 @lru_cache(CACHED_PROGRAMS)
 def _seen(task: Task) -> _Seen:
-    dynamic = task.circuit
-    if not isinstance(task.readout, Expectations):
-        # Of a state, coherences count too.
-        observed = range(dynamic.num_qubits if isinstance(task.readout, States) else 0)
-        circuit = deferred(dynamic, frozenset(observed))
-        if isinstance(task.readout, States) and circuit.num_qubits > dynamic.num_qubits:
-            raise ValueError(
-                "the circuit measures or resets qubits midway: it ends in a mixture, which has no "
-                "statevector; use expectation, probabilities or sample"
-            )
-        return _Seen(circuit, circuit, task.readout)
-    observables = task.readout.observables
-    measured = set().union(*(support_of(observable) for observable in observables))
-    turned = frozenset().union(*(turned_by(observable) for observable in observables))
-    whole = deferred(dynamic, turned if dynamic.is_dynamic else frozenset())
-    cone = light_cone(whole, measured, is_diagonal(*observables))
-    readout = Expectations(tuple(on_qubits(observable, cone.qubits) for observable in observables))
-    return _Seen(whole, cone.circuit, readout)
+    dynamic, readout = task.circuit, task.readout
+    if isinstance(readout, Expectations):
+        turned = frozenset().union(*(turned_by(each) for each in readout.observables))
+        whole = deferred(dynamic, turned if dynamic.is_dynamic else frozenset())
+        views = views_of(whole, readout.observables)
+        return _Seen(whole, tuple(_Part(c, Expectations(o), at) for c, o, at in views))
+    if isinstance(readout, Outcomes):
+        whole = deferred(dynamic)
+        if readout.qubits is None:
+            return _Seen(whole, (_Part(whole, readout),))
+        cone = light_cone(whole, readout.qubits, diagonal=True)
+        kept = tuple(cone.qubits.index(qubit) for qubit in readout.qubits)
+        everything = kept == tuple(range(cone.circuit.num_qubits))
+        return _Seen(whole, (_Part(cone.circuit, Outcomes(None if everything else kept)),))
+    whole = deferred(dynamic, frozenset(range(dynamic.num_qubits)))  # coherences count too
+    if whole.num_qubits > dynamic.num_qubits:
+        raise ValueError(
+            "the circuit measures or resets qubits midway: it ends in a mixture, which has no "
+            "statevector; use expectation, probabilities or sample"
+        )
+    return _Seen(whole, (_Part(whole, readout),))
 
 
 def num_simulated(task: Task) -> int:
-    """How many qubits are simulated."""
-    return _seen(replace(task, batched=frozenset(), gradient=None)).circuit.num_qubits
+    """How many qubits are simulated at once."""
+    return _seen(_alone(task)).widest.circuit.num_qubits
+
+
+def _alone(task: Task) -> Task:
+    return replace(task, batched=frozenset(), gradient=None)
 
 
 @lru_cache(CACHED_PROGRAMS)
-def plan_of(task: Task) -> tuple[Plan, Readout]:
-    """The plan of what can be seen, and the readout on the qubits that are left."""
-    seen = _seen(replace(task, batched=frozenset(), gradient=None))
-    plan = plan_circuit(seen.circuit, task.batched)
-    return _noting(task.circuit, seen.whole, plan), seen.readout
+def plan_of(task: Task) -> Plan:
+    """The plan of what can be seen; of the widest part, where there are several."""
+    seen = _seen(_alone(task))
+    plan = plan_circuit(seen.widest.circuit, task.batched)
+    if len(seen.parts) > 1:
+        widths = sorted(part.circuit.num_qubits for part in seen.parts)
+        note = (
+            f"cone by cone: {len(widths)} groups of observables, or of terms of their sums, are "
+            f"evaluated one after the other, each on the qubits that it depends on ({widths[0]} to "
+            f"{widths[-1]} of {seen.whole.num_qubits}); of a widest group:"
+        )
+        plan = replace(plan, summary=f"{note}\n{plan.summary}")
+    return _noting(task.circuit, seen.whole, plan)
 
 
 def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
@@ -154,8 +220,22 @@ def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
 
 
 @lru_cache(CACHED_PROGRAMS)
-def _planned(task: Task, x64: bool) -> _Planned:
-    plan, readout = plan_of(task)
+def _planned(task: Task, x64: bool) -> _Stacks:
+    parts = _seen(_alone(task)).parts
+    each = [_planned_part(part, task, x64) for part in parts]
+    if len(parts) == 1:
+        return _Stacks((_Stack(each[0], None),), None, 0)
+    alike: dict[Any, list[int]] = {}
+    for place, planned in enumerate(each):
+        alike.setdefault(_structure(planned), []).append(place)
+    stacks = tuple(_stack([each[place] for place in places]) for places in alike.values())
+    outputs = [output for places in alike.values() for p in places for output in parts[p].outputs]
+    assert isinstance(task.readout, Expectations)
+    return _Stacks(stacks, np.array(outputs, np.int32), len(task.readout.observables))
+
+
+def _planned_part(part: _Part, task: Task, x64: bool) -> _Planned:
+    plan, readout = plan_circuit(part.circuit, task.batched), part.readout
     program = in_precision(plan.program, x64)
     if not isinstance(readout, Expectations):
         return _Planned(program, None, readout, plan.num_passes)
@@ -164,12 +244,31 @@ def _planned(task: Task, x64: bool) -> _Planned:
     return _Planned(program, in_precision(reading, x64), None, plan.num_passes)
 
 
+def _structure(planned: _Planned) -> Any:
+    """What must be equal for two plans to run as one program."""
+    leaves, structure = jax.tree.flatten((planned.program, planned.reading))
+    return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+
+
+def _stack(members: Sequence[_Planned]) -> _Stack:
+    if len(members) == 1:
+        return _Stack(members[0], None)
+    tables = [(each.program, each.reading) for each in members]
+    program, reading = jax.tree.map(lambda *leaves: np.stack(leaves), *tables)
+    return _Stack(members[0]._replace(program=program, reading=reading), len(members))
+
+
 @lru_cache(CACHED_PROGRAMS)
-def _on_device(task: Task, x64: bool) -> _Planned:
+def _on_device(task: Task, x64: bool) -> _Stacks:
     """With the tables where they need not be transferred at every call."""
     planned = _planned(task, x64)
+    return planned._replace(stacks=tuple(map(_put, planned.stacks)))
+
+
+def _put(stack: _Stack) -> _Stack:
+    planned = stack.planned
     program, reading = jax.device_put((planned.program, planned.reading))
-    return planned._replace(program=program, reading=reading)
+    return stack._replace(planned=planned._replace(program=program, reading=reading))
 
 
 def evaluate(
@@ -183,7 +282,7 @@ def evaluate(
         task: what to simulate.
     """
     planned = _planned(task, jax.config.read("jax_enable_x64"))
-    return _evaluate_planned(planned, shared, batched, task.gradient)
+    return _evaluate_stacks(planned, shared, batched, task.gradient)
 
 
 def evaluate_now(
@@ -191,23 +290,43 @@ def evaluate_now(
 ) -> Shaped[Array, "outputs batch"]:
     """The same by itself: circuits whose plans have the same structure share a compiled program."""
     planned = _on_device(task, jax.config.read("jax_enable_x64"))
-    return _evaluate_planned(planned, shared, batched, task.gradient)
+    return _evaluate_stacks(planned, shared, batched, task.gradient)
 
 
-def _evaluate_planned(
-    planned: _Planned, shared: Array, batched: Array, gradient: Gradient | None
+def _evaluate_stacks(
+    planned: _Stacks, shared: Array, batched: Array, gradient: Gradient | None
 ) -> Array:
-    program, reading, readout, num_passes = planned
+    stacks, outputs, num_outputs = planned
     if batched.shape[1] == 0:
         one = jax.ShapeDtypeStruct((len(batched), 1), batched.dtype)
-        result = jax.eval_shape(partial(_evaluate_planned, planned, gradient=gradient), shared, one)
+        result = jax.eval_shape(partial(_evaluate_stacks, planned, gradient=gradient), shared, one)
         return jnp.zeros((result.shape[0], 0), result.dtype)
+    found = [_evaluate_stack(stack, shared, batched, gradient) for stack in stacks]
+    if outputs is None:
+        return found[0]
+    return _summed(jnp.asarray(outputs), num_outputs, *found)
+
+
+def _evaluate_stack(
+    stack: _Stack, shared: Array, batched: Array, gradient: Gradient | None
+) -> Array:
+    program, reading, readout, num_passes = stack.planned
     batch, dtype = batched.shape[1], np.result_type(shared.dtype, np.complex64)
     check_states_fit(program.num_qubits, batch, dtype)
-    kept = num_passes * batch * dtype.itemsize << program.num_qubits
+    states = batch * dtype.itemsize << program.num_qubits
+    kept = num_passes * states * (stack.number or 1)
     chosen = gradient or ("backprop" if kept <= MAX_KEPT else "adjoint")
-    chunks = _count_chunks(batch, batch * dtype.itemsize << program.num_qubits)
-    return _execute(program, reading, shared, batched, readout, chosen, chunks)
+    execute = _execute if stack.number is None else _execute_all
+    return execute(program, reading, shared, batched, readout, chosen, _count_chunks(batch, states))
+
+
+@partial(jax.jit, static_argnums=1)
+def _summed(
+    outputs: Int[Array, " found"], num_outputs: int, *found: Float[Array, "part batch"]
+) -> Float[Array, "outputs batch"]:
+    """Each value of the task, from those of its parts."""
+    values = jnp.concatenate(found)
+    return jnp.zeros((num_outputs, values.shape[1]), values.dtype).at[outputs].add(values)
 
 
 def _count_chunks(batch: int, states: int) -> int:
@@ -232,7 +351,8 @@ def _execute(
         if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
             found = probabilities_of(state)
             if reading is None:
-                return in_order(program, found)
+                found, kept = in_order(program, found), _qubits_of(readout)
+                return found if kept is None else marginal(found, kept)
             if not reading.any_order:
                 found = in_order(program, found)
             return expectation_values(reading, found[None], shared, batched)
@@ -249,3 +369,20 @@ def _execute(
     parts = jnp.moveaxis(padded.reshape(len(batched), chunks, size), 1, 0)
     results = jnp.moveaxis(lax.map(run, parts), 0, 1)
     return results.reshape(len(results), -1)[:, :batch]
+
+
+def _qubits_of(readout: States | Outcomes | None) -> tuple[int, ...] | None:
+    return readout.qubits if isinstance(readout, Outcomes) else None
+
+
+@partial(jax.jit, static_argnums=(4, 5, 6))
+def _execute_all(
+    program: Program, reading: Reading, shared: Array, batched: Array, *how: Any
+) -> Float[Array, "outputs batch"]:
+    """The same for programs whose tables are stacked, one after the other."""
+
+    def run(tables: tuple[Program, Reading]) -> Array:
+        return _execute(*tables, shared, batched, *how)
+
+    found = lax.map(run, (program, reading))
+    return found.reshape(-1, found.shape[-1])

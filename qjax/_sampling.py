@@ -18,12 +18,17 @@ from qjax._deferred import MAX_FOLLOWED, deferred, num_records
 from qjax._errors import NoExactFormError
 from qjax._expectations import expectation_values
 from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, probabilities_of
-from qjax._measurements import measured_bits, without_final_measurements, writes_bits
+from qjax._measurements import (
+    measured_bits,
+    measured_qubits,
+    without_final_measurements,
+    writes_bits,
+)
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable
 from qjax._plan import canonical_frame, in_precision
 from qjax._primitive import run
-from qjax._program import Outcomes, Task
+from qjax._program import Task, num_simulated, outcomes_of
 from qjax._qiskit import as_circuit, as_observables, as_parameters
 from qjax._reading import reading_of
 from qjax._simulators import as_complex
@@ -141,8 +146,11 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
 
 @lru_cache(CACHED_PROGRAMS)
 def _compiled_sample(circuit: Circuit, shots: int):
-    task = Task(circuit, frozenset(), Outcomes())
-    bits = measured_bits(deferred(circuit))
+    whole = deferred(circuit)
+    kept = measured_qubits(whole)
+    place = {qubit: place for place, qubit in enumerate(kept)}
+    bits = [None if qubit is None else place[qubit] for qubit in measured_bits(whole)]
+    task = _task(circuit)
 
     def draw(params: Array, key: Array) -> Array:
         check_shots_fit(shots, max(len(bits), 1))
@@ -152,13 +160,18 @@ def _compiled_sample(circuit: Circuit, shots: int):
     return jax.jit(draw)
 
 
+def _task(circuit: Circuit) -> Task:
+    """The probabilities of the measured qubits, in order."""
+    kept = measured_qubits(deferred(circuit))
+    return Task(circuit, frozenset(), outcomes_of(circuit, kept))
+
+
 @lru_cache(CACHED_PROGRAMS)
 def is_followed(circuit: Circuit) -> bool:
     """Whether all outcomes are followed exactly, unless another method is asked for."""
     if not has_exact_form(circuit):
         return False
-    records = num_records(circuit)
-    return records == 0 or circuit.num_qubits + records <= MAX_FOLLOWED
+    return num_records(circuit) == 0 or num_simulated(_task(circuit)) <= MAX_FOLLOWED
 
 
 @lru_cache(CACHED_PROGRAMS)

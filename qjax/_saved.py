@@ -41,7 +41,7 @@ class Description:
         vjp_order: how often it can be differentiated in reverse mode.
         input_params, weight_params: the names of inputs and weights, where the network had them.
         input_gradients, sparse: the settings that the torch bridge looks at.
-        num_qubits: of the circuit, where there was one.
+        num_qubits: that are simulated at once, where there was a circuit.
         versions: of qjax and JAX, when it was exported.
     """
 
@@ -258,7 +258,7 @@ def _check_exact(network: Network) -> None:
 
 
 def _num_qubits(network: Network) -> int | None:
-    return network.circuit.num_qubits if isinstance(network, NeuralNetwork) else None
+    return network.num_simulated if isinstance(network, NeuralNetwork) else None
 
 
 def _own_version() -> str:

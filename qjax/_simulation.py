@@ -5,7 +5,7 @@ Every function compiles once per circuit, shape and dtype, also when it is calle
 
 import operator
 from collections.abc import Iterable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +17,19 @@ from qiskit.circuit import Parameter
 
 from qjax._arrays import Numbers
 from qjax._circuit import Circuit, preparations
-from qjax._measure import (
-    marginal,
-)
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
-from qjax._program import Expectations, Outcomes, Readout, States, Task, as_gradient, plan_of
+from qjax._program import (
+    Expectations,
+    Outcomes,
+    Readout,
+    States,
+    Task,
+    as_gradient,
+    outcomes_of,
+    plan_of,
+)
 from qjax._qiskit import as_circuit, as_observables, as_parameters
 from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 
@@ -80,7 +86,8 @@ def probabilities(
 ) -> Float[Array, " 2**k"]:
     """The probabilities of the basis states of the qubits; errors as `statevector`.
 
-    Those of classical bits are what `SamplerQNN` gives.
+    Gates and qubits that the given ones do not depend on are left out. The probabilities of
+    classical bits are what `SamplerQNN` gives.
 
     Args:
         circuit: as in `statevector`.
@@ -93,11 +100,9 @@ def probabilities(
         ValueError: also for qubits out of range or given twice.
     """
     circuit = as_circuit(circuit)
-    everything = range(circuit.num_qubits)
+    everything = tuple(range(circuit.num_qubits))
     kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
-    found = _read(circuit, Outcomes(), as_parameters(circuit, params), gradient)
-    whole = kept == tuple(range(len(found).bit_length() - 1))
-    return found if whole else _marginal(found, kept)
+    return _read(circuit, outcomes_of(circuit, kept), as_parameters(circuit, params), gradient)
 
 
 def expectation(
@@ -109,8 +114,9 @@ def expectation(
 ) -> Float[Array, "*observables"]:
     """<psi|O|psi> of one observable or several; errors as `statevector`.
 
-    Gates and qubits that no observable depends on are left out. Several observables need what any
-    of them depends on: local ones of a wide circuit may each be cheap, and together too large.
+    Gates and qubits that no observable depends on are left out. Observables, and terms of their
+    sums, share one state of all that any of them depends on, or where this is clearly cheaper (such
+    as for local ones of a wide circuit) are evaluated in groups, each on the qubits that it sees.
 
     Args:
         circuit: as in `statevector`.
@@ -158,7 +164,7 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] = 
             f"inputs: {unknown} are not among the circuit's parameters {list(circuit.parameters)}"
         )
     places = (place for place, name in enumerate(circuit.parameters) if name in names)
-    return plan_of(Task(circuit, frozenset(places), Outcomes()))[0]
+    return plan_of(Task(circuit, frozenset(places), Outcomes()))
 
 
 def apply_gate(
@@ -225,11 +231,6 @@ def _unitary_form(circuit: Circuit) -> Circuit:
             "expectation, probabilities or sample"
         )
     return circuit
-
-
-@partial(jax.jit, static_argnums=1)
-def _marginal(found: Float[Array, " 2**n"], qubits: tuple[int, ...]) -> Float[Array, " 2**k"]:
-    return marginal(found[:, None], qubits)[:, 0]
 
 
 def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:

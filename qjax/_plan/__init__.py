@@ -7,6 +7,7 @@ _actions       what a gate does to basis states
 _members       gates in their places; those that differ per sample as phases
 _encoding      amplitudes to start from
 _cone          what an observable can see
+_groups        which observables share a state
 _repeats       layers that come again
 _schedule      gates -> blocks, each one matrix
 _matrices      blocks -> tables that build their matrices
@@ -19,10 +20,14 @@ _planner       circuit -> plan
 from qjax._plan._angles import Angle as Angle
 from qjax._plan._angles import group_angles as group_angles
 from qjax._plan._cone import light_cone as light_cone
+from qjax._plan._cone import past as past
 from qjax._plan._frame import Frame as Frame
 from qjax._plan._frame import canonical_frame as canonical_frame
 from qjax._plan._frame import parity_mask as parity_mask
 from qjax._plan._frame import sign_tables as sign_tables
+from qjax._plan._groups import WIDE as WIDE
+from qjax._plan._groups import Sight as Sight
+from qjax._plan._groups import group_sights as group_sights
 from qjax._plan._passes import AngleGroup as AngleGroup
 from qjax._plan._passes import Bank as Bank
 from qjax._plan._passes import Coefficients as Coefficients

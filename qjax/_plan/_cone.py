@@ -32,28 +32,43 @@ def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Con
         measured: the qubits that any observable acts on.
         diagonal: whether all observables are, so that phases at the end do not matter either.
     """
-    seen = set(measured)
-    mixed: set[int] = set()
-    kept: list[Gate] = []
-    for gate in reversed(gates(circuit)):
-        support = gate.support
-        if seen.isdisjoint(support):
-            continue
-        if diagonal and mixed.isdisjoint(support) and is_diagonal(gate.kind):
-            continue
-        kept.append(gate)
-        seen.update(support)
-        mixed.update(support)
-    # They come first in time, and gates on a qubit that they add act on what nobody sees.
+    seen, kept = past(circuit, measured, diagonal)
+    sequence = gates(circuit)
     prepared = [each for each in preparations(circuit) if not seen.isdisjoint(each.qubits)]
-    seen.update(qubit for each in prepared for qubit in each.qubits)
     qubits = tuple(sorted(seen))
-    if len(qubits) == circuit.num_qubits and len(kept) == len(gates(circuit)):
+    if len(qubits) == circuit.num_qubits and len(kept) == len(sequence):
         return Cone(circuit, qubits)
     places = {qubit: place for place, qubit in enumerate(qubits)}
     started = tuple(_started(each, places) for each in prepared)
-    moved = tuple(_moved(gate, places) for gate in reversed(kept))
+    moved = tuple(_moved(sequence[place], places) for place in kept)
     return Cone(Circuit(len(qubits), started + moved, circuit.parameters), qubits)
+
+
+def past(
+    circuit: Circuit, measured: Iterable[int], diagonal: bool
+) -> tuple[set[int], tuple[int, ...]]:
+    """The qubits and the gates, by their places, that the measured qubits depend on.
+
+    What several qubits depend on is the union of what each does.
+    """
+    seen = set(measured)
+    mixed: set[int] = set()
+    kept: list[int] = []
+    sequence = gates(circuit)
+    for place in range(len(sequence) - 1, -1, -1):
+        support = sequence[place].support
+        if seen.isdisjoint(support):
+            continue
+        if diagonal and mixed.isdisjoint(support) and is_diagonal(sequence[place].kind):
+            continue
+        kept.append(place)
+        seen.update(support)
+        mixed.update(support)
+    # They come first in time, and gates on a qubit that they add act on what nobody sees.
+    for each in preparations(circuit):
+        if not seen.isdisjoint(each.qubits):
+            seen.update(each.qubits)
+    return seen, tuple(reversed(kept))
 
 
 def _started(amplitudes: Amplitudes, places: dict[int, int]) -> Amplitudes:

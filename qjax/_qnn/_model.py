@@ -17,11 +17,12 @@ from jax import Array, lax
 from jaxtyping import Complex, Float, Int, Shaped
 
 from qjax._circuit import Circuit
+from qjax._deferred import deferred
 from qjax._measure import check_shots_fit, draw_states
 from qjax._measurements import measured_qubits
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._primitive import run
-from qjax._program import Expectations, Outcomes, States, Task, num_simulated
+from qjax._program import Expectations, Outcomes, States, Task, num_simulated, outcomes_of
 from qjax._simulators import Gradient
 
 
@@ -31,15 +32,15 @@ class Probabilities:
 
     Attributes:
         output_shape: the shape of the outputs.
-        targets: `2**n` int32 in bytes: the flat output that each basis state counts for; for a
-            network on a sampler, each state of the qubits that are measured.
+        targets: `2**k` int32 in bytes: the flat output that each state of the k qubits that are
+            measured (records included, in order) counts for.
     """
 
     output_shape: tuple[int, ...]
     targets: bytes
 
     @property
-    def table(self) -> Int[np.ndarray, " 2**n"]:
+    def table(self) -> Int[np.ndarray, " 2**k"]:
         return np.frombuffer(self.targets, np.int32)
 
     @property
@@ -113,14 +114,13 @@ def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callabl
 
 @lru_cache(CACHED_PROGRAMS)
 def compiled_draws(model: Model, shots: int):
-    """(weights, inputs of shape (batch, num_inputs), key) -> basis states `(batch, shots)`."""
+    """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
 
     def draw(weights: Array, inputs: Array, key: Array) -> Int[Array, "batch shots"]:
         check_shots_fit(shots, len(inputs))
         if len(inputs) == 0:
             return jnp.zeros((0, shots), jnp.int32)
-        task = replace(task_of(model), readout=Outcomes())
-        probabilities = _run(model, task, weights, inputs)
+        probabilities = _run(model, task_of(model), weights, inputs)
         keys = jax.random.split(key, len(inputs))
         return jax.vmap(draw_states, in_axes=(1, None, 0))(probabilities, shots, keys)
 
@@ -149,33 +149,23 @@ def states(
     return _run(model, replace(task_of(model), readout=States()), weights, inputs)
 
 
-def simulated(model: Model) -> Model:
-    """The model of a network on a primitive, as a simulation reads it out."""
-    readout = model.readout
-    if isinstance(readout, Expectations):
-        return model
-    targets = readout.table[measured_states(model.circuit)]
-    return replace(model, readout=replace(readout, targets=targets.tobytes()))
-
-
-def measured_states(circuit: Circuit) -> Int[np.ndarray, " 2**n"]:
-    """For each basis state, the state of the measured qubits.
+def check_simulated(model: Model) -> None:
+    """Require that a state fits into memory.
 
     Raises:
-        CircuitTooLargeError: for a circuit that cannot be simulated.
+        CircuitTooLargeError: otherwise.
     """
-    check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
-    states = np.arange(2**circuit.num_qubits)
-    found = np.zeros_like(states)
-    for place, qubit in enumerate(measured_qubits(circuit)):
-        found |= (states >> qubit & 1) << place
-    return found
+    check_states_fit(num_simulated(task_of(model)), 1, np.dtype(np.complex64))
 
 
 def task_of(model: Model) -> Task:
     """What is simulated."""
-    readout = model.readout if isinstance(model.readout, Expectations) else Outcomes()
+    readout = model.readout if isinstance(model.readout, Expectations) else _measured(model.circuit)
     return Task(model.circuit, frozenset(model.inputs), readout, model.gradient)
+
+
+def _measured(circuit: Circuit) -> Outcomes:
+    return outcomes_of(circuit, measured_qubits(deferred(circuit)))
 
 
 def _read(model: Model, weights: Array, inputs: Array) -> Float[Array, "outputs batch"]:

@@ -15,14 +15,14 @@ from qiskit.circuit import Parameter
 from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
 from qjax._circuit import Circuit
 from qjax._plan import Plan
-from qjax._program import as_gradient, plan_of
+from qjax._program import as_gradient, num_simulated, plan_of
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import (
     Model,
     Readout,
+    check_simulated,
     compiled_jacobians,
     compiled_outputs,
-    simulated,
     task_of,
 )
 from qjax._qnn._namesakes import register_namesake
@@ -103,7 +103,15 @@ class NeuralNetwork:
                 f"plan: the network runs on {self._primitive_name}, which plans by itself; see "
                 "num_circuits() for what is sent, and exact().plan for a simulation"
             )
-        return plan_of(task_of(self._model))[0]
+        return plan_of(task_of(self._model))
+
+    @property
+    def num_simulated(self) -> int | None:
+        """How many qubits are simulated at once, records of outcomes included; None on a primitive.
+
+        Those that the outputs depend on; of several groups of observables, the most of any.
+        """
+        return None if self._remote is not None else num_simulated(task_of(self._model))
 
     @property
     def primitive(self) -> object | None:
@@ -139,11 +147,12 @@ class NeuralNetwork:
         """The same network, simulated: weights mean the same, values and gradients are exact.
 
         Raises:
-            CircuitTooLargeError: for a network of probabilities that cannot be simulated.
+            CircuitTooLargeError: for a network that cannot be simulated.
         """
         twin = copy.copy(self)
         if self._remote is not None:
-            twin._model, twin._remote = simulated(self._model), None
+            check_simulated(self._model)
+            twin._remote = None
         return twin
 
     @property

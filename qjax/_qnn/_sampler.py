@@ -14,7 +14,7 @@ from qjax._measurements import measured_bits, measured_qubits, measurements
 from qjax._memory import check_fits, check_states_fit
 from qjax._qiskit import as_circuit
 from qjax._qnn._choices import on_sampler, refuse_settings
-from qjax._qnn._model import Probabilities
+from qjax._qnn._model import Probabilities, check_simulated
 from qjax._qnn._network import NeuralNetwork, Parameters, make_model, readout_shape
 
 Interpret = Callable[[int], int | tuple[int, ...]]
@@ -64,11 +64,12 @@ class SamplerQNN(NeuralNetwork):
         if sampler is None:
             refuse_settings(gradient, "sampler", shots=shots, pass_manager=pass_manager)
         circuit = as_circuit(circuit)
-        read = circuit if sampler is None else measured_part(circuit)
-        readout = make_readout(read, interpret, output_shape)
+        readout = make_readout(circuit, interpret, output_shape)
         simulated = gradient if sampler is None else None
         model = make_model(circuit, input_params, weight_params, readout, simulated)
         remote = None
+        if sampler is None:
+            check_simulated(model)
         if sampler is not None:
             remote = on_sampler(model, sampler, shots, pass_manager, gradient, input_gradients)
         super().__init__(model, input_gradients=input_gradients, sparse=sparse, remote=remote)
@@ -77,13 +78,13 @@ class SamplerQNN(NeuralNetwork):
 def make_readout(
     circuit: Circuit, interpret: Interpret | None, output_shape: int | Sequence[int] | None
 ) -> Probabilities:
-    """Tabulate which output each basis state counts for.
+    """Tabulate which output each state of the measured qubits counts for.
 
     Raises:
         ValueError: see `SamplerQNN`.
     """
-    circuit = deferred(circuit)
-    # The table of outputs has a row per basis state, as a statevector does.
+    circuit = measured_part(circuit)
+    # The table of outputs has a row per state, as a statevector does.
     check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
     integers, size = measured_integers(circuit)
     shape = (size,) if output_shape is None else readout_shape(output_shape)
@@ -104,9 +105,8 @@ def make_readout(
 
 
 def measured_part(circuit: Circuit) -> Circuit:
-    """The measurements alone, on the qubits that are measured."""
-    if circuit.is_dynamic:
-        return circuit  # refused where it meets the sampler
+    """The measurements alone, on the qubits (and records of outcomes) that they read."""
+    circuit = deferred(circuit)
     place = {qubit: place for place, qubit in enumerate(measured_qubits(circuit))}
     final = tuple(Measure(place[each.qubit], each.clbit) for each in measurements(circuit))
     return Circuit(len(place), final, (), circuit.num_clbits)
@@ -126,8 +126,11 @@ def check_interpret(interpret: object) -> None:
 
 
 def measured_integers(circuit: Circuit) -> tuple[np.ndarray, int]:
-    """The integer that is measured in each basis state, and how many integers there are."""
-    circuit = deferred(circuit)
+    """The integer that is measured in each basis state, and how many integers there are.
+
+    Args:
+        circuit: not dynamic.
+    """
     bits = measured_bits(circuit)
     states = np.arange(2**circuit.num_qubits)
     # From 63 bits on, only Python's integers are long enough.

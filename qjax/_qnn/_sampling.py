@@ -1,7 +1,6 @@
 """Floor 8. The tutorial's older name for networks of probabilities and samples."""
 
 from collections.abc import Sequence
-from typing import Self
 
 import jax
 import numpy as np
@@ -14,7 +13,7 @@ from qjax._arrays import Numbers
 from qjax._circuit import Circuit
 from qjax._measure import check_shots
 from qjax._qiskit import SamplerSource, as_circuit
-from qjax._qnn._model import Probabilities, compiled_draws, measured_states
+from qjax._qnn._model import Probabilities, compiled_draws
 from qjax._qnn._network import Parameters
 from qjax._qnn._sampler import (
     Interpret,
@@ -83,8 +82,7 @@ class CircuitQNN(SamplerQNN):
         self._seed = _check_seed(seed)
         if sampler is not None and seed is not None:
             raise ValueError("seed: the sampler draws the samples; give it the seed")
-        read = circuit if sampler is None else measured_part(circuit)
-        self._values = _sampled_values(read, interpret) if sampling else None
+        self._values = _sampled_values(circuit, interpret) if sampling else None
 
     def _key(self) -> tuple:
         values = None if self._values is None else self._values.tobytes()
@@ -99,13 +97,6 @@ class CircuitQNN(SamplerQNN):
         if self._values is None:
             return super().output_shape
         return (self._shots, self._values.shape[1])
-
-    def exact(self) -> Self:
-        """The same network, simulated, as `NeuralNetwork.exact`."""
-        twin = super().exact()
-        if self._remote is not None and self._values is not None:
-            twin._values = self._values[measured_states(self.circuit)]
-        return twin
 
     def apply(self, weights: Numbers | None, inputs: Numbers | None) -> Array:
         """As `NeuralNetwork.apply`.
@@ -192,7 +183,7 @@ class CircuitQNN(SamplerQNN):
         return jax.random.key(fresh if self._seed is None else self._seed)
 
     def _interpreted(self) -> np.ndarray:
-        """`(2**n, d)`: what each state is sampled as; on a sampler, of the measured qubits."""
+        """`(2**k, d)`: what each state of the measured qubits is sampled as."""
         if self._values is not None:
             return self._values
         assert isinstance(self._model.readout, Probabilities)
@@ -215,8 +206,8 @@ def _check_seed(seed: int | None) -> int | None:
 
 
 def _sampled_values(circuit: Circuit, interpret: Interpret | None) -> np.ndarray:
-    """`(2**n, d)` integers: what each basis state is interpreted as."""
-    integers, _ = measured_integers(circuit)
+    """`(2**k, d)` integers: what each state of the measured qubits is interpreted as."""
+    integers, _ = measured_integers(measured_part(circuit))
     if interpret is None:
         return integers[:, None]
     check_interpret(interpret)

@@ -19,7 +19,7 @@ from qjax._blurred import Blurred
 from qjax._host_call import call
 from qjax._memory import CACHED_PROGRAMS
 from qjax._qiskit import Source
-from qjax._qnn._model import Model, outputs, simulated
+from qjax._qnn._model import Model, outputs
 from qjax._qnn._remote import Flags, Point, Remote, moving_groups, point_of, rows_of
 from qjax._qnn._stencils import slope, stencil, stencil_size
 from qjax._simulators import PRECISION
@@ -103,7 +103,7 @@ class _Blur:
 def _simulated(remote: Remote) -> Model:
     """The network of free angles, on this engine."""
     free = remote.source.circuit
-    return simulated(Model(free, tuple(range(free.num_params)), (), remote.model.readout))
+    return Model(free, tuple(range(free.num_params)), (), remote.model.readout)
 
 
 # ---------------------------------------------------------------- on NumPy data, without callbacks

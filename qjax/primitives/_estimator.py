@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 from qjax._blurred import Blurred
 from qjax._circuit import Circuit
 from qjax._observable import Observable, PauliSum
+from qjax._program import Expectations
 from qjax._qiskit import as_observable
 from qjax._sampling import estimate, has_exact_form
 from qjax._simulation import expectation
@@ -128,6 +129,10 @@ class _Values(OfParameters):
     @property
     def output_shape(self) -> tuple[int, ...]:
         return (len(self.strings),)
+
+    @property
+    def readout(self) -> Expectations:
+        return Expectations(self.strings)
 
     def read_out(self, params: Array) -> Array:
         return expectation(self.circuit, list(self.strings), params)

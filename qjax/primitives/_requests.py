@@ -17,6 +17,7 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 
 from qjax._circuit import Circuit
 from qjax._evaluation import evaluate
+from qjax._program import Readout, Task, num_simulated
 from qjax._qiskit import from_qiskit
 
 Seed = np.random.Generator | int | None
@@ -59,6 +60,16 @@ class OfParameters(ABC):
     @abstractmethod
     def output_shape(self) -> tuple[int, ...]:
         """Shape of what is read out."""
+
+    @property
+    @abstractmethod
+    def readout(self) -> Readout:
+        """What is read out, for the engine."""
+
+    @property
+    def num_simulated(self) -> int:
+        """How many qubits are simulated at once."""
+        return num_simulated(Task(self.circuit, frozenset(), self.readout))
 
     @abstractmethod
     def read_out(self, params: Array) -> Array:

@@ -23,6 +23,7 @@ from qjax._blurred import Blurred
 from qjax._circuit import Circuit, Measure
 from qjax._deferred import deferred
 from qjax._measurements import measured_bits, measurements, writes_bits
+from qjax._program import Outcomes, outcomes_of
 from qjax._sampling import is_followed, sample
 from qjax._simulation import probabilities
 from qjax.primitives._requests import (
@@ -113,6 +114,10 @@ class _Probabilities(OfParameters):
     @property
     def output_shape(self) -> tuple[int, ...]:
         return (2 ** len(self.qubits),)
+
+    @property
+    def readout(self) -> Outcomes:
+        return outcomes_of(self.circuit, self.qubits)
 
     def read_out(self, params: Array) -> Array:
         return probabilities(self.circuit, params, self.qubits)

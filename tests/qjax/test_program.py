@@ -428,7 +428,7 @@ def test_adjoint_keeps_no_states() -> None:
         slopes = jax.jit(jax.grad(lambda s, b, task=task: run(task, s, b).sum(), (0, 1)))
         analysis = slopes.lower(shared, batched).compile().memory_analysis()
         memory[task.gradient] = analysis.temp_size_in_bytes / (8 * batch << num_qubits)
-    passes = plan_of(adjoint)[0].num_passes
+    passes = plan_of(adjoint).num_passes
     assert passes >= 60
     assert memory["backprop"] > passes
     # Eight states, and the matrices of all passes with what they are multiplied from.
