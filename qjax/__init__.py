@@ -25,6 +25,7 @@ The floors of the code, each importing only from those below:
 2  _plan/                                         circuit -> execution plan (host, NumPy)
 3  _simulators/                                   plan + parameters -> state
 4  _measure                                       state -> probabilities, samples
+   _means                                         values of many runs -> means, errors
    _signs, _strings, _reading, _expectations      state -> expectations of observables
    _views                                         which observables share a state
    _trajectories                                  dynamic circuit -> runs with drawn outcomes

@@ -7,8 +7,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
-from jax.random import split
+from jax import Array
 from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
@@ -17,7 +16,17 @@ from qjax._circuit import Circuit, Measure
 from qjax._deferred import MAX_FOLLOWED, deferred, num_records
 from qjax._errors import NoExactFormError
 from qjax._expectations import expectation_values
-from qjax._measure import bits_of, check_shots, check_shots_fit, draw_states, probabilities_of
+from qjax._means import means_and_errors
+from qjax._measure import (
+    SHOTS_AT_ONCE,
+    bits_of,
+    check_shots,
+    check_shots_fit,
+    choices_of,
+    draw_states,
+    in_parts,
+    probabilities_of,
+)
 from qjax._measurements import (
     measured_bits,
     measured_qubits,
@@ -82,7 +91,8 @@ def sample(
         `(shots, num_clbits)`, column i for classical bit i, 0 where nothing was measured.
 
     Raises:
-        ValueError: also for `shots` below 1, and for NaN where the values are known.
+        ValueError: also for `shots` below 1 or above 2**31, and for NaN where the values are
+            known.
         NoExactFormError: for method "exact", where there are too many outcomes, or a loop that
             may never end. By trajectories such a loop runs as long as it would.
     """
@@ -120,7 +130,8 @@ def estimate(
 ) -> Estimate:
     """Expectation values as means over `trajectories`; observables as `expectation`.
 
-    As everywhere, measurements that nothing comes after are left out.
+    As everywhere, measurements that nothing comes after are left out. Memory does not grow with
+    the number of shots.
 
     Returns:
         means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
@@ -153,9 +164,14 @@ def _compiled_sample(circuit: Circuit, shots: int):
     task = _task(circuit)
 
     def draw(params: Array, key: Array) -> Array:
-        check_shots_fit(shots, max(len(bits), 1))
+        check_shots_fit(shots, len(bits))
         found = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
-        return bits_of(draw_states(found, shots, key), bits)
+        choices = choices_of(found)
+
+        def part(key: Array, count: int) -> Array:
+            return bits_of(draw_states(choices, count, key), bits)
+
+        return in_parts(part, key, shots, SHOTS_AT_ONCE)
 
     return jax.jit(draw)
 
@@ -193,13 +209,14 @@ def _compiled_runs(circuit: Circuit, shots: int):
         num_clbits = max(circuit.num_clbits, circuit.num_qubits)
         circuit = replace(circuit, ops=circuit.ops + everything, num_clbits=num_clbits)
     columns = circuit.num_qubits if without_bits else circuit.num_clbits
-    size = min(shots, max(1, RUNS_AT_ONCE >> circuit.num_qubits))
-    parts = -(-shots // size)
 
     def draw(params: Array, key: Array) -> Array:
-        check_shots_fit(shots, max(columns, 1))
-        found = lax.map(lambda k: follow(circuit, params, size, k).bits.T, split(key, parts))
-        return found.reshape(parts * size, -1)[:shots, :columns].astype(jnp.uint8)
+        check_shots_fit(shots, columns)
+
+        def part(key: Array, count: int) -> Array:
+            return follow(circuit, params, count, key).bits[:columns].T.astype(jnp.uint8)
+
+        return in_parts(part, key, shots, _runs_at_once(circuit))
 
     return jax.jit(draw)
 
@@ -208,10 +225,18 @@ def _compiled_runs(circuit: Circuit, shots: int):
 def _compiled_trajectories(circuit: Circuit, shots: int):
     def run(params: Array, key: Array) -> Trajectories:
         check_states_fit(circuit.num_qubits, shots, np.result_type(params.dtype, np.complex64))
-        world = follow(circuit, params, shots, key)
-        return Trajectories(as_complex(world.state).T, world.bits.T.astype(jnp.uint8))
+
+        def part(key: Array, count: int) -> Trajectories:
+            world = follow(circuit, params, count, key)
+            return Trajectories(as_complex(world.state).T, world.bits.T.astype(jnp.uint8))
+
+        return in_parts(part, key, shots, _runs_at_once(circuit))
 
     return jax.jit(run)
+
+
+def _runs_at_once(circuit: Circuit) -> int:
+    return max(1, RUNS_AT_ONCE >> circuit.num_qubits)
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -220,20 +245,16 @@ def _compiled_estimate(circuit: Circuit, observables: tuple[Observable, ...], sh
     in_order = canonical_frame(circuit.num_qubits)
     sizes = circuit.num_qubits, circuit.num_params
     reading = reading_of(observables, *sizes, frozenset(), in_order)
-    size = min(shots, max(1, RUNS_AT_ONCE >> circuit.num_qubits))
-    parts = -(-shots // size)
+    size = min(shots, _runs_at_once(circuit))
 
     def run(params: Array, key: Array) -> tuple[Array, Array]:
         tables = in_precision(reading, jax.config.read("jax_enable_x64"))
 
-        def part(key: Array) -> Array:
+        def part(key: Array) -> Float[Array, "observables size"]:
             state = follow(circuit, params, size, key).state
             seen = probabilities_of(state)[None] if reading.diagonal else state
             return expectation_values(tables, seen, params, jnp.zeros((0, size), params.dtype))
 
-        found = jnp.moveaxis(lax.map(part, split(key, parts)), 1, 0)
-        values = found.reshape(len(observables), parts * size)[:, :shots]
-        # One run tells nothing about its error: NaN.
-        return values.mean(axis=1), values.std(axis=1, ddof=1) / shots**0.5
+        return means_and_errors(part, key, shots, size)
 
     return jax.jit(run)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
@@ -198,14 +199,25 @@ def _measured(world: World, qubit: int, runs: Runs) -> tuple[World, Runs]:
     key, drawn = jax.random.split(world.key)
     split = _split(world.state, qubit)
     weights = jnp.square(split).sum(axis=(0, 1, 3))
-    # Below 1: an outcome of probability zero is never drawn.
-    uniform = jax.random.uniform(drawn, runs.shape, weights.dtype)
-    outcome = runs & (uniform * weights.sum(axis=0) < weights[1])
+    outcome = runs & _drawn(weights, drawn)
     scale = 1 / jnp.sqrt(jnp.where(outcome, weights[1], weights[0]))
     # What is left of the amplitudes of 0 and of 1.
     factors = jnp.stack([jnp.where(outcome, 0, scale), jnp.where(outcome, scale, 0)])
     collapsed = (split * factors[None, None, :, None]).reshape(world.state.shape)
     return world._replace(state=_where(runs, collapsed, world.state), key=key), outcome
+
+
+def _drawn(weights: Float[Array, "2 shots"], key: Array) -> Runs:
+    """Whether the outcome is 1; one of weight zero is never drawn.
+
+    The less likely one is, where numbers are small and thus finer: none is rounded away.
+    """
+    word = np.dtype(np.uint32 if weights.dtype == np.float32 else np.uint64)
+    bits = jax.random.bits(key, weights.shape[1:], word).astype(weights.dtype)
+    uniform = bits * weights.dtype.type(0.5 ** (8 * word.itemsize))
+    one_is_rarer = weights[1] < weights[0]
+    is_rarer = uniform * weights.sum(axis=0) < jnp.minimum(weights[0], weights[1])
+    return is_rarer == one_is_rarer
 
 
 def _reset(world: World, qubit: int, runs: Runs) -> World:

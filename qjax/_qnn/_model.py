@@ -18,7 +18,7 @@ from jaxtyping import Complex, Float, Int, Shaped
 
 from qjax._circuit import Circuit
 from qjax._deferred import deferred
-from qjax._measure import check_shots_fit, draw_states
+from qjax._measure import SHOTS_AT_ONCE, check_shots_fit, choices_of, draw_states, in_parts
 from qjax._measurements import measured_qubits
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._primitive import run
@@ -117,12 +117,17 @@ def compiled_draws(model: Model, shots: int):
     """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
 
     def draw(weights: Array, inputs: Array, key: Array) -> Int[Array, "batch shots"]:
-        check_shots_fit(shots, len(inputs))
+        check_shots_fit(shots, 4 * len(inputs))
         if len(inputs) == 0:
             return jnp.zeros((0, shots), jnp.int32)
         probabilities = _run(model, task_of(model), weights, inputs)
-        keys = jax.random.split(key, len(inputs))
-        return jax.vmap(draw_states, in_axes=(1, None, 0))(probabilities, shots, keys)
+        choices = jax.vmap(choices_of, in_axes=1)(probabilities)
+
+        def part(key: Array, count: int) -> Int[Array, "batch count"]:
+            keys = jax.random.split(key, len(inputs))
+            return jax.vmap(draw_states, in_axes=(0, None, 0))(choices, count, keys)
+
+        return in_parts(part, key, shots, max(1, SHOTS_AT_ONCE // len(inputs)), axis=1)
 
     return jax.jit(draw)
 

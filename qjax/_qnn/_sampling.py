@@ -11,7 +11,7 @@ from qiskit.primitives import BaseSamplerV2
 
 from qjax._arrays import Numbers
 from qjax._circuit import Circuit
-from qjax._measure import check_shots
+from qjax._measure import check_shots, check_shots_fit
 from qjax._qiskit import SamplerSource, as_circuit
 from qjax._qnn._model import Probabilities, compiled_draws
 from qjax._qnn._network import Parameters
@@ -150,6 +150,8 @@ class CircuitQNN(SamplerQNN):
             int64, shape `(*batch, shots, d)`, d the number of indices that `interpret` returns.
         """
         inputs, weights, batch = self._prepare(input_data, weights)
+        # Basis states, and the numbers that they are interpreted as.
+        check_shots_fit(len(inputs) * self._shots, 4 + 8 * self._interpreted().shape[1])
         with jax.enable_x64(weights.dtype == np.float64):
             states = (
                 self._simulated_states(weights, inputs, key)
@@ -179,8 +181,12 @@ class CircuitQNN(SamplerQNN):
         return source.states(rows, self._shots)
 
     def _random_key(self) -> Array:
-        fresh = np.random.SeedSequence().generate_state(1)[0]
-        return jax.random.key(fresh if self._seed is None else self._seed)
+        if self._seed is None:
+            return jax.random.key(np.random.SeedSequence().generate_state(1)[0])
+        # Without JAX's x64 flag a key takes 32 bits.
+        high, low = divmod(self._seed, 2**32)
+        key = jax.random.key(np.uint32(low))
+        return key if high == 0 else jax.random.fold_in(key, np.uint32(high % 2**32))
 
     def _interpreted(self) -> np.ndarray:
         """`(2**k, d)`: what each state of the measured qubits is sampled as."""

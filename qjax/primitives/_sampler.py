@@ -22,6 +22,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qjax._blurred import Blurred
 from qjax._circuit import Circuit, Measure
 from qjax._deferred import deferred
+from qjax._measure import check_shots, check_shots_fit
 from qjax._measurements import measured_bits, measurements, writes_bits
 from qjax._program import Outcomes, outcomes_of
 from qjax._sampling import is_followed, sample
@@ -71,9 +72,14 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         Returns:
             a job; its result holds one `BitArray` per classical register, by name, for each pub.
             It raises `UnsupportedInstructionError` for circuits that `from_qiskit` refuses.
+
+        Raises:
+            ValueError: for no shots, or more than 2**31 or than fit into memory.
         """
         chosen = self._default_shots if shots is None else shots
         coerced = [SamplerPub.coerce(pub, chosen) for pub in pubs]
+        for pub in coerced:
+            _check_shots(pub)
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn(
                 "a circuit has no classical register, so its result is empty: add measurements, "
@@ -103,6 +109,11 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         certain = np.clip(exact, 0, None)
         certain = certain / certain.sum(axis=1, keepdims=True)
         return np.random.default_rng(self._seed).multinomial(shots, certain) / shots
+
+
+def _check_shots(pub: SamplerPub) -> None:
+    # Drawn outcomes, twice while they are put together, and their bits until they are packed.
+    check_shots_fit(check_shots(pub.shots) * pub.size, 8 + 3 * pub.circuit.num_clbits)
 
 
 @dataclass(frozen=True)
@@ -200,5 +211,6 @@ def _draw(
     size, outcomes = probabilities.shape
     certain = probabilities / probabilities.sum(axis=1, keepdims=True)
     counts = random.multinomial(shots, certain)
-    ordered = np.repeat(np.tile(np.arange(outcomes), size), counts.ravel())
-    return random.permuted(ordered.reshape(size, shots), axis=1)
+    ordered = np.repeat(np.tile(np.arange(outcomes, dtype=np.int32), size), counts.ravel())
+    rows = ordered.reshape(size, shots)
+    return random.permuted(rows, axis=1, out=rows)

@@ -318,3 +318,18 @@ def test_a_loop_without_a_bound_is_estimated_to_a_precision() -> None:
     assert found.data.stds.shape == (2,)
     with pytest.raises(qjax.NoExactFormError, match="loop without a bound"):
         Estimator().run(pubs).result()
+
+
+@pytest.mark.parametrize("shots", [10**11, 2**31 + 1])
+def test_more_shots_than_are_possible(shots: int) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    with pytest.raises(ValueError, match="shots: expected at most"):
+        Sampler().run([circuit], shots=shots)
+
+
+def test_more_shots_than_memory_holds() -> None:
+    circuit = QuantumCircuit(30)
+    circuit.measure_all()
+    with pytest.raises(qjax.CircuitTooLargeError, match="fewer shots"):
+        Sampler().run([circuit], shots=2**31)

@@ -198,3 +198,13 @@ def test_sampling_leaves_the_probabilities_of_others_alone() -> None:
     outputs = network_of(networks.tutorial()).forward(x, w)
     expected = networks.batched(networks.readout(networks.probabilities, networks.tutorial()), x, w)
     assert error(outputs, expected) < DOUBLE_TOLERANCE
+
+
+def test_all_bits_of_a_seed_count() -> None:
+    seeds = (1, 1 + 2**32, -1, 2**32 - 1)
+    circuit = qjax.from_qasm('OPENQASM 2.0; include "qelib1.inc"; qreg q[4]; h q;')
+    drawn = [
+        qjax.CircuitQNN(circuit, sampling=True, shots=50, seed=seed).forward(None, None)
+        for seed in seeds
+    ]
+    assert len(np.unique(np.reshape(drawn, (len(seeds), -1)), axis=0)) == len(seeds)

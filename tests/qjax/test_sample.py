@@ -108,6 +108,34 @@ def test_rounding_of_a_long_cumulative_sum_draws_nothing_impossible() -> None:
     assert not (samples.sum(axis=1) % 2).any()
 
 
+def test_every_qubit_of_24_is_right_in_single_precision() -> None:
+    """More outcomes than single precision tells apart: the last sum of them ended at 0.84."""
+    circuit, shots = QuantumCircuit(24), 200_000
+    circuit.h(range(0, 24, 2))
+    circuit.ry(1.2, range(1, 24, 2))
+    ones = np.asarray(qjax.sample(circuit, (), shots, KEY)).sum(axis=0)
+    chances = np.where(np.arange(24) % 2, np.sin(0.6) ** 2, 0.5)
+    errors = (ones / shots - chances) / np.sqrt(chances * (1 - chances) / shots)
+    assert np.abs(errors).max() < 5
+    assert stats.chi2.sf((errors**2).sum(), 24) > 1e-4
+
+
+def test_many_shots_are_drawn_in_parts() -> None:
+    """Parts that do not divide the shots; all rows are drawn, from different keys."""
+    circuit, shots = QuantumCircuit(2), 300_001
+    circuit.ry(0.7, 0)
+    circuit.cx(0, 1)
+    circuit.ry(1.1, 0)
+    samples = qjax.sample(circuit, (), shots, KEY)
+    assert samples.shape == (shots, 2)
+    assert is_plausible(samples, Statevector(circuit).probabilities())
+    rows = integers(samples)
+    pairs = np.bincount(rows[:131_072] * 4 + rows[131_072:262_144], minlength=16)
+    chances = np.bincount(rows, minlength=4) / shots
+    assert stats.chisquare(pairs, np.outer(chances, chances).ravel() * 131_072).pvalue > 1e-4
+    np.testing.assert_array_equal(samples, qjax.sample(circuit, (), shots, KEY))
+
+
 def test_samples_do_not_depend_on_a_global_phase_or_scale() -> None:
     circuit = bell()
     circuit.global_phase = 2.0

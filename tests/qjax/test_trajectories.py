@@ -11,6 +11,7 @@ from qiskit.quantum_info import SparsePauliOp
 from scipy.stats import chisquare
 
 import qjax
+from qjax._trajectories import _drawn
 from tests.dynamic import distribution, mean, random_dynamic_circuit, repeat_until_success
 
 KEY = jax.random.key(3)
@@ -44,6 +45,54 @@ def test_estimates_are_within_their_errors():
     exact = [mean(circuit, SparsePauliOp(each)) for each in observables]
     assert (np.abs(found.values - np.array(exact)) <= 4.5 * found.errors + 1e-6).all()
     assert qjax.estimate(circuit, "IIZ", (), 10, KEY).values.shape == ()
+
+
+def test_estimates_of_many_runs_are_added_up_in_parts():
+    """A parity of 2**17 runs of two qubits at once: three parts, the last one not full."""
+    circuit = QuantumCircuit(2, 1)
+    circuit.ry(1.2, 0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.ry(0.8, 1)
+    observables = [SparsePauliOp(["ZI", "II"], [1e-3, 1.0]), "IZ"]
+    shots = 80_001
+    found = qjax.estimate(circuit, observables, (), shots, KEY)
+    chance = np.sin(0.6) ** 2
+    exact = np.array([1 + 1e-3 * (1 - chance + chance * np.cos(0.8)), np.cos(1.2)])
+    spread = np.array([1e-3 * (1 - np.cos(0.8)), 2]) * np.sqrt(chance * (1 - chance))
+    # Of a value whose spread is a thousandth of it, too.
+    np.testing.assert_allclose(found.errors, spread / np.sqrt(shots), rtol=0.02)
+    assert (np.abs(found.values - exact) < 5 * found.errors + 1e-7).all()
+
+
+@pytest.mark.parametrize("function", ["estimate", "trajectories", "sample"])
+def test_too_many_shots_are_refused_at_once(function):
+    arguments = {"estimate": ("ZI", ()), "trajectories": ((),), "sample": ((),)}[function]
+    circuit = repeat_until_success(0.3)
+    with pytest.raises(ValueError, match="shots: expected at most"):
+        getattr(qjax, function)(circuit, *arguments, 10**11, KEY)
+
+
+def test_memory_of_an_estimate_does_not_grow_with_shots():
+    def of(shots):
+        run = jax.jit(lambda key: qjax.estimate(QuantumCircuit(2), "ZI", (), shots, key))
+        return run.lower(KEY).compile().memory_analysis().temp_size_in_bytes
+
+    assert of(2**31) < 1.1 * of(2**18)
+
+
+def test_unlikely_outcomes_are_as_unlikely_as_they_are():
+    """2**-24, where single precision of numbers near 1 ends."""
+    weights = jnp.array([[1 - 2.0**-24, 2.0**-24], [2.0**-24, 1 - 2.0**-24]], jnp.float32)
+
+    @jax.jit
+    def ones(key):
+        return _drawn(jnp.repeat(weights, 2**22, axis=1), key).reshape(2, -1).sum(axis=1)
+
+    rare, common = sum(np.asarray(ones(key)) for key in jax.random.split(KEY, 20))
+    # 5 are expected on either side.
+    assert 1 <= rare <= 20
+    assert 1 <= 20 * 2**22 - common <= 20
 
 
 def test_a_loop_without_a_bound_runs_until_it_ends():
