@@ -20,10 +20,10 @@ from jaxtyping import Float
 
 from qjax._arrays import Numbers, as_real, check_length, common_dtype, in_order
 from qjax._container import pack, unpack
+from qjax._files import new_file
 from qjax._memory import samples_per_pass
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork
-from qjax._streams import new_file
 
 # A single sample costs as much as a block of this many, and many samples hardly more than in one.
 _BLOCK = 64
@@ -171,7 +171,7 @@ def export(
     header = asdict(_describe(network, real, size, exported.platforms, order))
     data = pack(header, program)
     if path is not None:
-        with new_file(Path(path), overwrite) as file:
+        with new_file(Path(path), overwrite, len(data)) as file:
             file.write(data)
     return data
 
