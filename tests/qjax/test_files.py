@@ -22,7 +22,7 @@ from qjax._files import new_file
 from qjax._streams import open_destination
 from tests.qjax.qnns import estimator
 
-SHAPE = (400, 3)
+SHAPE, REAL = (400, 3), np.dtype(float)
 PARTS = "*.part"
 
 
