@@ -1,36 +1,46 @@
 """Floor 0. Numbers that a caller handed in -> real arrays of a dtype that we compute in."""
 
 from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 # What callers may hand in where real numbers are expected.
 Numbers = ArrayLike | Sequence[object]
 
 _EXPECTED = "expected real numbers, such as a float32 or float64 array"
 
+_MAX_RANK = 64  # of NumPy's arrays
+
+_PLAIN = {float, int}
+
+_SHORTER: dict[Any, Any] = {
+    np.dtype(np.longdouble): np.float64,
+    np.dtype(np.clongdouble): np.complex128,
+}
+
 
 def as_real(values: Numbers, what: str) -> Float[Array, "..."]:
     """Convert to a floating array: float32 and float64 stay, all else becomes JAX's default float.
 
-    Half precision is computed in single: angles need its digits.
+    Half precision and less is computed in single: angles need its digits.
 
     Args:
         values: an array, a nested sequence of numbers, or a tracer.
         what: how an error message calls them.
 
     Raises:
-        TypeError: for complex numbers, booleans, strings and other objects.
+        TypeError: for complex numbers, booleans, strings and other objects, and for masked arrays.
+        ValueError: for a ragged nested sequence.
     """
-    if isinstance(values, (list, tuple)) and any(
-        isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(values)
-    ):
-        values = jnp.asarray(values)
+    if isinstance(values, (list, tuple)) and _is_of_jax(_types_in(values)):
+        values = _joined(values, what)
     if not isinstance(values, jax.Array):
         values = as_real_numpy(values, what)
     dtype = jnp.result_type(values)
@@ -43,26 +53,143 @@ def as_real(values: Numbers, what: str) -> Float[Array, "..."]:
 
 
 def as_real_numpy(values: Numbers, what: str) -> np.ndarray:
-    """The same for NumPy; integers become float64.
+    """The same for NumPy, in the machine's byte order.
+
+    Floats of at most 32 bits become float32, longer ones and integers float64.
 
     Raises:
-        TypeError: for complex numbers, booleans, strings and other objects.
+        TypeError: for complex numbers, booleans, strings and other objects, and for masked arrays.
         ValueError: for a ragged nested sequence.
     """
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{what}: got a masked array, whose mask would be lost; fill it first")
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{what}: {error}; {_EXPECTED}") from error
+    array = as_numpy(values, what)
+    if array.dtype in (np.float32, np.float64):
+        return array
     if array.size == 0 and array.dtype == object:
         array = array.astype(np.float64)
     floating = jnp.issubdtype(array.dtype, jnp.floating)  # bfloat16 too, unlike NumPy's own
-    if not floating and array.dtype.kind not in "iu":
-        raise TypeError(f"{what}: got {type(values).__name__} of dtype {array.dtype}; {_EXPECTED}")
-    if array.dtype in (np.float32, np.float64):
-        return array
-    return array.astype(np.float32 if floating else np.float64)
+    if not floating and not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"{what}: got {_described(values, array)}; {_EXPECTED}")
+    single = floating and array.dtype.itemsize <= np.dtype(np.float32).itemsize
+    return array.astype(np.float32 if single else np.float64)
+
+
+def as_any_number(values: ArrayLike | Sequence[object], what: str) -> Shaped[Array, "..."]:
+    """An array of real or complex numbers or booleans; half precision and less becomes single.
+
+    Raises:
+        TypeError: for strings and other objects, and for masked arrays.
+        ValueError: for a ragged nested sequence.
+    """
+    if isinstance(values, (list, tuple)) and _is_of_jax(_types_in(values)):
+        values = _joined(values, what)
+    array = values if isinstance(values, jax.Array) else _as_jax_reads_it(as_numpy(values, what))
+    dtype = array.dtype
+    if not (dtype == np.bool_ or jnp.issubdtype(dtype, jnp.number)):
+        raise TypeError(f"{what}: got dtype {dtype}; expected numbers, such as a complex64 array")
+    half = jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < np.dtype(np.float32).itemsize
+    return jnp.asarray(array).astype(jnp.float32) if half else jnp.asarray(array)
+
+
+def as_numpy(values: object, what: str) -> np.ndarray:
+    """Numbers of any kind, as NumPy reads them; no mask is lost.
+
+    Raises:
+        TypeError: for masked arrays, and for what NumPy cannot read.
+        ValueError: for a ragged nested sequence.
+    """
+    if type(values) is np.ndarray:
+        return values
+    if isinstance(values, (list, tuple)):
+        types = _types_in(values)
+        values = jax.device_get(values) if _is_of_jax(types) else values
+    else:
+        types = {type(values)}
+    _refuse_masks(types, what)
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}; {_EXPECTED}") from error
+    except jax.errors.JAXTypeError:  # a tracer: JAX says what to do
+        raise
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(_unreadable(values, what, error)) from error
+
+
+def _types_in(values: Sequence[object]) -> set[type]:
+    """The types of what nested lists and tuples hold.
+
+    Raises:
+        ValueError: for one in itself, which NumPy would follow for ever.
+    """
+    types: set[type] = set()
+    level = list(values)
+    for _ in range(_MAX_RANK):
+        found = set(map(type, level))
+        nested = {each for each in found if issubclass(each, (list, tuple))}
+        types |= found - nested
+        if not nested:
+            return types
+        # By identity: a list that holds itself twice would double with each level.
+        inner = {id(each): each for each in level if isinstance(each, (list, tuple))}
+        level = list(chain.from_iterable(inner.values()))
+    raise ValueError(f"a list in lists has more than {_MAX_RANK} dimensions; {_EXPECTED}")
+
+
+def _refuse_masks(types: set[type], what: str) -> None:
+    if any(issubclass(each, np.ma.MaskedArray) for each in types):
+        raise TypeError(
+            f"{what}: got masked numbers, whose mask would be lost; fill them first (`filled`), or "
+            "leave them out (`compressed`)"
+        )
+
+
+def _is_of_jax(types: set[type]) -> bool:
+    return not types <= _PLAIN and any(
+        issubclass(each, (jax.Array, jax.core.Tracer)) for each in types
+    )
+
+
+def _joined(values: Sequence[object], what: str) -> Array:
+    """Nested lists and tuples with JAX's arrays among their numbers, as one array."""
+    types = _types_in(values)
+    _refuse_masks(types, what)
+    if strange := types & {str, bytes, type(None)}:  # JAX would take a word for a dtype
+        raise TypeError(f"{what}: got {strange.pop().__name__} among the numbers; {_EXPECTED}")
+    try:
+        return jnp.asarray(jax.tree.map(_as_jax_reads_it, values))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{what}: {error}; {_EXPECTED}") from error
+
+
+def _as_jax_reads_it(leaf: Any) -> Any:
+    """JAX takes NumPy's numbers in the machine's byte order only, and none beyond 64 bits."""
+    if not isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf
+    native = leaf.dtype.newbyteorder("=")
+    shorter = _SHORTER.get(native, native)
+    return leaf if leaf.dtype == shorter else leaf.astype(shorter)
+
+
+def _described(values: object, array: np.ndarray) -> str:
+    kind = f"{type(values).__name__} of dtype {array.dtype}"
+    if array.dtype != object:
+        return kind
+    strange = {type(each).__name__ for each in array.flat if not isinstance(each, (int, float))}
+    held = ", ".join(sorted(strange)) or "Python numbers: use astype(float)"
+    return f"{kind}, which holds {held}"
+
+
+def _unreadable(values: object, what: str, error: Exception) -> str:
+    kind = type(values)
+    told = f"{what}: got {kind.__name__}, which NumPy cannot read ({error}); {_EXPECTED}"
+    leaves = jax.tree.leaves(values) if isinstance(values, (list, tuple)) else [values]
+    bases = {base.__module__.partition(".")[0] for leaf in leaves for base in type(leaf).__mro__}
+    if "torch" not in bases:
+        return told
+    return (
+        f"{told}. `bridge.jax2torch` makes a function of tensors of one of arrays, with gradients; "
+        "without gradients, pass `tensor.detach().cpu().double().numpy()`"
+    )
 
 
 def common_dtype(*arrays: Array | np.ndarray) -> np.dtype:

@@ -39,5 +39,34 @@ def unpack(data: bytes, what: str) -> tuple[dict[str, object], bytes, str]:
             f"{what}: damaged ({len(data)} bytes that do not match their checksum); copy the file "
             "again, in binary mode, or export the network anew"
         )
-    end = _LENGTH + int.from_bytes(body[:_LENGTH], "little")
-    return json.loads(body[_LENGTH:end]), body[end:], digest.hex()
+    length = int.from_bytes(body[:_LENGTH], "little")
+    end = _LENGTH + length
+    if len(body) < end:
+        raise ValueError(
+            f"{what}: damaged, as its header of {length} bytes is longer than the rest of the "
+            "file; export the network anew"
+        )
+    return _parsed(body[_LENGTH:end], what), body[end:], digest.hex()
+
+
+def _parsed(text: bytes, what: str) -> dict[str, object]:
+    try:
+        return json.loads(
+            text.decode(), object_pairs_hook=_with_unique_names, parse_constant=_refuse
+        )
+    except RecursionError:
+        reason = "it is nested too deep"
+    except ValueError as error:  # of Unicode, or of JSON
+        reason = str(error)
+    raise ValueError(f"{what}: damaged, as its header is none: {reason}; export the network anew")
+
+
+def _with_unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("a name comes twice")
+    return dict(pairs)
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no value of a header")

@@ -13,8 +13,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from qjax._arrays import Numbers, as_real_numpy, common_dtype, in_order
+from qjax._arrays import Numbers, as_numpy, as_real_numpy, common_dtype, in_order
 from qjax._memory import CACHED_PROGRAMS, samples_per_pass
+from qjax._options import as_flag, as_whole
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork
 from qjax._saved import SavedNetwork
@@ -58,7 +59,8 @@ def evaluate(
             memory that is free.
         progress: whether to show a progress bar (needs the extra `progress`).
         out: where the results go: an array or `numpy.memmap` of their shape and dtype, or the path
-            of a `.npy` file, which appears when it is complete. Default: a new array.
+            of a `.npy` file, which appears when it is complete, with any number of writers: the
+            last one wins, or without `overwrite` the first. Default: a new array.
         overwrite: whether a file that exists at `out` is replaced.
 
     Returns:
@@ -68,13 +70,18 @@ def evaluate(
     Raises:
         ValueError: for a wrong number of weights or inputs; for NaN or infinity, with the index of
             the first sample that has any (results before it are in an `out` array by then); for an
-            `out` of another shape or dtype, or read-only, or one that overlaps the inputs.
-        TypeError: for values that are not real, or what is no network.
+            `out` of another shape or dtype, or read-only, or one that overlaps the inputs; for a
+            `batch_size` below 1.
+        TypeError: for values that are not real, masked arrays, options that are not True or False,
+            or what is no network.
         FileExistsError: for an `out` file that exists, without `overwrite`.
+        OSError: for one that cannot be written; names path, size and cause.
         CircuitTooLargeError: for one sample, or results, that do not fit into memory.
         ModuleNotFoundError: for `progress` without the extra.
     """
     check_network(network)
+    progress, overwrite = as_flag(progress, "progress"), as_flag(overwrite, "overwrite")
+    batch_size = None if batch_size is None else as_whole(batch_size, "batch_size", 1)
     weights = _checked_weights(network, weights)
     rows, dtype = _checked_inputs(network, inputs, weights)
     _check_apart(out, rows)
@@ -114,8 +121,8 @@ def _checked_inputs(
     """The inputs as they are, not yet read, and the dtype to compute in."""
     given = () if inputs is None else inputs
     # Arrays are converted block by block: a copy might not fit.
-    rows = given if isinstance(given, np.ndarray) else as_real_numpy(given, "inputs")
-    rows = np.atleast_1d(np.asarray(rows))
+    read = as_numpy if isinstance(given, np.ndarray) else as_real_numpy
+    rows = np.atleast_1d(read(given, "inputs"))
     if rows.shape[-1] != network.num_inputs:
         names = getattr(network, "input_params", ())
         raise ValueError(
@@ -141,9 +148,7 @@ def _block(
     if batch_size is None:
         (device,) = weights.devices()
         batch_size = samples_per_pass(_bytes_per_sample(network, dtype), device)
-    elif not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-        raise ValueError(f"batch_size: expected a whole number of at least 1, got {batch_size!r}")
-    return min(int(batch_size), 1 << max(0, count - 1).bit_length())
+    return min(batch_size, 1 << max(0, count - 1).bit_length())
 
 
 def _primitive_of(network: Network) -> object | None:

@@ -5,6 +5,8 @@ from typing import Protocol
 from jax import Array
 from jaxtyping import Float
 
+from qjax._options import as_whole
+
 _NEEDED = ("apply", "num_inputs", "num_weights", "output_shape")
 
 
@@ -30,19 +32,37 @@ class Network(Protocol):
 
 
 def check_network(network: object) -> None:
-    """Require those attributes.
+    """Require those attributes, of an instance.
 
     Raises:
-        TypeError: says which are missing.
+        TypeError: says which are missing or of another type.
+        ValueError: for sizes below 0.
     """
+    if isinstance(network, type):
+        raise TypeError(
+            f"network: got the class {network.__name__}; expected a network made of it, such as "
+            f"{network.__name__}(circuit=..., ...)"
+        )
     if missing := [name for name in _NEEDED if not hasattr(network, name)]:
         raise TypeError(
             f"network: got {type(network).__name__}, which lacks {', '.join(missing)}; expected "
             f"a network with {', '.join(_NEEDED)}, such as qjax.EstimatorQNN"
         )
+    name = type(network).__name__
+    if not callable(network.apply):  # type: ignore[attr-defined]
+        raise TypeError(f"network: {name}.apply is no function")
+    for size in ("num_inputs", "num_weights"):
+        as_whole(getattr(network, size), f"network: {name}.{size}", 0)
+    _check_shape(network.output_shape, name)  # type: ignore[attr-defined]
+
+
+def _check_shape(shape: object, name: str) -> None:
+    lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
+    for length in lengths:
+        as_whole(length, f"network: {name}.output_shape, a number or a tuple of them", 0)
 
 
 def output_shape_of(network: Network) -> tuple[int, ...]:
     """The output shape as a tuple."""
     shape = network.output_shape
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    return tuple(map(int, shape)) if isinstance(shape, (tuple, list)) else (int(shape),)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.export
@@ -20,10 +19,13 @@ from jaxtyping import Float
 
 from qjax._arrays import Numbers, as_real, check_length, common_dtype, in_order
 from qjax._container import pack, unpack
+from qjax._exported import as_dtype, as_platforms, check_ends, deserialized
+from qjax._files import new_file
+from qjax._header import MAX_ORDER, checked_header
 from qjax._memory import samples_per_pass
+from qjax._options import as_flag, as_whole
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork
-from qjax._streams import new_file
 
 # A single sample costs as much as a block of this many, and many samples hardly more than in one.
 _BLOCK = 64
@@ -122,7 +124,7 @@ def export(
     *,
     batch_size: int | None = None,
     dtype: DTypeLike = np.float32,
-    platforms: Sequence[str] | None = None,
+    platforms: str | Sequence[str] | None = None,
     vjp_order: int = 1,
     overwrite: bool = False,
 ) -> bytes:
@@ -139,44 +141,50 @@ def export(
         batch_size: how many samples the program computes at once; a single sample costs as much.
             The default, at most 64, suits training and batches; 1 suits single samples.
         dtype: float32 or float64: what it computes in.
-        platforms: what it shall run on, of "cpu", "cuda", "rocm", "tpu"; default: the one that JAX
-            uses here.
-        vjp_order: how often it can be differentiated in reverse mode; each time doubles the file.
+        platforms: what it shall run on, one or a list of "cpu", "cuda", "rocm", "tpu"; default: the
+            one that JAX uses here.
+        vjp_order: how often it can be differentiated in reverse mode, at most 8; each time doubles
+            the file.
         overwrite: whether a file that exists is replaced.
 
     Returns:
         the bytes, also those written to `path`.
 
     Raises:
-        ValueError: for a batch size or order that is no such number, another dtype, a network
-            whose outputs are random or that runs on a primitive.
-        TypeError: for what is no network.
+        ValueError: for a batch size or order that is no such number, another dtype or platform, a
+            network whose outputs are random, of another shape than it says, or that runs on a
+            primitive.
+        TypeError: for what is no network, and an `overwrite` that is not True or False.
         FileExistsError: for a file that exists, without `overwrite`.
+        OSError: for one that cannot be written; names path, size and cause.
         ModuleNotFoundError: without the extra.
     """
     check_network(network)
     _check_exact(network)
     _check_extra()
-    real = np.dtype(dtype)
-    if real not in (np.float32, np.float64):
-        raise ValueError(f"dtype: expected float32 or float64, got {real}")
+    real, kinds = as_dtype(dtype), as_platforms(platforms)
+    overwrite = as_flag(overwrite, "overwrite")
     size = _default_block(network, real) if batch_size is None else batch_size
-    size, order = _whole(size, 1, "batch_size"), _whole(vjp_order, 0, "vjp_order")
+    size = as_whole(size, "batch_size", 1)
+    order = as_whole(vjp_order, "vjp_order", 0, MAX_ORDER)
     with jax.enable_x64(real == np.float64):
-        exported = jax.export.export(jax.jit(network.apply), platforms=platforms)(
+        exported = jax.export.export(jax.jit(network.apply), platforms=kinds)(
             jax.ShapeDtypeStruct((network.num_weights,), real),
             jax.ShapeDtypeStruct((size, network.num_inputs), real),
         )
+        header = asdict(_describe(network, real, size, exported.platforms, order))
+        # What `load` would refuse is refused before the derivatives are lowered.
+        what = f"network: {type(network).__name__}"
+        check_ends(exported, checked_header(header, header, what), what)
         program = bytes(exported.serialize(vjp_order=order))
-    header = asdict(_describe(network, real, size, exported.platforms, order))
     data = pack(header, program)
     if path is not None:
-        with new_file(Path(path), overwrite) as file:
+        with new_file(Path(path), overwrite, len(data)) as file:
             file.write(data)
     return data
 
 
-def load(source: str | os.PathLike[str] | bytes) -> SavedNetwork:
+def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview) -> SavedNetwork:
     """Read a network that `export` saved.
 
     Args:
@@ -184,25 +192,29 @@ def load(source: str | os.PathLike[str] | bytes) -> SavedNetwork:
             what you trust.
 
     Raises:
-        ValueError: for what `export` did not make, what is damaged, or what this version of JAX
-            can no longer run.
+        ValueError: for what `export` did not make, what is damaged or contradicts itself, or what
+            this version of JAX can no longer run.
         OSError: for a file that cannot be read.
+        TypeError: for what is neither a path nor bytes.
         ModuleNotFoundError: without the extra `export`.
     """
     _check_extra()
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    what = f"these {len(data)} bytes" if isinstance(source, bytes) else str(source)
+    data, what = _read(source)
     header, program, digest = unpack(data, what)
-    known: dict[str, Any] = {f.name: _frozen(header[f.name]) for f in fields(Description)}
-    try:
-        exported = jax.export.deserialize(bytearray(program))
-    except ValueError as error:
-        raise ValueError(
-            f"jax {jax.__version__} cannot run this program, which was exported with "
-            f"{dict(known['versions'])}: {error}. Export the network anew"
-        ) from error
+    known = checked_header(header, (field.name for field in fields(Description)), what)
+    exported = deserialized(program, known, what)
     run = partial(_run, exported.call, known["batch_size"], known["output_shape"])
     return SavedNetwork(**known, digest=digest, program=jax.jit(run))
+
+
+def _read(source: object) -> tuple[bytes, str]:
+    """The bytes, and what errors call them."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+        return data, f"these {len(data)} bytes"
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"source: expected a path or bytes, got {type(source).__name__}")
+    return Path(source).read_bytes(), os.fspath(source)
 
 
 def _run(
@@ -281,14 +293,3 @@ def _check_extra() -> None:
         raise ModuleNotFoundError(
             "saved networks need the package flatbuffers: pip install 'qjax-bridge[export]'"
         )
-
-
-def _whole(value: int, least: int, what: str) -> int:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{what}: expected a whole number of at least {least}, got {value!r}")
-    return int(value)
-
-
-def _frozen(value: object) -> object:
-    """JSON's lists as tuples."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

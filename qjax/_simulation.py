@@ -15,7 +15,7 @@ from jaxtyping import Complex, Float, Shaped
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qjax._arrays import Numbers
+from qjax._arrays import Numbers, as_any_number
 from qjax._circuit import Circuit, preparations
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan import Plan, in_precision, plan_circuit
@@ -152,19 +152,29 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] = 
 
     Raises:
         ValueError: for parameters that are not in the circuit.
-        TypeError: for a single name instead of a sequence.
+        TypeError: for a single name instead of a sequence, and for what is no parameter.
         UnsupportedInstructionError: see `from_qiskit`.
     """
-    if isinstance(inputs, str):
-        raise TypeError(f"inputs: expected a sequence of parameters or names, got {inputs!r}")
     circuit = as_circuit(circuit)
-    names = {each if isinstance(each, str) else each.name for each in inputs}
+    names = _names(inputs)
     if unknown := sorted(names - set(circuit.parameters)):
         raise ValueError(
             f"inputs: {unknown} are not among the circuit's parameters {list(circuit.parameters)}"
         )
     places = (place for place, name in enumerate(circuit.parameters) if name in names)
     return plan_of(Task(circuit, frozenset(places), Outcomes()))
+
+
+def _names(inputs: Iterable[Parameter | str]) -> set[str]:
+    if isinstance(inputs, (str, Parameter)) or not isinstance(inputs, Iterable):
+        raise TypeError(f"inputs: expected a sequence of parameters or names, got {inputs!r}")
+    names = list(inputs)
+    if strange := [each for each in names if not isinstance(each, (str, Parameter))]:
+        raise TypeError(
+            f"inputs: expected parameters or their names, got {strange[0]!r} of type "
+            f"{type(strange[0]).__name__}"
+        )
+    return {each if isinstance(each, str) else each.name for each in names}
 
 
 def apply_gate(
@@ -179,8 +189,9 @@ def apply_gate(
 
     Raises:
         ValueError: for shapes that do not fit, and qubits out of range or given twice.
+        TypeError: for what is not numbers, and for masked arrays.
     """
-    state, matrix = jnp.asarray(state), jnp.asarray(matrix)
+    state, matrix = as_any_number(state, "state"), as_any_number(matrix, "matrix")
     num_qubits = _check_state(state)
     qubits = _check_qubits(qubits, num_qubits)
     if matrix.shape != (2 ** len(qubits),) * 2:
@@ -234,14 +245,24 @@ def _unitary_form(circuit: Circuit) -> Circuit:
 
 
 def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:
+    expected = f"qubits: expected distinct numbers from 0 to {num_qubits - 1}"
     if isinstance(qubits, (int, np.integer)):
         raise TypeError(f"qubits: expected a sequence of numbers, such as [{qubits}], got {qubits}")
-    checked = tuple(operator.index(qubit) for qubit in qubits)
+    if not isinstance(qubits, Iterable):
+        raise TypeError(f"{expected}, got {type(qubits).__name__}")
+    checked = tuple(_whole_number(qubit, expected) for qubit in qubits)
     if len(set(checked)) != len(checked) or any(not 0 <= q < num_qubits for q in checked):
-        raise ValueError(
-            f"qubits: expected distinct numbers from 0 to {num_qubits - 1}, got {checked}"
-        )
+        raise ValueError(f"{expected}, got {checked}")
     return checked
+
+
+def _whole_number(qubit: object, expected: str) -> int:
+    try:
+        if not isinstance(qubit, (bool, np.bool_)):
+            return operator.index(qubit)  # type: ignore[arg-type]
+    except TypeError as error:  # no integer, or one that has no value yet
+        raise TypeError(f"{expected}, got {qubit!r}: {error}") from error
+    raise TypeError(f"{expected}, got {qubit!r}")
 
 
 def _check_state(state: Array) -> int:

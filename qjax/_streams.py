@@ -1,14 +1,15 @@
 """Floor 0. Rows of an array that may be larger than memory: read, and written, block by block."""
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from jaxtyping import Shaped
 
+from qjax._files import new_file
 from qjax._memory import check_fits
 
 Write = Callable[[int, Shaped[np.ndarray, "rows ..."]], None]
@@ -33,7 +34,7 @@ def open_destination(
 
     Args:
         out: an array, which is filled; the path of a `.npy` file, which is there only once it is
-            complete; None for a new array.
+            complete, whoever else writes to it; None for a new array.
         batch: the shape of the rows' places.
         row: the shape of each.
         dtype: of the numbers.
@@ -44,37 +45,41 @@ def open_destination(
             not end in `.npy`.
         TypeError: for anything else.
         FileExistsError: for a file that exists, without `overwrite`.
+        OSError: for one that cannot be written; names path, size and cause.
         CircuitTooLargeError: for a new array that does not fit into memory.
     """
     shape = (*batch, *row)
     if isinstance(out, (str, os.PathLike)):
-        path = _checked_path(out)
-        with new_file(path, overwrite) as file:
-            layout = np.lib.format.dtype_to_descr(dtype)
-            header = {"descr": layout, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_2_0(file, header)
-            yield lambda _, rows: rows.tofile(file), lambda: np.load(path, mmap_mode="r")
+        with _open_path(_checked_path(out), shape, dtype, overwrite) as destination:
+            yield destination
         return
     array = _new_array(shape, dtype) if out is None else _checked_array(out, shape, dtype)
     yield lambda start, rows: _fill(array, start, rows, batch), lambda: array
 
 
 @contextmanager
-def new_file(path: Path, overwrite: bool) -> Iterator[IO[bytes]]:
-    """A binary file that appears under its name only when it is complete.
+def _open_path(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, overwrite: bool
+) -> Iterator[tuple[Write, Callable[[], np.ndarray]]]:
+    header = io.BytesIO()
+    layout = np.lib.format.dtype_to_descr(dtype)
+    np.lib.format.write_array_header_2_0(
+        header, {"descr": layout, "fortran_order": False, "shape": shape}
+    )
+    size = len(header.getvalue()) + _bytes(shape, dtype)
+    results: list[np.memmap] = []
+    with new_file(path, overwrite, size) as file:
+        file.write(header.getvalue())
+        yield lambda _, rows: file.write(_as_bytes(rows)), lambda: results[0]
+        file.flush()
+        # Under the name there may be another writer's file by the time that this one is opened.
+        written = np.load(file.part, mmap_mode="r")
+        written.filename = path.absolute()
+        results.append(written)
 
-    Raises:
-        FileExistsError: for a file that exists, without `overwrite`.
-    """
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; remove it, choose another name, or overwrite=True")
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+
+def _as_bytes(rows: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
 
 
 def _fill(array: np.ndarray, start: int, rows: np.ndarray, batch: tuple[int, ...]) -> None:
@@ -91,9 +96,16 @@ def _places(start: int, stop: int, batch: tuple[int, ...]) -> tuple[np.ndarray, 
 
 
 def _new_array(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    check_fits(size, f"results of shape {shape} in {dtype}", "the path of a .npy file as out")
+    check_fits(
+        _bytes(shape, dtype),
+        f"results of shape {shape} in {dtype}",
+        "the path of a .npy file as out",
+    )
     return np.empty(shape, dtype)
+
+
+def _bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    return int(np.prod(shape, dtype=object)) * dtype.itemsize
 
 
 def _checked_array(out: object, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -102,6 +114,8 @@ def _checked_array(out: object, shape: tuple[int, ...], dtype: np.dtype) -> np.n
             f"out: got {type(out).__name__}; expected a NumPy array, the path of a .npy file, or "
             "None"
         )
+    if isinstance(out, np.ma.MaskedArray):
+        raise TypeError("out: got a masked array, whose mask would hide results; give out.data")
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(
             f"out: got shape {out.shape} and dtype {out.dtype}; expected {shape} and {dtype}"

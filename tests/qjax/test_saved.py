@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -259,12 +260,74 @@ def test_files_are_replaced_only_when_asked(saved: bytes, tmp_path: Path) -> Non
         ({"dtype": np.float16}, ValueError, "expected float32 or float64, got float16"),
         ({"batch_size": 0}, ValueError, "batch_size: .*at least 1, got 0"),
         ({"batch_size": 1.5}, ValueError, r"batch_size: .*got 1\.5"),
-        ({"vjp_order": -1}, ValueError, "vjp_order: .*at least 0, got -1"),
+        ({"batch_size": True}, ValueError, "batch_size: .*got True"),
+        ({"vjp_order": -1}, ValueError, "vjp_order: .*at least 0.*, got -1"),
+        ({"vjp_order": 60}, ValueError, "vjp_order: .*at most 8, got 60"),
+        ({"network": qjax.EstimatorQNN}, TypeError, "the class EstimatorQNN; expected a network"),
+        ({"dtype": "mars"}, TypeError, "expected float32 or float64, got 'mars'"),
+        ({"dtype": torch.float32}, TypeError, "torch.float32"),
+        ({"dtype": None}, ValueError, "got None"),
+        ({"dtype": ">f8"}, ValueError, "got >f8"),
+        ({"platforms": ["mars"]}, ValueError, "some of cpu, cuda, rocm, tpu.*'mars'"),
+        ({"platforms": "gpu"}, ValueError, "'gpu'"),
+        ({"platforms": []}, ValueError, "cpu, cuda"),
+        ({"platforms": ["cpu", "cpu"]}, ValueError, "once"),
+        ({"platforms": [None]}, ValueError, "None"),
+        ({"platforms": 3}, TypeError, "in a list, got 3"),
+        ({"overwrite": "no"}, TypeError, "overwrite: expected True or False, got 'no'"),
     ],
 )
 def test_errors(change: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         qjax.export(**{"network": estimator(NAME), **change})
+
+
+def test_one_platform_needs_no_list() -> None:
+    data = qjax.export(estimator(NAME), batch_size=1, vjp_order=0, platforms="cpu")
+    assert qjax.load(data).platforms == ("cpu",)
+
+
+@dataclass
+class Foreign:
+    """The sum of the inputs, times the weight."""
+
+    output_shape: Any = 1
+    num_inputs: Any = 2
+    num_weights: Any = 1
+
+    def apply(self, weights: jax.Array, inputs: jax.Array) -> jax.Array:
+        return weights[0] * jnp.sum(inputs, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("shape", [2, (), (1, 1)])
+def test_a_network_of_another_shape_than_it_says(shape: Any) -> None:
+    with pytest.raises(ValueError, match=r"network: Foreign: its program .* returns"):
+        qjax.export(Foreign(output_shape=shape), batch_size=3, vjp_order=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_inputs": 2.0}, r"Foreign\.num_inputs: .*2\.0"),
+        ({"num_weights": True}, "Foreign.num_weights: .*True"),
+        ({"num_weights": -1}, "Foreign.num_weights: .*-1"),
+        ({"output_shape": (2, "a")}, "Foreign.output_shape.*'a'"),
+        ({"output_shape": None}, "Foreign.output_shape.*None"),
+    ],
+)
+def test_sizes_that_are_none(change: dict[str, Any], message: str) -> None:
+    for call in (qjax.export, lambda network: qjax.evaluate(network, [1.0], [0.0, 0.0])):
+        with pytest.raises(ValueError, match=message):
+            call(Foreign(**change))
+
+
+def test_every_kind_of_bytes(saved: bytes) -> None:
+    for data in (bytearray(saved), memoryview(saved)):
+        assert qjax.load(data) == qjax.load(saved)
+    with pytest.raises(TypeError, match="source: expected a path or bytes, got int"):
+        qjax.load(3)  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="nowhere"):
+        qjax.load("nowhere")
 
 
 def test_random_outputs_are_refused() -> None:
