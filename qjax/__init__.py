@@ -1,7 +1,7 @@
 """Quantum circuits and quantum neural networks as pure JAX functions.
 
 - Circuits: `from_qiskit`, `from_qasm`, `to_qiskit`; `Circuit` is what they make. Functions of
-  circuits take Qiskit's as they are.
+  circuits take Qiskit's as they are. `AmplitudeEncoding` stands in those.
 - Simulation: `statevector`, `unitary`, `probabilities`, `expectation`, `sample`, `apply_gate`,
   `quantum_fisher_information`; `plan` tells what would run. `trajectories` and `estimate` run
   circuits that measure more midway than exact results can follow.
@@ -45,7 +45,7 @@ from qjax._compilation_cache import enable_compilation_cache
 from qjax._errors import CircuitTooLargeError, NoExactFormError, UnsupportedInstructionError
 from qjax._evaluation import evaluate
 from qjax._fisher import quantum_fisher_information
-from qjax._qiskit import from_qasm, from_qiskit, to_qiskit
+from qjax._qiskit import AmplitudeEncoding, from_qasm, from_qiskit, to_qiskit
 from qjax._qnn import (
     CircuitQNN,
     ComposedOp,
@@ -67,6 +67,7 @@ from qjax._simulation import (
 )
 
 __all__ = [
+    "AmplitudeEncoding",
     "Circuit",
     "CircuitQNN",
     "CircuitTooLargeError",

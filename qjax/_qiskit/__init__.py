@@ -29,3 +29,4 @@ from qjax._qiskit._sources import Source as Source
 from qjax._qiskit._sources import check_estimator as check_estimator
 from qjax._qiskit._sources import check_pass_manager as check_pass_manager
 from qjax._qiskit._sources import check_sampler as check_sampler
+from qjax._qiskit._state_preparation import AmplitudeEncoding as AmplitudeEncoding

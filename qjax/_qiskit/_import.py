@@ -66,10 +66,10 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     be any real `ParameterExpression` (radians). Barriers and delays do nothing to a state and are
     dropped; the global phase is kept. Measurements, resets, control flow and classical expressions
     may stand anywhere: `expectation` and `sample` say how they are simulated; a `for` loop over a
-    `Parameter` becomes the blocks that it runs. Amplitudes may be parameters (`raw_feature_vector`
-    of Qiskit Machine Learning, or an `Initialize` whose `params` were set to some), divided by
-    their norm: NaN where all of them are 0. `PauliEvolutionGate` is taken where at most 8 qubits
-    share terms that do not commute.
+    `Parameter` becomes the blocks that it runs. Amplitudes may be parameters (`AmplitudeEncoding`,
+    `raw_feature_vector` of Qiskit Machine Learning, or an `Initialize` whose `params` were set to
+    some), divided by their norm: NaN where all of them are 0. `PauliEvolutionGate` is taken where
+    at most 8 qubits share terms that do not commute.
 
     Args:
         circuit: the circuit, little-endian, its parameters in the order of `circuit.parameters`.
@@ -196,7 +196,11 @@ def _gate(walk, operation: Instruction, qubits, clbits, controls, where) -> None
     elif operation.name == "kraus":
         raise _unsupported(where, "it is a channel that is not unitary, and states are pure here")
     else:
-        raise _unsupported(where, "it has no definition")
+        raise _unsupported(
+            where,
+            "it has no definition. Give it one; parameters that are amplitudes of a state are "
+            "taken from qjax.AmplitudeEncoding",
+        )
 
 
 def _is_plain_control(operation: Instruction) -> bool:
@@ -235,7 +239,7 @@ def _preparation(walk, operation: Instruction, qubits, controls, where) -> None:
         raise _unsupported(
             where,
             "it starts from qubits that are |0>, and these are controlled or in use. Move it to "
-            "the start, use Initialize, or bind its parameters",
+            "the start, use qjax.AmplitudeEncoding, which resets them, or bind its parameters",
         )
     if not prepares_amplitudes(operation):
         _walk_body(walk, operation.definition, qubits, (), controls, f"{where}: ")

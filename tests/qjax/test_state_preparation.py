@@ -13,6 +13,7 @@ from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import Instruction, Parameter, ParameterVector
 from qiskit.circuit.exceptions import CircuitError
 from qiskit.circuit.library import Initialize, StatePreparation, real_amplitudes
+from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qjax
@@ -280,8 +281,8 @@ def test_qiskit_binds_and_runs_what_we_write(x64: None) -> None:
     basic = transpile(bound, basis_gates=["cx", "u"], optimization_level=0)
     assert error(Statevector(basic).data, qjax.statevector(circuit, x)) < 1e-10
     assert error(qjax.statevector(bound), qjax.statevector(circuit, x)) < DOUBLE_TOLERANCE
-    with pytest.raises(CircuitError, match="bind"):
-        _ = written.data[2].operation.definition
+    with pytest.raises(QiskitError, match="bind"):
+        Statevector(written)
 
 
 def test_qiskit_cannot_bind_zeros() -> None:
