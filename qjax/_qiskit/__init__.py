@@ -7,6 +7,7 @@ _evolution     exp(-i t H) -> gates
 _import        QuantumCircuit -> Circuit
 _qasm          OpenQASM -> Circuit
 _export        Circuit -> QuantumCircuit
+_distribution  what samplers return: exact probabilities, and states of shots
 _sources       rows of angles -> values from a primitive
 _observables   Pauli, SparsePauliOp, Operator, ... -> Observable
 _arguments     what a caller hands in -> parameters and observables of a circuit
@@ -16,6 +17,8 @@ _control_flow  control-flow operations -> Switch, For, While, ...
 
 from qjax._qiskit._arguments import as_observables as as_observables
 from qjax._qiskit._arguments import as_parameters as as_parameters
+from qjax._qiskit._distribution import Distribution as Distribution
+from qjax._qiskit._distribution import DistributionResult as DistributionResult
 from qjax._qiskit._export import to_qiskit as to_qiskit
 from qjax._qiskit._import import as_circuit as as_circuit
 from qjax._qiskit._import import from_qiskit as from_qiskit

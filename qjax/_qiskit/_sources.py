@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from qiskit import QuantumCircuit
 from qiskit.passmanager import BasePassManager
-from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2, BitArray
+from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2, DataBin
 from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp
 
 from qjax._circuit import Circuit, Measure, Register
@@ -21,6 +21,7 @@ from qjax._measurements import (
     without_final_measurements,
 )
 from qjax._observable import DenseObservable, Observable, PauliTerm
+from qjax._qiskit._distribution import probabilities_of_states, states_of
 from qjax._qiskit._export import to_qiskit
 
 
@@ -153,7 +154,14 @@ class SamplerSource:
         """The frequency of each output for all rows."""
         if not len(rows):
             return np.zeros((0, self.num_outputs))
-        outputs = np.frombuffer(self.targets, np.int32)[self.states(rows, self.accuracy)]
+        targets = np.frombuffer(self.targets, np.int32)
+        data = self._sampled(rows, self.accuracy)
+        exact = self._probabilities(data)
+        if exact is not None:
+            shares = np.zeros((self.num_outputs, len(exact)))
+            np.add.at(shares, targets, exact.T)
+            return np.broadcast_to(shares.T, (len(rows), self.num_outputs))
+        outputs = targets[self._states(data, len(rows))]
         places = outputs + self.num_outputs * np.arange(len(outputs))[:, None]
         counts = np.bincount(places.ravel(), minlength=len(outputs) * self.num_outputs)
         return counts.reshape(len(outputs), self.num_outputs) / outputs.shape[1]
@@ -166,13 +174,26 @@ class SamplerSource:
         Raises:
             TypeError: where the sampler returns something else than samples.
         """
+        return self._states(self._sampled(rows, shots), len(rows))
+
+    def _sampled(self, rows: np.ndarray, shots: int | None) -> DataBin:
         pub: tuple = (self.sent.circuit,)
         if self.sent.columns:
             pub = (*pub, self.sent.parameters(rows))
         options = {} if shots is None else {"shots": shots}
-        data = self.primitive.value.run([pub], **options).result()[0].data
-        found = sum(_in_register(data[name], places) for name, places in self._registers)
-        return np.broadcast_to(found, (len(rows), np.shape(found)[-1]))
+        return self.primitive.value.run([pub], **options).result()[0].data
+
+    def _states(self, data: DataBin, count: int) -> Int[np.ndarray, "rows shots"]:
+        found = sum(states_of(data[name], places) for name, places in self._registers)
+        return np.broadcast_to(found, (count, np.shape(found)[-1]))
+
+    def _probabilities(self, data: DataBin) -> Float[np.ndarray, "rows states"] | None:
+        (name, places), *others = self._registers
+        if others:
+            return None
+        qubits = len(measured_qubits(self.circuit))
+        exact = probabilities_of_states(data[name], places, qubits)
+        return None if exact is None else exact.reshape(-1, exact.shape[-1])
 
     @property
     def _registers(self) -> list[tuple[str, dict[int, int]]]:
@@ -185,19 +206,6 @@ class SamplerSource:
             places = {bit: place[qubit] for bit, qubit in enumerate(shown) if qubit is not None}
             found.append((register.name, places))
         return found
-
-
-def _in_register(samples: object, places: dict[int, int]) -> Int[np.ndarray, "rows shots"]:
-    if not isinstance(samples, BitArray):
-        raise TypeError(
-            f"the sampler returned {type(samples).__name__}, expected Qiskit's BitArray: samples, "
-            "not probabilities. Give it a number of shots, or leave sampler=None, which is exact"
-        )
-    bits = np.unpackbits(samples.array, axis=-1)[..., ::-1]
-    states = np.zeros(bits.shape[:-1], np.int64)
-    for bit, place in places.items():
-        states |= bits[..., bit].astype(np.int64) << place
-    return states
 
 
 Source = EstimatorSource | SamplerSource

@@ -7,10 +7,11 @@ so are those of pubs in a row that ask for the same. This module is imported by 
 
 _requests   pubs -> what is asked of the engine, and jobs that answer it
 _estimator  expectation values
-_sampler    samples of classical registers
+_sampler    samples of classical registers, or their exact probabilities
 """
 
+from qjax._qiskit import Distribution
 from qjax.primitives._estimator import Estimator
 from qjax.primitives._sampler import Sampler
 
-__all__ = ["Estimator", "Sampler"]
+__all__ = ["Distribution", "Estimator", "Sampler"]

@@ -31,6 +31,7 @@ from qjax.primitives._requests import (
     OfParameters,
     Seed,
     Seeded,
+    check_precision,
     circuits_of,
     points_of,
     submit,
@@ -48,11 +49,25 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         default_precision: the standard error of pubs that state none. 0 is exact; else normal
             noise of that size is added.
         seed: of the noise; an integer gives the same noise in each run.
+        exact: True ignores every precision that is asked for, for programs that always ask for
+            one, such as Qiskit Machine Learning's networks.
+
+    Raises:
+        ValueError: for a precision that is negative or not finite, or any but 0 beside `exact`; for
+            a negative seed.
+        TypeError: for a precision that is no number, and another kind of seed.
     """
 
-    def __init__(self, *, default_precision: float = 0.0, seed: Seed = None) -> None:
-        self._default_precision = default_precision
-        self._seed = seed
+    def __init__(
+        self, *, default_precision: float = 0.0, seed: Seed = None, exact: bool = False
+    ) -> None:
+        super().__init__(seed, exact)
+        self._default_precision = check_precision(default_precision, "default_precision")
+        if exact and self._default_precision:
+            raise ValueError(
+                f"default_precision: got {default_precision} with exact=True, which has none; "
+                "leave out one of them"
+            )
 
     @property
     def default_precision(self) -> float:
@@ -67,20 +82,28 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         Args:
             pubs: (circuit, observables, parameter values, precision), the last two optional;
                 observables and parameter values are broadcast against each other.
-            precision: for pubs that state none.
+            precision: for pubs that state none. With `exact`, no precision is heeded.
 
         Returns:
             a job; its result holds `data.evs` and `data.stds` for each pub. It raises
             `UnsupportedInstructionError` for circuits that `from_qiskit` refuses, ValueError for
             observables that are not Hermitian, and `NoExactFormError` where a precision is needed.
+
+        Raises:
+            ValueError: for a precision that is negative or not finite.
+            TypeError: for a precision that is no number.
         """
         chosen = self._default_precision if precision is None else precision
-        return submit(self._results, [EstimatorPub.coerce(pub, chosen) for pub in pubs])
+        check_precision(chosen, "precision")
+        coerced = [EstimatorPub.coerce(pub, chosen) for pub in pubs]
+        for pub in coerced:
+            check_precision(pub.precision, "precision of a pub")
+        return submit(self._results, coerced)
 
     def _results(self, pubs: list[EstimatorPub]) -> list[PubResult]:
         asked = list(zip(pubs, circuits_of(pubs), strict=True))
         # Without a precision, what has no exact form is refused below.
-        drawn = [pub.precision > 0 and not has_exact_form(circuit) for pub, circuit in asked]
+        drawn = [self._precision(pub) > 0 and not has_exact_form(circuit) for pub, circuit in asked]
         exact = _expectations([each for each, runs in zip(asked, drawn, strict=True) if not runs])
         return [
             self._result(pub, self._means(pub, circuit) if runs else self._noisy(pub, next(exact)))
@@ -89,6 +112,9 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
 
     def _noisy(self, pub: EstimatorPub, exact: np.ndarray) -> np.ndarray:
         return self.blurred(exact, pub.precision)
+
+    def _precision(self, pub: EstimatorPub) -> float:
+        return 0.0 if self._exact else pub.precision
 
     def _means(self, pub: EstimatorPub, circuit: Circuit) -> np.ndarray:
         """Means over as many runs as the precision asks for: each string has values up to 1."""
@@ -106,8 +132,9 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         return _combined(pub, coefficients, np.reshape(found, (len(points), len(strings))))
 
     def _result(self, pub: EstimatorPub, evs: np.ndarray) -> PubResult:
-        data = DataBin(evs=evs, stds=np.full(evs.shape, pub.precision), shape=evs.shape)
-        metadata = {"target_precision": pub.precision, "circuit_metadata": pub.circuit.metadata}
+        precision = self._precision(pub)
+        data = DataBin(evs=evs, stds=np.full(evs.shape, precision), shape=evs.shape)
+        metadata = {"target_precision": precision, "circuit_metadata": pub.circuit.metadata}
         return PubResult(data, metadata=metadata)
 
     def blurred(
@@ -115,7 +142,7 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
     ) -> Float[np.ndarray, "*shape"]:
         """Expectation values with the noise of a precision."""
         precision = self._default_precision if accuracy is None else accuracy
-        if not precision:
+        if self._exact or not precision:
             return exact
         return np.asarray(np.random.default_rng(self._seed).normal(exact, precision))
 

@@ -1,9 +1,11 @@
 """Floor 11. Pubs -> what is asked of the engine, and jobs that answer it."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from numbers import Real
 from operator import itemgetter
 from typing import ClassVar
 
@@ -27,14 +29,53 @@ BLOCK = 1 << 28
 
 
 class Seeded:
-    """What draws from a generator."""
+    """What draws from a generator, unless it is exact.
 
-    _seed: Seed
+    Raises:
+        ValueError: for a negative seed.
+        TypeError: for another kind of seed.
+    """
+
+    def __init__(self, seed: Seed, exact: bool) -> None:
+        if not isinstance(exact, (bool, np.bool_)):
+            raise TypeError(f"exact: expected True or False, got {exact!r}")
+        _check_seed(seed)
+        self._seed, self._exact = seed, bool(exact)
+
+    @property
+    def exact(self) -> bool:
+        """Whether results are exact, whatever is asked for."""
+        return self._exact
 
     @property
     def seed(self) -> Seed:
         """What random numbers are drawn from."""
         return self._seed
+
+
+def _check_seed(seed: object) -> None:
+    kinds = (np.random.Generator, np.random.BitGenerator, np.random.SeedSequence, type(None))
+    if isinstance(seed, kinds):
+        return
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed: expected a whole number, a Generator or None, got {seed!r}")
+    if seed < 0:
+        raise ValueError(f"seed: expected a number of at least 0, got {seed}")
+
+
+def check_precision(precision: object, what: str) -> float:
+    """Require a standard error.
+
+    Raises:
+        ValueError: for a negative one, NaN and infinity.
+        TypeError: for what is no real number.
+    """
+    if isinstance(precision, (bool, np.bool_)) or not isinstance(precision, Real):
+        raise TypeError(f"{what}: expected a number, 0 for exact values, got {precision!r}")
+    number = float(precision)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{what}: expected a finite number of at least 0, got {precision!r}")
+    return number
 
 
 def submit(run: Callable[[list], list], pubs: list) -> PrimitiveJob:

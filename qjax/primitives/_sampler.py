@@ -25,6 +25,7 @@ from qjax._deferred import deferred
 from qjax._measure import check_shots, check_shots_fit
 from qjax._measurements import measured_bits, measurements, writes_bits
 from qjax._program import Outcomes, outcomes_of
+from qjax._qiskit import Distribution, DistributionResult
 from qjax._sampling import is_followed, sample
 from qjax._simulation import probabilities
 from qjax.primitives._requests import (
@@ -46,17 +47,27 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
     `qjax.sample`.
 
     Args:
-        default_shots: of pubs that state none.
+        default_shots: of pubs that state none. None gives them exact probabilities instead of
+            samples, a `Distribution` for each register, as Qiskit Machine Learning's
+            `QMLSampler(shots=None)` does.
         seed: an integer draws the same samples in each run.
+        exact: True gives probabilities to all pubs, whatever shots are asked for.
+
+    Raises:
+        ValueError: for shots below 1, or a negative seed.
+        TypeError: for what is no whole number.
     """
 
-    def __init__(self, *, default_shots: int = 1024, seed: Seed = None) -> None:
-        self._default_shots = default_shots
-        self._seed = seed
+    def __init__(
+        self, *, default_shots: int | None = 1024, seed: Seed = None, exact: bool = False
+    ) -> None:
+        super().__init__(seed, exact)
+        shots = None if default_shots is None else _shots(default_shots)
+        self._default_shots = None if exact else shots
 
     @property
-    def default_shots(self) -> int:
-        """The shots of pubs that state none."""
+    def default_shots(self) -> int | None:
+        """The shots of pubs that state none; None for exact probabilities."""
         return self._default_shots
 
     def run(
@@ -67,11 +78,13 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         Args:
             pubs: (circuit, parameter values, shots), the last two optional. A classical bit that
                 nothing is measured into stays 0.
-            shots: for pubs that state none.
+            shots: for pubs that state none. With `exact`, no shots are heeded.
 
         Returns:
-            a job; its result holds one `BitArray` per classical register, by name, for each pub.
-            It raises `UnsupportedInstructionError` for circuits that `from_qiskit` refuses.
+            a job; its result holds one `BitArray` per classical register, by name, for each pub;
+            where no shots are asked for, a `Distribution` of exact probabilities. It raises
+            `UnsupportedInstructionError` for circuits that `from_qiskit` refuses, and
+            `NoExactFormError` where shots are needed.
 
         Raises:
             ValueError: for no shots, or more than 2**31 or than fit into memory.
@@ -79,7 +92,8 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         chosen = self._default_shots if shots is None else shots
         coerced = [SamplerPub.coerce(pub, chosen) for pub in pubs]
         for pub in coerced:
-            _check_shots(pub)
+            if not self._exact and pub.shots is not None:
+                _check_shots(pub)
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn(
                 "a circuit has no classical register, so its result is empty: add measurements, "
@@ -89,23 +103,17 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         return submit(self._results, coerced)
 
     def _results(self, pubs: list[SamplerPub]) -> list[SamplerPubResult]:
-        found = _bits(pubs, self._seed)
-        return [self._result(pub, bits) for pub, bits in zip(pubs, found, strict=True)]
-
-    def _result(self, pub: SamplerPub, bits: np.ndarray) -> SamplerPubResult:
-        bits = bits.reshape(*pub.shape, pub.shots, pub.circuit.num_clbits)
-        data = {}
-        for register in pub.circuit.cregs:
-            places = [pub.circuit.find_bit(bit).index for bit in register]
-            data[register.name] = BitArray.from_bool_array(bits[..., places], order="little")
-        metadata = {"shots": pub.shots, "circuit_metadata": pub.circuit.metadata}
-        return SamplerPubResult(DataBin(**data, shape=pub.shape), metadata=metadata)
+        shots = [None if self._exact else pub.shots for pub in pubs]
+        found = _found(pubs, shots, self._seed)
+        return [_result(pub, each) for pub, each in zip(pubs, found, strict=True)]
 
     def blurred(
         self, exact: Float[np.ndarray, "points outcomes"], accuracy: float | None
     ) -> Float[np.ndarray, "points outcomes"]:
         """Frequencies of outcomes with these probabilities in a number of shots."""
         shots = self._default_shots if accuracy is None else int(accuracy)
+        if self._exact or shots is None:
+            return exact
         certain = np.clip(exact, 0, None)
         certain = certain / certain.sum(axis=1, keepdims=True)
         return np.random.default_rng(self._seed).multinomial(shots, certain) / shots
@@ -134,23 +142,70 @@ class _Probabilities(OfParameters):
         return probabilities(self.circuit, params, self.qubits)
 
 
-def _bits(pubs: list[SamplerPub], seed: Seed) -> Iterator[Int[np.ndarray, "points shots clbits"]]:
-    """Samples of all classical bits, as booleans."""
+def _shots(shots: object) -> int:
+    try:
+        return check_shots(shots)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"default_{error}, or None for exact probabilities") from error
+
+
+def _result(pub: SamplerPub, found: Distribution | np.ndarray) -> SamplerPubResult:
+    """A pub's registers, of samples `(points, shots, clbits)` or the distribution of all bits."""
+    registers = {
+        register.name: [pub.circuit.find_bit(bit).index for bit in register]
+        for register in pub.circuit.cregs
+    }
+    metadata = {"shots": None, "circuit_metadata": pub.circuit.metadata}
+    if isinstance(found, Distribution):
+        joint = found.joint.reshape(*pub.shape, -1)
+        shown = {
+            name: Distribution(joint, tuple(found.places[place] for place in places))
+            for name, places in registers.items()
+        }
+        data = DataBin(**shown, shape=pub.shape)
+        return DistributionResult(data, metadata=metadata | {"exact": True})
+    bits = found.reshape(*pub.shape, pub.shots, pub.circuit.num_clbits)
+    drawn = {
+        name: BitArray.from_bool_array(bits[..., places], order="little")
+        for name, places in registers.items()
+    }
+    data = DataBin(**drawn, shape=pub.shape)
+    return SamplerPubResult(data, metadata=metadata | {"shots": pub.shots})
+
+
+def _found(
+    pubs: list[SamplerPub], shots: list[int | None], seed: Seed
+) -> Iterator[Distribution | Int[np.ndarray, "points shots clbits"]]:
+    """Samples of all classical bits, as booleans; or how they are distributed, without shots."""
     circuits = circuits_of(pubs)
-    exact = {circuit: _form(circuit) for circuit in circuits if is_followed(circuit)}
+    exact = {
+        circuit: _form(circuit)
+        for circuit, count in zip(circuits, shots, strict=True)
+        if count is None or is_followed(circuit)
+    }
     points = [points_of(pub.circuit, pub.parameter_values) for pub in pubs]
     asked = [
         _parts(exact[circuit], rows) if circuit in exact else []
         for circuit, rows in zip(circuits, points, strict=True)
     ]
     found = values_of(part for parts in asked for part in parts)
-    for pub, circuit, rows, parts in zip(pubs, circuits, points, asked, strict=True):
+    for circuit, count, rows, parts in zip(circuits, shots, points, asked, strict=True):
         random = np.random.default_rng(seed)
-        if circuit not in exact:
-            yield _runs(circuit, rows, pub.shots, random)
-            continue
-        drawn = [_draw(next(found), pub.shots, random) for _ in parts]
-        yield _recorded(exact[circuit], np.concatenate(drawn))
+        if count is None:
+            yield _distribution(exact[circuit], np.concatenate([next(found) for _ in parts]))
+        elif circuit in exact:
+            drawn = [_draw(next(found), count, random) for _ in parts]
+            yield _recorded(exact[circuit], np.concatenate(drawn))
+        else:
+            yield _runs(circuit, rows, count, random)
+
+
+def _distribution(circuit: Circuit, probabilities: Float[np.ndarray, "points states"]):
+    """Of all classical bits."""
+    sources = _sources(circuit)
+    qubits = sorted({qubit for qubit in sources if qubit is not None})
+    places = tuple(None if qubit is None else qubits.index(qubit) for qubit in sources)
+    return Distribution(np.clip(probabilities, 0, None), places)
 
 
 def _form(circuit: Circuit) -> Circuit:
