@@ -13,17 +13,16 @@ from jax import Array, lax
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit
 from qjax._memory import CACHED_PROGRAMS, columns_that_fit
 from qjax._program import Expectations
-from qjax._qiskit import as_circuit
+from qjax._qiskit import ParameterValues, as_circuit, as_parameters
 from qjax._qnn._model import Model, states
 from qjax._simulators import PRECISION
 
 
 def quantum_fisher_information(
-    circuit: Circuit | QuantumCircuit, params: Numbers = ()
+    circuit: Circuit | QuantumCircuit, params: ParameterValues = ()
 ) -> Float[Array, "params params"]:
     """The quantum Fisher information matrix of the state that a circuit prepares from |0...0>.
 
@@ -37,20 +36,21 @@ def quantum_fisher_information(
     Args:
         circuit: the circuit; final measurements are left out.
         params: real, shape `(num_params,)`, in the order of `circuit.parameters`; angles are in
-            radians.
+            radians. Or by name, as in `qjax.statevector`; rows and columns are in the circuit's
+            order all the same.
 
     Returns:
         real, symmetric, shape `(num_params, num_params)`, positive semidefinite up to rounding;
         float32 parameters give float32, float64 ones float64.
 
     Raises:
-        ValueError: for another number of parameters, or a circuit too large for memory.
+        ValueError: for another number of parameters, wrong names, or a circuit too large for
+            memory.
         TypeError: for parameters that are not real.
         UnsupportedInstructionError: see `from_qiskit`.
     """
     circuit = as_circuit(circuit)
-    values = as_real(params, "params")
-    check_length(values, circuit.num_params, "params", in_order(circuit.parameters))
+    values = as_parameters(circuit, params)
     nothing = jnp.zeros((1, 0), values.dtype)
     return compiled_mean_information(circuit, tuple(range(circuit.num_params)), ())(values, nothing)
 

@@ -11,7 +11,6 @@ from jax import Array
 from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
-from qjax._arrays import Numbers
 from qjax._circuit import Circuit, Measure
 from qjax._deferred import MAX_FOLLOWED, deferred, num_records
 from qjax._errors import NoExactFormError
@@ -38,7 +37,7 @@ from qjax._observable import Observable
 from qjax._plan import canonical_frame, in_precision
 from qjax._primitive import run
 from qjax._program import Task, num_simulated, outcomes_of
-from qjax._qiskit import as_circuit, as_observables, as_parameters
+from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._reading import reading_of
 from qjax._simulators import as_complex
 from qjax._trajectories import follow
@@ -68,7 +67,7 @@ class Estimate(NamedTuple):
 
 def sample(
     circuit: Circuit | QuantumCircuit,
-    params: Numbers,
+    params: ParameterValues,
     shots: int,
     key: Array,
     *,
@@ -78,7 +77,7 @@ def sample(
 
     Args:
         circuit: the circuit.
-        params: its parameters.
+        params: its parameters, a vector or by name.
         shots: how many times.
         key: a JAX random key (`jax.random.key(seed)`); the same key draws the same samples.
         method: "exact" draws from the exact distribution of all outcomes, which for a circuit that
@@ -108,7 +107,7 @@ def sample(
 
 
 def trajectories(
-    circuit: Circuit | QuantumCircuit, params: Numbers, shots: int, key: Array
+    circuit: Circuit | QuantumCircuit, params: ParameterValues, shots: int, key: Array
 ) -> Trajectories:
     """Run a circuit many times, each with outcomes of its own; arguments and errors as `sample`.
 
@@ -126,7 +125,11 @@ def trajectories(
 
 
 def estimate(
-    circuit: Circuit | QuantumCircuit, observables: object, params: Numbers, shots: int, key: Array
+    circuit: Circuit | QuantumCircuit,
+    observables: object,
+    params: ParameterValues,
+    shots: int,
+    key: Array,
 ) -> Estimate:
     """Expectation values as means over `trajectories`; observables as `expectation`.
 

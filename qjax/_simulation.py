@@ -15,7 +15,7 @@ from jaxtyping import Complex, Float, Shaped
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qjax._arrays import Numbers, as_any_number
+from qjax._arrays import as_any_number
 from qjax._circuit import Circuit, preparations
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan import Plan, in_precision, plan_circuit
@@ -30,19 +30,25 @@ from qjax._program import (
     outcomes_of,
     plan_of,
 )
-from qjax._qiskit import as_circuit, as_observables, as_parameters
+from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 
 
 def statevector(
-    circuit: Circuit | QuantumCircuit, params: Numbers = (), *, gradient: Gradient | None = None
+    circuit: Circuit | QuantumCircuit,
+    params: ParameterValues = (),
+    *,
+    gradient: Gradient | None = None,
 ) -> Complex[Array, " 2**n"]:
     """The state that a circuit prepares from |0...0>.
 
     Args:
         circuit: the circuit; final measurements are left out.
         params: real, shape `(num_params,)`, in the order of `circuit.parameters`; angles are in
-            radians. float32 gives complex64, float64 complex128.
+            radians. float32 gives complex64, float64 complex128. Or a mapping by name: of a
+            parameter (or its name) to a number, of a `ParameterVector` to as many numbers as it
+            has, of its name to a number for each of its elements in the circuit, in numerical
+            order: `{"x": features, "a": 0.3}`. It is a pytree, for `grad`, `jit` and `vmap`.
         gradient: how reverse mode works: "backprop" keeps a state for each pass of the plan,
             "adjoint" keeps none and computes them again, from the result backwards (Jones and
             Gacon, arXiv:2009.02823); None chooses by the memory it would need.
@@ -51,7 +57,8 @@ def statevector(
         amplitudes, shape `(2**n,)`; qubit 0 is the least significant bit of the index.
 
     Raises:
-        ValueError: for another number of parameters, or a circuit too large for memory.
+        ValueError: for another number of parameters, names that are missing, unknown or given
+            twice, or a circuit too large for memory.
         TypeError: for parameters that are not real.
         UnsupportedInstructionError: see `from_qiskit`.
     """
@@ -59,7 +66,9 @@ def statevector(
     return _read(circuit, States(), as_parameters(circuit, params), gradient)
 
 
-def unitary(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[Array, "2**n 2**n"]:
+def unitary(
+    circuit: Circuit | QuantumCircuit, params: ParameterValues = ()
+) -> Complex[Array, "2**n 2**n"]:
     """The matrix of a circuit, global phase included; arguments and errors as `statevector`.
 
     Returns:
@@ -79,7 +88,7 @@ def unitary(circuit: Circuit | QuantumCircuit, params: Numbers = ()) -> Complex[
 
 def probabilities(
     circuit: Circuit | QuantumCircuit,
-    params: Numbers = (),
+    params: ParameterValues = (),
     qubits: Sequence[int] | None = None,
     *,
     gradient: Gradient | None = None,
@@ -108,7 +117,7 @@ def probabilities(
 def expectation(
     circuit: Circuit | QuantumCircuit,
     observables: object,
-    params: Numbers = (),
+    params: ParameterValues = (),
     *,
     gradient: Gradient | None = None,
 ) -> Float[Array, "*observables"]:

@@ -15,6 +15,7 @@ _classical     classical expressions <-> ClassicalExpression
 _control_flow  control-flow operations -> Switch, For, While, ...
 """
 
+from qjax._qiskit._arguments import ParameterValues as ParameterValues
 from qjax._qiskit._arguments import as_observables as as_observables
 from qjax._qiskit._arguments import as_parameters as as_parameters
 from qjax._qiskit._distribution import Distribution as Distribution

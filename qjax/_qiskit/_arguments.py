@@ -1,24 +1,157 @@
 """Floor 1. What a caller hands in for a circuit -> its parameters and observables."""
 
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter, ParameterVector
 
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit
+from qjax._memory import CACHED_PROGRAMS
 from qjax._observable import Observable
 from qjax._qiskit._observables import with_observables
 
+ParameterValues = Numbers | Mapping[str, Numbers] | Mapping[Parameter | ParameterVector, Numbers]
+"""A number for each parameter of a circuit: a vector in its order, or numbers by name."""
 
-def as_parameters(circuit: Circuit, params: Numbers) -> Float[Array, " params"]:
+_ELEMENT = re.compile(r"(.+)\[(\d+)\]", re.DOTALL)
+
+
+def as_parameters(circuit: Circuit, params: ParameterValues) -> Float[Array, " params"]:
     """A vector with a number for each parameter of the circuit.
 
+    Args:
+        circuit: the circuit.
+        params: such a vector; or a mapping of parameters or their names to numbers, and of vectors
+            of parameters or their names to vectors of numbers.
+
     Raises:
-        ValueError: for another shape.
-        TypeError: for values that are not real.
+        ValueError: for another shape; for names that are missing, unknown or given twice.
+        TypeError: for values that are not real, and keys that are no names.
     """
+    if isinstance(params, Mapping):
+        return _by_name(circuit.parameters, params)
     values = as_real(params, "params")
     check_length(values, circuit.num_params, "params", in_order(circuit.parameters))
     return values
+
+
+# ---------------------------------------------------------------- parameters by name
+
+
+class _Entry(NamedTuple):
+    """What stands under one key.
+
+    Attributes:
+        name: of the key.
+        places: which of the circuit's parameters it gives.
+        rows: which of its numbers they are; None for a key of a single parameter.
+        length: how many numbers it has.
+    """
+
+    name: str
+    places: tuple[int, ...]
+    rows: tuple[int, ...] | None
+    length: int
+
+
+def _by_name(names: tuple[str, ...], params: Mapping) -> Float[Array, " params"]:
+    entries = [_entry(names, key) for key in params]
+    _check_names(names, entries)
+    values = [_value(entry, given) for entry, given in zip(entries, params.values(), strict=True)]
+    # Numbers of Python have no precision of their own.
+    typed = [v.dtype for v, g in zip(values, params.values(), strict=True) if not _is_plain(g)]
+    dtypes = typed or [value.dtype for value in values] or [jnp.zeros(()).dtype]
+    given = [place for entry in entries for place in entry.places]
+    order = tuple(int(place) for place in np.argsort(given))
+    rows = tuple(entry.rows for entry in entries)
+    return _joined(tuple(values), rows, order, np.result_type(*dtypes))
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3))
+def _joined(
+    values: tuple[Array, ...],
+    rows: tuple[tuple[int, ...] | None, ...],
+    order: tuple[int, ...],
+    dtype: np.dtype,
+) -> Float[Array, " params"]:
+    parts = [
+        value.astype(dtype)[None] if kept is None else value.astype(dtype)[np.array(kept, np.int32)]
+        for value, kept in zip(values, rows, strict=True)
+    ]
+    together = jnp.concatenate([jnp.zeros((0,), dtype), *parts])
+    return together[np.array(order, np.int32)]
+
+
+def _is_plain(given: object) -> bool:
+    return isinstance(given, (int, float)) and not isinstance(given, np.generic)
+
+
+def _value(entry: _Entry, given: Numbers) -> Float[Array, "..."]:
+    value = as_real(given, f"params[{entry.name!r}]")
+    expected = () if entry.rows is None else (entry.length,)
+    if value.shape != expected:
+        meaning = "a single parameter" if entry.rows is None else "a vector of parameters"
+        raise ValueError(
+            f"params[{entry.name!r}]: expected shape {expected}, as it is {meaning}; got "
+            f"{value.shape}. For many sets of parameters use `jax.vmap`"
+        )
+    return value
+
+
+def _entry(names: tuple[str, ...], key: object) -> _Entry:
+    if not isinstance(key, (str, Parameter, ParameterVector)):
+        raise TypeError(
+            f"params: expected parameters, vectors of them or their names as keys, got {key!r}"
+        )
+    name = key if isinstance(key, str) else key.name
+    single, vectors = _positions(names)
+    if name in single and not isinstance(key, ParameterVector):
+        return _Entry(name, (single[name],), None, 1)
+    elements = vectors.get(name, {})
+    if isinstance(key, Parameter) or not elements:
+        raise ValueError(f"params: {name!r} is none of the circuit's parameters. {in_order(names)}")
+    if isinstance(key, ParameterVector):
+        held = {index: place for index, place in elements.items() if index < len(key)}
+        return _Entry(name, tuple(held.values()), tuple(held), len(key))
+    return _Entry(name, tuple(elements.values()), tuple(range(len(elements))), len(elements))
+
+
+@lru_cache(CACHED_PROGRAMS)
+def _positions(names: tuple[str, ...]) -> tuple[dict[str, int], dict[str, dict[int, int]]]:
+    """Places by name, and for each vector by index, ascending."""
+    single = {name: place for place, name in enumerate(names)}
+    vectors: dict[str, dict[int, int]] = {}
+    for name, place in single.items():
+        if match := _ELEMENT.fullmatch(name):
+            vectors.setdefault(match[1], {})[int(match[2])] = place
+    return single, {name: dict(sorted(found.items())) for name, found in vectors.items()}
+
+
+def _check_names(names: tuple[str, ...], entries: Iterable[_Entry]) -> None:
+    count = Counter(names[place] for entry in entries for place in entry.places)
+    if twice := [name for name, times in count.items() if times > 1]:
+        raise ValueError(f"params: {_some(twice)} are given twice; expected each parameter once")
+    if missing := [name for name in names if name not in count]:
+        raise ValueError(
+            f"params: {_some(missing)} are missing; expected numbers for all parameters of the "
+            "circuit, by their names or by those of their vectors"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
+
+
+# ---------------------------------------------------------------- observables
 
 
 def as_observables(

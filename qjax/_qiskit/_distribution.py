@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -57,9 +58,9 @@ class Distribution:
     def __repr__(self) -> str:
         return f"Distribution(<shape={self.shape}, num_bits={self.num_bits}>)"
 
-    def __getitem__(self, index: object) -> "Distribution":
+    def __getitem__(self, index: Any) -> "Distribution":
         """The distribution of some parameter sets."""
-        chosen = np.arange(self.size).reshape(self.shape)[index]  # type: ignore[index]
+        chosen = np.arange(self.size).reshape(self.shape)[index]
         return Distribution(self.joint.reshape(-1, self.joint.shape[-1])[chosen], self.places)
 
     def get_probabilities(self, loc: int | tuple[int, ...] | None = None):
