@@ -134,8 +134,11 @@ def expectation(
         gradient: as in `statevector`.
         observables: a label such as `"XIZ"` or `"0+Z"` (leftmost letter: highest qubit; 0, 1, +, -,
             r and l are projectors), Qiskit's `Pauli`, `SparsePauliOp` (coefficients may have
-            parameters), `SparseObservable` or Hermitian `Operator`; or a list of those, which costs
-            one simulation, not one each.
+            parameters), `SparseObservable` or Hermitian `Operator`; a sparse term
+            `("XX", [0, 2], 0.5)` of letters, their qubits and a coefficient; or a list of those,
+            which costs one simulation, not one each. A list of nothing but sparse terms is one
+            observable, their sum, as in `SparsePauliOp.from_sparse_list`; to read several qubits
+            out, list lists: `[[("Z", [0], 1.0)], [("Z", [1], 1.0)]]`.
 
     Returns:
         shape `()` for one observable, `(O,)` for a list.

@@ -10,6 +10,7 @@ _export        Circuit -> QuantumCircuit
 _distribution  what samplers return: exact probabilities, and states of shots
 _sources       rows of angles -> values from a primitive
 _observables   Pauli, SparsePauliOp, Operator, ... -> Observable
+_sparse_terms  ("XX", [0, 2], 0.5) -> full labels
 _arguments     what a caller hands in -> parameters and observables of a circuit
 _classical     classical expressions <-> ClassicalExpression
 _control_flow  control-flow operations -> Switch, For, While, ...
@@ -33,4 +34,7 @@ from qjax._qiskit._sources import Source as Source
 from qjax._qiskit._sources import check_estimator as check_estimator
 from qjax._qiskit._sources import check_pass_manager as check_pass_manager
 from qjax._qiskit._sources import check_sampler as check_sampler
+from qjax._qiskit._sparse_terms import is_sparse as is_sparse
+from qjax._qiskit._sparse_terms import labelled as labelled
+from qjax._qiskit._sparse_terms import several as several
 from qjax._qiskit._state_preparation import AmplitudeEncoding as AmplitudeEncoding

@@ -18,6 +18,7 @@ from qjax._circuit import Circuit
 from qjax._memory import CACHED_PROGRAMS
 from qjax._observable import Observable
 from qjax._qiskit._observables import with_observables
+from qjax._qiskit._sparse_terms import several
 
 ParameterValues = Numbers | Mapping[str, Numbers] | Mapping[Parameter | ParameterVector, Numbers]
 """A number for each parameter of a circuit: a vector in its order, or numbers by name."""
@@ -162,6 +163,6 @@ def as_observables(
     Raises:
         ValueError, TypeError, UnsupportedInstructionError: see `with_observables`.
     """
-    several = observables if isinstance(observables, (list, tuple)) else [observables]
-    circuit, converted = with_observables(source, several)
-    return circuit, converted, (len(converted),) if several is observables else ()
+    listed = several(observables)
+    circuit, converted = with_observables(source, [observables] if listed is None else listed)
+    return circuit, converted, () if listed is None else (len(converted),)

@@ -19,10 +19,11 @@ from qjax._observable import (
 )
 from qjax._qiskit._expressions import to_expression
 from qjax._qiskit._import import as_circuit
+from qjax._qiskit._sparse_terms import is_sparse, labelled, parameters_of
 
 _KINDS = (
-    "expected a label such as 'XIZ' or '0+Z', or Qiskit's Pauli, SparsePauliOp, SparseObservable "
-    "or Operator"
+    "expected a label such as 'XIZ' or '0+Z', Qiskit's Pauli, SparsePauliOp, SparseObservable or "
+    "Operator, or sparse terms such as [('XX', [0, 2], 0.5)]"
 )
 
 
@@ -58,8 +59,13 @@ def _parameters(observables: Iterable[object]) -> list[Parameter]:
 
     `SparsePauliOp.parameters` comes from a set: its order differs between processes.
     """
-    operators = (each for each in observables if isinstance(each, SparsePauliOp))
-    return sorted((p for each in operators for p in each.parameters), key=_place)
+    found: list[Parameter] = []
+    for each in observables:
+        if isinstance(each, SparsePauliOp):
+            found += each.parameters
+        elif is_sparse(each):
+            found += parameters_of(each)
+    return sorted(found, key=_place)
 
 
 def _place(parameter: Parameter) -> tuple[str, int]:
@@ -85,8 +91,9 @@ def as_observable(
 
     Args:
         observable: a label such as `"XIZ"` or `"0+Z"` (leftmost letter: highest qubit; 0, 1, +, -,
-            r and l are projectors), or Qiskit's `Pauli`, `SparsePauliOp`, `SparseObservable` or
-            Hermitian `Operator`.
+            r and l are projectors), Qiskit's `Pauli`, `SparsePauliOp`, `SparseObservable` or
+            Hermitian `Operator`, or a sparse term such as `("XX", [0, 2], 0.5)`, or a list of
+            such terms, which is their sum.
         num_qubits: the size of the circuit that it is measured on.
         parameters: the names of the circuit's parameters, which coefficients may depend on.
         virtual_qubits: how many qubits the circuit had before it was transpiled.
@@ -97,6 +104,8 @@ def as_observable(
         TypeError: for any other kind of object.
     """
     index = {name: place for place, name in enumerate(parameters)}
+    if is_sparse(observable):
+        return _from_labels(num_qubits, labelled(observable, num_qubits), index)
     result = _convert(observable, index)
     if result.num_qubits != num_qubits:
         raise ValueError(
@@ -144,11 +153,16 @@ def _convert(observable: object, index: Mapping[str, int]) -> Observable:
 
 def _from_sparse(operator: SparsePauliOp, index: Mapping[str, int]) -> PauliSum:
     labels = operator.paulis.to_labels()
-    coefficients = (
-        _coefficient(c, label, index)
-        for c, label in zip(operator.coeffs.tolist(), labels, strict=True)
-    )
-    return pauli_sum(operator.num_qubits, zip(labels, coefficients, strict=True))
+    terms = zip(labels, operator.coeffs.tolist(), strict=True)
+    return _from_labels(operator.num_qubits, terms, index)
+
+
+def _from_labels(
+    num_qubits: int,
+    terms: Iterable[tuple[str, complex | ParameterExpression]],
+    index: Mapping[str, int],
+) -> PauliSum:
+    return pauli_sum(num_qubits, ((label, _coefficient(c, label, index)) for label, c in terms))
 
 
 def _from_sparse_observable(observable: SparseObservable) -> PauliSum:

@@ -10,7 +10,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qjax._circuit import Circuit
 from qjax._deferred import deferred
 from qjax._program import Expectations
-from qjax._qiskit import as_circuit, with_observables
+from qjax._qiskit import as_circuit, several, with_observables
 from qjax._qnn._choices import on_estimator, refuse_settings
 from qjax._qnn._network import NeuralNetwork, Parameters, make_model
 
@@ -64,10 +64,10 @@ class EstimatorQNN(NeuralNetwork):
             refuse_settings(gradient, "estimator", **settings)
         if observables is None:
             observables = "Z" * as_circuit(circuit).num_qubits
-        several = observables if isinstance(observables, (list, tuple)) else [observables]
-        if not several:
+        listed = several(observables)
+        if listed is not None and not listed:
             raise ValueError("observables: got an empty list; expected at least one, or None")
-        whole, converted = with_observables(circuit, several)
+        whole, converted = with_observables(circuit, [observables] if listed is None else listed)
         deferred(whole)  # what has no exact form shows here
         readout = Expectations(converted)
         simulated = gradient if estimator is None else None

@@ -12,7 +12,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qiskit.quantum_info import Pauli, SparsePauliOp
 
 from qjax._circuit import Circuit
-from qjax._qiskit import to_qiskit
+from qjax._qiskit import is_sparse, labelled, several, to_qiskit
 from qjax._qnn._estimator import EstimatorQNN
 from qjax._qnn._network import Parameters
 
@@ -26,8 +26,9 @@ class ComposedOp:
 
     def __str__(self) -> str:
         held = self.observable
-        several = held if isinstance(held, (list, tuple)) else [held]
-        measured = ", ".join(map(_describe, several))
+        listed = several(held)
+        observables = [held] if listed is None else listed
+        measured = ", ".join(_describe(each, self.circuit.num_qubits) for each in observables)
         drawing = indent(str(_as_qiskit(self.circuit).draw("text")), "  ")
         return (
             f"ComposedOp([\n  OperatorMeasurement({measured}),\n"
@@ -39,15 +40,20 @@ def _as_qiskit(circuit: Circuit | QuantumCircuit) -> QuantumCircuit:
     return to_qiskit(circuit) if isinstance(circuit, Circuit) else circuit
 
 
-def _describe(observable: object) -> str:
+def _describe(observable: object, num_qubits: int) -> str:
     if isinstance(observable, (str, Pauli)):
         observable = SparsePauliOp(observable)
-    if not isinstance(observable, SparsePauliOp):
+    if isinstance(observable, SparsePauliOp):
+        terms = observable.to_list()
+    elif is_sparse(observable):
+        terms = labelled(observable, num_qubits)
+    else:
         return type(observable).__name__
-    return " + ".join(
-        f"{value.real if value.imag == 0 else value} * {label}"
-        for label, value in observable.to_list()
-    )
+    return " + ".join(f"{_shown(value)} * {label}" for label, value in terms)
+
+
+def _shown(value: object) -> object:
+    return value.real if isinstance(value, complex) and value.imag == 0 else value
 
 
 class OpflowQNN(EstimatorQNN):
