@@ -4,7 +4,7 @@ The floors, lowest first; each imports only from those below:
 
 0. `_dlpack` (torch.Tensor <-> jax.Array), `_derivative` (flat JAX function -> its derivatives),
    `_operator` (what stands for a function where torch records), `_shape` (of unknown sizes),
-   `_static` (arguments that are no tensors)
+   `_static` (arguments that are no tensors), `_requirements` (torch, or how to install it)
 1. `_program` (flat JAX function -> compiled for tensors), `_legacy` (torch's old vmap),
    `_flat` (flat torch function -> its derivatives)
 2. `_blocked` (no gradient back, and none silently), `_host` (flat torch function, run for JAX)
@@ -14,6 +14,7 @@ The floors, lowest first; each imports only from those below:
    `_jax_function` (torch function -> differentiable JAX function)
 """
 
+import bridge._requirements  # noqa: F401 - the first: says what is missing
 from bridge._connector import NeuralNetwork, TorchConnector
 from bridge._dlpack import to_jax, to_torch
 from bridge._function import jax2torch

@@ -10,7 +10,7 @@
   how one on a primitive is differentiated.
 - Saving: `enable_compilation_cache`, `export`, `load`.
 - `qjax.optimizers`: natural gradient for optax. `qjax.primitives`: Qiskit's Estimator and Sampler.
-  Both are imported by name. `bridge`: the way to PyTorch.
+  Both are imported when they are first asked for. `bridge`: the way to PyTorch.
 
 The floors of the code, each importing only from those below:
 
@@ -21,6 +21,7 @@ The floors of the code, each importing only from those below:
    _decisions, _branches, _deferred, _measurements  dynamic circuit -> one without control flow
    _arrays, _options, _memory, _errors, _protocol, _container, _header, _exported, _files, _streams
    _compilation_cache                             compiled programs that survive the process
+   _elsewhere, _version                           names that are looked for here
 1  _qiskit/                                       Qiskit <-> those data
 2  _plan/                                         circuit -> execution plan (host, NumPy)
 3  _simulators/                                   plan + parameters -> state
@@ -40,6 +41,9 @@ The floors of the code, each importing only from those below:
 11 primitives                                     Qiskit's Estimator and Sampler; not in this module
 """
 
+from typing import TYPE_CHECKING
+
+from qjax import _elsewhere
 from qjax._circuit import Circuit
 from qjax._compilation_cache import enable_compilation_cache
 from qjax._errors import CircuitTooLargeError, NoExactFormError, UnsupportedInstructionError
@@ -65,6 +69,19 @@ from qjax._simulation import (
     statevector,
     unitary,
 )
+from qjax._version import __version__
+
+if TYPE_CHECKING:
+    from qjax import gradients as gradients
+    from qjax import optimizers as optimizers
+    from qjax import primitives as primitives
+else:
+    # Where a type checker looks, it would accept every name.
+    __getattr__ = _elsewhere.find
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_elsewhere.LAZY})
+
 
 __all__ = [
     "AmplitudeEncoding",
@@ -82,6 +99,7 @@ __all__ = [
     "Trajectories",
     "TwoLayerQNN",
     "UnsupportedInstructionError",
+    "__version__",
     "apply_gate",
     "enable_compilation_cache",
     "estimate",

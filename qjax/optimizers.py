@@ -22,7 +22,8 @@ try:
     import optax
 except ImportError as error:
     raise ImportError(
-        "qjax.optimizers needs the package optax: install qjax-bridge with the extra optimizers"
+        "qjax.optimizers needs the package optax: install qjax-bridge with the extra optimizers, "
+        "pip install 'qjax-bridge[optimizers]'"
     ) from error
 
 Metric = Callable[[Array, Numbers | None], Array]

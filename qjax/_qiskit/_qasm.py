@@ -126,7 +126,8 @@ def _load_3(text: str) -> QuantumCircuit:
     except ImportError as error:
         raise ImportError(
             "the program has no line such as 'OPENQASM 2.0;', so it is OpenQASM 3, which needs the "
-            "package qiskit-qasm3-import: install qjax-bridge with the extra qasm3"
+            "package qiskit-qasm3-import: install qjax-bridge with the extra qasm3, pip install "
+            "'qjax-bridge[qasm3]'"
         ) from error
     try:
         return qasm3.loads(text)
