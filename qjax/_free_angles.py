@@ -1,9 +1,10 @@
-"""Floor 0. Circuit -> the same circuit with a parameter of its own for each angle."""
+"""Floor 0. Circuit -> the same circuit with a parameter of its own for each angle and amplitude."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from qjax._circuit import Circuit, Gate, Op, gates, preparations
+from qjax._circuit import Amplitudes, Circuit, Gate, Op, gates, preparations
 from qjax._expression import Expression, parameter
 from qjax._shift_rules import frequencies_of
 
@@ -12,8 +13,10 @@ from qjax._shift_rules import frequencies_of
 class FreeAngles:
     """A circuit whose angles are free, and what they are in the circuit that it was made of.
 
+    Amplitudes that are parameters count as angles.
+
     Attributes:
-        circuit: one parameter for each angle that is no constant, in the order of the gates.
+        circuit: one parameter for each angle that is no constant, in the order of the operations.
         expressions: what each is as a function of the parameters of the first circuit.
     """
 
@@ -25,16 +28,19 @@ def free_angles(circuit: Circuit) -> FreeAngles:
     """Give each occurrence of an angle its own parameter; global phases, which nothing sees, go.
 
     Raises:
-        ValueError: for a dynamic circuit, and for amplitudes that are parameters.
+        ValueError: for a dynamic circuit.
     """
+    _refuse_what_cannot_be_freed(circuit)
     expressions: list[Expression] = []
     ops: list[Op] = []
     for op in circuit.ops:
-        if not isinstance(op, Gate):
+        if isinstance(op, Amplitudes):
+            real, imag = (tuple(_freed(part, expressions)) for part in (op.real, op.imag))
+            ops.append(replace(op, real=real, imag=imag))
+        elif not isinstance(op, Gate):
             ops.append(op)
         elif op.support:
-            ops.append(replace(op, angles=tuple(_freed(op, expressions))))
-    _refuse_what_cannot_be_freed(circuit)
+            ops.append(replace(op, angles=tuple(_freed(op.angles, expressions))))
     names = tuple(f"angle[{place}]" for place in range(len(expressions)))
     free = Circuit(circuit.num_qubits, tuple(ops), names, circuit.num_clbits)
     return FreeAngles(free, tuple(expressions))
@@ -47,28 +53,44 @@ def _refuse_what_cannot_be_freed(circuit: Circuit) -> None:
             "primitive takes gates and final measurements. Leave the primitive out: simulation "
             "follows all of it, exactly"
         )
-    amplitudes = (each for op in preparations(circuit) for each in op.real + op.imag)
-    if any(each.parameters for each in amplitudes):
-        raise ValueError(
-            "the circuit starts from amplitudes that are parameters, which no primitive can bind; "
-            "prepare the state by gates, or leave the primitive out: simulation is exact"
-        )
 
 
-def _freed(gate: Gate, expressions: list[Expression]) -> Iterator[Expression]:
-    for angle in gate.angles:
-        if angle.parameters:
+def _freed(values: Iterable[Expression], expressions: list[Expression]) -> Iterator[Expression]:
+    for value in values:
+        if value.parameters:
             yield parameter(len(expressions))
-            expressions.append(angle)
+            expressions.append(value)
         else:
-            yield angle
+            yield value
 
 
-def frequencies_of_angles(free: Circuit) -> dict[int, tuple[str, tuple[float, ...] | None]]:
-    """The gate that each free angle stands in, and its frequencies: see `frequencies_of`."""
-    return {
-        index: (gate.name, frequencies_of(gate.kind, place, bool(gate.controls)))
+class FreeAngle(NamedTuple):
+    """Where a free angle stands.
+
+    Attributes:
+        gate: the name of the gate; None for an amplitude.
+        frequencies: see `frequencies_of`; None where there are none, as for amplitudes.
+        periodic: whether full turns make no difference.
+    """
+
+    gate: str | None
+    frequencies: tuple[float, ...] | None
+    periodic: bool
+
+
+def places_of(free: Circuit) -> dict[int, FreeAngle]:
+    """Where each free angle stands."""
+    in_gates = {
+        index: FreeAngle(
+            gate.name,
+            frequencies_of(gate.kind, place, bool(gate.controls)),
+            gate.kind.periodic,
+        )
         for gate in gates(free)
         for place, angle in enumerate(gate.angles)
         for index in angle.parameters
+    }
+    amplitudes = (each for op in preparations(free) for each in op.real + op.imag)
+    return in_gates | {
+        index: FreeAngle(None, None, False) for each in amplitudes for index in each.parameters
     }

@@ -3,6 +3,7 @@
 from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
 
+from qjax._circuit import Circuit, preparations
 from qjax._expression import Expression
 from qjax._free_angles import free_angles
 from qjax._measure import check_shots
@@ -44,6 +45,7 @@ def on_estimator(
     check_pass_manager(pass_manager)
     assert isinstance(model.readout, Expectations)
     free = free_angles(model.circuit)
+    _refuse_transpiling(free.circuit, pass_manager)
     observables = model.readout.observables
     _refuse_parameters(observables)
     source = EstimatorSource(
@@ -66,6 +68,7 @@ def on_sampler(
     check_pass_manager(pass_manager)
     assert isinstance(model.readout, Probabilities)
     free, readout = free_angles(model.circuit), model.readout
+    _refuse_transpiling(free.circuit, pass_manager)
     held = _held(pass_manager)
     accuracy = None if shots is None else check_shots(shots)
     source = SamplerSource(
@@ -84,6 +87,16 @@ def _refuse_parameters(observables: tuple[Observable, ...]) -> None:
                 "observables: a coefficient has parameters, which an estimator cannot bind; give "
                 "the terms as observables of their own and sum the outputs, or leave estimator=None"
             )
+
+
+def _refuse_transpiling(free: Circuit, pass_manager: BasePassManager | None) -> None:
+    amplitudes = (each for op in preparations(free) for each in op.real + op.imag)
+    if pass_manager is not None and any(each.parameters for each in amplitudes):
+        raise ValueError(
+            "pass_manager: the circuit starts from amplitudes that are parameters, which nothing "
+            "can transpile before they are bound; expected a primitive that takes circuits as they "
+            "are, such as qjax.primitives' or Qiskit's StatevectorEstimator and StatevectorSampler"
+        )
 
 
 def refuse_settings(gradient: object, primitive: str, **settings: object) -> None:

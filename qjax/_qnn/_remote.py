@@ -16,16 +16,15 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from qjax._circuit import gates
 from qjax._expression import Expression
-from qjax._free_angles import frequencies_of_angles
+from qjax._free_angles import FreeAngle, places_of
 from qjax._measurements import measured_qubits
 from qjax._memory import CACHED_PROGRAMS
 from qjax._observable import is_diagonal, support_of
 from qjax._plan import Angle, AngleGroup, group_angles, in_precision, light_cone
 from qjax._qiskit import EstimatorSource, Source
 from qjax._qnn._model import Model
-from qjax._shift_rules import shift_rule
+from qjax._shift_rules import ShiftRule, shift_rule
 from qjax._simulators import all_angles
 from qjax.gradients import SPSA, ParameterShift
 
@@ -144,13 +143,8 @@ def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
     by_weights = [slot for slot, each in enumerate(used) if each <= set(weights)]
     by_inputs = [slot for slot, each in enumerate(used) if each <= set(inputs)]
     by_both = sorted(set(range(len(used))) - set(by_weights) - set(by_inputs))
-    periodic = {
-        slot: gate.kind.periodic
-        for gate in gates(remote.source.circuit)
-        for angle in gate.angles
-        for slot in angle.parameters
-    }
-    angles = [Angle(each, periodic[slot]) for slot, each in enumerate(remote.expressions)]
+    places = places_of(remote.source.circuit)
+    angles = [Angle(each, places[slot].periodic) for slot, each in enumerate(remote.expressions)]
     return (
         _group(angles, by_weights, weights, x64),
         _group(angles, by_inputs, inputs, x64),
@@ -184,14 +178,14 @@ def shift_tables(
     Raises:
         ValueError: for an angle that moves and has no shift rule.
     """
-    frequencies = frequencies_of_angles(remote.source.circuit)
+    places = places_of(remote.source.circuit)
     seen = _visible(remote)
     entries = [
         (group, column, shift, coefficient)
         for group, (slots, moves) in enumerate(zip(_slots(remote), moving, strict=True))
         for column, slot in enumerate(slots)
         if moves and slot in seen
-        for shift, coefficient in zip(*_rule_of(*frequencies[slot]), strict=True)
+        for shift, coefficient in zip(*_rule_of(places[slot]), strict=True)
     ]
     shapes = [(len(entries), len(slots)) for slots in _slots(remote)]
     shifts, coefficients = ([np.zeros(shape) for shape in shapes] for _ in range(2))
@@ -201,14 +195,20 @@ def shift_tables(
     return tuple(shifts), tuple(coefficients)
 
 
-def _rule_of(gate: str, frequencies: tuple[float, ...] | None):
-    if frequencies is None:
+def _rule_of(angle: FreeAngle) -> ShiftRule:
+    if angle.frequencies is not None:
+        return shift_rule(angle.frequencies)
+    if angle.gate is None:
         raise ValueError(
-            f"gradient: the gate {gate!r} has no shift rule, as expectation values are no Fourier "
-            "series in its angles. Write it as rotations (rx, ry, rz, u), bind its angles, or use "
-            "gradient='spsa'"
+            "gradient: amplitudes have no shift rule, as expectation values are no Fourier series "
+            "in them. Where they are features, input_gradients=False needs no rule; else use "
+            "gradient='spsa', or leave the primitive out: simulation differentiates them"
         )
-    return shift_rule(frequencies)
+    raise ValueError(
+        f"gradient: the gate {angle.gate!r} has no shift rule, as expectation values are no "
+        "Fourier series in its angles. Write it as rotations (rx, ry, rz, u), bind its angles, or "
+        "use gradient='spsa'"
+    )
 
 
 def _visible(remote: Remote) -> frozenset[int]:
@@ -220,4 +220,4 @@ def _visible(remote: Remote) -> frozenset[int]:
     else:
         measured = set(measured_qubits(free))
         diagonal = True
-    return frozenset(frequencies_of_angles(light_cone(free, measured, diagonal).circuit))
+    return frozenset(places_of(light_cone(free, measured, diagonal).circuit))

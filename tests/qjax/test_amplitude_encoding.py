@@ -14,8 +14,9 @@ from qiskit import QuantumCircuit, qpy
 from qiskit.circuit import Instruction, Parameter, ParameterVector
 from qiskit.circuit.exceptions import CircuitError
 from qiskit.circuit.library import real_amplitudes
-from qiskit.primitives import StatevectorSampler
+from qiskit.primitives import BaseEstimatorV2, StatevectorEstimator, StatevectorSampler
 from qiskit.quantum_info import SparsePauliOp, Statevector
+from qiskit.transpiler import generate_preset_pass_manager
 
 import qjax
 import qjax.primitives
@@ -192,3 +193,77 @@ def test_gradient_in_jax(x64: None) -> None:
 
     slope = jax.grad(lambda x: qjax.expectation(encoded(), "XZY", x))(X)
     assert error(slope, finite_gradient(value, X)) < 1e-8
+
+
+# ---------------------------------------------------------------- on primitives
+
+FEATURES = QuantumCircuit(2)
+FEATURES.append(qjax.AmplitudeEncoding(2), [0, 1])
+ANSATZ = real_amplitudes(2, reps=1)
+NETWORK: dict = {
+    "circuit": FEATURES.compose(ANSATZ),
+    "input_params": FEATURES.parameters,
+    "weight_params": ANSATZ.parameters,
+}
+SAMPLES = np.stack([X, 20 * X[::-1] + 3])  # only their directions count, full turns stay in them
+WEIGHTS = np.array([0.3, -0.2, 0.8, 0.4])
+
+
+@pytest.mark.parametrize("primitive", [StatevectorEstimator(), qjax.primitives.Estimator()])
+def test_estimators_bind_it(primitive: BaseEstimatorV2, x64: None) -> None:
+    """Exact values, and exact gradients in the weights by shift rules."""
+    remote = qjax.EstimatorQNN(**NETWORK, observables=["ZZ", "XI"], estimator=primitive)
+    right = qjax.EstimatorQNN(**NETWORK, observables=["ZZ", "XI"])
+    assert error(remote.forward(SAMPLES, WEIGHTS), right.forward(SAMPLES, WEIGHTS)) < 1e-12
+    by_inputs, by_weights = remote.backward(SAMPLES, WEIGHTS)
+    assert by_inputs is None
+    assert error(by_weights, right.backward(SAMPLES, WEIGHTS)[1]) < 1e-12
+    slope = jax.jacrev(remote.apply)(WEIGHTS, SAMPLES)
+    assert error(slope, jax.jacrev(right.apply)(WEIGHTS, SAMPLES)) < 1e-12
+    assert remote.num_circuits(2) == (2, 16)
+    with pytest.raises(ValueError, match="amplitudes have no shift rule"):
+        jax.jacrev(remote.apply, 1)(WEIGHTS, SAMPLES)
+
+
+def test_networks_on_samplers_bind_it() -> None:
+    right = qjax.SamplerQNN(**NETWORK).forward(SAMPLES, WEIGHTS)
+    exact = qjax.SamplerQNN(**NETWORK, sampler=qjax.primitives.Sampler(default_shots=None))
+    assert error(exact.forward(SAMPLES, WEIGHTS), right) < 1e-12
+    drawn = qjax.SamplerQNN(**NETWORK, sampler=StatevectorSampler(seed=2), shots=4000)
+    found = drawn.forward(SAMPLES, WEIGHTS)
+    assert (abs(found - right) < 5 * np.sqrt(right * (1 - right) / 4000) + 1e-3).all()
+
+
+def test_features_have_no_shift_rule() -> None:
+    estimator = qjax.primitives.Estimator()
+    with pytest.raises(ValueError, match="input_gradients=False"):
+        qjax.EstimatorQNN(**NETWORK, estimator=estimator, input_gradients=True)
+    swapped = NETWORK | {
+        "input_params": ANSATZ.parameters,
+        "weight_params": FEATURES.parameters,
+    }
+    with pytest.raises(ValueError, match="gradient='spsa'"):
+        qjax.EstimatorQNN(**swapped, estimator=estimator)
+    # Spall's method needs values only; many directions, for a mean that is near.
+    rule = qjax.gradients.SPSA(epsilon=1e-3, batch_size=300)
+    remote = qjax.EstimatorQNN(**swapped, estimator=estimator, gradient=rule)
+    _, found = remote.backward(WEIGHTS, X)
+    _, right = qjax.EstimatorQNN(**swapped).backward(WEIGHTS, X)
+    assert error(found, right) < 0.5 * np.linalg.norm(right)
+
+
+def test_nothing_transpiles_amplitudes_that_are_free() -> None:
+    manager = generate_preset_pass_manager(1, basis_gates=["u", "cx"])
+    with pytest.raises(ValueError, match=r"pass_manager: .* amplitudes"):
+        qjax.EstimatorQNN(**NETWORK, estimator=StatevectorEstimator(), pass_manager=manager)
+    with pytest.raises(ValueError, match=r"pass_manager: .* amplitudes"):
+        qjax.SamplerQNN(**NETWORK, sampler=StatevectorSampler(), pass_manager=manager)
+    numbers = FEATURES.assign_parameters(X).compose(ANSATZ)
+    remote = qjax.EstimatorQNN(
+        circuit=numbers,
+        weight_params=ANSATZ.parameters,
+        estimator=StatevectorEstimator(),
+        pass_manager=manager,
+    )
+    right = qjax.EstimatorQNN(**NETWORK).forward(X, WEIGHTS)
+    assert error(remote.forward(None, WEIGHTS), right) < 1e-9
