@@ -34,6 +34,7 @@ from qjax.primitives._requests import (
     circuits_of,
     points_of,
     submit,
+    unmasked,
     values_of,
 )
 
@@ -75,7 +76,9 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
             observables that are not Hermitian, and `NoExactFormError` where a precision is needed.
         """
         chosen = self._default_precision if precision is None else precision
-        return submit(self._results, [EstimatorPub.coerce(pub, chosen) for pub in pubs])
+        return submit(
+            self._results, [EstimatorPub.coerce(unmasked(pub, 2), chosen) for pub in pubs]
+        )
 
     def _results(self, pubs: list[EstimatorPub]) -> list[PubResult]:
         asked = list(zip(pubs, circuits_of(pubs), strict=True))

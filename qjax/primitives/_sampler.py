@@ -35,6 +35,7 @@ from qjax.primitives._requests import (
     points_of,
     rows_per_block,
     submit,
+    unmasked,
     values_of,
 )
 
@@ -77,7 +78,7 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
             ValueError: for no shots, or more than 2**31 or than fit into memory.
         """
         chosen = self._default_shots if shots is None else shots
-        coerced = [SamplerPub.coerce(pub, chosen) for pub in pubs]
+        coerced = [SamplerPub.coerce(unmasked(pub, 1), chosen) for pub in pubs]
         for pub in coerced:
             _check_shots(pub)
         if any(not pub.circuit.cregs for pub in coerced):
