@@ -39,7 +39,8 @@ def as_weights(values: Any, length: int) -> torch.Tensor:
     what = "initial_weights"
     if isinstance(values, torch.Tensor):
         check_form(values, what)
-        check_real(values, what)
+        if not values.is_floating_point():  # of any length: they are converted
+            check_real(values, what)
         tensor = values.detach()
     else:
         tensor = _from_numpy(values)
