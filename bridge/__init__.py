@@ -6,7 +6,7 @@ The floors, lowest first; each imports only from those below:
    `_operator` (what stands for a function where torch records), `_shape` (of unknown sizes),
    `_static` (arguments that are no tensors), `_requirements` (torch, or how to install it)
 1. `_program` (flat JAX function -> compiled for tensors), `_legacy` (torch's old vmap),
-   `_flat` (flat torch function -> its derivatives)
+   `_flat` (flat torch function -> its derivatives), `_numbers` (what the connector is given)
 2. `_blocked` (no gradient back, and none silently), `_host` (flat torch function, run for JAX)
 3. `_function` (JAX function -> differentiable torch function),
    `_callback` (flat torch function -> JAX primitive)

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 
+from bridge._dlpack import check_form
 from bridge._function import TorchFunction
+from bridge._numbers import FLOATS, as_weights, check_real
 
 _HALF_DTYPES = frozenset({torch.float16, torch.bfloat16})
 _RANKS = {torch.float16: 0, torch.bfloat16: 0, torch.float32: 1, torch.float64: 2}
@@ -59,13 +61,14 @@ class TorchConnector(torch.nn.Module):
     Args:
         neural_network: a QNN of `qjax`, or any object with `apply`, `num_inputs`, `num_weights`
             and `output_shape`.
-        initial_weights: `(num_weights,)` real numbers, kept in torch's default dtype. Without
-            them torch draws uniform in [-1, 1), so `torch.manual_seed` decides.
+        initial_weights: `(num_weights,)` real numbers of any dtype, kept in torch's default one.
+            Without them torch draws uniform in [-1, 1), so `torch.manual_seed` decides.
         sparse: whether outputs are sparse COO tensors; None takes the network's own setting.
 
     Raises:
         ValueError: weights of another shape, or not finite; `sparse=True` on a dense network.
-        TypeError: weights that are no real numbers, or a network without the attributes above.
+        TypeError: weights that are no real numbers, or have a mask; a network without the
+            attributes above, or the class of one.
     """
 
     weight: torch.nn.Parameter
@@ -85,7 +88,7 @@ class TorchConnector(torch.nn.Module):
         self.weight = torch.nn.Parameter(
             torch.empty(neural_network.num_weights).uniform_(-1, 1)
             if initial_weights is None
-            else _as_weights(initial_weights, neural_network.num_weights)
+            else as_weights(initial_weights, neural_network.num_weights)
         )
         self.register_load_state_dict_pre_hook(_accept_alias)
 
@@ -122,7 +125,8 @@ class TorchConnector(torch.nn.Module):
 
         Raises:
             ValueError: the last dimension is not `num_inputs`.
-            TypeError: inputs that are no tensor, or complex.
+            TypeError: inputs that are no tensor, complex, sparse, nested, masked, quantized or of
+                less than 16 bits.
         """
         weight = self.weight
         inputs = weight.new_zeros(0) if input_data is None else input_data
@@ -177,6 +181,11 @@ def _shape(network: NeuralNetwork) -> tuple[int, ...]:
 
 
 def _check_network(network: Any) -> None:
+    if isinstance(network, type):
+        raise TypeError(
+            f"expected a neural network, got the class {network.__name__}: make one of it, "
+            f"{network.__name__}(...)"
+        )
     needed = ("apply", "num_inputs", "num_weights", "output_shape")
     missing = [name for name in needed if getattr(network, name, None) is None]
     if missing:
@@ -187,6 +196,8 @@ def _check_network(network: Any) -> None:
 
 
 def _choose_sparse(network: NeuralNetwork, sparse: bool | None) -> bool:
+    if not isinstance(sparse, (bool, np.bool_, type(None))):
+        raise TypeError(f"sparse must be True, False or None, got {sparse!r}")
     own = getattr(network, "sparse", None)
     if sparse is None:
         return bool(own)
@@ -198,36 +209,13 @@ def _choose_sparse(network: NeuralNetwork, sparse: bool | None) -> bool:
     return bool(sparse)
 
 
-def _as_weights(values: Any, length: int) -> torch.Tensor:
-    """The initial weights as a new tensor in torch's own memory and default dtype."""
-    tensor = values.detach() if isinstance(values, torch.Tensor) else _numbers(values)
-    if tensor.is_complex():
-        raise TypeError(f"initial_weights must be real, got {tensor.dtype}: pass their real part")
-    if tuple(tensor.shape) != (length,):
-        raise ValueError(
-            f"initial_weights has shape {tuple(tensor.shape)}, expected ({length},): "
-            "one value for each weight of the network"
-        )
-    if not bool(torch.isfinite(tensor).all()):
-        raise ValueError("initial_weights holds NaN or infinite values, expected finite numbers")
-    return tensor.to(dtype=torch.get_default_dtype(), copy=True)
-
-
-def _numbers(values: Any) -> torch.Tensor:
-    array = np.array(values)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"initial_weights must be numbers, got {type(values).__name__} of dtype {array.dtype}: "
-            "pass a tensor, a NumPy array or a list of floats"
-        )
-    return torch.from_numpy(array)
-
-
 def _check_inputs(inputs: Any, length: int) -> None:
     if not isinstance(inputs, torch.Tensor):
         raise TypeError(
             f"the input must be a tensor, got {type(inputs).__name__}: use torch.as_tensor"
         )
+    check_form(inputs, "the input")
+    check_real(inputs, "the input")
     if inputs.ndim == 0 or inputs.shape[-1] != length:
         raise ValueError(
             f"the input has shape {tuple(inputs.shape)}, expected (*batch, {length}): "
@@ -237,10 +225,10 @@ def _check_inputs(inputs: Any, length: int) -> None:
 
 def _choose_dtypes(inputs: torch.Tensor, weight: torch.Tensor) -> tuple[torch.dtype, torch.dtype]:
     """The dtypes to compute in and to return."""
-    if inputs.is_complex() or weight.is_complex():
+    if weight.dtype not in FLOATS:
         raise TypeError(
-            f"inputs and weights must be real, got {inputs.dtype} and {weight.dtype}: "
-            "pass angles, for instance tensor.real or tensor.angle()"
+            f"the weights must be real numbers of 16 bits or more, got {weight.dtype}: convert the "
+            "module to a real dtype, for instance by .float()"
         )
     promoted = _promote(inputs.dtype, weight.dtype) if inputs.is_floating_point() else weight.dtype
     computed = torch.float32 if promoted in _HALF_DTYPES else promoted

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 from jaxtyping import PyTree, Shaped
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils.dlpack import from_dlpack as from_capsule
 
 NUMPY_DTYPES = frozenset(
@@ -59,6 +60,8 @@ def torch_dtype(dtype: np.dtype) -> torch.dtype:
     Raises:
         TypeError: torch lacks it.
     """
+    if jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+        raise TypeError(f"torch has no random keys, got {dtype}: return jax.random.key_data(key)")
     known = getattr(torch, dtype.name, None)
     if known not in DTYPES:
         raise TypeError(f"torch has no dtype for {dtype}: cast the array first")
@@ -114,18 +117,25 @@ def borrow(tensors: tuple[torch.Tensor, ...]) -> list[Any]:
     NumPy views serve on the CPU: a compiled call takes them faster than a DLPack capsule. The
     caller has to wait for the results before it lets anybody write to the tensors.
     """
-    arrays: list[Any] = []
-    for tensor in tensors:
-        if tensor.is_cpu and tensor.dtype in NUMPY_DTYPES and tensor.is_contiguous():
-            arrays.append(tensor.numpy(force=True))
-        else:
-            arrays.append(_export(tensor.detach()))
+    try:
+        arrays = list(map(_borrowed, tensors))
+    except (RuntimeError, TypeError):
+        for tensor in tensors:
+            check_form(tensor, "an argument")  # torch's own words tell little of such
+            check_values(tensor, "an argument")
+        raise
     if any(map(ne, map(_get_device, tensors), map(_get_device, tensors[1:]))):
         devices = ", ".join(sorted({str(tensor.device) for tensor in tensors}))
         raise ValueError(
             f"tensors on several devices: got {devices}, expected one: move them with .to(device)"
         )
     return arrays
+
+
+def _borrowed(tensor: torch.Tensor) -> Any:
+    if tensor.is_cpu and tensor.dtype in NUMPY_DTYPES and tensor.is_contiguous():
+        return tensor.numpy(force=True)
+    return _export(tensor.detach())
 
 
 def adopt(arrays: list[jax.Array], lenders: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
@@ -138,7 +148,11 @@ def adopt(arrays: list[jax.Array], lenders: tuple[torch.Tensor, ...]) -> list[to
     taken = set(map(torch.Tensor.data_ptr, lenders))
     tensors = []
     for array in arrays:
-        tensor = from_capsule(array.__dlpack__()) if on_cpu else torch.from_dlpack(array)
+        try:
+            tensor = from_capsule(array.__dlpack__()) if on_cpu else torch.from_dlpack(array)
+        except _NOT_TAKEN:
+            torch_dtype(array.dtype)  # raises where it is that
+            raise
         address = tensor.data_ptr()
         tensors.append(tensor.clone() if address in taken and address else tensor)
         taken.add(address)
@@ -146,6 +160,9 @@ def adopt(arrays: list[jax.Array], lenders: tuple[torch.Tensor, ...]) -> list[to
 
 
 _get_device = attrgetter("device")
+
+# What the two libraries raise for a dtype that one of them lacks.
+_NOT_TAKEN = (TypeError, ValueError, RuntimeError, BufferError, AttributeError)
 
 
 def _export(tensor: torch.Tensor) -> jax.Array:
@@ -174,8 +191,8 @@ def _check_tensor(tensor: Any) -> None:
             "to_jax inside a torch.func transform would drop the transform: "
             "wrap the JAX function with jax2torch and call that instead"
         )
-    if tensor.layout is not torch.strided:
-        raise TypeError(f"JAX has no {tensor.layout} tensors: call to_dense() first")
+    check_form(tensor, "the tensor")
+    check_values(tensor, "the tensor")
     jax_dtype(tensor.dtype)
     if tensor.requires_grad:
         raise ValueError(
@@ -185,7 +202,32 @@ def _check_tensor(tensor: Any) -> None:
     check_device(tensor.device)
 
 
+def check_form(tensor: torch.Tensor, what: str) -> None:
+    """Require a tensor that is one dense block of numbers, all of which count.
+
+    Raises:
+        TypeError: a sparse, nested or masked one.
+    """
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        if tensor.is_nested:
+            remedy = "pad it by torch.nested.to_padded_tensor(tensor, 0.0), or go row by row"
+            raise TypeError(f"{what} is nested, which JAX has no arrays for: {remedy}")
+        raise TypeError(f"{what} is {tensor.layout}, JAX has dense arrays: call to_dense() first")
+    if type(tensor) is not torch.Tensor and isinstance(tensor, torch.masked.MaskedTensor):
+        raise TypeError(
+            f"{what} is masked, and its mask would be lost: call to_tensor(value) first"
+        )
+
+
+def check_values(tensor: torch.Tensor, what: str) -> None:
+    """Require a tensor that has values; ValueError otherwise."""
+    if isinstance(tensor, FakeTensor) or tensor.is_meta:
+        kind = "fake" if isinstance(tensor, FakeTensor) else "meta"
+        raise ValueError(f"{what} needs values, got {kind} ones: pass a tensor on cpu or cuda")
+
+
 def check_device(device: torch.device) -> None:
+    """Require a device that JAX can use; ValueError otherwise."""
     if device.type == "cpu":
         return
     if device.type != "cuda":

@@ -20,6 +20,11 @@ from bridge._flat import Checked, Flat, Typed
 from bridge._host import outline
 from bridge._static import Static
 
+_SHORTER: dict[Any, Any] = {
+    np.dtype(np.longdouble): np.float64,
+    np.dtype(np.clongdouble): np.complex128,
+}
+
 _REMEDY = "make numbers that change arrays (jnp.asarray)"
 
 
@@ -68,7 +73,7 @@ def torch2jax(function: Callable[..., Any]) -> Callable[..., Any]:
             None if moves else Static(leaf, "arrays", _REMEDY)
             for leaf, moves in zip(leaves, moving, strict=True)
         )
-        arrays = [jnp.asarray(leaf) for leaf in compress(leaves, moving)]
+        arrays = [_as_array(leaf) for leaf in compress(leaves, moving)]
         flat = Flat(function, tree, statics)
         layouts = tuple(jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays)
         outputs, structure = outline(flat, layouts)
@@ -77,3 +82,13 @@ def torch2jax(function: Callable[..., Any]) -> Callable[..., Any]:
         return jax.tree.unflatten(structure, results)
 
     return call
+
+
+def _as_array(leaf: jax.Array | np.ndarray | np.generic) -> jax.Array:
+    """JAX takes NumPy's numbers in the machine's byte order only, and none beyond 64 bits."""
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise TypeError("a masked array would lose its mask: fill it first")
+    if isinstance(leaf, np.ndarray | np.generic):
+        native = leaf.dtype.newbyteorder("=")
+        leaf = leaf.astype(_SHORTER.get(native, native), copy=False)
+    return jnp.asarray(leaf)

@@ -135,6 +135,16 @@ def _types_in(values: Sequence[object]) -> set[type]:
     raise ValueError(f"a list in lists has more than {_MAX_RANK} dimensions; {_EXPECTED}")
 
 
+def refuse_masks(values: object, what: str) -> None:
+    """Require numbers of which none is masked, in an array or in nested lists.
+
+    Raises:
+        TypeError: otherwise.
+    """
+    nested = isinstance(values, (list, tuple))
+    _refuse_masks(_types_in(values) if nested else {type(values)}, what)  # type: ignore[arg-type]
+
+
 def _refuse_masks(types: set[type], what: str) -> None:
     if any(issubclass(each, np.ma.MaskedArray) for each in types):
         raise TypeError(

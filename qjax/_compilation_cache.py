@@ -30,8 +30,9 @@ def enable_compilation_cache(path: str | os.PathLike[str] | None = None) -> Path
         the folder.
 
     Raises:
-        ValueError: for a remote address.
-        OSError: for a folder that cannot be made or written to.
+        ValueError: for a remote address, and an empty path.
+        TypeError: for what is no path.
+        OSError: for a folder that cannot be made or written to, or that is a file.
     """
     folder = _local(path if path is not None else _default_folder())
     _check_writable(folder)
@@ -55,6 +56,10 @@ def _default_folder() -> str | Path:
 
 
 def _local(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise TypeError(f"path: expected a folder as a string or pathlib.Path, got {path!r}")
+    if not os.fspath(path):
+        raise ValueError("path: got an empty string; expected a folder, or None for the default")
     if "://" in os.fspath(path):
         raise ValueError(
             f"path: got the remote address {path}; expected a local folder. For a remote one, set "

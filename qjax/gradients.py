@@ -44,7 +44,8 @@ class SPSA:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.epsilon, (int, float)) and 0 < self.epsilon < math.inf):
+        real = isinstance(self.epsilon, (int, float, np.integer, np.floating))
+        if not real or isinstance(self.epsilon, bool) or not 0 < self.epsilon < math.inf:
             raise ValueError(f"epsilon: expected a positive number, got {self.epsilon!r}")
         for name in ("batch_size", "seed"):
             value = getattr(self, name)

@@ -105,7 +105,8 @@ def _metric(model: Circuit | QuantumCircuit | NeuralNetwork) -> Metric:
         circuit, names = as_circuit(model), ()
         places = tuple(range(circuit.num_params))
     else:
-        raise TypeError(f"model: expected a circuit or a network, got {type(model).__name__}")
+        made = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise TypeError(f"model: expected a circuit or a network, got {made}")
     weight_names = tuple(circuit.parameters[place] for place in places)
     input_places = tuple(circuit.parameters.index(name) for name in names)
     information = compiled_mean_information(circuit, places, input_places)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -142,12 +143,23 @@ def measured_integers(circuit: Circuit) -> tuple[np.ndarray, int]:
 
 
 def interpreted(interpret: Interpret, value: int) -> np.ndarray | None:
-    """What `interpret` makes of a measured integer, as a vector; None if those are no integers."""
+    """What `interpret` makes of a measured integer, as a vector; None if those are no integers.
+
+    Those of more than 64 bits are none either: no table holds them.
+    """
     result = interpret(value)
-    indices = result if isinstance(result, (tuple, list, np.ndarray)) else (result,)
-    if not all(isinstance(index, (int, np.integer, np.bool_)) for index in indices):
+    several = isinstance(result, (tuple, list)) or (isinstance(result, np.ndarray) and result.ndim)
+    indices: list[Any] = list(result) if several else [result]  # type: ignore[arg-type]
+    if not all(_is_index(index) for index in indices):
         return None
-    return np.array(indices, np.int64)
+    return np.array(list(map(int, indices)), np.int64)
+
+
+def _is_index(index: Any) -> bool:
+    if isinstance(index, np.ndarray) and not index.ndim:
+        index = index[()]
+    whole = isinstance(index, (int, np.integer, np.bool_))
+    return whole and -(2**63) <= int(index) < 2**63
 
 
 def _flat_index(interpret: Interpret, value: int, shape: tuple[int, ...]) -> int:

@@ -35,6 +35,7 @@ from qjax.primitives._requests import (
     circuits_of,
     points_of,
     submit,
+    unmasked,
     values_of,
 )
 
@@ -95,7 +96,7 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         """
         chosen = self._default_precision if precision is None else precision
         check_precision(chosen, "precision")
-        coerced = [EstimatorPub.coerce(pub, chosen) for pub in pubs]
+        coerced = [EstimatorPub.coerce(unmasked(pub, 2), chosen) for pub in pubs]
         for pub in coerced:
             check_precision(pub.precision, "precision of a pub")
         return submit(self._results, coerced)

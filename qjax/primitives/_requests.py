@@ -2,12 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from numbers import Real
 from operator import itemgetter
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -17,6 +17,7 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import PrimitiveJob, PrimitiveResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
 
+from qjax._arrays import refuse_masks
 from qjax._circuit import Circuit
 from qjax._evaluation import evaluate
 from qjax._program import Readout, Task, num_simulated
@@ -76,6 +77,19 @@ def check_precision(precision: object, what: str) -> float:
     if not 0 <= number < math.inf:
         raise ValueError(f"{what}: expected a finite number of at least 0, got {precision!r}")
     return number
+
+
+def unmasked(pub: object, place: int) -> Any:
+    """The pub, whose parameter values, at this place of it, are not masked: Qiskit drops masks.
+
+    Raises:
+        TypeError: for masked values.
+    """
+    if isinstance(pub, (tuple, list)) and len(pub) > place:
+        values = pub[place]
+        for each in values.values() if isinstance(values, Mapping) else [values]:
+            refuse_masks(each, "parameter values")
+    return pub
 
 
 def submit(run: Callable[[list], list], pubs: list) -> PrimitiveJob:

@@ -36,6 +36,7 @@ from qjax.primitives._requests import (
     points_of,
     rows_per_block,
     submit,
+    unmasked,
     values_of,
 )
 
@@ -90,7 +91,7 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
             ValueError: for no shots, or more than 2**31 or than fit into memory.
         """
         chosen = self._default_shots if shots is None else shots
-        coerced = [SamplerPub.coerce(pub, chosen) for pub in pubs]
+        coerced = [SamplerPub.coerce(unmasked(pub, 1), chosen) for pub in pubs]
         for pub in coerced:
             if not self._exact and pub.shots is not None:
                 _check_shots(pub)

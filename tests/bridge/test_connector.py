@@ -16,10 +16,11 @@ import pytest
 import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import gradcheck, gradgradcheck
 
 import qjax
-from bridge import TorchConnector, to_jax, torch2jax
+from bridge import TorchConnector, jax2torch, to_jax, torch2jax
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 
@@ -259,8 +260,15 @@ def test_torch_draws_the_weights() -> None:
         torch.arange(6).double(),
         torch.arange(6.0, requires_grad=True),
         jnp.arange(6.0),
+        np.arange(6).astype(">f8"),
+        np.arange(6).astype(np.longdouble),
+        np.arange(6).astype(">u2"),
+        jnp.arange(6).astype(jnp.bfloat16),
+        torch.arange(6).half(),
+        torch.arange(6).float().to(torch.float8_e4m3fn),
     ],
-    ids=["float64", "int64", "list", "tensor", "tracked tensor", "jax"],
+    ids=["float64", "int64", "list", "tensor", "tracked tensor", "jax"]
+    + ["big endian", "longdouble", "short", "bfloat16", "half", "float8"],
 )
 def test_initial_weights(values: Any) -> None:
     module = TorchConnector(Sines(), initial_weights=values)
@@ -484,7 +492,75 @@ def test_bad_initial_weights(weights: Any, error: type[Exception], message: str)
         TorchConnector(Sines(), weights)
 
 
+def fake(tensor: torch.Tensor) -> torch.Tensor:
+    return FakeTensorMode().from_tensor(tensor)
+
+
+FORMS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], type[Exception], str]] = {
+    "COO": (torch.Tensor.to_sparse, TypeError, r"is torch\.sparse_coo.*to_dense"),
+    "CSR": (lambda x: x[None].to_sparse_csr(), TypeError, r"torch\.sparse_csr.*to_dense"),
+    "CSC": (lambda x: x[None].to_sparse_csc(), TypeError, r"torch\.sparse_csc.*to_dense"),
+    "BSR": (lambda x: x[None].to_sparse_bsr((1, 1)), TypeError, r"torch\.sparse_bsr.*to_dense"),
+    "nested": (lambda x: torch.nested.nested_tensor([x]), TypeError, "nested.*padded"),
+    "jagged": (
+        lambda x: torch.nested.nested_tensor([x, x], layout=torch.jagged),
+        TypeError,
+        "nested.*padded",
+    ),
+    "masked": (lambda x: torch.masked.masked_tensor(x, x > 2), TypeError, "masked.*to_tensor"),
+    "fake": (fake, ValueError, "needs values, got fake"),
+    "meta": (lambda x: x.to("meta"), ValueError, "needs values, got meta"),
+}
+DTYPES: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
+    "float8": (lambda x: x.to(torch.float8_e4m3fn), r"16 bits or more.*float8.*float\(\)"),
+    "quantized": (
+        lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.quint8),
+        r"torch\.quint8: tensor\.dequantize\(\)",
+    ),
+    "complex": (lambda x: x * 1j, r"must be real, got torch\.complex64"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*(prototype|beta|deprecated)")
+@pytest.mark.parametrize("name", [*FORMS, *DTYPES])
+def test_tensors_that_are_no_dense_real_numbers(name: str) -> None:
+    make, error, message = {**FORMS, **{n: (f, TypeError, m) for n, (f, m) in DTYPES.items()}}[name]
+    with pytest.raises(error, match=message):
+        TorchConnector(Sines())(make(torch.ones(2)))
+    if name != "float8":
+        with pytest.raises(error, match=f"initial_weights.*{message}"):
+            TorchConnector(Sines(), make(torch.ones(6)))
+    if name in FORMS:
+        for call in (to_jax, jax2torch(jnp.sin)):
+            with pytest.raises(error, match=message):
+                call(make(torch.ones(2)))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ma.zeros(6), "masked.*fill"),
+        ([*[0.5] * 5, np.ma.masked], "masked.*fill"),
+        ([None] * 6, "dtype object"),
+        ([torch.ones((), requires_grad=True)] * 6, "detach"),
+        ([[1.0], [1.0, 2.0]], "inhomogeneous"),
+    ],
+)
+def test_weights_that_are_no_numbers(weights: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        TorchConnector(Sines(), weights)
+
+
+def test_weights_beyond_torchs_dtype() -> None:
+    with pytest.raises(ValueError, match=r"infinite values in torch\.float32"):
+        TorchConnector(Sines(), [1e300] * 6)
+
+
 def test_bad_networks() -> None:
+    with pytest.raises(TypeError, match=r"the class Sines: make one of it, Sines\(\.\.\.\)"):
+        TorchConnector(Sines)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="sparse must be True, False or None, got 'yes'"):
+        TorchConnector(Sines(), sparse="yes")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="function lacks apply, num_inputs"):
         TorchConnector(lambda weights, inputs: inputs)
     with pytest.raises(ValueError, match="sparse=True needs a sparse network, got a Sines"):

@@ -444,3 +444,18 @@ def test_what_is_no_function() -> None:
 def test_jax_errors_pass_through() -> None:
     with pytest.raises(jax.errors.TracerBoolConversionError):
         jax2torch(lambda x: x if x[0] > 0 else -x)(VECTOR)
+
+
+@pytest.mark.parametrize(
+    "dtype", [jnp.int2, jnp.int4, jnp.uint4, jnp.float8_e4m3b11fnuz, jnp.float4_e2m1fn]
+)
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_outputs_of_dtypes_that_torch_lacks(dtype: Any, requires_grad: bool) -> None:
+    function = jax2torch(lambda x: x.astype(dtype))
+    with pytest.raises(TypeError, match="torch has no dtype for"):
+        function(torch.ones(2, requires_grad=requires_grad))
+
+
+def test_a_random_key_is_no_output() -> None:
+    with pytest.raises(TypeError, match=r"key_data"):
+        jax2torch(lambda x: jax.random.key(0))(torch.ones(2))

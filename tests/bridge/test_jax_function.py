@@ -357,9 +357,17 @@ def test_what_is_not_pure_raises(jitted: bool) -> None:
         (lambda: torch2jax(lambda x: 3)(jnp.ones(2)), "returned int, expected tensors"),
         (lambda: torch2jax(lambda x: x)({"a": {1, 2}}), "must be arrays or hashable, got set"),
         (lambda: torch2jax(lambda x: x)(torch.ones(2)), "got a tensor"),
+        (lambda: torch2jax(lambda x: x)(np.ma.ones(2)), "masked array"),
     ],
-    ids=["no function", "no tensor", "no hash", "a tensor"],
+    ids=["no function", "no tensor", "no hash", "a tensor", "masked"],
 )
 def test_bad_arguments(call: Function, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [">f8", np.longdouble, ">f4", ">i4", ">c16"])
+def test_numbers_in_any_byte_order(dtype: Any) -> None:
+    values = np.array([1, 2]).astype(dtype)
+    found = torch2jax(lambda x: 2 * x)(values)
+    np.testing.assert_array_equal(found, [2, 4])

@@ -16,6 +16,7 @@ from qiskit.circuit import Parameter
 
 import qjax
 from qjax.optimizers import natural_gradient
+from qjax.primitives import Estimator, Sampler
 from tests.circuits import DOUBLE_TOLERANCE, SINGLE_TOLERANCE
 
 X, W = Parameter("x"), Parameter("a")  # the circuit's order: a, x
@@ -162,6 +163,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "natural gradient": lambda x: natural_gradient(network()).update(
         jnp.ones(1), None, jnp.ones(1), inputs=x
     ),
+    "estimator": lambda x: Estimator().run([(rotated(), "Z", x)]),
+    "estimator by name": lambda x: Estimator().run([(rotated(), "Z", {"x": x, "a": [1.0, 2.0]})]),
+    "sampler": lambda x: Sampler().run([(rotated(), x)]),
     "damping": lambda x: natural_gradient(network(), damping=x),
 }
 

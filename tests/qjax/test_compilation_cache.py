@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,3 +84,24 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
 def test_remote_address() -> None:
     with pytest.raises(ValueError, match="expected a local folder"):
         qjax.enable_compilation_cache("gs://bucket/cache")
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        (b"folder", TypeError, "expected a folder as a string or pathlib.Path, got b'folder'"),
+        (3, TypeError, "got 3"),
+        (True, TypeError, "got True"),
+        ("", ValueError, "empty string"),
+    ],
+)
+def test_what_is_no_path(path: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        qjax.enable_compilation_cache(path)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "file", tmp_path / "file" / "folder"):
+        with pytest.raises(OSError, match="cannot be kept here"):
+            qjax.enable_compilation_cache(path)

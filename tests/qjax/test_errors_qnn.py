@@ -258,6 +258,15 @@ CONSTRUCTION: dict[str, tuple[Callable[[], object], type[Exception], list[str]]]
     "interpret gives a float": (
         lambda: interpreting(lambda i: 1.0), ValueError, [r"interpret\(0\)", r"1\.0", "index"],
     ),
+    "interpret gives a huge number": (
+        lambda: interpreting(lambda i: 10**30), ValueError, [r"interpret\(0\)", "10000", "index"],
+    ),
+    "interpret gives huge numbers in a tuple": (
+        lambda: interpreting(lambda i: (0, -(10**30)), (2, 3)), ValueError, [r"interpret\(0\)"],
+    ),
+    "samples of a huge number": (
+        lambda: sampling(interpret=lambda i: 10**30), ValueError, [r"interpret\(0\)", "integer"],
+    ),
     "interpret gives None": (
         lambda: interpreting(lambda i: None), ValueError, [r"interpret\(0\)", "None", "index"],
     ),

@@ -239,6 +239,8 @@ def test_wrong_arguments() -> None:
     for damping in (True, 1j, "small", None):
         with pytest.raises(TypeError, match="damping: got"):
             natural_gradient(circuit, damping=damping)
+    with pytest.raises(TypeError, match=r"model: .* got the class EstimatorQNN"):
+        natural_gradient(qjax.EstimatorQNN)
     with pytest.raises(TypeError, match="model: expected a circuit or a network, got str"):
         natural_gradient("circuit")
     with pytest.raises(TypeError, match=r"params: .* pytree with 2 leaves"):
