@@ -39,6 +39,8 @@ class Branches:
 
     Attributes:
         circuit: the dynamic circuit.
+        thrifty: whether a reset takes what other records hold out of the wire, and so does without
+            another one, even where no value asks these records: then nothing may depend on them.
         num_wires: how many there are.
         wires: of the qubits.
         free: wires that nothing was done to, or nothing that still matters.
@@ -59,6 +61,7 @@ class Branches:
     """
 
     circuit: Circuit
+    thrifty: bool
     num_wires: int
     wires: list[int]
     known: dict[int, int]
@@ -85,10 +88,10 @@ class Branches:
         return [wire for wire in range(self.num_wires) if wire not in others]
 
 
-def all_zero(circuit: Circuit) -> Branches:
+def all_zero(circuit: Circuit, thrifty: bool) -> Branches:
     """One branch, before anything was done."""
     count = circuit.num_qubits
-    state = Branches(circuit, count, list(range(count)), dict.fromkeys(range(count), 0))
+    state = Branches(circuit, thrifty, count, list(range(count)), dict.fromkeys(range(count), 0))
     state.values = {("bit", clbit): False for clbit in range(circuit.num_clbits)}
     return state
 
@@ -209,7 +212,11 @@ def make_room(state: Branches, wanted: int) -> None:
     """
     unused = MAX_RECORDS + state.circuit.num_qubits - state.num_wires
     if len(state.free) + unused < wanted and state.crowded:
-        forget(state, set().union(*map(records_of, state.values.values())))
+        forget(state, _asked(state))
+
+
+def _asked(state: Branches) -> set[int]:
+    return set().union(*map(records_of, state.values.values()))
 
 
 def forget(state: Branches, asked: set[int]) -> None:
@@ -300,7 +307,7 @@ def reset(state: Branches, qubit: int) -> None:
         _rename(state, wire, record)
         measured = False
     records = None if measured else _sum_of_records(state, wire)
-    if records is None:
+    if records is None or not (state.thrifty or _asked(state).issuperset(records)):
         leave(state, qubit)
         return
     for record in records:

@@ -98,7 +98,22 @@ def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circui
     """
     if not circuit.is_dynamic:
         return circuit
-    state = all_zero(circuit)
+    found, errors = [], []
+    for thrifty in (False, True):
+        try:
+            found.append(_deferred(circuit, observed, thrifty))
+        except NoExactFormError as error:
+            errors.append(error)
+            continue
+        if found[-1].num_qubits == circuit.num_qubits:
+            break
+    if not found:
+        raise errors[0]
+    return min(found, key=lambda form: form.num_qubits)
+
+
+def _deferred(circuit: Circuit, observed: frozenset[int], thrifty: bool) -> Circuit:
+    state = all_zero(circuit, thrifty)
     _inside(state, True, circuit.ops)
     for wire in sorted({state.wires[qubit] for qubit in observed} & state.effective):
         if ("measured", wire) in state.values:
