@@ -4,7 +4,8 @@ Measurements are deferred (Nielsen and Chuang, sec. 4.4): an outcome that someth
 whose qubit is used again, is kept by a further qubit, its record, and what happens only for some
 outcomes is controlled by records. All outcomes are followed at once, as branches of one state,
 differentiably. A qubit is its own record for as long as nothing changes it; a record that copies it
-costs the plan nothing, as CX only permutes basis states, but twice the memory.
+costs the plan nothing, as CX only permutes basis states, but twice the memory. So there is none for
+what is known or has a record already, and none is left that nothing depends on.
 """
 
 from collections.abc import Iterable
@@ -13,11 +14,14 @@ from functools import lru_cache
 from qjax._branches import (
     REMEDY,
     Branches,
+    all_zero,
     apply_gate,
     assign,
     flip_by,
+    forget,
     holds_somewhere,
     keep_outcome,
+    make_room,
     measure,
     new_record,
     prepare,
@@ -57,6 +61,7 @@ from qjax._decisions import (
 from qjax._errors import NoExactFormError
 from qjax._measurements import writes_bits
 from qjax._memory import CACHED_PROGRAMS
+from qjax._reach import moved_amplitudes, moved_gate
 
 # Loops that go on after so many turns may never end.
 MAX_TURNS = 1000
@@ -67,6 +72,9 @@ MAX_FOLLOWED = 20
 # A condition is a gate for each of its settings; a parity of many records gets one of its own.
 FEW_SETTINGS = 4
 MAX_SETTINGS = 256
+
+# Where fewer wires are left than this, those that nothing depends on any more are freed.
+ROOM = 8
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -90,29 +98,57 @@ def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circui
     """
     if not circuit.is_dynamic:
         return circuit
-    state = Branches(circuit, circuit.num_qubits, set(range(circuit.num_qubits)))
-    state.values = {("bit", clbit): False for clbit in range(circuit.num_clbits)}
+    found, errors = [], []
+    for thrifty in (False, True):
+        try:
+            found.append(_deferred(circuit, observed, thrifty))
+        except NoExactFormError as error:
+            errors.append(error)
+            continue
+        if found[-1].num_qubits == circuit.num_qubits:
+            break
+    if not found:
+        raise errors[0]
+    return min(found, key=lambda form: form.num_qubits)
+
+
+def _deferred(circuit: Circuit, observed: frozenset[int], thrifty: bool) -> Circuit:
+    state = all_zero(circuit, thrifty)
     _inside(state, True, circuit.ops)
-    for qubit in sorted(observed & state.effective):
-        if ("measured", qubit) in state.values:
-            keep_outcome(state, qubit)
-    final, num_clbits = _final(state)
-    ops: tuple[Op, ...] = (*state.prepared, *state.gates, *final)
-    return Circuit(state.num_qubits, ops, circuit.parameters, num_clbits)
+    for wire in sorted({state.wires[qubit] for qubit in observed} & state.effective):
+        if ("measured", wire) in state.values:
+            keep_outcome(state, wire)
+    bits = _wires_of_bits(state)
+    forget(state, {wire for wire, _ in bits})
+    return _in_order(state, bits)
 
 
-def _final(state: Branches) -> tuple[list[Measure], int]:
-    """The measurements of the classical bits, and how many bits there are."""
-    circuit = state.circuit
-    if not writes_bits(circuit.ops):
-        if state.num_qubits == circuit.num_qubits:
-            return [], circuit.num_clbits
-        measured = [Measure(qubit, qubit) for qubit in range(circuit.num_qubits)]
-        return measured, circuit.num_qubits
-    clbits = range(circuit.num_clbits)
+def _in_order(state: Branches, bits: list[tuple[int, int]]) -> Circuit:
+    """The qubits in their order, then the records that are left, and the final measurements."""
+    circuit, free = state.circuit, set(state.free)
+    order = state.wires + [wire for wire in state.records if wire not in free]
+    places = {wire: place for place, wire in enumerate(order)}
+    num_clbits = circuit.num_clbits
+    final = [Measure(places[wire], clbit) for wire, clbit in bits]
+    if not bits and len(order) > circuit.num_qubits and not writes_bits(circuit.ops):
+        num_clbits = circuit.num_qubits
+        final = [Measure(qubit, qubit) for qubit in range(num_clbits)]
+    ops: tuple[Op, ...] = (
+        *(moved_amplitudes(each, places) for each in state.prepared),
+        *(moved_gate(gate, places) for gate in state.gates),
+        *final,
+    )
+    return Circuit(len(order), ops, circuit.parameters, num_clbits)
+
+
+def _wires_of_bits(state: Branches) -> list[tuple[int, int]]:
+    """(wire, classical bit) for what is measured at the end."""
+    if not writes_bits(state.circuit.ops):
+        return []
+    clbits = range(state.circuit.num_clbits)
     written = [clbit for clbit in clbits if state.values["bit", clbit] is not False]
     # A bit that is always 0 needs no measurement, but for one that says that there are some.
-    return [Measure(_wire(state, clbit), clbit) for clbit in written or clbits[:1]], len(clbits)
+    return [(_wire(state, clbit), clbit) for clbit in written or clbits[:1]]
 
 
 def num_records(circuit: Circuit) -> int:
@@ -132,6 +168,7 @@ def _inside(state: Branches, condition: Decision, block: Block) -> None:
 
 
 def _run(state: Branches, op: Op) -> None:
+    make_room(state, ROOM + len(op.support) if isinstance(op, Amplitudes) else ROOM)
     match op:
         case Gate():
             apply_gate(state, op)
@@ -162,6 +199,8 @@ def _value(state: Branches, expression: ClassicalExpression) -> Decision:
     def read(source: Bits | Variable) -> Decision:
         if isinstance(source, Bits):
             bits = [state.values["bit", clbit] for clbit in source.clbits]
+            # Whatever comes of it: something looks at the outcome.
+            state.effective.update(*map(records_of, bits))
             return bits[0] if source.type.kind == "bool" else apply(_integer, *bits)
         key = ("variable", source.number)
         if key not in state.values:
@@ -172,9 +211,7 @@ def _value(state: Branches, expression: ClassicalExpression) -> Decision:
         function = OPERATIONS[name]
         return apply(lambda *values: function(PYTHON, kind, *values), *operands)
 
-    value = evaluate_classical(expression, read, compute, PYTHON)
-    state.effective.update(records_of(value))
-    return value
+    return evaluate_classical(expression, read, compute, PYTHON)
 
 
 def _recorded(state: Branches, condition: Decision) -> Decision:
@@ -214,13 +251,20 @@ def _store(state: Branches, op: Store) -> None:
 def _wire(state: Branches, clbit: int) -> int:
     """A qubit that holds a classical bit at the end."""
     value = state.values["bit", clbit]
-    if isinstance(value, Node) and value is outcome_of(value.record):
-        return value.record
-    if value is False and state.zero:
-        return min(state.zero)
+    if isinstance(value, Node):
+        if value is outcome_of(value.record):
+            return value.record
+    elif (wire := _holding(state, int(value))) is not None:
+        return wire
     wire = new_record(state)
     write(state, Gate("x", (wire,)), value)
     return wire
+
+
+def _holding(state: Branches, value: int) -> int | None:
+    """A wire that is known to hold a value."""
+    taken = (*state.wires, *state.records)
+    return next((wire for wire in taken if state.known[wire] == value), None)
 
 
 # ---------------------------------------------------------------- control flow

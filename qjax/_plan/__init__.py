@@ -20,7 +20,6 @@ _planner       circuit -> plan
 from qjax._plan._angles import Angle as Angle
 from qjax._plan._angles import group_angles as group_angles
 from qjax._plan._cone import light_cone as light_cone
-from qjax._plan._cone import past as past
 from qjax._plan._frame import Frame as Frame
 from qjax._plan._frame import canonical_frame as canonical_frame
 from qjax._plan._frame import parity_mask as parity_mask

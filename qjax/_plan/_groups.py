@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import NamedTuple
 
-from qjax._circuit import Circuit, gates
-from qjax._plan._cone import past
+from qjax._circuit import Circuit, gates, preparations
+from qjax._reach import reached
 
 # Where all depend on fewer qubits than this, one state costs less than a second program.
 WIDE = 16
@@ -101,7 +101,9 @@ def _any_at(sights: Sequence[Sight], qubit: int) -> bool:
 
 
 def _past_of(circuit: Circuit, qubit: int, diagonal: bool) -> _Past:
-    return _Past(*map(_mask, past(circuit, [qubit], diagonal)))
+    turned = () if diagonal else (qubit,)
+    found = reached(gates(circuit), preparations(circuit), (qubit,), turned)
+    return _Past(_mask(found.qubits), _mask(found.gates))
 
 
 def _mask(places: Iterable[int]) -> int:
