@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from pathlib import Path
 
 _MAGIC, _VERSION = b"QJAXNET", b"1"
 _DIGEST = 32  # bytes of a SHA-256
@@ -13,6 +15,13 @@ def pack(header: dict[str, object], payload: bytes) -> bytes:
     text = json.dumps(header).encode()
     body = len(text).to_bytes(_LENGTH, "little") + text + payload
     return _MAGIC + _VERSION + hashlib.sha256(body).digest() + body
+
+
+def read(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file; of one that `pack` did not make, which may be endless, the first few."""
+    with Path(path).open("rb") as file:
+        start = file.read(len(_MAGIC))
+        return start + file.read() if start == _MAGIC else start
 
 
 def unpack(data: bytes, what: str) -> tuple[dict[str, object], bytes, str]:

@@ -18,7 +18,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from qjax._arrays import Numbers, as_real, check_length, common_dtype, in_order
-from qjax._container import pack, unpack
+from qjax._container import pack, read, unpack
 from qjax._exported import as_dtype, as_platforms, check_ends, deserialized
 from qjax._files import new_file
 from qjax._header import MAX_ORDER, checked_header
@@ -214,7 +214,7 @@ def _read(source: object) -> tuple[bytes, str]:
         return data, f"these {len(data)} bytes"
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"source: expected a path or bytes, got {type(source).__name__}")
-    return Path(source).read_bytes(), os.fspath(source)
+    return read(source), os.fspath(source)
 
 
 def _run(

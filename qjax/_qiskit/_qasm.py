@@ -104,6 +104,11 @@ def _load_any(text: str, folders: Sequence[str | os.PathLike[str]]) -> QuantumCi
     except ValueError as first:
         try:
             return _load_3(text)
+        except ImportError as missing:
+            raise ImportError(
+                f"text: it has no line such as 'OPENQASM 2.0;' and reads as version 3 only, or as "
+                f"neither: {first}; {missing}"
+            ) from first
         except ValueError as second:
             raise ValueError(
                 f"text: it has no line such as 'OPENQASM 2.0;', and reads as neither version: "
@@ -125,9 +130,8 @@ def _load_3(text: str) -> QuantumCircuit:
         from openqasm3.parser import QASM3ParsingError  # noqa: PLC0415 - comes with an extra
     except ImportError as error:
         raise ImportError(
-            "the program has no line such as 'OPENQASM 2.0;', so it is OpenQASM 3, which needs the "
-            "package qiskit-qasm3-import: install qjax-bridge with the extra qasm3, pip install "
-            "'qjax-bridge[qasm3]'"
+            "OpenQASM 3 needs the package qiskit-qasm3-import: install qjax-bridge with the extra "
+            "qasm3, pip install 'qjax-bridge[qasm3]'"
         ) from error
     try:
         return qasm3.loads(text)

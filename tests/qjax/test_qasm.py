@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,12 @@ def test_what_is_no_program(text: str, message: str) -> None:
 def test_what_is_no_text(text: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         qjax.from_qasm(text)
+
+
+def test_version_3_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openqasm3.parser", None)
+    with pytest.raises(ImportError, match="extra qasm3"):
+        qjax.from_qasm(QASM3)
+    with pytest.raises(ImportError, match=r"'qubit' is not defined.*extra qasm3"):
+        qjax.from_qasm("qubit[2] q;")
+    assert qjax.from_qasm("qreg q[2];").num_qubits == 2

@@ -242,6 +242,11 @@ def test_foreign_files_are_refused(data: bytes) -> None:
         qjax.load(data)
 
 
+def test_endless_files_are_not_read() -> None:
+    with pytest.raises(ValueError, match=r"/dev/zero: not a network saved by qjax\.export"):
+        qjax.load("/dev/zero")
+
+
 def test_files_are_replaced_only_when_asked(saved: bytes, tmp_path: Path) -> None:
     path = tmp_path / "network.qjax"
     path.write_bytes(b"precious")
