@@ -16,6 +16,7 @@ from qiskit import QuantumCircuit
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit
 from qjax._memory import CACHED_PROGRAMS, columns_that_fit
+from qjax._process import check_process
 from qjax._program import Expectations
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Model, states
@@ -48,6 +49,7 @@ def quantum_fisher_information(
         TypeError: for parameters that are not real.
         UnsupportedInstructionError: see `from_qiskit`.
     """
+    check_process()
     circuit = as_circuit(circuit)
     values = as_real(params, "params")
     check_length(values, circuit.num_params, "params", in_order(circuit.parameters))

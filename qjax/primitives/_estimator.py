@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 from qjax._blurred import Blurred
 from qjax._circuit import Circuit
 from qjax._observable import Observable, PauliSum
+from qjax._process import check_process
 from qjax._program import Expectations
 from qjax._qiskit import as_observable
 from qjax._sampling import estimate, has_exact_form
@@ -74,6 +75,7 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
             `UnsupportedInstructionError` for circuits that `from_qiskit` refuses, ValueError for
             observables that are not Hermitian, and `NoExactFormError` where a precision is needed.
         """
+        check_process()
         chosen = self._default_precision if precision is None else precision
         return submit(self._results, [EstimatorPub.coerce(pub, chosen) for pub in pubs])
 
