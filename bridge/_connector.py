@@ -16,6 +16,7 @@ from jaxtyping import Float, Shaped
 from bridge._dlpack import check_form
 from bridge._function import TorchFunction
 from bridge._numbers import FLOATS, as_weights, check_real
+from bridge._process import check_process
 
 _HALF_DTYPES = frozenset({torch.float16, torch.bfloat16})
 _RANKS = {torch.float16: 0, torch.bfloat16: 0, torch.float32: 1, torch.float64: 2}
@@ -80,6 +81,7 @@ class TorchConnector(torch.nn.Module):
         sparse: bool | None = None,
     ) -> None:
         super().__init__()
+        check_process()
         _check_network(neural_network)
         self._neural_network = neural_network
         self._sparse = _choose_sparse(neural_network, sparse)

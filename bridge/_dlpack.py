@@ -14,6 +14,8 @@ from jaxtyping import PyTree, Shaped
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils.dlpack import from_dlpack as from_capsule
 
+from bridge._process import check_process
+
 NUMPY_DTYPES = frozenset(
     {
         torch.bool,
@@ -86,6 +88,7 @@ def to_jax(tensor: PyTree[Shaped[torch.Tensor, ...]]) -> PyTree[Shaped[jax.Array
         ValueError: a tensor requires grad (the array would be cut off from the graph), or lives
             on a device JAX can't use.
     """
+    check_process()
     return jax.tree.map(_export, tensor)
 
 
@@ -101,6 +104,7 @@ def to_torch(array: PyTree[Shaped[jax.Array, ...]]) -> PyTree[Shaped[torch.Tenso
         TypeError: a leaf is not a JAX array, is a tracer, or has a dtype that torch lacks.
         ValueError: an array is spread over several devices.
     """
+    check_process()
     return jax.tree.map(_import, array)
 
 

@@ -19,6 +19,7 @@ from bridge._blocked import are_plain, block_gradient
 from bridge._dlpack import needs_wide
 from bridge._legacy import current_level, is_batched, unwrap, wrap
 from bridge._operator import find
+from bridge._process import check_process
 from bridge._program import Program
 from bridge._static import Static
 
@@ -92,6 +93,7 @@ class TorchFunction:
         return self._call(*args, **kwargs)
 
     def _call(self, *args: Any, **kwargs: Any) -> Any:
+        check_process()
         leaves, tree = jax.tree.flatten((args, kwargs))
         tensors: list[torch.Tensor] = []
         statics: list[Static | None] = []

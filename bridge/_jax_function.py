@@ -18,6 +18,7 @@ import torch
 from bridge._callback import call as call_back
 from bridge._flat import Checked, Flat, Typed
 from bridge._host import outline
+from bridge._process import check_process
 from bridge._static import Static
 
 _SHORTER: dict[Any, Any] = {
@@ -65,6 +66,7 @@ def torch2jax(function: Callable[..., Any]) -> Callable[..., Any]:
     @torch.compiler.disable
     @functools.wraps(function, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
+        check_process()
         leaves, tree = jax.tree.flatten((args, kwargs))
         if any(isinstance(leaf, torch.Tensor) for leaf in leaves):
             raise TypeError("a JAX function takes arrays, got a tensor: bridge.to_jax makes one")

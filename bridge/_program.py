@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ from jax.tree_util import tree_flatten
 from bridge._derivative import FlatFunction, batched, pullback, pushforward, with_gradients
 from bridge._dlpack import adopt, borrow, jax_dtype, torch_dtype
 from bridge._operator import is_recording, record
+from bridge._process import check_process
 from bridge._shape import Shape, infer_shapes
 
 
@@ -29,7 +29,6 @@ class Program:
         self._wide = wide
         self._single: dict[tuple[Any, ...], bool] = {}
         self._derived: dict[tuple[Any, ...], Program] = {}
-        self._process = os.getpid()
         self._cpu = None if jax.default_backend() == "cpu" else jax.devices("cpu")[0]
 
     def run(self, tensors: tuple[torch.Tensor, ...]) -> tuple[tuple[torch.Tensor, ...], Any]:
@@ -38,7 +37,7 @@ class Program:
         Raises:
             RuntimeError: in a forked process, or under `torch.jit.trace`.
         """
-        self._check_process()
+        check_process()
         if is_recording():
             return self._record(tensors)
         _check_not_traced()
@@ -49,7 +48,7 @@ class Program:
 
     def has_single_output(self, tensors: tuple[torch.Tensor, ...]) -> bool:
         """Whether the outputs for tensors of these shapes are one real number; raises as `run`."""
-        self._check_process()
+        check_process()
         shapes = [tuple(tensor.shape) for tensor in tensors]
         if is_recording() and any(
             isinstance(size, torch.SymInt) for shape in shapes for size in shape
@@ -100,13 +99,6 @@ class Program:
                     jax.ShapeDtypeStruct(shape, jax_dtype(tensor.dtype))
                     for shape, tensor in zip(shapes, tensors, strict=True)
                 )
-            )
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._process:
-            raise RuntimeError(
-                "JAX ran in the parent of this forked process and would deadlock here: start "
-                'workers by "spawn" or "forkserver" (DataLoader(multiprocessing_context="spawn"))'
             )
 
     def _placement(self, tensors: tuple[torch.Tensor, ...]) -> Any:

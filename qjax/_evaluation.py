@@ -16,6 +16,7 @@ from jaxtyping import Float
 from qjax._arrays import Numbers, as_numpy, as_real_numpy, common_dtype, in_order
 from qjax._memory import CACHED_PROGRAMS, samples_per_pass
 from qjax._options import as_flag, as_whole
+from qjax._process import check_process
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork
 from qjax._saved import SavedNetwork
@@ -79,6 +80,7 @@ def evaluate(
         CircuitTooLargeError: for one sample, or results, that do not fit into memory.
         ModuleNotFoundError: for `progress` without the extra.
     """
+    check_process()
     check_network(network)
     progress, overwrite = as_flag(progress, "progress"), as_flag(overwrite, "overwrite")
     batch_size = None if batch_size is None else as_whole(batch_size, "batch_size", 1)

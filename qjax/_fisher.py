@@ -15,6 +15,7 @@ from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit
 from qjax._memory import CACHED_PROGRAMS, columns_that_fit
+from qjax._process import check_process
 from qjax._program import Expectations
 from qjax._qiskit import ParameterValues, as_circuit, as_parameters
 from qjax._qnn._model import Model, states
@@ -49,6 +50,7 @@ def quantum_fisher_information(
         TypeError: for parameters that are not real.
         UnsupportedInstructionError: see `from_qiskit`.
     """
+    check_process()
     circuit = as_circuit(circuit)
     values = as_parameters(circuit, params)
     nothing = jnp.zeros((1, 0), values.dtype)

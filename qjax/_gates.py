@@ -110,7 +110,9 @@ def _r(theta: Array, phi: Array) -> Rows:
 
 def _u(theta: Array, phi: Array, lam: Array) -> Rows:
     c, s = real(jnp.cos(theta / 2)), real(jnp.sin(theta / 2))
-    return ((c, -s * expi(lam)), (s * expi(phi), c * expi(phi + lam)))
+    # Not exp(i (phi + lam)): the sum of large angles would be rounded, and the matrix not unitary.
+    left, right = expi(phi), expi(lam)
+    return ((c, -s * right), (s * left, c * left * right))
 
 
 def _rv(vx: Array, vy: Array, vz: Array) -> Rows:

@@ -36,6 +36,7 @@ from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._observable import Observable
 from qjax._plan import canonical_frame, in_precision
 from qjax._primitive import run
+from qjax._process import check_process
 from qjax._program import Task, num_simulated, outcomes_of
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._reading import reading_of
@@ -95,6 +96,7 @@ def sample(
         NoExactFormError: for method "exact", where there are too many outcomes, or a loop that
             may never end. By trajectories such a loop runs as long as it would.
     """
+    check_process()
     circuit = as_circuit(circuit)
     values = as_parameters(circuit, params)
     if method not in (None, "exact", "trajectories"):
@@ -117,6 +119,7 @@ def trajectories(
     Returns:
         the state and the classical bits at the end of each run. Final measurements collapse too.
     """
+    check_process()
     circuit = as_circuit(circuit)
     values = as_parameters(circuit, params)
     _refuse_missing(values)
@@ -139,6 +142,7 @@ def estimate(
     Returns:
         means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
     """
+    check_process()
     circuit, converted, shape = as_observables(circuit, observables)
     values = as_parameters(circuit, params)
     _refuse_missing(values)

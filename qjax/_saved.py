@@ -24,6 +24,7 @@ from qjax._files import new_file
 from qjax._header import MAX_ORDER, checked_header
 from qjax._memory import samples_per_pass
 from qjax._options import as_flag, as_whole
+from qjax._process import check_process
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork
 
@@ -94,6 +95,7 @@ class SavedNetwork(Description):
             TypeError: for data of a wider dtype than the network's, or that are not real; for a
                 network in double while JAX computes in single.
         """
+        check_process()
         weights = as_real(() if weights is None else weights, "weights")
         inputs = as_real(() if inputs is None else inputs, "inputs")
         check_length(weights, self.num_weights, "weights", in_order(self.weight_params))
@@ -159,6 +161,7 @@ def export(
         OSError: for one that cannot be written; names path, size and cause.
         ModuleNotFoundError: without the extra.
     """
+    check_process()
     check_network(network)
     _check_exact(network)
     _check_extra()
@@ -198,6 +201,7 @@ def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview) -> Sav
         TypeError: for what is neither a path nor bytes.
         ModuleNotFoundError: without the extra `export`.
     """
+    check_process()
     _check_extra()
     data, what = _read(source)
     header, program, digest = unpack(data, what)

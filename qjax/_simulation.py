@@ -20,6 +20,7 @@ from qjax._circuit import Circuit, preparations
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
+from qjax._process import check_process
 from qjax._program import (
     Expectations,
     Outcomes,
@@ -62,6 +63,7 @@ def statevector(
         TypeError: for parameters that are not real.
         UnsupportedInstructionError: see `from_qiskit`.
     """
+    check_process()
     circuit = as_circuit(circuit)
     return _read(circuit, States(), as_parameters(circuit, params), gradient)
 
@@ -77,6 +79,7 @@ def unitary(
     Raises:
         ValueError: also for a circuit that starts from given amplitudes.
     """
+    check_process()
     circuit = as_circuit(circuit)
     if prepared := preparations(circuit):
         raise ValueError(
@@ -108,6 +111,7 @@ def probabilities(
     Raises:
         ValueError: also for qubits out of range or given twice.
     """
+    check_process()
     circuit = as_circuit(circuit)
     everything = tuple(range(circuit.num_qubits))
     kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
@@ -147,6 +151,7 @@ def expectation(
         ValueError: also for an observable that is not Hermitian or has another size.
         TypeError: also for an unknown kind of observable.
     """
+    check_process()
     circuit, converted, shape = as_observables(circuit, observables)
     values = as_parameters(circuit, params)
     return _read(circuit, Expectations(converted), values, gradient, shape)
@@ -203,6 +208,7 @@ def apply_gate(
         ValueError: for shapes that do not fit, and qubits out of range or given twice.
         TypeError: for what is not numbers, and for masked arrays.
     """
+    check_process()
     state, matrix = as_any_number(state, "state"), as_any_number(matrix, "matrix")
     num_qubits = _check_state(state)
     qubits = _check_qubits(qubits, num_qubits)

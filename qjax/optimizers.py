@@ -15,6 +15,7 @@ from qiskit import QuantumCircuit
 from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
 from qjax._circuit import Circuit
 from qjax._fisher import compiled_mean_information
+from qjax._process import check_process
 from qjax._qiskit import as_circuit
 from qjax._qnn import NeuralNetwork
 
@@ -82,6 +83,7 @@ def natural_gradient(
         inputs: Numbers | None = None,
         **_other_transformations: object,
     ) -> tuple[optax.Updates, optax.EmptyState]:
+        check_process()
         if params is None:
             raise ValueError(
                 "params: got None; the metric depends on the weights: call update(gradient, state, "

@@ -20,6 +20,7 @@ from qjax._plan._passes import Encoding, Plan, Program, Start
 from qjax._plan._repeats import Run, find_repeats
 from qjax._plan._schedule import Schedule, cheapest_schedule
 from qjax._plan._summary import summarise
+from qjax._plan._turns import without_turns
 
 
 class _Placed(NamedTuple):
@@ -90,7 +91,7 @@ def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
 
 
 def _angles(gate: Gate) -> list[Angle]:
-    return [Angle(expression, gate.kind.periodic) for expression in gate.angles]
+    return [Angle(expression, gate.kind.periodic) for expression in without_turns(gate)]
 
 
 def _signature(placed: _Placed) -> tuple:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from qiskit.quantum_info import PauliList, SparseObservable, SparsePauliOp
-from scipy.linalg import expm
 from scipy.sparse.csgraph import connected_components
 
 from qjax._circuit import Control, Gate, freeze_matrix
@@ -106,12 +105,13 @@ def evolution(
     paulis = PauliList.from_symplectic(group.paulis.z[:, support], group.paulis.x[:, support])
     matrix = SparsePauliOp(paulis, group.coeffs).to_matrix()
     targets = tuple(qubits[place] for place in support)
+    energies, vectors = np.linalg.eigh(matrix)
     if not time.parameters:
         (number,) = time.constants
-        frozen = freeze_matrix(expm(-1j * number * matrix))
-        yield Gate("unitary", targets, (), controls, frozen)
+        # Unitary at any time, which a series for the exponential is not.
+        evolved = vectors * np.exp(-1j * number * energies) @ vectors.conj().T
+        yield Gate("unitary", targets, (), controls, freeze_matrix(evolved))
         return
-    energies, vectors = np.linalg.eigh(matrix)
     # Uncontrolled: where the phases do not act, V and its inverse cancel.
     yield Gate("unitary", targets, matrix=freeze_matrix(vectors.conj().T))
     yield from _phases(energies, time, targets, controls)

@@ -8,6 +8,7 @@ from qjax._expression import Expression
 from qjax._free_angles import free_angles
 from qjax._measure import check_shots
 from qjax._observable import Observable, PauliSum
+from qjax._process import check_process
 from qjax._program import Expectations
 from qjax._qiskit import (
     EstimatorSource,
@@ -139,6 +140,7 @@ def _held(pass_manager: BasePassManager | None) -> Held | None:
 
 def _prepared(remote: Remote, with_inputs: bool) -> Remote:
     """With the circuit that is sent; what cannot be transpiled or differentiated shows here."""
+    check_process()
     source: Source = remote.source
     assert source.sent is not None
     stencil_size(remote, moving_groups(remote, with_inputs))

@@ -15,6 +15,7 @@ from qiskit.circuit import Parameter
 from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
 from qjax._circuit import Circuit
 from qjax._plan import Plan
+from qjax._process import check_process
 from qjax._program import as_gradient, num_simulated, plan_of
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import (
@@ -139,6 +140,7 @@ class NeuralNetwork:
         """
         if self._remote is None:
             return CircuitCount(0, 0)
+        check_process()
         samples = batch if self.num_inputs else min(batch, 1)
         moving = moving_groups(self._remote, self._input_gradients and self.num_inputs > 0)
         return CircuitCount(samples, samples * stencil_size(self._remote, moving))
@@ -189,6 +191,7 @@ class NeuralNetwork:
 
     def init(self, key: Array) -> Float[Array, " weights"]:
         """Random weights, uniform in [-1, 1), in JAX's default float dtype."""
+        check_process()
         return jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
 
     def apply(
@@ -214,6 +217,7 @@ class NeuralNetwork:
             ValueError: for a wrong number of weights or inputs, or what is too large for memory.
             TypeError: for values that are not real.
         """
+        check_process()
         weights = as_real(() if weights is None else weights, "weights")
         inputs = as_real(() if inputs is None else inputs, "inputs")
         self._check(weights, inputs)
@@ -281,6 +285,7 @@ class NeuralNetwork:
 
     def _prepare(self, input_data, weights) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
         """Inputs as `(batch, num_inputs)`, weights of the same dtype, and the batch's shape."""
+        check_process()
         inputs = as_real_numpy(() if input_data is None else input_data, "input_data")
         weights = as_real_numpy(() if weights is None else weights, "weights")
         inputs, weights = np.atleast_1d(inputs), np.atleast_1d(weights)

@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 from qjax._blurred import Blurred
 from qjax._circuit import Circuit
 from qjax._observable import Observable, PauliSum
+from qjax._process import check_process
 from qjax._program import Expectations
 from qjax._qiskit import as_observable
 from qjax._sampling import estimate, has_exact_form
@@ -94,6 +95,7 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
             ValueError: for a precision that is negative or not finite.
             TypeError: for a precision that is no number.
         """
+        check_process()
         chosen = self._default_precision if precision is None else precision
         check_precision(chosen, "precision")
         coerced = [EstimatorPub.coerce(unmasked(pub, 2), chosen) for pub in pubs]

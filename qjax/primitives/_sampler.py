@@ -24,6 +24,7 @@ from qjax._circuit import Circuit, Measure
 from qjax._deferred import deferred
 from qjax._measure import check_shots, check_shots_fit
 from qjax._measurements import measured_bits, measurements, writes_bits
+from qjax._process import check_process
 from qjax._program import Outcomes, outcomes_of
 from qjax._qiskit import Distribution, DistributionResult
 from qjax._sampling import is_followed, sample
@@ -90,6 +91,7 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         Raises:
             ValueError: for no shots, or more than 2**31 or than fit into memory.
         """
+        check_process()
         chosen = self._default_shots if shots is None else shots
         coerced = [SamplerPub.coerce(unmasked(pub, 1), chosen) for pub in pubs]
         for pub in coerced:
