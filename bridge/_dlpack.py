@@ -63,7 +63,7 @@ def torch_dtype(dtype: np.dtype) -> torch.dtype:
         TypeError: torch lacks it.
     """
     if jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
-        raise TypeError(f"torch has no random keys, got {dtype}: return jax.random.key_data(key)")
+        raise TypeError(f"torch has no dtype for {dtype}: take jax.random.key_data(key)")
     known = getattr(torch, dtype.name, None)
     if known not in DTYPES:
         raise TypeError(f"torch has no dtype for {dtype}: cast the array first")

@@ -8,6 +8,7 @@ from qiskit.circuit import Parameter, ParameterExpression
 from qiskit.circuit.parametervector import ParameterVectorElement
 from qiskit.quantum_info import Operator, Pauli, PauliList, SparseObservable, SparsePauliOp
 
+from qjax._arrays import refuse_masks
 from qjax._circuit import Circuit
 from qjax._expression import Expression
 from qjax._observable import (
@@ -179,6 +180,7 @@ def _coefficient(
     value: complex | ParameterExpression, label: str, index: Mapping[str, int]
 ) -> complex | Expression:
     """A number, or an expression of the circuit's parameters."""
+    refuse_masks(value, f"the coefficient of {label}")
     if not isinstance(value, ParameterExpression):
         return complex(value)
     if not value.parameters:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.quantum_info import SparsePauliOp
 
 import qjax
 from qjax.optimizers import natural_gradient
@@ -242,3 +243,10 @@ def test_qubits_of_every_integer_type(qubits: Any) -> None:
 def test_inputs_of_a_plan(inputs: Any) -> None:
     with pytest.raises(TypeError, match="inputs: expected"):
         qjax.plan(rotated(), inputs)
+
+
+def test_masked_coefficients_are_refused() -> None:
+    """Qiskit keeps them where its coefficients are objects; elsewhere it drops masks itself."""
+    observable = SparsePauliOp(["Z", "X"], np.array([0.5, np.ma.masked], object))
+    with pytest.raises(TypeError, match="the coefficient of X: got masked numbers"):
+        qjax.expectation(rotated(), observable, [0.1, 0.2])
