@@ -12,6 +12,8 @@ UNARY = frozenset(
 )
 BINARY = frozenset(("add", "subtract", "multiply", "divide", "power"))
 PARAMETER, CONSTANT = "p", "c"
+# What is used more than once: kept when it is first computed, recalled by its number later.
+KEEP, RECALL = "=", "@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,9 @@ class Expression:
     """A real function of a circuit's parameters, in postfix form.
 
     `program` lists operations and leaves; the k-th `"p"` stands for the parameter with index
-    `parameters[k]`, the k-th `"c"` for `constants[k]`. Expressions that share a program differ
-    in numbers only and are evaluated together, as one array operation.
+    `parameters[k]`, the k-th `"c"` for `constants[k]`. `"="` keeps a value that is used again; the
+    k-th that was kept is `"@k"`. Expressions that share a program differ in numbers only and are
+    evaluated together, as one array operation.
     """
 
     program: tuple[str, ...]
@@ -40,11 +43,22 @@ def parameter(index: int) -> Expression:
 
 def compose(name: str, operands: Sequence[Expression]) -> Expression:
     """The expression that is the operation `name` of others."""
+    program: list[str] = []
+    kept = 0
+    for each in operands:
+        program += (
+            each.program if not kept else (_renumbered(token, kept) for token in each.program)
+        )
+        kept += each.program.count(KEEP)
     return Expression(
-        sum((e.program for e in operands), ()) + (name,),
-        sum((e.parameters for e in operands), ()),
-        sum((e.constants for e in operands), ()),
+        (*program, name),
+        tuple(p for e in operands for p in e.parameters),
+        tuple(c for e in operands for c in e.constants),
     )
+
+
+def _renumbered(token: str, first: int) -> str:
+    return f"{RECALL}{int(token[1:]) + first}" if token.startswith(RECALL) else token
 
 
 def evaluate(
@@ -63,9 +77,14 @@ def evaluate(
     """
     leaves = {PARAMETER: iter(parameters), CONSTANT: iter(constants)}
     stack: list[Any] = []
+    kept: list[Any] = []
     for token in program:
         if token in leaves:
             stack.append(next(leaves[token]))
+        elif token == KEEP:
+            kept.append(stack[-1])
+        elif token.startswith(RECALL):
+            stack.append(kept[int(token[1:])])
         elif token in UNARY:
             stack.append(getattr(algebra, token)(stack.pop()))
         else:

@@ -46,14 +46,8 @@ def angle_of(
     """
     exact = [(value, jnp.zeros_like(value)) for value in parameters]
     pairs = list(zip(constants, rests, strict=True))
-    value, rest = evaluate(program, exact, pairs, algebra=_PAIRS)
-    if periodic:
-        turns = jnp.round(value * np.float32(1 / PERIOD))
-        turns = jnp.where(jnp.abs(turns) <= MOST_TURNS, turns, 0)
-        first, second, last = (np.float32(2 * part) for part in TWO_PI)
-        # The first two differences are exact, so that one rounding remains.
-        value, rest = value - turns * first - turns * second, rest - turns * last
-    return value + rest
+    value, rest = evaluate(program, exact, pairs, algebra=PAIRS)
+    return without_turns(value, rest) if periodic else value + rest
 
 
 @angle_of.defjvp
@@ -64,6 +58,15 @@ def _jvp(
         return evaluate(program, parameters, constants)
 
     return angle_of(program, periodic, *primals), jax.jvp(plain, primals[:2], tangents[:2])[1]
+
+
+def without_turns(value: Float[Array, "..."], rest: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The sum of both, without multiples of 4 pi."""
+    turns = lax.stop_gradient(jnp.round(value * np.float32(1 / PERIOD)))
+    turns = jnp.where(jnp.abs(turns) <= MOST_TURNS, turns, 0)
+    first, second, last = (np.float32(2 * part) for part in TWO_PI)
+    # The first two differences are exact, so that one rounding remains.
+    return (value - turns * first - turns * second) + (rest - turns * last)
 
 
 def _normalised(value: Array, rest: Array, plain: Array) -> Pair:
@@ -110,4 +113,4 @@ def _rounded(name: str, *pairs: Pair) -> Pair:
 
 _EXACT = {"negative": _negative, "add": _add, "subtract": _subtract, "multiply": _multiply}
 # The operations of expressions, on pairs.
-_PAIRS = SimpleNamespace(**({name: partial(_rounded, name) for name in UNARY | BINARY} | _EXACT))
+PAIRS = SimpleNamespace(**({name: partial(_rounded, name) for name in UNARY | BINARY} | _EXACT))

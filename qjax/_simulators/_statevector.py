@@ -19,7 +19,6 @@ from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, S
 from qjax._simulators._linear import linear_map
 from qjax._simulators._matrices import (
     PRECISION,
-    all_angles,
     bank_entries,
     gate_entries,
     matrices_of,
@@ -36,6 +35,7 @@ from qjax._simulators._passes import (
 )
 from qjax._simulators._start import product_state
 from qjax._simulators._trigonometry import wrapped
+from qjax._simulators._values import all_angles
 
 Gradient = Literal["backprop", "adjoint"]
 
