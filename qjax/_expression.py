@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
-
 # The operations are NumPy's own names, so that one evaluator serves any array module.
 UNARY = frozenset(
-    "negative sin cos tan arcsin arccos arctan exp log abs sign conjugate".split()  # noqa: SIM905
+    "negative sin cos tan arcsin arccos arctan exp log abs sign conjugate inside away".split()  # noqa: SIM905
 )
+# A number in [-1, 1], moved from its ends to the inside; a number >= 0, moved away from 0.
+INSIDE, AWAY = "inside", "away"
 BINARY = frozenset(("add", "subtract", "multiply", "divide", "power"))
 PARAMETER, CONSTANT = "p", "c"
 # What is used more than once: kept when it is first computed, recalled by its number later.
@@ -65,7 +65,7 @@ def evaluate(
     program: tuple[str, ...],
     parameters: Iterable[Any],
     constants: Iterable[Any],
-    algebra: Any = jnp,
+    algebra: Any,
 ) -> Any:
     """The value of a postfix program, elementwise over its leaves.
 
@@ -73,7 +73,7 @@ def evaluate(
         program: as in `Expression`.
         parameters: a value for each `"p"`, in order, such as an array.
         constants: a value for each `"c"`, in order.
-        algebra: what has the operations as attributes: `jax.numpy`, `numpy` or the like.
+        algebra: what has the operations as attributes, as `numpy` has.
     """
     leaves = {PARAMETER: iter(parameters), CONSTANT: iter(constants)}
     stack: list[Any] = []

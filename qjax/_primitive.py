@@ -22,7 +22,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._memory import CACHED_PROGRAMS
-from qjax._program import Expectations, Task, evaluate, evaluate_now, num_simulated
+from qjax._program import Expectations, Task, differentiable, evaluate, evaluate_now, num_simulated
 from qjax._simulators import jvp_of
 
 # From so many qubits on, samples that share nothing run one by one. Measured on two CPU cores.
@@ -147,6 +147,8 @@ def _abstract_cotangent(*arguments, task, moving):
 
 
 def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
+    if (beside := differentiable(task)) is not task:
+        return _run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
     if not any(isinstance(x, jax.core.Tracer) for x in primals):
         # Without an outer program, derivatives share compiled programs too.
         return jvp_of(partial(evaluate_now, task=task), primals, tangents)
@@ -229,7 +231,7 @@ def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array
     order = np.argsort([*per_sample, *(p for p in range(count) if p not in task.batched)])
     spread = jnp.broadcast_to(shared[:, None], (len(shared), *batched.shape[1:]))
     rows = jnp.concatenate([batched, spread])[order.astype(np.int32)]
-    return Task(task.circuit, frozenset(range(count)), task.readout, task.gradient), rows
+    return replace(task, batched=frozenset(range(count))), rows
 
 
 def _size(arguments: Sequence[Array], axes: Sequence[Axis]) -> int:

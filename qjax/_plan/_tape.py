@@ -58,18 +58,15 @@ def tape_of(members: Sequence[Expression], positions: Mapping[int, int], *, peri
     """
     lanes = [_steps(_operations(each, positions)) for each in members]
     length = max(len(lane) for lane in lanes)
-    for lane in lanes:
-        result = lane[-1].out
-        lane += [_Step(COPY, result, result, result, None)] * (length - len(lane))
+    lanes = [lane + [_idle(lane[-1].out)] * (length - len(lane)) for lane in lanes]
     used = tuple(sorted({step.name for lane in lanes for step in lane}))
     codes = {name: code for code, name in enumerate(used)}
     kept = np.array(
         [[(codes[s.name], s.left, s.right, s.out) for s in lane] for lane in lanes], np.int32
     )
     leaves = [[s.leaf or _Leaf(None, 0.0) for s in lane] for lane in lanes]
-    parameters = np.array(
-        [[-1 if x.parameter is None else x.parameter for x in lane] for lane in leaves]
-    )
+    places = [[-1 if x.parameter is None else x.parameter for x in lane] for lane in leaves]
+    parameters = np.array(places, np.int32).T
     constants = np.array([[leaf.constant for leaf in lane] for lane in leaves], np.float64).T
     uniform = bool((kept == kept[:1]).all())
     code, left, right, out = np.moveaxis(kept[0] if uniform else np.swapaxes(kept, 0, 1), -1, 0)
@@ -79,11 +76,15 @@ def tape_of(members: Sequence[Expression], positions: Mapping[int, int], *, peri
         int(kept[..., 1:].max()) + 1,
         uniform,
         *(np.ascontiguousarray(table) for table in (code, left, right, out)),
-        np.maximum(parameters, 0).astype(np.int32).T,
-        parameters.T >= 0,
+        np.maximum(parameters, 0),
+        parameters >= 0,
         constants,
         constants - constants.astype(np.float32),
     )
+
+
+def _idle(register: int) -> _Step:
+    return _Step(COPY, register, register, register, None)
 
 
 def _operations(expression: Expression, positions: Mapping[int, int]) -> list[_Operation]:

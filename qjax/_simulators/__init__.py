@@ -20,6 +20,7 @@ from qjax._simulators._statevector import as_complex as as_complex
 from qjax._simulators._statevector import finish as finish
 from qjax._simulators._statevector import identity_states as identity_states
 from qjax._simulators._statevector import in_order as in_order
+from qjax._simulators._statevector import marked as marked
 from qjax._simulators._statevector import simulate as simulate
 from qjax._simulators._statevector import zero_state as zero_state
 from qjax._simulators._values import all_angles as all_angles

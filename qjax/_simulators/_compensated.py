@@ -18,6 +18,7 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._expression import BINARY, UNARY, evaluate
+from qjax._simulators._numbers import NUMBERS
 from qjax._simulators._trigonometry import MOST_TURNS, TWO_PI
 
 Pair = tuple[Array, Array]
@@ -54,10 +55,11 @@ def angle_of(
 def _jvp(
     program: tuple[str, ...], periodic: bool, primals: tuple, tangents: tuple
 ) -> tuple[Array, Array]:
-    def plain(parameters: Sequence[Array], constants: Sequence[Array]) -> Array:
-        return evaluate(program, parameters, constants)
+    # In the constants it would take logarithms of bases, which may be negative.
+    def plain(parameters: Sequence[Array]) -> Array:
+        return evaluate(program, parameters, primals[1], algebra=NUMBERS)
 
-    return angle_of(program, periodic, *primals), jax.jvp(plain, primals[:2], tangents[:2])[1]
+    return angle_of(program, periodic, *primals), jax.jvp(plain, primals[:1], tangents[:1])[1]
 
 
 def without_turns(value: Float[Array, "..."], rest: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -107,7 +109,7 @@ def _multiply(a: Pair, b: Pair) -> Pair:
 
 def _rounded(name: str, *pairs: Pair) -> Pair:
     """An operation without an exact error: its own rounding remains."""
-    value = getattr(jnp, name)(*(pair[0] for pair in pairs))
+    value = getattr(NUMBERS, name)(*(pair[0] for pair in pairs))
     return value, jnp.zeros_like(value)
 
 

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._expression import BINARY
 from qjax._plan import Tape
 from qjax._simulators._compensated import PAIRS, Pair, without_turns
+from qjax._simulators._numbers import NUMBERS
 
 # The leaves of so many steps, lanes and samples are in memory at once; more samples wait.
 MOST_AT_ONCE = 1 << 24
@@ -167,5 +167,5 @@ def _slopes(name: str, left: tuple[Array], right: tuple[Array]) -> tuple[Array, 
 def _operation(name: str) -> Callable[[Array, Array], Array]:
     if name == "copy":
         return lambda a, _: a
-    function = getattr(jnp, name)
+    function = getattr(NUMBERS, name)
     return function if name in BINARY else lambda a, _: function(a)

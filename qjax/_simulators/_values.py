@@ -10,6 +10,7 @@ from jaxtyping import Float
 from qjax._expression import evaluate
 from qjax._plan import AngleGroup, Angles, Tape
 from qjax._simulators._compensated import angle_of
+from qjax._simulators._numbers import NUMBERS
 from qjax._simulators._tape import tape_values
 
 
@@ -48,5 +49,5 @@ def _together(group: AngleGroup, parameters: Array, compensated: bool) -> Array:
     if compensated:
         values = angle_of(group.program, group.periodic, leaves, constants, rests)
     else:
-        values = evaluate(group.program, leaves, constants)
+        values = evaluate(group.program, leaves, constants, algebra=NUMBERS)
     return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))

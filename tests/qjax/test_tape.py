@@ -147,7 +147,8 @@ def test_alike_expressions_are_lanes_of_one_tape(x64: None) -> None:
     for qubit, symbol in enumerate(params):
         circuit.ry(nested(symbol, params[0]), qubit)
     (tape,) = qjax.plan(circuit).program.shared_angles
-    assert tape.uniform and tape.parameters.shape[1] == 3
+    assert tape.uniform
+    assert tape.parameters.shape[1] == 3
     point = np.array([0.2, 0.5, -0.9])
     found = qjax.expectation(circuit, observables(3), point)
     angles = np.array([nested(each, point[0]) for each in point])
@@ -204,7 +205,7 @@ def test_a_product_of_complex_amplitudes_does_not_double_at_every_factor(x64: No
 
     number: Number = X
     value = complex(POINT[0])
-    for k in range(60):
+    for _ in range(60):
         number, value = number * (Y + 1j) * 0.9, value * (POINT[1] + 1j) * 0.9
     instruction = Initialize([1, 0])
     instruction.params = [1, number]
