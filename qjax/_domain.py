@@ -148,7 +148,7 @@ def _evaluated(
     except _Outside as outside:
         name, operands, (row, member) = outside.args
         places = alike.parameters[:, member]
-        constants = alike.constants[:, member] if len(alike.constants) else ()
+        constants = alike.constants[:, member].tolist() if len(alike.constants) else []
         names = dict.fromkeys(int(place) for place in places)
         numbers = ", ".join(f"{circuit.parameters[p]} = {rows[row, p]:.10g}" for p in names)
         text = _printed(alike.program, [circuit.parameters[p] for p in places], constants)

@@ -69,13 +69,17 @@ def tape_of(members: Sequence[Expression], positions: Mapping[int, int], *, peri
     parameters = np.array(places, np.int32).T
     constants = np.array([[leaf.constant for leaf in lane] for lane in leaves], np.float64).T
     uniform = bool((kept == kept[:1]).all())
-    code, left, right, out = np.moveaxis(kept[0] if uniform else np.swapaxes(kept, 0, 1), -1, 0)
+    tables = np.moveaxis(kept[0] if uniform else np.swapaxes(kept, 0, 1), -1, 0)
+    code, left, right, out = map(np.ascontiguousarray, tables)
     return Tape(
         used,
         periodic,
         int(kept[..., 1:].max()) + 1,
         uniform,
-        *(np.ascontiguousarray(table) for table in (code, left, right, out)),
+        code,
+        left,
+        right,
+        out,
         np.maximum(parameters, 0),
         parameters >= 0,
         constants,

@@ -1,7 +1,7 @@
 """Floor 1. Complex ParameterExpression -> real and imaginary part, each an Expression."""
 
 import cmath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, SupportsComplex
 
 from qiskit.circuit import Parameter, ParameterExpression
@@ -46,7 +46,7 @@ class _Parts:
     def __init__(self) -> None:
         self.graph = Graph()
         self.zero, self.one = self.graph.constant(0.0), self.graph.constant(1.0)
-        self.exact = {
+        self.exact: dict[str, Callable[..., Parts]] = {
             "negative": self._negative, "add": self._add, "subtract": self._subtract,
             "multiply": self._multiply, "divide": self._divide, "conjugate": self._conjugate,
         }  # fmt: skip

@@ -19,8 +19,10 @@ from qjax._classical import (
     ClassicalExpression,
     ClassicalType,
     Literal,
-    Operation as Computed,
     Variable,
+)
+from qjax._classical import (
+    Operation as Computed,
 )
 from qjax._control_flow import Case, Store, Switch
 from qjax._qiskit._control_flow import lifted, values_of
@@ -113,8 +115,8 @@ def flattened(
 def _open(writer, stack, operation, qubits, clbits, outer, guard, tools: Tools) -> None:
     """Compute where the blocks of an operation run, and put them on the stack, first on top."""
     blocks = list(operation.blocks)
-    guards = [guard] if isinstance(operation, BoxOp) else _guards(
-        writer, operation, outer, guard, tools
+    guards = (
+        [guard] if isinstance(operation, BoxOp) else _guards(writer, operation, outer, guard, tools)
     )
     for body, own in reversed(list(zip(blocks, guards, strict=True))):
         clbit_of = dict(zip(body.clbits, clbits, strict=True))

@@ -70,8 +70,8 @@ def _run(tape: Tape, compensated: bool, parameters: Array) -> Float[Array, "lane
     is_parameter = jnp.asarray(tape.is_parameter)[..., None]
     leaves = jnp.where(is_parameter, parameters[jnp.asarray(tape.parameters)], constants)
     registers = jnp.zeros((tape.num_registers, lanes, batch), dtype)
-    codes = (jnp.asarray(x) for x in (tape.codes, tape.left, tape.right, tape.out))
-    steps = _Step(*codes, leaves, rests)
+    code, left, right, out = map(jnp.asarray, (tape.codes, tape.left, tape.right, tape.out))
+    steps = _Step(code, left, right, out, leaves, rests)
 
     def body(carry: Pair, step: _Step) -> tuple[Pair, None]:
         values = carry[0].at[0].set(step.leaf)
@@ -130,17 +130,15 @@ def _chosen(
     branches = [partial(operate, name) for name in operations]
     if code.ndim == 0:
         return lax.switch(code, branches, left, right)
-    result = None
+    found = []
     for number, branch in enumerate(branches):
         here = jnp.broadcast_to((code == number)[:, None], left[0].shape)
-        safe = ([jnp.where(here, x, _SAFE) for x in operand] for operand in (left, right))
-        found = branch(*safe)
-        result = (
-            found
-            if result is None
-            else tuple(jnp.where(here, new, old) for new, old in zip(found, result, strict=True))
-        )
-    return result
+        safe = (tuple(jnp.where(here, x, _SAFE) for x in operand) for operand in (left, right))
+        found.append((here, branch(*safe)))
+    first, second = found[0][1]
+    for here, (one, other) in found[1:]:
+        first, second = jnp.where(here, one, first), jnp.where(here, other, second)
+    return first, second
 
 
 def _in_pairs(name: str, left: Pair, right: Pair) -> Pair:
