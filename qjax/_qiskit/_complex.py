@@ -8,7 +8,7 @@ from qiskit.circuit import Parameter, ParameterExpression
 
 from qjax._expression import Expression
 from qjax._expression_graph import Graph
-from qjax._qiskit._expressions import replay
+from qjax._qiskit._expressions import refuse_traced, replay
 
 Parts = tuple[int, int]
 
@@ -34,6 +34,7 @@ def to_parts(value: Any, index: Mapping[Parameter, int]) -> tuple[Expression, Ex
 
 
 def _finite(value: SupportsComplex) -> complex:
+    refuse_traced(value)
     number = complex(value)
     if not cmath.isfinite(number):
         raise ValueError(f"an amplitude is {value}; expected a finite number")

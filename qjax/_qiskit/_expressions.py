@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Protocol, SupportsComplex, SupportsFloat, TypeVar
 
+import jax
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
@@ -116,7 +117,22 @@ def _position(symbol: Parameter, index: Mapping[Parameter, int]) -> int:
     return index[symbol]
 
 
+def refuse_traced(value: object) -> None:
+    """Refuse what JAX traces: circuits hold numbers and parameters.
+
+    Raises:
+        TypeError: says how to give it.
+    """
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(
+            f"a value that JAX traces ({value}) stands inside of the circuit, which holds numbers "
+            "and parameters only: put a qiskit.circuit.Parameter in its place, and give the value "
+            "with `params`, as in expectation(circuit, observable, [value])"
+        )
+
+
 def _real(value: SupportsComplex | SupportsFloat) -> float:
+    refuse_traced(value)
     number = complex(value)
     if number.imag != 0 or not math.isfinite(number.real):
         raise ValueError(f"an angle is {value}; expected a real, finite number")

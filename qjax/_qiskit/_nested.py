@@ -130,7 +130,7 @@ def _open(writer, stack, operation, qubits, clbits, outer, guard, tools: Tools) 
 def _guards(writer, operation, outer, guard, tools: Tools) -> list[Variable]:
     if isinstance(operation, IfElseOp):
         value = tools.read(lifted(operation.condition), outer)
-        cases: list[tuple[int, ...] | None] = [(1,), None][: len(operation.blocks)]
+        cases: Sequence[tuple[int, ...] | None] = [(1,), None][: len(operation.blocks)]
     else:
         value = tools.read(expr.lift(operation.target), outer)
         cases = [values_of(values) for values, _ in operation.cases_specifier()]

@@ -219,3 +219,29 @@ def test_norms_far_from_1(scale: float) -> None:
     assert error(found, qjax.statevector(qnn.circuit, point)) < 1e-6
     with pytest.raises(ValueError, match="too small"):
         qjax.statevector(qnn.circuit, (point * np.float32(1e-36)).astype(np.float32))
+
+
+def test_a_traced_value_inside_of_a_circuit() -> None:
+    """Qiskit refuses most of them by itself; this way it does not look."""
+
+    def value(angle: jax.Array) -> jax.Array:
+        circuit = rotated(X)
+        gate = circuit.data[0].operation.to_mutable()
+        gate._params = [angle]
+        other = QuantumCircuit(1)
+        other._append(gate, other.qubits, [])
+        return qjax.expectation(other, "Z")
+
+    for call in (jax.grad(value), jax.jit(value)):
+        with pytest.raises(TypeError, match=r"put a qiskit\.circuit\.Parameter in its place"):
+            call(0.3)
+
+
+def test_without_jit_a_simulation_is_one_operation() -> None:
+    circuit = qjax.from_qiskit(rotated(X))
+    with jax.disable_jit():
+        value, slope = jax.value_and_grad(lambda p: qjax.expectation(circuit, "Z", p))(
+            jnp.array([0.3])
+        )
+    assert abs(value - np.cos(0.3)) < 1e-6
+    assert abs(slope[0] + np.sin(0.3)) < 1e-6
