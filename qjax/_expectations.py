@@ -12,12 +12,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from qjax._expression import evaluate
 from qjax._observable import Projectors
-from qjax._plan import AngleGroup
 from qjax._reading import Diagonal, Entries, Projected, Reading
 from qjax._signs import signed_sums
-from qjax._simulators import PRECISION, as_complex
+from qjax._simulators import PRECISION, all_numbers, as_complex
 from qjax._strings import State, num_strings, string_values, weighted_value
 
 # ---------------------------------------------------------------- values
@@ -46,7 +44,7 @@ def expectation_values(
     if reading.mixed:
         spread = jnp.broadcast_to(parameters, (len(shared), batched.shape[1]))
         parameters = jnp.concatenate([batched, spread])
-    coefficients = _coefficients(reading.groups, parameters)
+    coefficients = all_numbers(reading.groups, parameters)
     if reading.num_outputs == 1 and _loops(reading):
         return values + _one_sum(reading, coefficients, state)[None]
     found = jnp.concatenate([_values_of(each, state) for each in reading.projected])
@@ -89,19 +87,6 @@ def _settings_in_front(
     split = rows.reshape(*(2,) * num_qubits, batch)
     axes = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
     return jnp.moveaxis(split, axes, range(len(axes))).reshape(2 ** len(axes), -1, batch)
-
-
-def _coefficients(
-    groups: Sequence[AngleGroup], parameters: Float[Array, "params batch"]
-) -> Float[Array, "expressions batch"]:
-    parts = [jnp.zeros((0, parameters.shape[1]), parameters.dtype)]
-    for group in groups:
-        leaves = [parameters[row] for row in group.parameters]
-        constants = [jnp.asarray(row).astype(parameters.dtype)[:, None] for row in group.constants]
-        values = evaluate(group.program, leaves, constants)
-        shape = (group.parameters.shape[1], parameters.shape[1])
-        parts.append(jnp.broadcast_to(values, shape))
-    return jnp.concatenate(parts)
 
 
 def _factors(entries: Entries, coefficients: Array) -> Float[Array, "entries batch"]:

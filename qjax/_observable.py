@@ -51,6 +51,12 @@ class DenseObservable:
 Observable = PauliSum | DenseObservable
 
 
+def coefficients_of(observables: Iterable[Observable]) -> tuple[Expression, ...]:
+    """The coefficients that depend on parameters."""
+    terms = (term for each in observables if isinstance(each, PauliSum) for term in each.terms)
+    return tuple(t.coefficient for t in terms if isinstance(t.coefficient, Expression))
+
+
 def pauli_sum(num_qubits: int, labelled: Iterable[tuple[str, complex | Expression]]) -> PauliSum:
     """A `PauliSum` from (label, coefficient) pairs; equal labels are added up.
 

@@ -22,7 +22,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._memory import CACHED_PROGRAMS
-from qjax._program import Expectations, Task, evaluate, evaluate_now, num_simulated
+from qjax._program import Expectations, Task, differentiable, evaluate, evaluate_now, num_simulated
 from qjax._simulators import jvp_of
 
 # From so many qubits on, samples that share nothing run one by one. Measured on two CPU cores.
@@ -105,6 +105,14 @@ def _of_moving(
 # ---------------------------------------------------------------- what each primitive computes
 
 
+def _evaluate_run(shared: Array, batched: Array, *, task: Task) -> Array:
+    if not jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+        return evaluate_now(shared, batched, task=task)
+    # One operation to those who look into their programs: its own, one by one, take JAX seconds.
+    with jax.disable_jit(False):
+        return evaluate_now(shared, batched, task=task)
+
+
 def _evaluate_residuals(*arguments: Array, task: Task, moving: tuple[int, ...]) -> list[Array]:
     return jaxpr_as_fun(_kept_for(task, moving, arguments).forward)(*arguments)
 
@@ -147,9 +155,11 @@ def _abstract_cotangent(*arguments, task, moving):
 
 
 def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
+    if (beside := differentiable(task)) is not task:
+        return _run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
     if not any(isinstance(x, jax.core.Tracer) for x in primals):
         # Without an outer program, derivatives share compiled programs too.
-        return jvp_of(partial(evaluate_now, task=task), primals, tangents)
+        return jvp_of(partial(_evaluate_run, task=task), primals, tangents)
     moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
     value, *residuals = _residuals_p.bind(*primals, task=task, moving=moving)
     given = [tangents[place] for place in moving]
@@ -229,7 +239,7 @@ def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array
     order = np.argsort([*per_sample, *(p for p in range(count) if p not in task.batched)])
     spread = jnp.broadcast_to(shared[:, None], (len(shared), *batched.shape[1:]))
     rows = jnp.concatenate([batched, spread])[order.astype(np.int32)]
-    return Task(task.circuit, frozenset(range(count)), task.readout, task.gradient), rows
+    return replace(task, batched=frozenset(range(count))), rows
 
 
 def _size(arguments: Sequence[Array], axes: Sequence[Axis]) -> int:
@@ -292,7 +302,7 @@ def _batch_cotangent(arguments, axes, *, task, moving):
     return list(results), [0] * len(moving)
 
 
-_run_p.def_impl(evaluate_now)
+_run_p.def_impl(_evaluate_run)
 _run_p.def_abstract_eval(_abstract_run)
 ad.primitive_jvps[_run_p] = _jvp_run
 batching.primitive_batchers[_run_p] = _batch_run

@@ -16,10 +16,11 @@ from qjax._deferred import MAX_FOLLOWED, deferred
 from qjax._expectations import expectation_values
 from qjax._measure import marginal, probabilities_of
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._near import near
 from qjax._observable import Observable, turned_by
 from qjax._plan import Plan, Program, in_precision, light_cone, plan_circuit
 from qjax._reading import Reading, reading_of
-from qjax._simulators import Gradient, as_complex, finish, in_order, simulate
+from qjax._simulators import Gradient, as_complex, finish, in_order, marked, simulate
 from qjax._views import views_of
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
@@ -91,12 +92,14 @@ class Task:
         batched: the indices of the parameters that differ per sample.
         readout: what to read out.
         gradient: how reverse mode works; None chooses by the memory it would need.
+        near: whether to simulate beside points where angles have no slope: see `near`.
     """
 
     circuit: Circuit
     batched: frozenset[int]
     readout: Readout
     gradient: Gradient | None = None
+    near: bool = False
 
 
 class _Planned(NamedTuple):
@@ -157,7 +160,21 @@ class _Seen(NamedTuple):
 
 
 @lru_cache(CACHED_PROGRAMS)
+def differentiable(task: Task) -> Task:
+    """The task to take derivatives of; itself, where no angle lacks a slope that it may need."""
+    if task.near:
+        return task
+    parts = _seen(replace(task, batched=frozenset(), gradient=None)).parts
+    is_same = all(near(part.circuit) is part.circuit for part in parts)
+    return task if is_same else replace(task, near=True)
+
+
+@lru_cache(CACHED_PROGRAMS)
 def _seen(task: Task) -> _Seen:
+    if task.near:
+        seen = _seen(replace(task, near=False))
+        parts = tuple(part._replace(circuit=near(part.circuit)) for part in seen.parts)
+        return seen._replace(parts=parts)
     dynamic, readout = task.circuit, task.readout
     if isinstance(readout, Expectations):
         turned = frozenset().union(*(turned_by(each) for each in readout.observables))
@@ -347,6 +364,9 @@ def _execute(
     chunks: int,
 ) -> Array:
     def run(batched: Array) -> Array:
+        return marked(program, shared, batched, read_out(batched))
+
+    def read_out(batched: Array) -> Array:
         state, last = simulate(program, shared, batched, gradient)
         if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
             found = probabilities_of(state)

@@ -16,7 +16,7 @@ from qjax._observable import (
     is_diagonal,
     pick,
 )
-from qjax._plan import Angle, AngleGroup, Frame, group_angles, parity_mask, static, table_class
+from qjax._plan import Angle, Angles, Frame, group_angles, parity_mask, static, table_class
 from qjax._signs import SignSums, sign_sums
 from qjax._strings import MAX_UNROLLED, String, Strings, num_strings, tabulate
 
@@ -103,7 +103,7 @@ class Reading:
     matrices: np.ndarray | None
     table: np.ndarray | None
     entries: tuple[Entries, ...]
-    groups: tuple[AngleGroup, ...]
+    groups: tuple[Angles, ...]
 
 
 # ---------------------------------------------------------------- the tables, on the host

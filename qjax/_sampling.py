@@ -144,7 +144,7 @@ def estimate(
     """
     check_process()
     circuit, converted, shape = as_observables(circuit, observables)
-    values = as_parameters(circuit, params)
+    values = as_parameters(circuit, params, converted)
     _refuse_missing(values)
     _check_key(key)
     compiled = _compiled_estimate(circuit, converted, check_shots(shots))

@@ -153,7 +153,7 @@ def expectation(
     """
     check_process()
     circuit, converted, shape = as_observables(circuit, observables)
-    values = as_parameters(circuit, params)
+    values = as_parameters(circuit, params, converted)
     return _read(circuit, Expectations(converted), values, gradient, shape)
 
 

@@ -43,7 +43,7 @@ from qjax._control_flow import (
 )
 from qjax._errors import NoExactFormError
 from qjax._plan import in_precision, plan_circuit
-from qjax._simulators import as_complex, finish, simulate, zero_state
+from qjax._simulators import as_complex, finish, marked, simulate, zero_state
 
 Runs = Bool[Array, " shots"]
 
@@ -183,7 +183,8 @@ def _simulated(circuit: Circuit, params: Array, state: Array | None, batch: int)
     planned = plan_circuit(circuit, from_zero=state is None).program
     program = in_precision(planned, jax.config.read("jax_enable_x64"))
     nothing = jnp.zeros((0, batch), params.dtype)
-    return finish(program, *simulate(program, params, nothing, state=state))
+    found = finish(program, *simulate(program, params, nothing, state=state))
+    return marked(program, params, nothing, found) if state is None else found
 
 
 def _where(runs: Runs, then: Array, otherwise: Array) -> Array:

@@ -2,6 +2,7 @@
 
 _passes        what a plan is: tables of passes over the state
 _angles        expressions that share a program, as one table
+_tape          long expressions, as steps of one loop
 _frame         permutations of basis states that cost nothing
 _actions       what a gate does to basis states
 _members       gates in their places; those that differ per sample as phases
@@ -28,6 +29,7 @@ from qjax._plan._groups import WIDE as WIDE
 from qjax._plan._groups import Sight as Sight
 from qjax._plan._groups import group_sights as group_sights
 from qjax._plan._passes import AngleGroup as AngleGroup
+from qjax._plan._passes import Angles as Angles
 from qjax._plan._passes import Bank as Bank
 from qjax._plan._passes import Coefficients as Coefficients
 from qjax._plan._passes import Dense as Dense
@@ -43,6 +45,7 @@ from qjax._plan._passes import Program as Program
 from qjax._plan._passes import Reorder as Reorder
 from qjax._plan._passes import Segment as Segment
 from qjax._plan._passes import Start as Start
+from qjax._plan._passes import Tape as Tape
 from qjax._plan._passes import in_precision as in_precision
 from qjax._plan._passes import static as static
 from qjax._plan._passes import table_class as table_class

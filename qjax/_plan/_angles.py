@@ -1,13 +1,22 @@
 """Floor 2. Expressions that share a program -> one table, evaluated in one go."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from qjax._expression import Expression
-from qjax._plan._passes import AngleGroup
+from qjax._expression_graph import LONG
+from qjax._plan._passes import AngleGroup, Angles
+from qjax._plan._tape import tape_of
+
+# As many operations and leaves of different programs are compiled one by one; of more, the longest
+# go to tapes. It takes seconds to compile this many.
+MOST_COMPILED = 512
+
+# So many of the longest get a loop of their own each; more share one, the short ones another.
+FEW_TAPES = 4
 
 
 class Angle(NamedTuple):
@@ -19,7 +28,7 @@ class Angle(NamedTuple):
 
 def group_angles(
     angles: Iterable[Angle], positions: Mapping[int, int]
-) -> tuple[tuple[AngleGroup, ...], dict[Angle, int]]:
+) -> tuple[tuple[Angles, ...], dict[Angle, int]]:
     """Tables of the distinct angles, and where each stands in their concatenation.
 
     Args:
@@ -29,12 +38,32 @@ def group_angles(
     alike: dict[tuple[tuple[str, ...], bool], dict[Angle, None]] = defaultdict(dict)
     for angle in angles:
         alike[angle.expression.program, angle.periodic].setdefault(angle)
-    groups = tuple(
-        _group(*key, [angle.expression for angle in members], positions)
-        for key, members in alike.items()
-    )
-    ordered = (angle for members in alike.values() for angle in members)
-    return groups, {angle: place for place, angle in enumerate(ordered)}
+    taped = _taped([program for program, _ in alike])
+    groups: list[Angles] = []
+    ordered: list[Angle] = []
+    lanes: dict[tuple[Hashable, bool], list[Angle]] = defaultdict(list)
+    for (program, periodic), members in alike.items():
+        if program in taped:
+            together = program if len(taped) <= FEW_TAPES else len(program) > LONG
+            lanes[together, periodic] += members
+        else:
+            groups.append(_group(program, periodic, [a.expression for a in members], positions))
+            ordered += members
+    for (_, periodic), several in lanes.items():
+        expressions = [angle.expression for angle in several]
+        groups.append(tape_of(expressions, positions, periodic=periodic))
+        ordered += several
+    return tuple(groups), {angle: place for place, angle in enumerate(ordered)}
+
+
+def _taped(programs: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """The programs that would take too long to compile one by one."""
+    found, total = set(), 0
+    for program in sorted(set(programs), key=len):
+        total += len(program)
+        if len(program) > LONG or total > MOST_COMPILED:
+            found.add(program)
+    return found
 
 
 def _group(

@@ -66,6 +66,42 @@ class AngleGroup:
 
 
 @table_class
+class Tape:
+    """Long expressions, worked off step by step; one lane for each.
+
+    A step applies an operation to two registers, of which the second counts for operations of two
+    operands only, and puts the result into another. Register 0 holds the leaf of the step; the
+    last step leaves the value in the register that it writes.
+
+    Attributes:
+        operations: the names that `codes` stand for.
+        periodic: see `AngleGroup`.
+        num_registers: how many there are.
+        uniform: whether all lanes take the same steps.
+        codes, left, right, out: `(steps,)` if `uniform`, else `(steps, lanes)`.
+        parameters: `(steps, lanes)` index of the parameter that is the leaf.
+        is_parameter: `(steps, lanes)`, else it is the constant.
+        constants, rests: `(steps, lanes)`, see `AngleGroup`.
+    """
+
+    operations: tuple[str, ...] = static()
+    periodic: bool = static()
+    num_registers: int = static()
+    uniform: bool = static()
+    codes: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    out: np.ndarray
+    parameters: np.ndarray
+    is_parameter: np.ndarray
+    constants: np.ndarray
+    rests: np.ndarray
+
+
+Angles = AngleGroup | Tape
+
+
+@table_class
 class Bank:
     """The matrix entries of a segment's gates, `(entries, length, *batch)`.
 
@@ -246,7 +282,7 @@ class Encoding:
     """
 
     batched: bool = static()
-    groups: tuple[AngleGroup, ...]
+    groups: tuple[Angles, ...]
     places: np.ndarray
 
 
@@ -282,8 +318,8 @@ class Program:
 
     num_qubits: int = static()
     mixed: bool = static()
-    shared_angles: tuple[AngleGroup, ...]
-    batched_angles: tuple[AngleGroup, ...]
+    shared_angles: tuple[Angles, ...]
+    batched_angles: tuple[Angles, ...]
     start: Start | None
     segments: tuple[Segment, ...]
     end: Segment

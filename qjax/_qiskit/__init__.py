@@ -14,6 +14,7 @@ _sparse_terms  ("XX", [0, 2], 0.5) -> full labels
 _arguments     what a caller hands in -> parameters and observables of a circuit
 _classical     classical expressions <-> ClassicalExpression
 _control_flow  control-flow operations -> Switch, For, While, ...
+_nested        ifs inside of ifs, flat beyond some depth
 """
 
 from qjax._qiskit._arguments import ParameterValues as ParameterValues

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -15,8 +15,9 @@ from qiskit.circuit import Parameter, ParameterVector
 
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit
+from qjax._domain import check_domain
 from qjax._memory import CACHED_PROGRAMS
-from qjax._observable import Observable
+from qjax._observable import Observable, coefficients_of
 from qjax._qiskit._observables import with_observables
 from qjax._qiskit._sparse_terms import several
 
@@ -26,7 +27,9 @@ ParameterValues = Numbers | Mapping[str, Numbers] | Mapping[Parameter | Paramete
 _ELEMENT = re.compile(r"(.+)\[(\d+)\]", re.DOTALL)
 
 
-def as_parameters(circuit: Circuit, params: ParameterValues) -> Float[Array, " params"]:
+def as_parameters(
+    circuit: Circuit, params: ParameterValues, observables: Sequence[Observable] = ()
+) -> Float[Array, " params"]:
     """A vector with a number for each parameter of the circuit.
 
     Args:
@@ -35,13 +38,16 @@ def as_parameters(circuit: Circuit, params: ParameterValues) -> Float[Array, " p
             of parameters or their names to vectors of numbers.
 
     Raises:
-        ValueError: for another shape; for names that are missing, unknown or given twice.
+        ValueError: for another shape; for names that are missing, unknown or given twice; for
+            known numbers that an angle, an amplitude or a coefficient has no value for.
         TypeError: for values that are not real, and keys that are no names.
     """
     if isinstance(params, Mapping):
-        return _by_name(circuit.parameters, params)
-    values = as_real(params, "params")
-    check_length(values, circuit.num_params, "params", in_order(circuit.parameters))
+        values = _by_name(circuit.parameters, params)
+    else:
+        values = as_real(params, "params")
+        check_length(values, circuit.num_params, "params", in_order(circuit.parameters))
+    check_domain(circuit, values, "params", coefficients_of(observables))
     return values
 
 

@@ -1,21 +1,19 @@
 """Floor 1. Complex ParameterExpression -> real and imaginary part, each an Expression."""
 
-from collections.abc import Mapping
-from functools import partial
-from types import SimpleNamespace
-from typing import Any
+import cmath
+from collections.abc import Callable, Mapping
+from typing import Any, SupportsComplex
 
-from qiskit.circuit import Parameter
+from qiskit.circuit import Parameter, ParameterExpression
 
-from qjax._expression import BINARY, UNARY, Expression, compose, constant, evaluate, parameter
-from qjax._qiskit._expressions import to_complex_expression
+from qjax._expression import Expression
+from qjax._expression_graph import Graph
+from qjax._qiskit._expressions import refuse_traced, replay
 
-Parts = tuple[Expression, Expression]
-
-_ZERO, _ONE = constant(0), constant(1)
+Parts = tuple[int, int]
 
 
-def to_parts(value: Any, index: Mapping[Parameter, int]) -> Parts:
+def to_parts(value: Any, index: Mapping[Parameter, int]) -> tuple[Expression, Expression]:
     """The real and the imaginary part of a number or a ParameterExpression.
 
     Args:
@@ -26,69 +24,91 @@ def to_parts(value: Any, index: Mapping[Parameter, int]) -> Parts:
         ValueError: where it is not finite, or where complex numbers go into anything but sums,
             differences, products, quotients and conjugates.
     """
-    found = to_complex_expression(value, index)
-    parameters = [(parameter(place), _ZERO) for place in found.parameters]
-    constants = [(constant(c.real), constant(c.imag)) for c in map(complex, found.constants)]
-    return evaluate(found.program, parameters, constants, algebra=_PARTS)
+    parts = _Parts()
+    if isinstance(value, ParameterExpression):
+        root = replay(value, index, parts, _finite)
+    else:
+        root = parts.constant(_finite(value))
+    real, imag = (parts.graph.expression(part) for part in root)
+    return real, imag
 
 
-def _sum(a: Expression, b: Expression) -> Expression:
-    return b if a == _ZERO else a if b == _ZERO else compose("add", (a, b))
+def _finite(value: SupportsComplex) -> complex:
+    refuse_traced(value)
+    number = complex(value)
+    if not cmath.isfinite(number):
+        raise ValueError(f"an amplitude is {value}; expected a finite number")
+    return number
 
 
-def _minus(a: Expression) -> Expression:
-    return a if a == _ZERO else compose("negative", (a,))
+class _Parts:
+    """What makes nodes that are pairs of a real and an imaginary part."""
 
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.zero, self.one = self.graph.constant(0.0), self.graph.constant(1.0)
+        self.exact: dict[str, Callable[..., Parts]] = {
+            "negative": self._negative, "add": self._add, "subtract": self._subtract,
+            "multiply": self._multiply, "divide": self._divide, "conjugate": self._conjugate,
+        }  # fmt: skip
 
-def _product(a: Expression, b: Expression) -> Expression:
-    if _ZERO in (a, b):
-        return _ZERO
-    return b if a == _ONE else a if b == _ONE else compose("multiply", (a, b))
+    def parameter(self, index: int) -> Parts:
+        return self.graph.parameter(index), self.zero
 
+    def constant(self, value: complex) -> Parts:
+        real, imag = (self.graph.constant(part + 0.0) for part in (value.real, value.imag))
+        return real, imag
 
-def _quotient(a: Expression, b: Expression) -> Expression:
-    return a if a == _ZERO or b == _ONE else compose("divide", (a, b))
+    def operation(self, name: str, *operands: Parts) -> Parts:
+        if name in self.exact:
+            return self.exact[name](*operands)
+        if any(imag != self.zero for _, imag in operands):
+            raise ValueError(
+                f"the parameter expression takes {name} of complex numbers; expected sums, "
+                "differences, products, quotients and conjugates of them only"
+            )
+        return self.graph.operation(name, *(real for real, _ in operands)), self.zero
 
+    # ------------------------------------------------------------ real numbers
 
-def _negative(a: Parts) -> Parts:
-    return _minus(a[0]), _minus(a[1])
+    def _sum(self, a: int, b: int) -> int:
+        if self.zero in (a, b):
+            return b if a == self.zero else a
+        return self.graph.operation("add", a, b)
 
+    def _minus(self, a: int) -> int:
+        return a if a == self.zero else self.graph.operation("negative", a)
 
-def _add(a: Parts, b: Parts) -> Parts:
-    return _sum(a[0], b[0]), _sum(a[1], b[1])
+    def _product(self, a: int, b: int) -> int:
+        if self.zero in (a, b):
+            return self.zero
+        if self.one in (a, b):
+            return b if a == self.one else a
+        return self.graph.operation("multiply", a, b)
 
+    def _quotient(self, a: int, b: int) -> int:
+        return a if a == self.zero or b == self.one else self.graph.operation("divide", a, b)
 
-def _subtract(a: Parts, b: Parts) -> Parts:
-    return _add(a, _negative(b))
+    # ------------------------------------------------------------ complex numbers
 
+    def _negative(self, a: Parts) -> Parts:
+        return self._minus(a[0]), self._minus(a[1])
 
-def _multiply(a: Parts, b: Parts) -> Parts:
-    real = _sum(_product(a[0], b[0]), _minus(_product(a[1], b[1])))
-    return real, _sum(_product(a[0], b[1]), _product(a[1], b[0]))
+    def _add(self, a: Parts, b: Parts) -> Parts:
+        return self._sum(a[0], b[0]), self._sum(a[1], b[1])
 
+    def _subtract(self, a: Parts, b: Parts) -> Parts:
+        return self._add(a, self._negative(b))
 
-def _conjugate(a: Parts) -> Parts:
-    return a[0], _minus(a[1])
+    def _multiply(self, a: Parts, b: Parts) -> Parts:
+        real = self._sum(self._product(a[0], b[0]), self._minus(self._product(a[1], b[1])))
+        return real, self._sum(self._product(a[0], b[1]), self._product(a[1], b[0]))
 
+    def _conjugate(self, a: Parts) -> Parts:
+        return a[0], self._minus(a[1])
 
-def _divide(a: Parts, b: Parts) -> Parts:
-    if b[1] != _ZERO:
-        a, b = _multiply(a, _conjugate(b)), _multiply(b, _conjugate(b))
-    return _quotient(a[0], b[0]), _quotient(a[1], b[0])
-
-
-def _of_real(name: str, *operands: Parts) -> Parts:
-    if any(imag != _ZERO for _, imag in operands):
-        raise ValueError(
-            f"the parameter expression takes {name} of complex numbers; expected sums, "
-            "differences, products, quotients and conjugates of them only"
-        )
-    return compose(name, [real for real, _ in operands]), _ZERO
-
-
-_EXACT: dict[str, Any] = {
-    "negative": _negative, "add": _add, "subtract": _subtract, "multiply": _multiply,
-    "divide": _divide, "conjugate": _conjugate,
-}  # fmt: skip
-# The operations of expressions, on pairs of a real and an imaginary part.
-_PARTS = SimpleNamespace(**({name: partial(_of_real, name) for name in UNARY | BINARY} | _EXACT))
+    def _divide(self, a: Parts, b: Parts) -> Parts:
+        if b[1] != self.zero:
+            conjugate = self._conjugate(b)
+            a, b = self._multiply(a, conjugate), self._multiply(b, conjugate)
+        return self._quotient(a[0], b[0]), self._quotient(a[1], b[0])

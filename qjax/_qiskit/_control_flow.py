@@ -49,15 +49,15 @@ def to_control_flow(operation: ControlFlowOp | Store, convert: Convert, read: Re
             then, *otherwise = operation.blocks
             cases = [flow.Case((1,), convert(then))]
             cases += [flow.Case(None, convert(block)) for block in otherwise]
-            return (flow.Switch(read(_lifted(operation.condition)), tuple(cases)),)
+            return (flow.Switch(read(lifted(operation.condition)), tuple(cases)),)
         case SwitchCaseOp():
             cases = [
-                flow.Case(_values(values), convert(block))
+                flow.Case(values_of(values), convert(block))
                 for values, block in operation.cases_specifier()
             ]
             return (flow.Switch(read(expr.lift(operation.target)), tuple(cases)),)
         case WhileLoopOp():
-            condition = read(_lifted(operation.condition))
+            condition = read(lifted(operation.condition))
             return (flow.While(condition, convert(operation.blocks[0])),)
         case ForLoopOp():
             return (flow.For(_iterations(operation, convert, read)),)
@@ -80,11 +80,13 @@ def _whole(target: expr.Expr, value: expr.Expr) -> tuple[expr.Expr, expr.Expr]:
     return _whole(number, expr.bit_or(expr.bit_and(number, expr.bit_not(mask)), bit))
 
 
-def _lifted(condition: Any) -> expr.Expr:
+def lifted(condition: Any) -> expr.Expr:
+    """A condition as an expression, also where it is a pair of a bit or register and a value."""
     return condition if isinstance(condition, expr.Expr) else expr.lift_legacy_condition(condition)
 
 
-def _values(values: tuple[Any, ...]) -> tuple[int, ...] | None:
+def values_of(values: tuple[Any, ...]) -> tuple[int, ...] | None:
+    """The values of a case; None for the default."""
     return None if CASE_DEFAULT in values else tuple(int(value) for value in values)
 
 

@@ -1,11 +1,11 @@
 """Floor 1. Qiskit's ParameterExpression <-> Expression."""
 
-import cmath
 import math
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, SupportsComplex, SupportsFloat
+from typing import Any, Protocol, SupportsComplex, SupportsFloat, TypeVar
 
+import jax
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
@@ -14,11 +14,11 @@ from qjax._expression import (
     CONSTANT,
     PARAMETER,
     Expression,
-    compose,
     constant,
     evaluate,
     parameter,
 )
+from qjax._expression_graph import Graph
 
 # Qiskit's opcodes -> NumPy's names; the reversed forms R.. take their operands the other way round.
 _OPCODES = {
@@ -27,6 +27,22 @@ _OPCODES = {
     "SIN": "sin", "COS": "cos", "TAN": "tan", "ASIN": "arcsin", "ACOS": "arccos", "ATAN": "arctan",
     "EXP": "exp", "LOG": "log", "ABS": "abs", "SIGN": "sign", "CONJ": "conjugate",
 }  # fmt: skip
+
+
+Node = TypeVar("Node")
+
+
+class Nodes(Protocol[Node]):
+    """What makes nodes of an expression, as `Graph` does."""
+
+    def parameter(self, index: int) -> Node:
+        """The node of a circuit's parameter."""
+
+    def constant(self, value: Any) -> Node:
+        """The node of a number."""
+
+    def operation(self, name: str, *operands: Node) -> Node:
+        """The node of an operation on others."""
 
 
 def to_expression(value: Any, index: Mapping[Parameter, int]) -> Expression:
@@ -40,69 +56,41 @@ def to_expression(value: Any, index: Mapping[Parameter, int]) -> Expression:
         ValueError: where the value is not real and finite, uses an operation that is unknown, or
             a parameter that the circuit does not have.
     """
-    return _convert(value, index, _real_constant)
-
-
-def to_complex_expression(value: Any, index: Mapping[Parameter, int]) -> Expression:
-    """The same of what may be complex: so are the constants of the `Expression` then."""
-    return _convert(value, index, _complex_constant)
-
-
-def _convert(
-    value: Any, index: Mapping[Parameter, int], leaf: Callable[[Any], Expression]
-) -> Expression:
     if isinstance(value, Parameter):
         return parameter(_position(value, index))
     if not isinstance(value, ParameterExpression):
-        return leaf(value)
-    if not value.parameters:
-        return leaf(value.numeric())
-    return _replay(value, index, leaf)
+        return constant(_real(value))
+    graph = Graph()
+    return graph.expression(replay(value, index, graph, _real))
 
 
-def _real_constant(value: Any) -> Expression:
-    return constant(_real(value))
-
-
-def _complex_constant(value: SupportsComplex) -> Expression:
-    number = complex(value)
-    if not cmath.isfinite(number):
-        raise ValueError(f"an amplitude is {value}; expected a finite number")
-    return Expression((CONSTANT,), (), (number,))  # type: ignore[arg-type]
-
-
-def _position(symbol: Parameter, index: Mapping[Parameter, int]) -> int:
-    if symbol not in index:
-        raise ValueError(
-            f"its parameter {symbol.name!r} is none of the circuit's `parameters`, so nothing can "
-            "bind it; give it a number before the instruction is made"
-        )
-    return index[symbol]
-
-
-def _real(value: SupportsComplex | SupportsFloat) -> float:
-    number = complex(value)
-    if number.imag != 0 or not math.isfinite(number.real):
-        raise ValueError(f"an angle is {value}; expected a real, finite number")
-    return number.real
-
-
-def _replay(
+def replay(
     value: ParameterExpression,
     index: Mapping[Parameter, int],
-    constant_of: Callable[[Any], Expression],
-) -> Expression:
+    graph: Nodes[Node],
+    number: Callable[[Any], Any],
+) -> Node:
+    """The node of a `ParameterExpression`; errors as `to_expression`.
+
+    Args:
+        value: the expression.
+        index: the position of each parameter of the circuit.
+        graph: what makes nodes.
+        number: what makes one of Qiskit's numbers a constant of the graph.
+    """
+    if not value.parameters:
+        return graph.constant(number(value.numeric()))
     # The record that QPY stores. The printed form is no substitute: Qiskit 2.6 prints
     # x / (-b * c) as "x/-b*c".
-    stack: list[Expression] = []
+    stack: list[Node] = []
     symbols = {symbol.name: _position(symbol, index) for symbol in value.parameters}
 
-    def operand(leaf: Any) -> Expression:
+    def operand(leaf: Any) -> Node:
         if leaf is None:
             return stack.pop()
         if isinstance(leaf, ParameterExpression):
-            return parameter(symbols[leaf.name])
-        return constant_of(leaf)
+            return graph.parameter(symbols[leaf.name])
+        return graph.constant(number(leaf))
 
     for step in value._qpy_replay:
         code = str(step.op).rpartition(".")[2]
@@ -115,9 +103,40 @@ def _replay(
             operands = [right, left] if code.startswith("R") else [left, right]
         else:
             operands = [operand(step.lhs)]
-        stack.append(compose(name, operands))
-    (expression,) = stack
-    return expression
+        stack.append(graph.operation(name, *operands))
+    (root,) = stack
+    return root
+
+
+def _position(symbol: Parameter, index: Mapping[Parameter, int]) -> int:
+    if symbol not in index:
+        raise ValueError(
+            f"its parameter {symbol.name!r} is none of the circuit's `parameters`, so nothing can "
+            "bind it; give it a number before the instruction is made"
+        )
+    return index[symbol]
+
+
+def refuse_traced(value: object) -> None:
+    """Refuse what JAX traces: circuits hold numbers and parameters.
+
+    Raises:
+        TypeError: says how to give it.
+    """
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(
+            f"a value that JAX traces ({value}) stands inside of the circuit, which holds numbers "
+            "and parameters only: put a qiskit.circuit.Parameter in its place, and give the value "
+            "with `params`, as in expectation(circuit, observable, [value])"
+        )
+
+
+def _real(value: SupportsComplex | SupportsFloat) -> float:
+    refuse_traced(value)
+    number = complex(value)
+    if number.imag != 0 or not math.isfinite(number.real):
+        raise ValueError(f"an angle is {value}; expected a real, finite number")
+    return number.real
 
 
 def _function(name: str) -> Callable:

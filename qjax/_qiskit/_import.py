@@ -29,16 +29,17 @@ from qiskit.quantum_info import Clifford, Operator, SparsePauliOp
 from qiskit.synthesis import LieTrotter
 
 from qjax._circuit import Circuit, Control, Gate, Measure, Op, Register, freeze_matrix
-from qjax._classical import ClassicalExpression, Variable
+from qjax._classical import ClassicalExpression, ClassicalType, Variable
 from qjax._control_flow import Reset
 from qjax._errors import UnsupportedInstructionError
 from qjax._expression import constant
 from qjax._measurements import qubits_of
 from qjax._qiskit._annotated import without_modifiers
-from qjax._qiskit._classical import declarations_of, to_classical
+from qjax._qiskit._classical import declarations_of, from_type, to_classical
 from qjax._qiskit._control_flow import to_control_flow
 from qjax._qiskit._evolution import MAX_EVOLUTION_QUBITS, evolution, hamiltonian_of, support_of
 from qjax._qiskit._expressions import to_expression
+from qjax._qiskit._nested import MOST_NESTED, Tools, can_be_flat, flattened
 from qjax._qiskit._state_preparation import prepares_amplitudes, to_amplitudes
 from qjax._qiskit._weighted_sum import weighted_sum
 
@@ -115,14 +116,15 @@ def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:
 class _Walk:
     """What the conversion has met so far.
 
-    `clbits` are those of the body that it is in; `nested`: whether that is inside control flow.
+    `clbits` are those of the body that it is in; `depth`: of how many blocks of control flow that
+    is inside.
     """
 
     parameters: dict[Parameter, int]
     ops: list[Op] = field(default_factory=list)
     variables: dict[expr.Var, Variable] = field(default_factory=dict)
     clbits: Mapping[Clbit, int] = field(default_factory=dict)
-    nested: bool = False
+    depth: int = 0
 
 
 def _walk_body(walk, body: QuantumCircuit, qubits, clbits, controls, path) -> None:
@@ -234,7 +236,7 @@ def _annotated(walk, operation: AnnotatedOperation, qubits, clbits, controls, wh
 
 def _preparation(walk, operation: Instruction, qubits, controls, where) -> None:
     # An `Initialize` brings its qubits to |0>; a `StatePreparation` must find them there.
-    is_free = walk.nested or any(qubits_of(op) & set(qubits) for op in walk.ops)
+    is_free = walk.depth or any(qubits_of(op) & set(qubits) for op in walk.ops)
     if controls or (is_free and isinstance(operation, lib.StatePreparation)):
         raise _unsupported(
             where,
@@ -286,7 +288,7 @@ def _irreversible(walk, operation, qubits, clbits, where) -> tuple[Op, ...]:
         return (Reset(qubits[0]),)
 
     def convert(block: QuantumCircuit) -> tuple[Op, ...]:
-        inner = replace(walk, ops=[], nested=True)
+        inner = replace(walk, ops=[], depth=walk.depth + 1)
         _walk_body(inner, block, qubits, clbits, (), f"{where}: ")
         return tuple(inner.ops)
 
@@ -294,11 +296,41 @@ def _irreversible(walk, operation, qubits, clbits, where) -> tuple[Op, ...]:
         return to_classical(node, walk.clbits, walk.variables)
 
     try:
+        if walk.depth >= MOST_NESTED and can_be_flat(operation):
+            return flattened(operation, qubits, clbits, walk.clbits, _tools(walk, where))
         return to_control_flow(operation, convert, read)
     except UnsupportedInstructionError:
         raise
     except ValueError as error:
         raise _unsupported(where, str(error)) from error
+
+
+def _tools(walk, where) -> Tools:
+    """What makes operations of the contents of blocks that are nested deeply."""
+
+    def part(clbits: Mapping[Clbit, int]) -> _Walk:
+        return replace(walk, ops=[], depth=walk.depth + 1, clbits=clbits)
+
+    def convert(operation, qubits, own, clbits) -> list[Op]:
+        inner = part(clbits)
+        name = f"{where}: ..., {operation.name!r} on qubits {qubits}"
+        _walk_operation(inner, operation, qubits, own, (), name)
+        return inner.ops
+
+    def phase(body: QuantumCircuit) -> list[Op]:
+        if body.global_phase == 0:
+            return []
+        angles = _angles(walk, (body.global_phase,), f"{where}: ..., global phase")
+        return [Gate("global_phase", (), angles)]
+
+    def variable(kind: ClassicalType) -> Variable:
+        made = expr.Var.new(f"nested_{len(walk.variables)}", from_type(kind))
+        return walk.variables.setdefault(made, Variable(len(walk.variables), kind))
+
+    def read(node: expr.Expr, clbits: Mapping[Clbit, int]) -> ClassicalExpression:
+        return to_classical(node, clbits, walk.variables)
+
+    return Tools(convert, phase, read, variable)
 
 
 def _angles(walk, params, where):

@@ -14,6 +14,8 @@ from qiskit.circuit import Parameter
 
 from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
 from qjax._circuit import Circuit
+from qjax._domain import check_domain, has_partial, is_known
+from qjax._observable import coefficients_of
 from qjax._plan import Plan
 from qjax._process import check_process
 from qjax._program import as_gradient, num_simulated, plan_of
@@ -221,6 +223,7 @@ class NeuralNetwork:
         weights = as_real(() if weights is None else weights, "weights")
         inputs = as_real(() if inputs is None else inputs, "inputs")
         self._check(weights, inputs)
+        self._check_domain(weights, inputs, "inputs")
         dtype = common_dtype(weights, inputs)
         weights, inputs = weights.astype(dtype), inputs.astype(dtype)
         if self._remote is not None:
@@ -283,6 +286,16 @@ class NeuralNetwork:
                 + in_order(self.input_params)
             )
 
+    def _check_domain(self, weights, inputs, what: str) -> None:
+        """Refuse known numbers that an angle, an amplitude or a coefficient has no value for."""
+        readout = self._model.readout
+        observed = coefficients_of(getattr(readout, "observables", ()))
+        if has_partial(self.circuit, observed) and is_known(weights) and is_known(inputs):
+            given = np.zeros((*inputs.shape[:-1], self.circuit.num_params), inputs.dtype)
+            given[..., list(self._model.inputs)] = np.asarray(inputs)
+            given[..., list(self._model.weights)] = np.asarray(weights)
+            check_domain(self.circuit, given, what, observed)
+
     def _prepare(self, input_data, weights) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
         """Inputs as `(batch, num_inputs)`, weights of the same dtype, and the batch's shape."""
         check_process()
@@ -295,6 +308,7 @@ class NeuralNetwork:
                 raise ValueError(f"{what}: holds NaN or infinity; expected finite numbers")
         batch = inputs.shape[:-1] or (1,)
         dtype = common_dtype(inputs, weights)
+        self._check_domain(weights, inputs, "input_data")
         flat = inputs.reshape(int(np.prod(batch)), self.num_inputs)
         return flat.astype(dtype), weights.astype(dtype), batch
 

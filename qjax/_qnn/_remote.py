@@ -21,7 +21,7 @@ from qjax._free_angles import FreeAngle, places_of
 from qjax._measurements import measured_qubits
 from qjax._memory import CACHED_PROGRAMS
 from qjax._observable import is_diagonal, support_of
-from qjax._plan import Angle, AngleGroup, group_angles, in_precision, light_cone
+from qjax._plan import Angle, Angles, group_angles, in_precision, light_cone
 from qjax._qiskit import EstimatorSource, Source
 from qjax._qnn._model import Model
 from qjax._shift_rules import ShiftRule, shift_rule
@@ -74,7 +74,7 @@ class _Group(NamedTuple):
     """
 
     slots: tuple[int, ...]
-    tables: tuple[AngleGroup, ...]
+    tables: tuple[Angles, ...]
     order: np.ndarray
 
 

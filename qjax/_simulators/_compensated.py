@@ -18,6 +18,7 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._expression import BINARY, UNARY, evaluate
+from qjax._simulators._numbers import NUMBERS
 from qjax._simulators._trigonometry import MOST_TURNS, TWO_PI
 
 Pair = tuple[Array, Array]
@@ -46,24 +47,28 @@ def angle_of(
     """
     exact = [(value, jnp.zeros_like(value)) for value in parameters]
     pairs = list(zip(constants, rests, strict=True))
-    value, rest = evaluate(program, exact, pairs, algebra=_PAIRS)
-    if periodic:
-        turns = jnp.round(value * np.float32(1 / PERIOD))
-        turns = jnp.where(jnp.abs(turns) <= MOST_TURNS, turns, 0)
-        first, second, last = (np.float32(2 * part) for part in TWO_PI)
-        # The first two differences are exact, so that one rounding remains.
-        value, rest = value - turns * first - turns * second, rest - turns * last
-    return value + rest
+    value, rest = evaluate(program, exact, pairs, algebra=PAIRS)
+    return without_turns(value, rest) if periodic else value + rest
 
 
 @angle_of.defjvp
 def _jvp(
     program: tuple[str, ...], periodic: bool, primals: tuple, tangents: tuple
 ) -> tuple[Array, Array]:
-    def plain(parameters: Sequence[Array], constants: Sequence[Array]) -> Array:
-        return evaluate(program, parameters, constants)
+    # In the constants it would take logarithms of bases, which may be negative.
+    def plain(parameters: Sequence[Array]) -> Array:
+        return evaluate(program, parameters, primals[1], algebra=NUMBERS)
 
-    return angle_of(program, periodic, *primals), jax.jvp(plain, primals[:2], tangents[:2])[1]
+    return angle_of(program, periodic, *primals), jax.jvp(plain, primals[:1], tangents[:1])[1]
+
+
+def without_turns(value: Float[Array, "..."], rest: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The sum of both, without multiples of 4 pi."""
+    turns = lax.stop_gradient(jnp.round(value * np.float32(1 / PERIOD)))
+    turns = jnp.where(jnp.abs(turns) <= MOST_TURNS, turns, 0)
+    first, second, last = (np.float32(2 * part) for part in TWO_PI)
+    # The first two differences are exact, so that one rounding remains.
+    return (value - turns * first - turns * second) + (rest - turns * last)
 
 
 def _normalised(value: Array, rest: Array, plain: Array) -> Pair:
@@ -104,10 +109,10 @@ def _multiply(a: Pair, b: Pair) -> Pair:
 
 def _rounded(name: str, *pairs: Pair) -> Pair:
     """An operation without an exact error: its own rounding remains."""
-    value = getattr(jnp, name)(*(pair[0] for pair in pairs))
+    value = getattr(NUMBERS, name)(*(pair[0] for pair in pairs))
     return value, jnp.zeros_like(value)
 
 
 _EXACT = {"negative": _negative, "add": _add, "subtract": _subtract, "multiply": _multiply}
 # The operations of expressions, on pairs.
-_PAIRS = SimpleNamespace(**({name: partial(_rounded, name) for name in UNARY | BINARY} | _EXACT))
+PAIRS = SimpleNamespace(**({name: partial(_rounded, name) for name in UNARY | BINARY} | _EXACT))

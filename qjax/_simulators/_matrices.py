@@ -4,43 +4,17 @@ Complex matrices act on real arrays as [[Re, -Im], [Im, Re]]: a product of that 
 GEMM, which XLA runs faster than the complex one on CPU.
 """
 
-from collections.abc import Sequence
-
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jaxtyping import Complex, Float
 
-from qjax._expression import evaluate
 from qjax._gates import GateKind, PhaseGate, RotationGate, expi
-from qjax._plan import AngleGroup, Bank, Matrices, Product
-from qjax._simulators._compensated import angle_of
+from qjax._plan import Bank, Matrices, Product
 from qjax._simulators._lookup import look_up
 
 # A GPU would otherwise round single precision to TF32 in the products.
 PRECISION = lax.Precision.HIGHEST
-
-
-def all_angles(
-    groups: Sequence[AngleGroup], parameters: Float[Array, "params *batch"]
-) -> Float[Array, "angles *batch"]:
-    """Every angle of a circuit, in the order in which its plan counts them."""
-    nothing = jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
-    return jnp.concatenate([nothing, *(_angles(group, parameters) for group in groups)])
-
-
-def _angles(group: AngleGroup, parameters: Array) -> Array:
-    leaves = [parameters[row] for row in group.parameters]
-    column = (-1, *(1 for _ in parameters.shape[1:]))
-    constants, rests = (
-        [jnp.asarray(row, parameters.dtype).reshape(column) for row in table]
-        for table in (group.constants, group.rests)
-    )
-    if parameters.dtype == np.float32:
-        values = angle_of(group.program, group.periodic, leaves, constants, rests)
-    else:
-        values = evaluate(group.program, leaves, constants)
-    return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))
 
 
 def bank_entries(

@@ -6,13 +6,13 @@ from itertools import accumulate
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Complex, Float
+from jaxtyping import Bool, Complex, Float
 
-from qjax._expression import evaluate
-from qjax._plan import AngleGroup, Encoding, Start
+from qjax._plan import Encoding, Start
 from qjax._simulators._lookup import look_up
 from qjax._simulators._matrices import PRECISION, bank_entries
 from qjax._simulators._passes import State
+from qjax._simulators._values import all_numbers
 
 Pair = tuple[Array, Array]
 
@@ -89,20 +89,32 @@ def _kronecker(vectors: Sequence[Array] | Array, dtype: np.dtype) -> Array:
 
 
 def _encoded(encoding: Encoding, shared: Array, rows: Array) -> Complex[Array, "2**k batch"]:
-    """Amplitudes of norm 1; NaN where all values are 0."""
-    parameters = rows if encoding.batched else shared[:, None]
-    values = jnp.concatenate([_values(group, parameters) for group in encoding.groups])
-    parts = values[jnp.asarray(encoding.places)]
+    """Amplitudes of norm 1; 0 where all values are 0."""
+    parts = _parts(encoding, shared, rows)
     # A factor that all amplitudes have in common changes nothing, derivatives included: this one
     # keeps the squares from overflow and underflow.
-    parts = parts / lax.stop_gradient(jnp.abs(parts).max(axis=(0, 1), keepdims=True))
-    parts = parts / jnp.sqrt((parts * parts).sum(axis=(0, 1), keepdims=True))
+    largest = lax.stop_gradient(jnp.abs(parts).max(axis=(0, 1), keepdims=True))
+    nothing = largest == 0
+    parts = parts / jnp.where(nothing, 1, largest)
+    squares = (parts * parts).sum(axis=(0, 1), keepdims=True)
+    parts = parts / jnp.sqrt(jnp.where(nothing, 1, squares))
     return lax.complex(parts[0], parts[1] if len(parts) == 2 else jnp.zeros_like(parts[0]))
 
 
-def _values(group: AngleGroup, parameters: Float[Array, "params batch"]) -> Array:
-    """`(values, batch)`, as they are: `angle_of` would take full turns off."""
-    leaves = [parameters[row] for row in group.parameters]
-    constants = [jnp.asarray(row, parameters.dtype)[:, None] for row in group.constants]
-    values = evaluate(group.program, leaves, constants)
-    return jnp.broadcast_to(values, (group.parameters.shape[1], parameters.shape[1]))
+def _parts(encoding: Encoding, shared: Array, rows: Array) -> Float[Array, "parts 2**k batch"]:
+    parameters = rows if encoding.batched else shared[:, None]
+    return all_numbers(encoding.groups, parameters)[jnp.asarray(encoding.places)]
+
+
+def is_state(start: Start, parameters: Pair) -> Bool[Array, " batch"] | None:
+    """In which samples there is a state: given amplitudes may all be 0. None where none are given.
+
+    Samples without one are simulated as a vector of zeros: with NaN instead, one of them would
+    spoil the derivatives in parameters that it shares with others, even if nothing looks at it.
+    """
+    found = None
+    for each in start.blocks:
+        if each is not None:
+            here = (_parts(each, *parameters) != 0).any(axis=(0, 1))
+            found = here if found is None else found & here
+    return found

@@ -12,14 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Shaped
 
 from qjax._gates import RotationGate
 from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, Segment
 from qjax._simulators._linear import linear_map
 from qjax._simulators._matrices import (
     PRECISION,
-    all_angles,
     bank_entries,
     gate_entries,
     matrices_of,
@@ -34,8 +33,9 @@ from qjax._simulators._passes import (
     take_rows,
     undo_before_matrix,
 )
-from qjax._simulators._start import product_state
+from qjax._simulators._start import is_state, product_state
 from qjax._simulators._trigonometry import wrapped
+from qjax._simulators._values import all_angles
 
 Gradient = Literal["backprop", "adjoint"]
 
@@ -72,15 +72,29 @@ def simulate(
         gradient: how reverse mode gets the states it needs.
         state: the initial states, for a program that was planned for any; None for |0...0>.
     """
-    rows = (
-        jnp.concatenate([batched, _spread(shared, batched.shape[1])]) if program.mixed else batched
-    )
+    rows = _rows(program, shared, batched)
     angles = all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
     if state is None:
         state = _start(program, (shared, rows), angles)
     for segment in program.segments:
         state = _run(gradient, segment, _segment_operands(segment, *angles), state)
     return state, _segment_operands(program.end, *angles)
+
+
+def _rows(program: Program, shared: Array, batched: Array) -> Array:
+    if not program.mixed:
+        return batched
+    return jnp.concatenate([batched, _spread(shared, batched.shape[1])])
+
+
+def marked(
+    program: Program, shared: Array, batched: Array, values: Shaped[Array, "*outputs batch"]
+) -> Shaped[Array, "*outputs batch"]:
+    """What was read out, as NaN in samples whose amplitudes to start from are all 0."""
+    if program.start is None:
+        return values
+    found = is_state(program.start, (shared, _rows(program, shared, batched)))
+    return values if found is None else jnp.where(found, values, jnp.nan)
 
 
 def finish(

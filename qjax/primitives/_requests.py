@@ -19,6 +19,7 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 
 from qjax._arrays import refuse_masks
 from qjax._circuit import Circuit
+from qjax._domain import check_domain
 from qjax._evaluation import evaluate
 from qjax._program import Readout, Task, num_simulated
 from qjax._qiskit import from_qiskit
@@ -154,8 +155,10 @@ def values_of(
 ) -> Iterator[Float[np.ndarray, "points outputs"]]:
     """What each network reads out at its points; in one go for equal networks in a row."""
     for network, row in groupby(requests, key=itemgetter(0)):
-        for together in _blocks(network, (points for _, points in row)):
-            found = evaluate(network, None, np.concatenate(together))
+        for together in _blocks(network, (given for _, given in row)):
+            points = np.concatenate(together)
+            check_domain(network.circuit, points, "parameter values")
+            found = evaluate(network, None, points)
             yield from np.split(found, np.cumsum([len(points) for points in together])[:-1])
 
 

@@ -275,7 +275,7 @@ def test_a_thousand_nestings(nesting: ParameterExpression, point: list[float]) -
 
     def value(at: jax.Array) -> jax.Array:
         leaves = [at[place] for place in form.parameters]
-        return evaluate(form.program, leaves, [np.float64(c) for c in form.constants])
+        return evaluate(form.program, leaves, [np.float64(c) for c in form.constants], np)
 
     with double():
         actual, gradient = map(np.asarray, jax.value_and_grad(value)(jnp.asarray(values)))
