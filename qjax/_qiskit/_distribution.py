@@ -93,7 +93,7 @@ class Distribution:
     ) -> dict[int, int]:
         """The same by the register's value as an integer."""
         chosen = self if loc is None else self[loc]
-        whole = _counts(chosen.joint.reshape(chosen.size, -1), shots)
+        whole = _counts(chosen.joint.reshape(chosen.size, chosen.joint.shape[-1]), shots)
         total: dict[int, int] = {}
         for values, counts in chosen._rows(whole):
             for value, count in zip(values, counts, strict=True):
@@ -104,7 +104,7 @@ class Distribution:
         """For each parameter set, the register's values and what the table has for them."""
         values = self._values()
         kept, column = np.unique(values, return_inverse=True)
-        for row in table.reshape(self.size, -1):
+        for row in table.reshape(self.size, len(values)):
             summed = np.zeros(len(kept), row.dtype)
             np.add.at(summed, column, row)
             seen = summed > 0

@@ -160,7 +160,7 @@ def _result(pub: SamplerPub, found: Distribution | np.ndarray) -> SamplerPubResu
     }
     metadata = {"shots": None, "circuit_metadata": pub.circuit.metadata}
     if isinstance(found, Distribution):
-        joint = found.joint.reshape(*pub.shape, -1)
+        joint = found.joint.reshape(*pub.shape, found.joint.shape[-1])
         shown = {
             name: Distribution(joint, tuple(found.places[place] for place in places))
             for name, places in registers.items()

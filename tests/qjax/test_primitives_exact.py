@@ -117,6 +117,19 @@ def test_counts_lose_nothing() -> None:
     assert max(abs(union[key] / sum(union.values()) - means[key]) for key in union) < 1e-12
 
 
+def test_no_parameter_sets_and_no_registers() -> None:
+    circuit = CIRCUIT.copy()
+    circuit.measure_all()
+    none = Sampler(exact=True).run([(circuit, np.zeros((0, 6)))]).result()[0].data.meas
+    assert none.shape == (0,)
+    assert none.get_counts() == {}
+    assert none.get_probabilities().shape == (0,)
+    with pytest.warns(UserWarning, match="no classical register"):
+        bare = Sampler(exact=True).run([QuantumCircuit(1)]).result()[0]
+    with pytest.raises(ValueError, match="got none"):
+        bare.join_data()
+
+
 def test_what_asks_for_shots_gets_them_unless_exact() -> None:
     circuit = registers()
     drawn = Sampler(default_shots=None, seed=1).run([circuit], shots=10).result()[0]
