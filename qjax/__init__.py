@@ -15,7 +15,7 @@
 The floors of the code, each importing only from those below:
 
 0  _gates, _expression, _circuit, _observable     what a circuit and an observable are
-   _reach                                         what some qubits depend on
+   _reach, _known                                 what some qubits depend on, and hold for sure
    _shift_rules, _free_angles, gradients          how expectation values depend on angles
    _host_call, _blurred                          what runs outside of JAX
    _classical, _control_flow                      what a dynamic circuit holds beside gates

@@ -18,7 +18,8 @@ from qjax._decisions import (
     without,
 )
 from qjax._errors import NoExactFormError
-from qjax._gates import ConstantGate, GateKind, PhaseGate, is_diagonal
+from qjax._gates import is_diagonal
+from qjax._known import Known, sum_of, without_known
 from qjax._reach import moved_gate, reached
 
 # Each record doubles the state.
@@ -44,8 +45,7 @@ class Branches:
         num_wires: how many there are.
         wires: of the qubits.
         free: wires that nothing was done to, or nothing that still matters.
-        known: what the wires hold wherever the amplitude is not 0: sums modulo 2 of variables, as
-            masks, and 1 if bit 0 is set. What has no such form is a variable.
+        known: what the wires hold, see `qjax._known`.
         num_variables: how many there are.
         crowded: whether wires were taken since any were freed.
         touched: the wires that any gate acted on.
@@ -64,7 +64,7 @@ class Branches:
     thrifty: bool
     num_wires: int
     wires: list[int]
-    known: dict[int, int]
+    known: Known
     free: list[int] = field(default_factory=list)
     num_variables: int = 0
     crowded: bool = False
@@ -139,7 +139,7 @@ def write(state: Branches, gate: Gate, condition: Decision) -> None:
 
 def _append(state: Branches, gate: Gate) -> None:
     """A gate, or what it comes down to for what is known, and what is known after it."""
-    reduced = _without_known(gate, state.known)
+    reduced = without_known(gate, state.known)
     if reduced is None:
         return
     state.gates.append(reduced)
@@ -150,30 +150,6 @@ def _append(state: Branches, gate: Gate) -> None:
     elif not is_diagonal(reduced.kind):
         for wire in reduced.qubits:
             known[wire] = _variable(state)
-
-
-def _without_known(gate: Gate, known: dict[int, int]) -> Gate | None:
-    """The same on all states in which wires hold what is known; None where it does nothing."""
-    if any(known[control.qubit] == 1 - control.value for control in gate.controls):
-        return None
-    controls = tuple(c for c in gate.controls if known[c.qubit] != c.value)
-    if _is_phase_of_one(gate.kind) and controls:
-        (target,) = gate.qubits
-        if known[target] == 0:
-            return None
-        if known[target] == 1 and controls[0].value == 1:
-            # Target and controls of such a gate may be exchanged.
-            return replace(gate, qubits=(controls[0].qubit,), controls=controls[1:])
-    return replace(gate, controls=controls)
-
-
-def _is_phase_of_one(kind: GateKind) -> bool:
-    """Whether it is diag(1, phase)."""
-    if isinstance(kind, PhaseGate):
-        return len(kind.phases) == 2 and kind.phases[0] == 0
-    if not isinstance(kind, ConstantGate) or kind.num_qubits != 1:
-        return False
-    return bool(kind.matrix[0, 0] == 1) and is_diagonal(kind)
 
 
 def _variable(state: Branches) -> int:
@@ -232,25 +208,8 @@ def forget(state: Branches, asked: set[int]) -> None:
 
 
 def _sum_of_records(state: Branches, wire: int) -> list[int] | None:
-    """Records that together hold what the wire does, or its opposite; None if there are none.
-
-    By elimination modulo 2 on what is known of them.
-    """
-    pivots: dict[int, tuple[int, int]] = {}  # of the highest variable: (known, records as a mask)
-    for record in state.records:
-        rest, used = _reduced(state.known[record], 1 << record, pivots)
-        if rest > 1:
-            pivots[rest.bit_length()] = rest, used
-    rest, used = _reduced(state.known[wire], 0, pivots)
-    if rest > 1:
-        return None
-    return [record for record in range(used.bit_length()) if used >> record & 1]
-
-
-def _reduced(known: int, used: int, pivots: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    while known > 1 and (pivot := pivots.get(known.bit_length())) is not None:
-        known, used = known ^ pivot[0], used ^ pivot[1]
-    return known, used
+    """Records that together hold what the wire does, or its opposite; None if there are none."""
+    return sum_of(state.known[wire], {each: state.known[each] for each in state.records})
 
 
 def _copy_of(state: Branches, wire: int) -> int | None:
