@@ -75,11 +75,12 @@ BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] 
         "complex64",
     ),
     "parameters as text": (lambda: qjax.statevector(TWO, ["a", "b"]), TypeError, "(?i)str|<U"),
-    "parameters as dictionary": (
-        lambda: qjax.statevector(TWO, {"first": 0.1, "second": 0.2}),
-        TypeError,
-        "dict|object",
+    "parameters by another name": (
+        lambda: qjax.statevector(TWO, {"first": 0.1, "third": 0.2}),
+        ValueError,
+        "'third' is none of the circuit's parameters.*first, second",
     ),
+    "parameters as set": (lambda: qjax.statevector(TWO, {0.1, 0.2}), TypeError, "set|object"),
     "parameters None": (lambda: qjax.statevector(TWO, None), TypeError, "None|object"),
     # circuits
     "text for a circuit": (lambda: qjax.statevector("h q[0];"), TypeError, "str"),
