@@ -35,7 +35,7 @@ class _Process:
         self.trying = threading.Lock()
 
     def enter_child(self) -> None:
-        self.forked = self.usable
+        self.forked = self.forked or self.usable
         self.usable = False
         self.trying = threading.Lock()
 
