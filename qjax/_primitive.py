@@ -8,7 +8,7 @@ Four primitives, so that derivatives have batching rules too: the simulation; th
 keeps what reverse mode needs (the residuals); its tangents; its cotangents.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -17,11 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.core import ShapedArray
 from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._memory import CACHED_PROGRAMS
+from qjax._mesh import alike, context, type_of_result
 from qjax._program import Expectations, Task, differentiable, evaluate, evaluate_now, num_simulated
 from qjax._simulators import jvp_of
 
@@ -39,7 +41,7 @@ def run(
         shared: the parameters that all samples have in common, in the circuit's order.
         batched: those that differ per sample, in the circuit's order, batch last.
     """
-    return _run_p.bind(shared, batched, task=task)
+    return _run_p.bind(*alike((shared, batched)), task=task)
 
 
 _run_p = Primitive("simulate")
@@ -61,13 +63,10 @@ class _Kept(NamedTuple):
 
 @lru_cache(CACHED_PROGRAMS)
 def _kept(
-    task: Task,
-    moving: tuple[int, ...],
-    shapes: tuple[tuple[int, ...], ...],
-    dtype: np.dtype,
-    x64: bool,
+    task: Task, moving: tuple[int, ...], types: tuple[ShapedArray, ...], traced_in: Hashable
 ) -> _Kept:
-    del x64  # a key: tables and constants are made for it
+    """`traced_in` is a key: what is traced on one mesh, or in one precision, fits no other."""
+    del traced_in
     structure = None
 
     def forward(*arguments: Array) -> list[Array]:
@@ -79,13 +78,14 @@ def _kept(
         leaves, structure = jax.tree.flatten(pull_back)
         return [value, *leaves]
 
-    closed = jax.make_jaxpr(forward)(*(jax.ShapeDtypeStruct(shape, dtype) for shape in shapes))
-    return _Kept(closed, structure)
+    # Without jit, the operations of every pass would be kept one by one.
+    with jax.disable_jit(False):
+        return _Kept(jax.make_jaxpr(forward)(*types), structure)
 
 
 def _kept_for(task: Task, moving: tuple[int, ...], arguments: Sequence[Any]) -> _Kept:
-    shapes = tuple(x.shape for x in arguments[:2])
-    return _kept(task, moving, shapes, arguments[0].dtype, jax.config.read("jax_enable_x64"))
+    types = tuple(x if isinstance(x, ShapedArray) else jax.typeof(x) for x in arguments[:2])
+    return _kept(task, moving, types, context())
 
 
 def _of_moving(
@@ -131,8 +131,9 @@ def _evaluate_cotangent(*arguments: Array, task: Task, moving: tuple[int, ...]) 
 
 
 def _abstract_run(shared, batched, *, task):
-    result = jax.eval_shape(partial(evaluate, task=task), shared, batched)
-    return jax.core.ShapedArray(result.shape, result.dtype)
+    given = (jax.ShapeDtypeStruct(each.shape, each.dtype) for each in (shared, batched))
+    result = jax.eval_shape(partial(evaluate, task=task), *given)
+    return type_of_result(result.shape, result.dtype, (shared, batched))
 
 
 def _abstract_residuals(*arguments, task, moving):
@@ -140,15 +141,15 @@ def _abstract_residuals(*arguments, task, moving):
 
 
 def _abstract_tangent(*arguments, task, moving):
+    result = _abstract_run(*arguments[:2], task=task)
     del moving
-    return _abstract_run(*arguments[:2], task=task)
+    return type_of_result(result.shape, result.dtype, arguments)
 
 
 def _abstract_cotangent(*arguments, task, moving):
     del task
-    return [
-        jax.core.ShapedArray(arguments[place].shape, arguments[place].dtype) for place in moving
-    ]
+    of_moving = (arguments[place] for place in moving)
+    return [type_of_result(each.shape, each.dtype, arguments) for each in of_moving]
 
 
 # ---------------------------------------------------------------- differentiation
