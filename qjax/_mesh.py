@@ -9,9 +9,16 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from jax import Array, lax
-from jax.core import ShapedArray
-from jax.sharding import AbstractMesh, ManualAxisType, NamedSharding, PartitionSpec
+from jax.core import ShapedArray, Tracer
+from jax.sharding import (
+    AbstractMesh,
+    ManualAxisType,
+    NamedSharding,
+    PartitionSpec,
+    SingleDeviceSharding,
+)
 
 # What lies along an axis of an array: nothing, or an axis of the mesh, or several.
 Placed = None | str | tuple[str, ...]
@@ -19,6 +26,8 @@ Placed = None | str | tuple[str, ...]
 
 def alike(tree: Any) -> Any:
     """The same arrays, each varying along all manual axes that any of them varies along."""
+    if not jax.sharding.get_abstract_mesh().manual_axes:
+        return tree
     leaves, structure = jax.tree.flatten(tree)
     axes = _varying(map(jax.typeof, leaves))
     if not axes:
@@ -53,9 +62,7 @@ def context() -> Hashable:
     return jax.config.read("jax_enable_x64"), jax.sharding.get_abstract_mesh()
 
 
-def on_mesh(
-    function: Callable[..., Any], *arrays: Array, result: Sequence[Placed] = ()
-) -> Any:
+def on_mesh(function: Callable[..., Any], *arrays: Array, result: Sequence[Placed] = ()) -> Any:
     """function(*arrays), where the compiler partitions along explicit axes.
 
     Args:
@@ -63,7 +70,10 @@ def on_mesh(
         arrays: its arguments.
         result: what is placed along the axes of each result; nothing unless told.
     """
-    mesh = _mesh_of(map(jax.typeof, arrays)) or jax.sharding.get_abstract_mesh()
+    around = jax.sharding.get_abstract_mesh()
+    if around.empty and all(map(_on_one_device, arrays)):
+        return function(*arrays)
+    mesh = _mesh_of(map(jax.typeof, arrays)) or around
     if not mesh.explicit_axes:
         return function(*arrays)
     spec = PartitionSpec(*result)
@@ -77,6 +87,13 @@ def placed(array: Array) -> tuple[Placed, ...]:
     """What is placed along each axis of an array."""
     spec = tuple(jax.typeof(array).sharding.spec)
     return spec + (None,) * (array.ndim - len(spec))
+
+
+def _on_one_device(array: Array | np.ndarray) -> bool:
+    # Eager calls ask for little else: types take microseconds.
+    if isinstance(array, Tracer):
+        return False
+    return not isinstance(array, Array) or isinstance(array.sharding, SingleDeviceSharding)
 
 
 def _mesh_of(types: Iterable[ShapedArray]) -> AbstractMesh | None:

@@ -24,7 +24,15 @@ from jaxtyping import Float, Shaped
 
 from qjax._memory import CACHED_PROGRAMS
 from qjax._mesh import alike, context, type_of_result
-from qjax._program import Expectations, Task, differentiable, evaluate, evaluate_now, num_simulated
+from qjax._program import (
+    Expectations,
+    Task,
+    always_compiled,
+    differentiable,
+    evaluate,
+    evaluate_now,
+    num_simulated,
+)
 from qjax._simulators import jvp_of
 
 # From so many qubits on, samples that share nothing run one by one. Measured on two CPU cores.
@@ -78,11 +86,11 @@ def _kept(
         leaves, structure = jax.tree.flatten(pull_back)
         return [value, *leaves]
 
-    # Without jit, the operations of every pass would be kept one by one.
-    with jax.disable_jit(False):
-        return _Kept(jax.make_jaxpr(forward)(*types), structure)
+    closed = jax.make_jaxpr(forward)(*types)
+    return _Kept(closed, structure)
 
 
+@always_compiled  # else the operations of every pass would be kept one by one
 def _kept_for(task: Task, moving: tuple[int, ...], arguments: Sequence[Any]) -> _Kept:
     types = tuple(x if isinstance(x, ShapedArray) else jax.typeof(x) for x in arguments[:2])
     return _kept(task, moving, types, context())
@@ -305,8 +313,8 @@ def _batch_cotangent(arguments, axes, *, task, moving):
 
 _run_p.def_impl(_evaluate_run)
 _run_p.def_abstract_eval(_abstract_run)
-ad.primitive_jvps[_run_p] = _jvp_run
-batching.primitive_batchers[_run_p] = _batch_run
+ad.primitive_jvps[_run_p] = always_compiled(_jvp_run)
+batching.primitive_batchers[_run_p] = always_compiled(_batch_run)
 mlir.register_lowering(_run_p, mlir.lower_fun(evaluate, multiple_results=False))
 
 for _primitive, _function, _abstract, _batch in (
@@ -314,10 +322,10 @@ for _primitive, _function, _abstract, _batch in (
     (_tangent_p, _evaluate_tangent, _abstract_tangent, _batch_tangent),
     (_cotangent_p, _evaluate_cotangent, _abstract_cotangent, _batch_cotangent),
 ):
-    _primitive.def_impl(_function)
+    _primitive.def_impl(always_compiled(_function))
     _primitive.def_abstract_eval(_abstract)
-    ad.primitive_jvps[_primitive] = partial(_jvp_inside, _function)
-    batching.primitive_batchers[_primitive] = _batch
+    ad.primitive_jvps[_primitive] = always_compiled(partial(_jvp_inside, _function))
+    batching.primitive_batchers[_primitive] = always_compiled(_batch)
     mlir.register_lowering(
         _primitive, mlir.lower_fun(_function, multiple_results=_primitive.multiple_results)
     )
