@@ -57,6 +57,18 @@ def type_of_result(shape: Sequence[int], dtype: Any, given: Sequence[ShapedArray
     )
 
 
+def on_mesh_of(given: Sequence[ShapedArray], types: Sequence[ShapedArray]) -> list[ShapedArray]:
+    """The types, where those of constants, which are on no mesh, are on that of the arguments.
+
+    Else such results would be given to whatever mesh is in use when they leave a program.
+    """
+    mesh = _mesh_of(given)
+    if mesh is None:
+        return list(types)
+    whole = NamedSharding(mesh, PartitionSpec())
+    return [t.update(sharding=whole) if t.sharding.mesh.empty else t for t in types]
+
+
 def context() -> Hashable:
     """What a trace depends on besides the types of its arguments."""
     return jax.config.read("jax_enable_x64"), jax.sharding.get_abstract_mesh()

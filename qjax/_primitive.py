@@ -23,7 +23,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._memory import CACHED_PROGRAMS
-from qjax._mesh import alike, context, type_of_result
+from qjax._mesh import alike, context, on_mesh_of, type_of_result
 from qjax._program import (
     Expectations,
     Task,
@@ -35,8 +35,12 @@ from qjax._program import (
 )
 from qjax._simulators import jvp_of
 
-# From so many qubits on, samples that share nothing run one by one. Measured on two CPU cores.
-WIDE_IN_SINGLE, WIDE_IN_DOUBLE = 11, 9
+# From so many qubits on, samples that share nothing run one by one: in single and in double
+# precision. Of states and probabilities the results alone leave the cache; their derivatives gain
+# from a batch for longer. Measured on two CPU cores.
+WIDE_VALUES = 11, 9
+WIDE_STATES = 9, 8
+WIDE_DERIVATIVES_OF_STATES = 12, 11
 
 
 def run(
@@ -145,7 +149,7 @@ def _abstract_run(shared, batched, *, task):
 
 
 def _abstract_residuals(*arguments, task, moving):
-    return _kept_for(task, moving, arguments).forward.out_avals
+    return on_mesh_of(arguments, _kept_for(task, moving, arguments).forward.out_avals)
 
 
 def _abstract_tangent(*arguments, task, moving):
@@ -200,7 +204,11 @@ Axis = int | None
 
 
 def _replanned(
-    task: Task, arguments: Sequence[Array], axes: Sequence[Axis], size: int
+    task: Task,
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    size: int,
+    differentiated: bool = False,
 ) -> Shaped[Array, "outputs batch size"]:
     """What is mapped over differs per sample; so does what is not, where it must."""
     (shared, batched), (from_shared, from_batched) = arguments, axes
@@ -210,7 +218,7 @@ def _replanned(
         batched = jnp.broadcast_to(batched[:, :, None], (*batched.shape, size))
     if from_shared is not None:
         task, batched = _all_batched(task, jnp.moveaxis(shared, from_shared, 1), batched)
-        if _is_wide(task, shared.dtype):
+        if _is_wide(task, shared.dtype, differentiated):
             return _one_by_one(task, batched)
         shared = jnp.zeros((0,), shared.dtype)
     samples = batched.shape[1] * size
@@ -218,15 +226,18 @@ def _replanned(
     return results.reshape(len(results), batched.shape[1], size)
 
 
-def _is_wide(task: Task, dtype: np.dtype) -> bool:
+def _is_wide(task: Task, dtype: np.dtype, differentiated: bool) -> bool:
     """Whether states are so large that a batch of them leaves the cache.
 
     Samples that share no parameter then gain nothing from running together.
     """
-    widest = WIDE_IN_DOUBLE if dtype == np.float64 else WIDE_IN_SINGLE
-    reads_values = isinstance(task.readout, Expectations)
-    on_cpu = jax.default_backend() == "cpu"
-    return on_cpu and reads_values and num_simulated(task) >= widest
+    if jax.default_backend() != "cpu":
+        return False
+    if isinstance(task.readout, Expectations):
+        widest = WIDE_VALUES
+    else:
+        widest = WIDE_DERIVATIVES_OF_STATES if differentiated else WIDE_STATES
+    return num_simulated(task) >= widest[dtype == np.float64]
 
 
 def _one_by_one(
@@ -280,7 +291,7 @@ def _differentiable(arguments, axes, *, task, moving) -> tuple[Callable[..., Any
         from_axes[place] = 0
 
     def simulate(*given: Array) -> Array:
-        return jnp.moveaxis(_replanned(task, given, from_axes, size), 2, 0)
+        return jnp.moveaxis(_replanned(task, given, from_axes, size, differentiated=True), 2, 0)
 
     return _of_moving(simulate, primals, moving), [primals[place] for place in moving]
 
