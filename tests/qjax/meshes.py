@@ -152,7 +152,9 @@ def known() -> Iterator[tuple[str, jax.Array, jax.Array]]:
     """Numbers that are not ours."""
     ones = np.ones((4, 27), np.float32)
     deep = real_amplitudes(3, reps=8)
-    value = Statevector(deep.assign_parameters([1.0] * 27)).expectation_value(Operator.from_label("ZZZ"))
+    value = Statevector(deep.assign_parameters([1.0] * 27)).expectation_value(
+        Operator.from_label("ZZZ")
+    )
     found = jax.jit(sharded(jax.vmap(partial(qjax.expectation, deep, "ZZZ"))))(on_mesh(ones, "b"))
     yield "real_amplitudes", found, np.full(4, value.real)
     shallow = real_amplitudes(3, reps=1)
@@ -176,12 +178,15 @@ def comparisons() -> Iterator[tuple[str, jax.Array, jax.Array]]:
     yield from over_weights()
 
 
+def error_of(found: jax.Array, expected: jax.Array) -> float:
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(np.asarray(found) - np.asarray(expected)).max())
+
+
 def main() -> None:
     for name, found, expected in comparisons():
-        found, expected = np.asarray(found), np.asarray(expected)
-        same = found.shape == expected.shape
-        error = float(np.abs(found - expected).max()) if same else float("inf")
-        print(json.dumps([name, error]), flush=True)
+        sys.stdout.write(json.dumps([name, error_of(found, expected)]) + "\n")
 
 
 if __name__ == "__main__":
