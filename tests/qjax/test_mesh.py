@@ -40,7 +40,7 @@ def test_without_jit_simulations_are_compiled_nevertheless(compilations):
     compilations.reset()
     with jax.disable_jit():
         found = qjax.expectation(circuit, "XYZ", params)
-        assert compilations.count == 0
+        assert compilations.count < 10  # of arguments and result: operations alone take hundreds
         slope = jax.grad(lambda p: qjax.expectation(circuit, "XYZ", p))(params)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     again = jax.grad(lambda p: qjax.expectation(circuit, "XYZ", p))(params)
