@@ -32,7 +32,8 @@ MAX_KEPT = 8 << 20
 MAX_CHUNK = 2 << 20
 
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +318,7 @@ def always_compiled(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        if not jax.config.jax_disable_jit:
+        if not jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             return function(*args, **kwargs)
         with jax.disable_jit(False):
             return function(*args, **kwargs)
@@ -330,7 +331,8 @@ def evaluate_now(
     shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
 ) -> Shaped[Array, "outputs batch"]:
     """The same by itself: circuits whose plans have the same structure share a compiled program."""
-    x64, device = jax.config.read("jax_enable_x64"), jax.config.jax_default_device
+    x64 = jax.config.read("jax_enable_x64")
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
     planned = _on_device(task, x64, device)
     return _evaluate_stacks(planned, shared, batched, task.gradient)
 

@@ -1,7 +1,7 @@
 """Floor 8. What all networks share: apply, init, forward, backward."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import ClassVar, Self
 
@@ -233,7 +233,7 @@ class NeuralNetwork:
         return compiled_outputs(self._model)(weights, inputs)
 
     def _from_primitive(self, remote: Remote, weights: Array, inputs: Array) -> Array:
-        outputs = partial(remote_outputs, remote)
+        outputs: Callable[..., Array] = partial(remote_outputs, remote)
         if not any(isinstance(each, jax.core.Tracer) for each in (weights, inputs)):
             # Primitives take NumPy's arrays, from whatever devices.
             return outputs(np.asarray(weights), np.asarray(inputs))
