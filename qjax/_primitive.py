@@ -117,14 +117,6 @@ def _of_moving(
 # ---------------------------------------------------------------- what each primitive computes
 
 
-def _evaluate_run(shared: Array, batched: Array, *, task: Task) -> Array:
-    if not jax.config.jax_disable_jit:  # type: ignore[attr-defined]
-        return evaluate_now(shared, batched, task=task)
-    # One operation to those who look into their programs: its own, one by one, take JAX seconds.
-    with jax.disable_jit(False):
-        return evaluate_now(shared, batched, task=task)
-
-
 def _evaluate_residuals(*arguments: Array, task: Task, moving: tuple[int, ...]) -> list[Array]:
     return jaxpr_as_fun(_kept_for(task, moving, arguments).forward)(*arguments)
 
@@ -322,7 +314,7 @@ def _batch_cotangent(arguments, axes, *, task, moving):
     return list(results), [0] * len(moving)
 
 
-_run_p.def_impl(_evaluate_run)
+_run_p.def_impl(evaluate_now)
 _run_p.def_abstract_eval(_abstract_run)
 ad.primitive_jvps[_run_p] = always_compiled(_jvp_run)
 batching.primitive_batchers[_run_p] = always_compiled(_batch_run)
