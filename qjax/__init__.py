@@ -20,7 +20,8 @@ The floors of the code, each importing only from those below:
    _host_call, _blurred                          what runs outside of JAX
    _classical, _control_flow                      what a dynamic circuit holds beside gates
    _decisions, _branches, _deferred, _measurements  dynamic circuit -> one without control flow
-   _arrays, _options, _memory, _errors, _protocol, _container, _header, _exported, _files, _streams
+   _arrays, _options, _memory, _mesh, _errors, _protocol, _container, _header, _exported, _files,
+   _streams
    _process                                       no child forked after JAX ran
    _compilation_cache                             compiled programs that survive the process
    _elsewhere, _version                           names that are looked for here

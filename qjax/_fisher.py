@@ -4,7 +4,7 @@ One forward-mode pass carries the state and its derivatives, one column for each
 the simulator sees nothing but a batch.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit
 from qjax._memory import CACHED_PROGRAMS, columns_that_fit
+from qjax._mesh import alike, on_mesh
 from qjax._process import check_process
 from qjax._program import Expectations
 from qjax._qiskit import ParameterValues, as_circuit, as_parameters
@@ -75,11 +76,11 @@ def compiled_mean_information(circuit: Circuit, weights: tuple[int, ...], inputs
             return jnp.zeros((0, 0), values.dtype)
         shared = jnp.broadcast_to(values[None], (len(rows), len(values)))
         samples = jnp.concatenate([shared, rows], axis=1)[:, order]
-        total = _mean(circuit, samples, jnp.asarray(directions, values.dtype))
+        total = _mean(circuit, *alike((samples, jnp.asarray(directions, values.dtype))))
         # The two triangles differ by rounding; solvers and eigenvalues want them equal.
         return jnp.triu(total) + jnp.triu(total, 1).T
 
-    return jax.jit(run)
+    return jax.jit(partial(on_mesh, run))
 
 
 def _mean(
@@ -98,7 +99,7 @@ def _mean(
         return total + _information(circuit, *group, directions, width), None
 
     split = padded.reshape(groups, size, -1), shares.reshape(groups, size)
-    start = jnp.zeros((len(directions),) * 2, samples.dtype)
+    start, _ = alike((jnp.zeros((len(directions),) * 2, samples.dtype), samples))
     if groups == 1:
         return add(start, (split[0][0], split[1][0]))[0]
     return lax.scan(add, start, split)[0]
@@ -128,7 +129,7 @@ def _information(
             return _products(left, _tangents(circuit, samples, shares, split[j]))
 
         def upper(j: Array) -> Array:
-            nothing = jnp.zeros((width, width), samples.dtype)
+            nothing, _ = alike((jnp.zeros((width, width), samples.dtype), samples))
             return lax.cond(j < i, lambda _: nothing, block, j)
 
         return lax.map(upper, jnp.arange(groups))

@@ -18,6 +18,8 @@ from jax.interpreters import batching, mlir
 from jax.interpreters import partial_eval as pe
 from jaxtyping import Float
 
+from qjax._mesh import alike, type_of_result
+
 
 class Host(Protocol):
     """What runs the rows. Hashable: a compiled program is kept for each."""
@@ -32,7 +34,7 @@ class Host(Protocol):
 
 def call(host: Host, *tables: Float[Array, "..."]) -> list[Float[Array, "..."]]:
     """The results of tables of any shapes `(..., numbers)`, as `(..., outputs)`, run in one go."""
-    return _call_p.bind(*tables, host=host)
+    return _call_p.bind(*alike(tables), host=host)
 
 
 def _run(tables: Sequence[np.ndarray], host: Host) -> list[np.ndarray]:
@@ -54,7 +56,8 @@ def _now(*tables: Array, host: Host) -> list[Array]:
 
 def _abstract(*tables: Any, host: Host) -> list[jax.core.ShapedArray]:
     return [
-        jax.core.ShapedArray((*table.shape[:-1], host.num_outputs), table.dtype) for table in tables
+        type_of_result((*table.shape[:-1], host.num_outputs), table.dtype, tables)
+        for table in tables
     ]
 
 
@@ -93,7 +96,7 @@ def _of_words(words: Array, dtype: np.dtype) -> Array:
 
 def _abstract_words(*tables: Any, host: Host) -> list[jax.core.ShapedArray]:
     return [
-        jax.core.ShapedArray((*found.shape, found.dtype.itemsize // 4), np.uint32)
+        type_of_result((*found.shape, found.dtype.itemsize // 4), np.dtype(np.uint32), tables)
         for found in _abstract(*tables, host=host)
     ]
 

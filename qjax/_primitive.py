@@ -8,7 +8,7 @@ Four primitives, so that derivatives have batching rules too: the simulation; th
 keeps what reverse mode needs (the residuals); its tangents; its cotangents.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -17,16 +17,30 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.core import ShapedArray
 from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
 from qjax._memory import CACHED_PROGRAMS
-from qjax._program import Expectations, Task, differentiable, evaluate, evaluate_now, num_simulated
+from qjax._mesh import alike, context, on_mesh_of, type_of_result
+from qjax._program import (
+    Expectations,
+    Task,
+    always_compiled,
+    differentiable,
+    evaluate,
+    evaluate_now,
+    num_simulated,
+)
 from qjax._simulators import jvp_of
 
-# From so many qubits on, samples that share nothing run one by one. Measured on two CPU cores.
-WIDE_IN_SINGLE, WIDE_IN_DOUBLE = 11, 9
+# From so many qubits on, samples that share nothing run one by one: in single and in double
+# precision. Of states and probabilities the results alone leave the cache; their derivatives gain
+# from a batch for longer. Measured on two CPU cores.
+WIDE_VALUES = 11, 9
+WIDE_STATES = 9, 8
+WIDE_DERIVATIVES_OF_STATES = 12, 11
 
 
 def run(
@@ -39,7 +53,7 @@ def run(
         shared: the parameters that all samples have in common, in the circuit's order.
         batched: those that differ per sample, in the circuit's order, batch last.
     """
-    return _run_p.bind(shared, batched, task=task)
+    return _run_p.bind(*alike((shared, batched)), task=task)
 
 
 _run_p = Primitive("simulate")
@@ -61,13 +75,10 @@ class _Kept(NamedTuple):
 
 @lru_cache(CACHED_PROGRAMS)
 def _kept(
-    task: Task,
-    moving: tuple[int, ...],
-    shapes: tuple[tuple[int, ...], ...],
-    dtype: np.dtype,
-    x64: bool,
+    task: Task, moving: tuple[int, ...], types: tuple[ShapedArray, ...], traced_in: Hashable
 ) -> _Kept:
-    del x64  # a key: tables and constants are made for it
+    """`traced_in` is a key: what is traced on one mesh, or in one precision, fits no other."""
+    del traced_in
     structure = None
 
     def forward(*arguments: Array) -> list[Array]:
@@ -79,13 +90,14 @@ def _kept(
         leaves, structure = jax.tree.flatten(pull_back)
         return [value, *leaves]
 
-    closed = jax.make_jaxpr(forward)(*(jax.ShapeDtypeStruct(shape, dtype) for shape in shapes))
+    closed = jax.make_jaxpr(forward)(*types)
     return _Kept(closed, structure)
 
 
+@always_compiled  # else the operations of every pass would be kept one by one
 def _kept_for(task: Task, moving: tuple[int, ...], arguments: Sequence[Any]) -> _Kept:
-    shapes = tuple(x.shape for x in arguments[:2])
-    return _kept(task, moving, shapes, arguments[0].dtype, jax.config.read("jax_enable_x64"))
+    types = tuple(x if isinstance(x, ShapedArray) else jax.typeof(x) for x in arguments[:2])
+    return _kept(task, moving, types, context())
 
 
 def _of_moving(
@@ -103,14 +115,6 @@ def _of_moving(
 
 
 # ---------------------------------------------------------------- what each primitive computes
-
-
-def _evaluate_run(shared: Array, batched: Array, *, task: Task) -> Array:
-    if not jax.config.jax_disable_jit:  # type: ignore[attr-defined]
-        return evaluate_now(shared, batched, task=task)
-    # One operation to those who look into their programs: its own, one by one, take JAX seconds.
-    with jax.disable_jit(False):
-        return evaluate_now(shared, batched, task=task)
 
 
 def _evaluate_residuals(*arguments: Array, task: Task, moving: tuple[int, ...]) -> list[Array]:
@@ -131,24 +135,25 @@ def _evaluate_cotangent(*arguments: Array, task: Task, moving: tuple[int, ...]) 
 
 
 def _abstract_run(shared, batched, *, task):
-    result = jax.eval_shape(partial(evaluate, task=task), shared, batched)
-    return jax.core.ShapedArray(result.shape, result.dtype)
+    given = (jax.ShapeDtypeStruct(each.shape, each.dtype) for each in (shared, batched))
+    result = jax.eval_shape(partial(evaluate, task=task), *given)
+    return type_of_result(result.shape, result.dtype, (shared, batched))
 
 
 def _abstract_residuals(*arguments, task, moving):
-    return _kept_for(task, moving, arguments).forward.out_avals
+    return on_mesh_of(arguments, _kept_for(task, moving, arguments).forward.out_avals)
 
 
 def _abstract_tangent(*arguments, task, moving):
+    result = _abstract_run(*arguments[:2], task=task)
     del moving
-    return _abstract_run(*arguments[:2], task=task)
+    return type_of_result(result.shape, result.dtype, arguments)
 
 
 def _abstract_cotangent(*arguments, task, moving):
     del task
-    return [
-        jax.core.ShapedArray(arguments[place].shape, arguments[place].dtype) for place in moving
-    ]
+    of_moving = (arguments[place] for place in moving)
+    return [type_of_result(each.shape, each.dtype, arguments) for each in of_moving]
 
 
 # ---------------------------------------------------------------- differentiation
@@ -191,7 +196,11 @@ Axis = int | None
 
 
 def _replanned(
-    task: Task, arguments: Sequence[Array], axes: Sequence[Axis], size: int
+    task: Task,
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    size: int,
+    differentiated: bool = False,
 ) -> Shaped[Array, "outputs batch size"]:
     """What is mapped over differs per sample; so does what is not, where it must."""
     (shared, batched), (from_shared, from_batched) = arguments, axes
@@ -201,7 +210,7 @@ def _replanned(
         batched = jnp.broadcast_to(batched[:, :, None], (*batched.shape, size))
     if from_shared is not None:
         task, batched = _all_batched(task, jnp.moveaxis(shared, from_shared, 1), batched)
-        if _is_wide(task, shared.dtype):
+        if _is_wide(task, shared.dtype, differentiated):
             return _one_by_one(task, batched)
         shared = jnp.zeros((0,), shared.dtype)
     samples = batched.shape[1] * size
@@ -209,15 +218,18 @@ def _replanned(
     return results.reshape(len(results), batched.shape[1], size)
 
 
-def _is_wide(task: Task, dtype: np.dtype) -> bool:
+def _is_wide(task: Task, dtype: np.dtype, differentiated: bool) -> bool:
     """Whether states are so large that a batch of them leaves the cache.
 
     Samples that share no parameter then gain nothing from running together.
     """
-    widest = WIDE_IN_DOUBLE if dtype == np.float64 else WIDE_IN_SINGLE
-    reads_values = isinstance(task.readout, Expectations)
-    on_cpu = jax.default_backend() == "cpu"
-    return on_cpu and reads_values and num_simulated(task) >= widest
+    if jax.default_backend() != "cpu":
+        return False
+    if isinstance(task.readout, Expectations):
+        widest = WIDE_VALUES
+    else:
+        widest = WIDE_DERIVATIVES_OF_STATES if differentiated else WIDE_STATES
+    return num_simulated(task) >= widest[dtype == np.float64]
 
 
 def _one_by_one(
@@ -271,7 +283,7 @@ def _differentiable(arguments, axes, *, task, moving) -> tuple[Callable[..., Any
         from_axes[place] = 0
 
     def simulate(*given: Array) -> Array:
-        return jnp.moveaxis(_replanned(task, given, from_axes, size), 2, 0)
+        return jnp.moveaxis(_replanned(task, given, from_axes, size, differentiated=True), 2, 0)
 
     return _of_moving(simulate, primals, moving), [primals[place] for place in moving]
 
@@ -302,10 +314,10 @@ def _batch_cotangent(arguments, axes, *, task, moving):
     return list(results), [0] * len(moving)
 
 
-_run_p.def_impl(_evaluate_run)
+_run_p.def_impl(evaluate_now)
 _run_p.def_abstract_eval(_abstract_run)
-ad.primitive_jvps[_run_p] = _jvp_run
-batching.primitive_batchers[_run_p] = _batch_run
+ad.primitive_jvps[_run_p] = always_compiled(_jvp_run)
+batching.primitive_batchers[_run_p] = always_compiled(_batch_run)
 mlir.register_lowering(_run_p, mlir.lower_fun(evaluate, multiple_results=False))
 
 for _primitive, _function, _abstract, _batch in (
@@ -313,10 +325,10 @@ for _primitive, _function, _abstract, _batch in (
     (_tangent_p, _evaluate_tangent, _abstract_tangent, _batch_tangent),
     (_cotangent_p, _evaluate_cotangent, _abstract_cotangent, _batch_cotangent),
 ):
-    _primitive.def_impl(_function)
+    _primitive.def_impl(always_compiled(_function))
     _primitive.def_abstract_eval(_abstract)
-    ad.primitive_jvps[_primitive] = partial(_jvp_inside, _function)
-    batching.primitive_batchers[_primitive] = _batch
+    ad.primitive_jvps[_primitive] = always_compiled(partial(_jvp_inside, _function))
+    batching.primitive_batchers[_primitive] = always_compiled(_batch)
     mlir.register_lowering(
         _primitive, mlir.lower_fun(_function, multiple_results=_primitive.multiple_results)
     )

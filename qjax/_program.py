@@ -1,9 +1,9 @@
 """Floor 5. (task, parameters) -> what is read out, for all samples at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from typing import Any, NamedTuple, get_args
+from functools import lru_cache, partial, wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,10 @@ MAX_KEPT = 8 << 20
 # A batch whose states take more bytes than this runs in parts that take as many: every pass of a
 # part finds its states in the cache. Measured on two CPU cores with 2 MB of cache each.
 MAX_CHUNK = 2 << 20
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,10 +280,13 @@ def _stack(members: Sequence[_Planned]) -> _Stack:
 
 
 @lru_cache(CACHED_PROGRAMS)
-def _on_device(task: Task, x64: bool) -> _Stacks:
-    """With the tables where they need not be transferred at every call."""
+def _on_device(task: Task, x64: bool, device: Any) -> _Stacks:
+    """With the tables where they need not be transferred at every call: on the default device."""
+    del device  # a key
     planned = _planned(task, x64)
-    return planned._replace(stacks=tuple(map(_put, planned.stacks)))
+    # Inside of a trace they would be the trace's, and outlive it here.
+    with jax.core.eval_context():
+        return planned._replace(stacks=tuple(map(_put, planned.stacks)))
 
 
 def _put(stack: _Stack) -> _Stack:
@@ -302,11 +309,31 @@ def evaluate(
     return _evaluate_stacks(planned, shared, batched, task.gradient)
 
 
+def always_compiled(function: Callable[P, T]) -> Callable[P, T]:
+    """The same, also under `jax.disable_jit()`.
+
+    That is for looking at operations of one's own. A simulation has thousands, and takes seconds
+    where it is run one by one.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+            return function(*args, **kwargs)
+        with jax.disable_jit(False):
+            return function(*args, **kwargs)
+
+    return run
+
+
+@always_compiled
 def evaluate_now(
     shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
 ) -> Shaped[Array, "outputs batch"]:
     """The same by itself: circuits whose plans have the same structure share a compiled program."""
-    planned = _on_device(task, jax.config.read("jax_enable_x64"))
+    x64 = jax.config.read("jax_enable_x64")
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    planned = _on_device(task, x64, device)
     return _evaluate_stacks(planned, shared, batched, task.gradient)
 
 

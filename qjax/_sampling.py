@@ -1,7 +1,7 @@
 """Floor 7. (circuit, params, key) -> samples, runs, and means over runs."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 import jax
@@ -33,6 +33,7 @@ from qjax._measurements import (
     writes_bits,
 )
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._mesh import on_mesh
 from qjax._observable import Observable
 from qjax._plan import canonical_frame, in_precision
 from qjax._primitive import run
@@ -180,7 +181,7 @@ def _compiled_sample(circuit: Circuit, shots: int):
 
         return in_parts(part, key, shots, SHOTS_AT_ONCE)
 
-    return jax.jit(draw)
+    return jax.jit(partial(on_mesh, draw))
 
 
 def _task(circuit: Circuit) -> Task:
@@ -225,7 +226,7 @@ def _compiled_runs(circuit: Circuit, shots: int):
 
         return in_parts(part, key, shots, _runs_at_once(circuit))
 
-    return jax.jit(draw)
+    return jax.jit(partial(on_mesh, draw))
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -239,7 +240,7 @@ def _compiled_trajectories(circuit: Circuit, shots: int):
 
         return in_parts(part, key, shots, _runs_at_once(circuit))
 
-    return jax.jit(run)
+    return jax.jit(partial(on_mesh, run))
 
 
 def _runs_at_once(circuit: Circuit) -> int:
@@ -264,4 +265,4 @@ def _compiled_estimate(circuit: Circuit, observables: tuple[Observable, ...], sh
 
         return means_and_errors(part, key, shots, size)
 
-    return jax.jit(run)
+    return jax.jit(partial(on_mesh, run))

@@ -23,6 +23,7 @@ from qjax._exported import as_dtype, as_platforms, check_ends, deserialized
 from qjax._files import new_file
 from qjax._header import MAX_ORDER, checked_header
 from qjax._memory import samples_per_pass
+from qjax._mesh import alike, on_mesh, placed
 from qjax._options import as_flag, as_whole
 from qjax._process import check_process
 from qjax._protocol import Network, check_network, output_shape_of
@@ -208,7 +209,11 @@ def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview) -> Sav
     known = checked_header(header, (field.name for field in fields(Description)), what)
     exported = deserialized(program, known, what)
     run = partial(_run, exported.call, known["batch_size"], known["output_shape"])
-    return SavedNetwork(**known, digest=digest, program=jax.jit(run))
+
+    def run_on_mesh(weights: Array, inputs: Array) -> Array:
+        return on_mesh(run, *alike((weights, inputs)), result=placed(inputs)[:-1])
+
+    return SavedNetwork(**known, digest=digest, program=jax.jit(run_on_mesh))
 
 
 def _read(source: object) -> tuple[bytes, str]:

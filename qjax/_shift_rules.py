@@ -86,7 +86,7 @@ def _exponents_of_matrix(kind: RotationGate, angle: int) -> Sequence[float] | No
     points = np.arange(_POINTS) * (4 * np.pi / _POINTS)
     angles = [np.full(_POINTS, 0.7 + 0.3 * other) for other in range(kind.num_angles)]
     angles[angle] = points
-    with jax.ensure_compile_time_eval():  # a network may be made while JAX traces
+    with jax.core.eval_context():  # a network may be made while JAX traces
         rows = kind.rows(*(jnp.asarray(each, np.float32) for each in angles))
         entries = np.array([[np.asarray(entry) for entry in row] for row in rows])
     spectrum = np.abs(np.fft.fft(entries, axis=-1)).max(axis=(0, 1)) / _POINTS

@@ -18,6 +18,7 @@ from qiskit.circuit import Parameter
 from qjax._arrays import as_any_number
 from qjax._circuit import Circuit, preparations
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._mesh import on_mesh, placed
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
 from qjax._process import check_process
@@ -219,11 +220,15 @@ def apply_gate(
         )
     dtype = np.result_type(state.dtype, matrix.dtype, np.complex64)
     leading = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
-    split = state.astype(dtype).reshape(*(2,) * num_qubits, -1)
-    front = jnp.moveaxis(split, leading, range(len(leading)))
-    rows = front.reshape(2 ** len(qubits), -1)
-    acted = jnp.matmul(matrix.astype(dtype), rows, precision=PRECISION).reshape(front.shape)
-    return jnp.moveaxis(acted, range(len(leading)), leading).reshape(state.shape)
+
+    def act(state: Array, matrix: Array) -> Array:
+        split = state.reshape(*(2,) * num_qubits, -1)
+        front = jnp.moveaxis(split, leading, range(len(leading)))
+        rows = front.reshape(2 ** len(qubits), -1)
+        acted = jnp.matmul(matrix, rows, precision=PRECISION).reshape(front.shape)
+        return jnp.moveaxis(acted, range(len(leading)), leading).reshape(state.shape)
+
+    return on_mesh(act, state.astype(dtype), matrix.astype(dtype), result=placed(state))
 
 
 def _read(
@@ -233,9 +238,13 @@ def _read(
     gradient: Gradient | None = None,
     shape: tuple[int, ...] = (-1,),
 ) -> Shaped[Array, "..."]:
-    nothing = jnp.asarray(np.zeros((0, 1), params.dtype))
     task = Task(circuit, frozenset(), readout, as_gradient(gradient))
-    return run(task, params, nothing).reshape(shape)
+
+    def read(params: Array) -> Array:
+        nothing = jnp.asarray(np.zeros((0, 1), params.dtype))
+        return run(task, params, nothing).reshape(shape)
+
+    return on_mesh(read, params)
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -250,7 +259,7 @@ def _compiled_unitary(circuit: Circuit):
         state, last = simulate(program, params, nothing, state=start)
         return as_complex(finish(program, state, last))
 
-    return jax.jit(columns)
+    return jax.jit(partial(on_mesh, columns))
 
 
 def _unitary_form(circuit: Circuit) -> Circuit:

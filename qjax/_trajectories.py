@@ -42,6 +42,7 @@ from qjax._control_flow import (
     expressions_of,
 )
 from qjax._errors import NoExactFormError
+from qjax._mesh import alike
 from qjax._plan import in_precision, plan_circuit
 from qjax._simulators import as_complex, finish, marked, simulate, zero_state
 
@@ -100,7 +101,9 @@ def follow(circuit: Circuit, params: Float[Array, " params"], shots: int, key: A
         tuple(jnp.zeros(shots, DTYPES[declared.type.kind]) for declared in circuit.variables),
         key,
     )
-    return _block(_Place(circuit, params, set()), circuit.ops, world, (jnp.ones(shots, bool),))[0]
+    # Loops expect one type throughout.
+    world, running, params = alike((world, (jnp.ones(shots, bool),), params))
+    return _block(_Place(circuit, params, set()), circuit.ops, world, running)[0]
 
 
 @jax.custom_jvp

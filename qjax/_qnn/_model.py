@@ -6,7 +6,7 @@ once per call, whatever the batch.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -21,6 +21,7 @@ from qjax._deferred import deferred
 from qjax._measure import SHOTS_AT_ONCE, check_shots_fit, choices_of, draw_states, in_parts
 from qjax._measurements import measured_qubits
 from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._mesh import alike, on_mesh, placed
 from qjax._primitive import run
 from qjax._program import Expectations, Outcomes, States, Task, num_simulated, outcomes_of
 from qjax._simulators import Gradient
@@ -68,7 +69,12 @@ class Model:
 @lru_cache(CACHED_PROGRAMS)
 def compiled_outputs(model: Model):
     """(weights, inputs) -> outputs; leading axes of the inputs are kept."""
-    return jax.jit(lambda weights, inputs: outputs(model, weights, inputs))
+
+    def run(weights: Array, inputs: Array) -> Array:
+        batch = placed(inputs)[:-1]
+        return on_mesh(partial(outputs, model), weights, inputs, result=batch)
+
+    return jax.jit(run)
 
 
 @lru_cache(CACHED_PROGRAMS)
@@ -96,7 +102,7 @@ def compiled_jacobians(model: Model, with_inputs: bool):
         check_states_fit(num_qubits, passes, dtype)
         return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
 
-    return jax.jit(run)
+    return jax.jit(partial(on_mesh, run))
 
 
 def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callable[..., Any]:
@@ -105,7 +111,8 @@ def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callabl
     def jacobian(*arguments: Array) -> tuple[Array, ...]:
         fixed = arguments[count:]
         values, pull_back = jax.vjp(lambda *moving: function(*moving, *fixed), *arguments[:count])
-        basis = jnp.eye(values.size, dtype=values.dtype).reshape(-1, *values.shape)
+        rows = jnp.eye(values.size, dtype=values.dtype).reshape(-1, *values.shape)
+        basis, _ = alike((rows, values))
         rows = lax.map(pull_back, basis)
         return tuple(row.reshape(*values.shape, *row.shape[1:]) for row in rows)
 
@@ -129,7 +136,7 @@ def compiled_draws(model: Model, shots: int):
 
         return in_parts(part, key, shots, max(1, SHOTS_AT_ONCE // len(inputs)), axis=1)
 
-    return jax.jit(draw)
+    return jax.jit(partial(on_mesh, draw))
 
 
 def outputs(

@@ -1,7 +1,8 @@
 """Floor 8. What all networks share: apply, init, forward, backward."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import ClassVar, Self
 
 import jax
@@ -15,6 +16,7 @@ from qiskit.circuit import Parameter
 from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
 from qjax._circuit import Circuit
 from qjax._domain import check_domain, has_partial, is_known
+from qjax._mesh import on_mesh, placed
 from qjax._observable import coefficients_of
 from qjax._plan import Plan
 from qjax._process import check_process
@@ -227,8 +229,15 @@ class NeuralNetwork:
         dtype = common_dtype(weights, inputs)
         weights, inputs = weights.astype(dtype), inputs.astype(dtype)
         if self._remote is not None:
-            return remote_outputs(self._remote, weights, inputs)
+            return self._from_primitive(self._remote, weights, inputs)
         return compiled_outputs(self._model)(weights, inputs)
+
+    def _from_primitive(self, remote: Remote, weights: Array, inputs: Array) -> Array:
+        outputs: Callable[..., Array] = partial(remote_outputs, remote)
+        if not any(isinstance(each, jax.core.Tracer) for each in (weights, inputs)):
+            # Primitives take NumPy's arrays, from whatever devices.
+            return outputs(np.asarray(weights), np.asarray(inputs))
+        return on_mesh(outputs, weights, inputs, result=placed(inputs)[:-1])
 
     def forward(self, input_data: Numbers | None, weights: Numbers | None):
         """The outputs on NumPy data; computes in double unless all data are single.

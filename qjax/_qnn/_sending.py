@@ -18,6 +18,7 @@ from jaxtyping import Float
 from qjax._blurred import Blurred
 from qjax._host_call import call
 from qjax._memory import CACHED_PROGRAMS
+from qjax._mesh import alike
 from qjax._qiskit import Source
 from qjax._qnn._model import Model, outputs
 from qjax._qnn._remote import Flags, Point, Remote, moving_groups, point_of, rows_of
@@ -37,7 +38,8 @@ def remote_outputs(
     # Without inputs all samples are the same one.
     samples = inputs.reshape(prod(batch) if remote.model.inputs else 1, inputs.shape[-1])
     if any(isinstance(each, jax.core.Tracer) for each in (weights, inputs)):
-        values = jax.vmap(partial(_outputs_of_one, remote), (None, 0))(weights, samples)
+        own, samples = alike((weights, samples))
+        values = jax.vmap(partial(_outputs_of_one, remote), (None, 0))(own, samples)
     else:
         values = jnp.asarray(_values(remote, weights, samples).astype(weights.dtype))
     if remote.model.inputs:

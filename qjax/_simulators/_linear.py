@@ -14,6 +14,8 @@ from jax import Array
 from jax.extend.core import Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
+from qjax._mesh import alike, type_of_result
+
 _linear_p = Primitive("linear_map")
 _linear_p.multiple_results = True
 
@@ -29,6 +31,7 @@ def linear_map(
         residuals: what the function also depends on.
         operand: what it is linear in.
     """
+    residuals, operand = alike((residuals, operand))
     flat_residuals, residual_tree = jax.tree.flatten(residuals)
     flat = jax.tree.leaves(operand)
     # Traced once, here: what follows uses the result instead of the Python function.
@@ -74,7 +77,8 @@ def _evaluate(*arguments: Array, function, transpose, num_residuals) -> Sequence
 
 def _abstract(*arguments, function, transpose, num_residuals):
     del transpose, num_residuals
-    return [jax.core.ShapedArray(s.shape, s.dtype) for s in jax.eval_shape(function, *arguments)]
+    results = jax.eval_shape(function, *arguments)
+    return [type_of_result(each.shape, each.dtype, arguments) for each in results]
 
 
 def _jvp(primals, tangents, *, function, transpose, num_residuals):

@@ -15,6 +15,7 @@ from jax import Array, lax
 from jaxtyping import Complex, Float, Shaped
 
 from qjax._gates import RotationGate
+from qjax._mesh import alike
 from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, Segment
 from qjax._simulators._linear import linear_map
 from qjax._simulators._matrices import (
@@ -76,9 +77,12 @@ def simulate(
     angles = all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
     if state is None:
         state = _start(program, (shared, rows), angles)
-    for segment in program.segments:
-        state = _run(gradient, segment, _segment_operands(segment, *angles), state)
-    return state, _segment_operands(program.end, *angles)
+    operands = [_segment_operands(each, *angles) for each in (*program.segments, program.end)]
+    # Loops and rules of derivatives expect one type throughout.
+    state, (*operands, last), _ = alike((state, operands, (shared, rows)))
+    for segment, numbers in zip(program.segments, operands, strict=True):
+        state = _run(gradient, segment, numbers, state)
+    return state, last
 
 
 def _rows(program: Program, shared: Array, batched: Array) -> Array:

@@ -1,0 +1,112 @@
+"""Floor 0. Arrays on a mesh of devices -> arrays that can be computed with together.
+
+JAX types an array by how it lies on a mesh: by its sharding along explicit axes, and by whether it
+varies along manual ones, which are those of `shard_map`. A simulation is one computation for all
+that it gets: inside, explicit axes are the compiler's, and what varies in part varies as a whole.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array, lax
+from jax.core import ShapedArray, Tracer
+from jax.sharding import (
+    AbstractMesh,
+    ManualAxisType,
+    NamedSharding,
+    PartitionSpec,
+    SingleDeviceSharding,
+)
+
+# What lies along an axis of an array: nothing, or an axis of the mesh, or several.
+Placed = None | str | tuple[str, ...]
+
+
+def alike(tree: Any) -> Any:
+    """The same arrays, each varying along all manual axes that any of them varies along."""
+    if not jax.sharding.get_abstract_mesh().manual_axes:
+        return tree
+    leaves, structure = jax.tree.flatten(tree)
+    axes = _varying(map(jax.typeof, leaves))
+    if not axes:
+        return tree
+    return jax.tree.unflatten(structure, [_made_varying(leaf, axes) for leaf in leaves])
+
+
+def _made_varying(array: Array, axes: frozenset[str]) -> Array:
+    missing = tuple(sorted(axes - jax.typeof(array).manual_axis_type.varying))
+    return lax.pcast(array, missing, to="varying") if missing else array
+
+
+def _varying(types: Iterable[ShapedArray]) -> frozenset[str]:
+    return frozenset().union(*(each.manual_axis_type.varying for each in types))
+
+
+def type_of_result(shape: Sequence[int], dtype: Any, given: Sequence[ShapedArray]) -> ShapedArray:
+    """The type of what is computed of arguments of these types, all of which it depends on."""
+    mesh = _mesh_of(given)
+    if mesh is None:
+        return ShapedArray(shape, dtype)
+    return ShapedArray(
+        shape,
+        dtype,
+        sharding=NamedSharding(mesh, PartitionSpec(*(None for _ in shape))),
+        manual_axis_type=ManualAxisType(varying=_varying(given)),
+    )
+
+
+def on_mesh_of(given: Sequence[ShapedArray], types: Sequence[ShapedArray]) -> list[ShapedArray]:
+    """The types, where those of constants, which are on no mesh, are on that of the arguments.
+
+    Else such results would be given to whatever mesh is in use when they leave a program.
+    """
+    mesh = _mesh_of(given)
+    if mesh is None:
+        return list(types)
+    whole = NamedSharding(mesh, PartitionSpec())
+    return [t.update(sharding=whole) if t.sharding.mesh.empty else t for t in types]
+
+
+def context() -> Hashable:
+    """What a trace depends on besides the types of its arguments."""
+    return jax.config.read("jax_enable_x64"), jax.sharding.get_abstract_mesh()
+
+
+def on_mesh(function: Callable[..., Any], *arrays: Array, result: Sequence[Placed] = ()) -> Any:
+    """function(*arrays), where the compiler partitions along explicit axes.
+
+    Args:
+        function: of the arrays.
+        arrays: its arguments.
+        result: what is placed along the axes of each result; nothing unless told.
+    """
+    around = jax.sharding.get_abstract_mesh()
+    if around.empty and all(map(_on_one_device, arrays)):
+        return function(*arrays)
+    mesh = _mesh_of(map(jax.typeof, arrays)) or around
+    if not mesh.explicit_axes:
+        return function(*arrays)
+    spec = PartitionSpec(*result)
+    wrapped = jax.sharding.auto_axes(
+        function, axes=mesh.explicit_axes, out_sharding=NamedSharding(mesh, spec)
+    )
+    return wrapped(*arrays)
+
+
+def placed(array: Array) -> tuple[Placed, ...]:
+    """What is placed along each axis of an array."""
+    spec = tuple(jax.typeof(array).sharding.spec)
+    return spec + (None,) * (array.ndim - len(spec))
+
+
+def _on_one_device(array: Array | np.ndarray) -> bool:
+    # Eager calls ask for little else: types take microseconds.
+    if isinstance(array, Tracer):
+        return False
+    return not isinstance(array, Array) or isinstance(array.sharding, SingleDeviceSharding)
+
+
+def _mesh_of(types: Iterable[ShapedArray]) -> AbstractMesh | None:
+    return next((t.sharding.mesh for t in types if not t.sharding.mesh.empty), None)
