@@ -10,7 +10,7 @@ from math import atan2, cos, isfinite, pi, sin
 import numpy as np
 
 from qjax._circuit import Gate
-from qjax._expression import BINARY, CONSTANT, PARAMETER, Expression
+from qjax._expression import BINARY, CONSTANT, PARAMETER, RECALL, Expression
 
 # Smaller angles are left as they are.
 LARGE = 4 * pi
@@ -51,7 +51,8 @@ def _terms(program: tuple[str, ...]) -> list[bool]:
         is_term = added.pop()
         if token == CONSTANT:
             found.append(is_term)
-        elif token != PARAMETER:
+        elif token != PARAMETER and not token.startswith(RECALL):
+            # What is kept is used elsewhere too, as no term perhaps.
             inside = is_term and token in ("add", "subtract", "negative")
             added += [inside] * (1 + (token in BINARY))
     return found[::-1]

@@ -14,6 +14,7 @@ from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 from scipy.linalg import expm
 
 import qjax
+from qjax._plan._turns import _terms
 
 # Gates and the numbers of their angles.
 GATES = {
@@ -95,6 +96,19 @@ def test_constants_in_sums_are_reduced(size: float) -> None:
     found = np.asarray(qjax.statevector(circuit, np.array([0.7], np.float32)))
     # Qiskit adds in double: of 1e12, 1e-4 are left.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 + 3e-16 * abs(size))
+
+
+def test_constants_in_sums_with_a_part_that_is_used_twice() -> None:
+    x = Parameter("x")
+    part = (x * 1.25 + 1000.5).sin()
+    circuit = QuantumCircuit(1)
+    circuit.ry(5e6 + (part + part * part * 64) - part, 0)
+    expected = Statevector(circuit.assign_parameters([0.7])).data
+    found = np.asarray(qjax.statevector(circuit, np.array([0.7], np.float32)))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    # 5e6 and a kept 1000.5: the first is a term, the second is not.
+    program = ("c", "p", "c", "add", "sin", "=", "@0", "multiply", "add", "@0", "subtract")
+    assert _terms(program) == [True, False]
 
 
 @pytest.mark.parametrize("size", [1e3, 1e6])
