@@ -36,7 +36,7 @@ def as_parameters(
         circuit: the circuit.
         params: such a vector; or a mapping of parameters or their names to numbers, and of vectors
             of parameters or their names to vectors of numbers.
-        observables: what is read out, whose coefficients may have parameters too.
+        observables: those whose coefficients may depend on the parameters too.
 
     Raises:
         ValueError: for another shape; for names that are missing, unknown or given twice; for

@@ -121,11 +121,12 @@ def test_all_zero_features_are_nan_and_harm_no_other_sample() -> None:
     circuit.append(encoded(list(X)), [0, 1])
     qnn = qjax.EstimatorQNN(circuit=circuit, input_params=list(X), input_gradients=True)
     x = np.array([[0, 0, 0, 0], [1, 0, 0, 2]], np.float32)
-    values = qnn.apply(np.zeros(0, np.float32), x)
+    values = jax.jit(qnn.apply)(np.zeros(0, np.float32), x)  # known numbers raise
     assert np.isnan(values[0]).all()
     assert error(values[1], [1.0]) < 1e-6
     gradient = jax.grad(lambda x: qnn.apply(np.zeros(0, np.float32), x).sum())(x)
-    assert np.isnan(gradient[0]).all()
+    # Nothing comes back from a value that is NaN, lest it spoil what the samples share.
+    assert not gradient[0].any()
     assert np.isfinite(gradient[1]).all()
 
 
