@@ -164,7 +164,7 @@ def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tup
         return _run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
     if not any(isinstance(x, jax.core.Tracer) for x in primals):
         # Without an outer program, derivatives share compiled programs too.
-        return jvp_of(partial(_evaluate_run, task=task), primals, tangents)
+        return jvp_of(partial(evaluate_now, task=task), primals, tangents)
     moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
     value, *residuals = _residuals_p.bind(*primals, task=task, moving=moving)
     given = [tangents[place] for place in moving]

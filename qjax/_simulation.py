@@ -5,7 +5,7 @@ Every function compiles once per circuit, shape and dtype, also when it is calle
 
 import operator
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
