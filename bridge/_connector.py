@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,16 +16,27 @@ from bridge._dlpack import check_form
 from bridge._function import TorchFunction
 from bridge._numbers import FLOATS, as_weights, check_real
 from bridge._process import check_process
+from bridge._weights import (
+    WHOLE,
+    WeightTree,
+    as_leaves,
+    parameter,
+    register,
+    weight_tree,
+)
 
 _HALF_DTYPES = frozenset({torch.float16, torch.bfloat16})
+_HERE = frozenset({"EstimatorQNN", "SamplerQNN", "TwoLayerQNN", "OpflowQNN", "CircuitQNN"})
+_FIXED = frozenset({"neural_network", "sparse", "weight_tree"})
 _RANKS = {torch.float16: 0, torch.bfloat16: 0, torch.float32: 1, torch.float64: 2}
 
 
 class NeuralNetwork(Protocol):
     """What the connector needs of a network: its sizes and one pure JAX function.
 
-    Optional attributes: `sparse` (bool, default of the connector's `sparse`) and
-    `input_gradients` (bool; False keeps gradients from flowing to the inputs).
+    Optional attributes: `sparse` (bool, default of the connector's `sparse`), `input_gradients`
+    (bool; False keeps gradients from flowing to the inputs), and `weight_structure` (a pytree of
+    arrays: `apply` then takes weights of that structure).
     """
 
     @property
@@ -50,7 +60,12 @@ class NeuralNetwork(Protocol):
 
 
 class TorchConnector(torch.nn.Module):
-    """A JAX neural network as a torch module with one parameter, `weight`.
+    """A JAX neural network as a torch module, whose parameter `weight` holds all weights.
+
+    A network whose weights are a tree has a parameter for each leaf instead, under the leaf's path:
+    `{"angles": ..., "layers": [...]}` gives `weights.angles` and `weights.layers.0`, in attributes
+    and in the state dict, and no `weight`; `weight_tree` has them as the tree. (A tree of one array
+    alone has `weight`, of its shape.)
 
     Inputs `(*batch, num_inputs)` give outputs `(*batch, *output_shape)`; a 1-D input gives the
     output of one sample.
@@ -62,14 +77,14 @@ class TorchConnector(torch.nn.Module):
     Args:
         neural_network: a QNN of `qjax`, or any object with `apply`, `num_inputs`, `num_weights`
             and `output_shape`.
-        initial_weights: `(num_weights,)` real numbers of any dtype, kept in torch's default one.
-            Without them torch draws uniform in [-1, 1), so `torch.manual_seed` decides.
+        initial_weights: `(num_weights,)` real numbers, kept in torch's default dtype; or a tree of
+            them. Without them torch draws uniform in [-1, 1), so `torch.manual_seed` decides.
         sparse: whether outputs are sparse COO tensors; None takes the network's own setting.
 
     Raises:
-        ValueError: weights of another shape, or not finite; `sparse=True` on a dense network.
-        TypeError: weights that are no real numbers, or have a mask; a network without the
-            attributes above, or the class of one.
+        ValueError: weights of another shape or structure, or not finite; `sparse=True` on a dense
+            network; leaves whose names torch does not allow.
+        TypeError: weights that are no real numbers, or a network without the attributes above.
     """
 
     weight: torch.nn.Parameter
@@ -77,7 +92,7 @@ class TorchConnector(torch.nn.Module):
     def __init__(
         self,
         neural_network: NeuralNetwork,
-        initial_weights: np.ndarray | torch.Tensor | Sequence[float] | None = None,
+        initial_weights: Any = None,
         sparse: bool | None = None,
     ) -> None:
         super().__init__()
@@ -86,13 +101,30 @@ class TorchConnector(torch.nn.Module):
         self._neural_network = neural_network
         self._sparse = _choose_sparse(neural_network, sparse)
         self._num_inputs = neural_network.num_inputs
-        self._function = _as_torch_function(neural_network)
-        self.weight = torch.nn.Parameter(
-            torch.empty(neural_network.num_weights).uniform_(-1, 1)
-            if initial_weights is None
-            else as_weights(initial_weights, neural_network.num_weights)
-        )
-        self.register_load_state_dict_pre_hook(_accept_alias)
+        tree = weight_tree(neural_network)
+        self._flat = tree is None
+        self._names = (WHOLE,) if tree is None else tree.names
+        self._function = _as_torch_function(neural_network, len(self._names))
+        register(self, self._names, _initial(neural_network.num_weights, tree, initial_weights))
+        if self._flat:
+            self.register_load_state_dict_pre_hook(_accept_alias)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED:
+            raise AttributeError(
+                f"{name}: a connector keeps what it was made with. Make another one, "
+                "TorchConnector(network, initial_weights, sparse)",
+                name=name,
+                obj=self,
+            )
+        if name == WHOLE and not self._flat:
+            raise AttributeError(
+                "weight: this network's weights are a tree; its parameters are "
+                + ", ".join(self._names),
+                name=name,
+                obj=self,
+            )
+        super().__setattr__(name, value)
 
     @property
     def neural_network(self) -> NeuralNetwork:
@@ -100,9 +132,19 @@ class TorchConnector(torch.nn.Module):
         return self._neural_network
 
     @property
+    def weight_tree(self) -> Any:
+        """The parameters, as the tree that the network's weights are."""
+        leaves = self._leaves()
+        tree = weight_tree(self._neural_network)
+        return leaves[0] if tree is None else jax.tree.unflatten(tree.tree, leaves)
+
+    @property
     def sparse(self) -> bool:
         """Whether outputs are sparse COO tensors."""
         return self._sparse
+
+    def _leaves(self) -> list[torch.Tensor]:
+        return [parameter(self, name) for name in self._names]
 
     def extra_repr(self) -> str:
         """The network's name and sizes."""
@@ -130,11 +172,12 @@ class TorchConnector(torch.nn.Module):
             TypeError: inputs that are no tensor, complex, sparse, nested, masked, quantized or of
                 less than 16 bits.
         """
-        weight = self.weight
-        inputs = weight.new_zeros(0) if input_data is None else input_data
+        weights = (self.weight,) if self._flat else tuple(self._leaves())
+        inputs = weights[0].new_zeros(0) if input_data is None else input_data
         _check_inputs(inputs, self._num_inputs)
-        computed, returned = _choose_dtypes(inputs, weight)
-        output = self._function(weight.to(computed), inputs.to(computed))
+        computed, returned = _choose_dtypes(inputs, weights)
+        cast = tuple(weight.to(computed) for weight in weights)
+        output = self._function(cast[0] if self._flat else cast, inputs.to(computed))
         if output.is_floating_point():
             output = output.to(returned)
         return output.to_sparse() if self._sparse else output
@@ -146,11 +189,15 @@ class _Application:
 
     network: NeuralNetwork
 
-    def __call__(self, weights: jax.Array, inputs: jax.Array) -> jax.Array:
+    def __call__(self, weights: jax.Array | tuple[jax.Array, ...], inputs: jax.Array) -> jax.Array:
         expected = inputs.shape[:-1] + _shape(self.network)
         if 0 in inputs.shape[:-1]:
-            return jnp.zeros(expected, weights.dtype)
-        outputs = jnp.asarray(self.network.apply(weights, inputs))
+            return jnp.zeros(expected, inputs.dtype)
+        given: Any = weights
+        if isinstance(weights, tuple):  # which torch can record, unlike other containers
+            tree = jax.tree.structure(self.network.weight_structure)  # type: ignore[attr-defined]
+            given = jax.tree.unflatten(tree, weights)
+        outputs = jnp.asarray(self.network.apply(given, inputs))
         if outputs.shape != expected:
             raise ValueError(
                 f"{type(self.network).__name__}.apply returned shape {outputs.shape} for inputs of "
@@ -159,10 +206,10 @@ class _Application:
         return outputs
 
 
-def _as_torch_function(network: NeuralNetwork) -> TorchFunction:
+def _as_torch_function(network: NeuralNetwork, num_leaves: int) -> TorchFunction:
     """The network's function on tensors; equal networks share one, and what it has compiled."""
     application = _Application(network)
-    blocked = () if _has_input_gradients(network) else (1,)
+    blocked = () if _has_input_gradients(network) else (num_leaves,)
     try:
         hash(application)
     except TypeError:
@@ -186,7 +233,7 @@ def _check_network(network: Any) -> None:
     if isinstance(network, type):
         raise TypeError(
             f"expected a neural network, got the class {network.__name__}: make one of it, "
-            f"{network.__name__}(...)"
+            f"{network.__name__}(...){_way_from_qiskit_ml(network)}"
         )
     needed = ("apply", "num_inputs", "num_weights", "output_shape")
     missing = [name for name in needed if getattr(network, name, None) is None]
@@ -194,7 +241,29 @@ def _check_network(network: Any) -> None:
         raise TypeError(
             f"a neural network needs {', '.join(needed)}; "
             f"{type(network).__name__} lacks {', '.join(missing)}"
+            + _way_from_qiskit_ml(type(network))
         )
+
+
+def _way_from_qiskit_ml(kind: type) -> str:
+    """What to say of one of Qiskit ML's networks, which are told by their module's name."""
+    for each in kind.__mro__:
+        if (
+            each.__module__.partition(".")[0] == "qiskit_machine_learning"
+            and each.__name__ in _HERE
+        ):
+            return f". It is one of Qiskit Machine Learning's: use qjax.{each.__name__}"
+    return ""
+
+
+def _initial(length: int, tree: WeightTree | None, values: Any) -> list[torch.Tensor]:
+    """What the parameters are at first."""
+    if values is None:
+        drawn = torch.empty(length).uniform_(-1, 1)
+        return [drawn] if tree is None else tree.split(drawn)
+    if tree is None:
+        return [as_weights(values, (length,), "initial_weights")]
+    return as_leaves(tree, values, as_weights, "initial_weights")
 
 
 def _choose_sparse(network: NeuralNetwork, sparse: bool | None) -> bool:
@@ -225,14 +294,19 @@ def _check_inputs(inputs: Any, length: int) -> None:
         )
 
 
-def _choose_dtypes(inputs: torch.Tensor, weight: torch.Tensor) -> tuple[torch.dtype, torch.dtype]:
+def _choose_dtypes(
+    inputs: torch.Tensor, weights: tuple[torch.Tensor, ...]
+) -> tuple[torch.dtype, torch.dtype]:
     """The dtypes to compute in and to return."""
-    if weight.dtype not in FLOATS:
-        raise TypeError(
-            f"the weights must be real numbers of 16 bits or more, got {weight.dtype}: convert the "
-            "module to a real dtype, for instance by .float()"
-        )
-    promoted = _promote(inputs.dtype, weight.dtype) if inputs.is_floating_point() else weight.dtype
+    widest = weights[0].dtype
+    for weight in weights:
+        if weight.dtype not in FLOATS:
+            raise TypeError(
+                f"the weights must be real numbers of 16 bits or more, got {weight.dtype}: convert "
+                "the module to a real dtype, for instance by .float()"
+            )
+        widest = _promote(widest, weight.dtype)
+    promoted = _promote(inputs.dtype, widest) if inputs.is_floating_point() else widest
     computed = torch.float32 if promoted in _HALF_DTYPES else promoted
     return computed, inputs.dtype if inputs.dtype in _HALF_DTYPES else promoted
 

@@ -29,26 +29,25 @@ FLOATS = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64}
 _REAL = INTEGERS | FLOATS
 
 
-def as_weights(values: Any, length: int) -> torch.Tensor:
-    """The initial weights as a new tensor in torch's own memory and default dtype.
+def as_weights(values: Any, shape: tuple[int, ...], what: str) -> torch.Tensor:
+    """Initial weights of this shape as a new tensor in torch's own memory and default dtype.
 
     Raises:
         TypeError: what is no real numbers, or hides some.
         ValueError: another shape, no values, or none that are finite in this dtype.
     """
-    what = "initial_weights"
     if isinstance(values, torch.Tensor):
         check_form(values, what)
         if not values.is_floating_point():  # of any length: they are converted
             check_real(values, what)
         tensor = values.detach()
     else:
-        tensor = _from_numpy(values)
+        tensor = _from_numpy(values, what)
         if tensor.is_complex():
             check_real(tensor, what)
-    if tuple(tensor.shape) != (length,):
+    if tuple(tensor.shape) != shape:
         raise ValueError(
-            f"{what} has shape {tuple(tensor.shape)}, expected ({length},): "
+            f"{what} has shape {tuple(tensor.shape)}, expected {shape}: "
             "one value for each weight of the network"
         )
     check_values(tensor, what)
@@ -77,23 +76,21 @@ def check_real(tensor: torch.Tensor, what: str) -> None:
     raise TypeError(f"{what} must be real numbers of 16 bits or more, got {tensor.dtype}: {remedy}")
 
 
-def _from_numpy(values: Any) -> torch.Tensor:
+def _from_numpy(values: Any, what: str) -> torch.Tensor:
     """Numbers of any dtype, byte order and container, in double."""
     if _hides(values):
-        raise TypeError(
-            "initial_weights has masked numbers, whose mask would be lost: fill them first"
-        )
+        raise TypeError(f"{what} has masked numbers, whose mask would be lost: fill them first")
     expected = "pass a tensor, a NumPy array or a list of floats"
     try:
         array = np.array(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(
-            f"initial_weights must be numbers, got {type(values).__name__} ({error}): {expected}"
+            f"{what} must be numbers, got {type(values).__name__} ({error}): {expected}"
         ) from error
     kinds = jnp.integer, jnp.floating, jnp.complexfloating, jnp.bool_  # bfloat16 among them
     if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
         raise TypeError(
-            f"initial_weights must be numbers, got {type(values).__name__} of dtype {array.dtype}: "
+            f"{what} must be numbers, got {type(values).__name__} of dtype {array.dtype}: "
             f"{expected}"
         )
     complex_ = jnp.issubdtype(array.dtype, jnp.complexfloating)

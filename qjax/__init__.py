@@ -22,6 +22,7 @@ The floors of the code, each importing only from those below:
    _decisions, _branches, _deferred, _measurements  dynamic circuit -> one without control flow
    _arrays, _options, _memory, _mesh, _errors, _protocol, _container, _header, _exported, _files,
    _streams
+   _weights, _weights_json                        pytree of weights <-> one vector
    _process                                       no child forked after JAX ran
    _compilation_cache                             compiled programs that survive the process
    _elsewhere, _version                           names that are looked for here
@@ -38,7 +39,7 @@ The floors of the code, each importing only from those below:
 7  _simulation, _sampling                         the pure functions of a circuit
 8  _qnn/                                          neural networks: what users hold
 9  _fisher                                        how far states move with their parameters
-   _saved                                         networks as files that need no circuit
+   _saved, _saved_network                         networks as files that need no circuit
 10 _evaluation                                    more samples than fit into memory
    optimizers                                     natural gradient for optax; not in this module
 11 primitives                                     Qiskit's Estimator and Sampler; not in this module
@@ -63,7 +64,8 @@ from qjax._qnn import (
     TwoLayerQNN,
 )
 from qjax._sampling import Estimate, Trajectories, estimate, sample, trajectories
-from qjax._saved import SavedNetwork, export, load
+from qjax._saved import export, load
+from qjax._saved_network import SavedNetwork
 from qjax._simulation import (
     apply_gate,
     expectation,

@@ -203,8 +203,8 @@ def _unreadable(values: object, what: str, error: Exception) -> str:
 
 
 def common_dtype(*arrays: Array | np.ndarray) -> np.dtype:
-    """The wider dtype of those vectors, or batches of them, that have any components."""
-    dtypes = [array.dtype for array in arrays if array.shape[-1]]
+    """The widest dtype of those numbers, vectors, or batches of them, that have any components."""
+    dtypes = [array.dtype for array in arrays if array.shape[-1:] != (0,)]
     return np.result_type(*dtypes or [array.dtype for array in arrays])
 
 

@@ -18,9 +18,10 @@ from qjax._memory import CACHED_PROGRAMS, samples_per_pass
 from qjax._options import as_flag, as_whole
 from qjax._process import check_process
 from qjax._protocol import Network, check_network, output_shape_of
-from qjax._qnn import NeuralNetwork
-from qjax._saved import SavedNetwork
+from qjax._qnn import NeuralNetwork, weight_vector
+from qjax._saved_network import SavedNetwork
 from qjax._streams import open_destination, read_rows
+from qjax._weights import on_vector, structure_of
 
 # Blocks computed ahead of the one whose results are copied. Measured at 4 qubits on 2 CPU cores:
 # 1.5 times faster than none; more blocks gained nothing, wider circuits hardly anything.
@@ -34,7 +35,7 @@ Apply = Callable[[Array, Array], Array]
 
 def evaluate(
     network: Network,
-    weights: Numbers | None,
+    weights: Any,
     inputs: Numbers | None,
     batch_size: int | None = None,
     progress: bool = False,
@@ -53,7 +54,8 @@ def evaluate(
     Args:
         network: any QNN of `qjax`, what `qjax.load` returns, or an object with `apply`,
             `num_inputs`, `num_weights` and `output_shape`.
-        weights: shape `(num_weights,)`, angles in radians; None where there are none.
+        weights: shape `(num_weights,)`, angles in radians; None where there are none; or a tree,
+            for a network whose weights are one.
         inputs: shape `(..., num_inputs)`, also a `numpy.memmap`; leading axes are kept; a vector
             is a batch of one; None or a number where the network has no input or one.
         batch_size: samples per block at most; the default is what is fast, within half of the
@@ -104,16 +106,17 @@ def evaluate(
     return done()
 
 
-def _checked_weights(network: Network, weights: Numbers | None) -> np.ndarray:
-    values = np.atleast_1d(as_real_numpy(() if weights is None else weights, "weights"))
+def _checked_weights(network: Network, weights: Any) -> np.ndarray:
+    structure = structure_of(network)
+    values = weight_vector(structure, weights)
     names = getattr(network, "weight_params", ())
     if values.shape != (network.num_weights,):
+        tree = "" if structure is None else f"; or a tree of the shapes {structure}"
         raise ValueError(
             f"weights: expected shape ({network.num_weights},), got {values.shape}. "
             + (in_order(names) if names else "")
+            + tree
         )
-    if not np.isfinite(values).all():
-        raise ValueError("weights: holds NaN or infinity; expected finite numbers")
     return values
 
 
@@ -175,7 +178,7 @@ def _program(
         apply = network.apply  # compiled by itself, for later calls too
     else:
         frozen = _is_frozen(network)
-        apply = _compiled(network) if frozen else jax.jit(network.apply)  # type: ignore[arg-type]
+        apply = _compiled(network) if frozen else jax.jit(on_vector(network))  # type: ignore[arg-type]
     block = jax.ShapeDtypeStruct((size, network.num_inputs), dtype)
     found = jax.eval_shape(apply, weights, block)
     expected = (size, *output_shape_of(network))
@@ -198,7 +201,7 @@ def _is_frozen(network: Network) -> bool:
 
 @lru_cache(CACHED_PROGRAMS)
 def _compiled(network: Any) -> Apply:
-    return jax.jit(network.apply)
+    return jax.jit(on_vector(network))
 
 
 def _computed(

@@ -7,11 +7,18 @@ from jaxtyping import Float
 
 from qjax._options import as_whole
 
+# Networks of Qiskit Machine Learning that have namesakes here.
+_HERE = ("EstimatorQNN", "SamplerQNN", "TwoLayerQNN", "OpflowQNN", "CircuitQNN")
+
 _NEEDED = ("apply", "num_inputs", "num_weights", "output_shape")
 
 
 class Network(Protocol):
-    """A pure function of weights and inputs, and its sizes: every QNN of `qjax` is one."""
+    """A pure function of weights and inputs, and its sizes: every QNN of `qjax` is one.
+
+    Optional: `weight_structure`, a pytree of arrays (or of `jax.ShapeDtypeStruct`); then `apply`
+    takes weights of that structure, and `num_weights` counts the components of all leaves.
+    """
 
     @property
     def num_inputs(self) -> int:
@@ -41,12 +48,13 @@ def check_network(network: object) -> None:
     if isinstance(network, type):
         raise TypeError(
             f"network: got the class {network.__name__}; expected a network made of it, such as "
-            f"{network.__name__}(circuit=..., ...)"
+            f"{network.__name__}(circuit=..., ...){way_from_qiskit_ml(network)}"
         )
     if missing := [name for name in _NEEDED if not hasattr(network, name)]:
         raise TypeError(
             f"network: got {type(network).__name__}, which lacks {', '.join(missing)}; expected "
             f"a network with {', '.join(_NEEDED)}, such as qjax.EstimatorQNN"
+            + way_from_qiskit_ml(network)
         )
     name = type(network).__name__
     if not callable(network.apply):  # type: ignore[attr-defined]
@@ -60,6 +68,24 @@ def _check_shape(shape: object, name: str) -> None:
     lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
     for length in lengths:
         as_whole(length, f"network: {name}.output_shape, a number or a tuple of them", 0)
+
+
+def way_from_qiskit_ml(given: object) -> str:
+    """What an error message says of an object of Qiskit Machine Learning: the name here.
+
+    Told by the module of its class, so that nothing is imported.
+    """
+    kind = given if isinstance(given, type) else type(given)
+    for each in kind.__mro__:
+        if (
+            each.__module__.partition(".")[0] == "qiskit_machine_learning"
+            and each.__name__ in _HERE
+        ):
+            return (
+                f". It is one of Qiskit Machine Learning's: use qjax.{each.__name__}, which takes "
+                "the same arguments (without a primitive it is exact)"
+            )
+    return ""
 
 
 def output_shape_of(network: Network) -> tuple[int, ...]:

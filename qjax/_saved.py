@@ -1,10 +1,10 @@
-"""Floor 9. Neural network <-> bytes that run without its circuit."""
+"""Floor 9. Neural network <-> file with a program that runs without its circuit."""
 
 import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -17,7 +17,6 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from qjax._arrays import Numbers, as_real, check_length, common_dtype, in_order
 from qjax._container import pack, read, unpack
 from qjax._exported import as_dtype, as_platforms, check_ends, deserialized
 from qjax._files import new_file
@@ -28,97 +27,12 @@ from qjax._options import as_flag, as_whole
 from qjax._process import check_process
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork
+from qjax._saved_network import Description, SavedNetwork
+from qjax._weights import joined, on_vector, structure_of
+from qjax._weights_json import portable, structure_as_json, structure_from_json
 
 # A single sample costs as much as a block of this many, and many samples hardly more than in one.
 _BLOCK = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What is saved beside the program.
-
-    Attributes:
-        num_inputs, num_weights, output_shape: as of the network that was exported.
-        dtype: what it computes in, "float32" or "float64".
-        batch_size: how many samples the program takes at once; `apply` takes any number.
-        platforms: what it runs on: "cpu", "cuda", "rocm", "tpu".
-        vjp_order: how often it can be differentiated in reverse mode.
-        input_params, weight_params: the names of inputs and weights, where the network had them.
-        input_gradients, sparse: the settings that the torch bridge looks at.
-        num_qubits: that are simulated at once, where there was a circuit.
-        versions: of qjax and JAX, when it was exported.
-    """
-
-    num_inputs: int
-    num_weights: int
-    output_shape: tuple[int, ...]
-    dtype: str
-    batch_size: int
-    platforms: tuple[str, ...]
-    vjp_order: int
-    input_params: tuple[str, ...] = field(repr=False)
-    weight_params: tuple[str, ...] = field(repr=False)
-    input_gradients: bool
-    sparse: bool
-    num_qubits: int | None
-    versions: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SavedNetwork(Description):
-    """A network that `load` read: a pure function, compiled without circuit, Qiskit or planning.
-
-    Immutable, hashable and equal by content. For `TorchConnector` and `evaluate` like any other
-    network.
-    """
-
-    digest: str = field(repr=False)
-    program: Callable[[Array, Array], Array] = field(compare=False, repr=False)
-
-    def apply(
-        self, weights: Numbers | None, inputs: Numbers | None
-    ) -> Float[Array, "*batch_and_outputs"]:
-        """The network as a pure JAX function, as `NeuralNetwork.apply`.
-
-        Computes in the network's own dtype, in blocks of `batch_size` samples; the last one is
-        filled up. Works under `jit`, and under `grad` and `vjp` up to `vjp_order` times; there is
-        no forward mode (`jvp`, `jacfwd`) and no `vmap`, which leading axes of `inputs` replace.
-
-        Args:
-            weights: real, shape `(num_weights,)`, angles in radians.
-            inputs: real, shape `(..., num_inputs)`; leading axes are kept.
-
-        Returns:
-            shape `(..., *output_shape)`.
-
-        Raises:
-            ValueError: for a wrong number of weights or inputs.
-            TypeError: for data of a wider dtype than the network's, or that are not real; for a
-                network in double while JAX computes in single.
-        """
-        check_process()
-        weights = as_real(() if weights is None else weights, "weights")
-        inputs = as_real(() if inputs is None else inputs, "inputs")
-        check_length(weights, self.num_weights, "weights", in_order(self.weight_params))
-        if not inputs.ndim or inputs.shape[-1] != self.num_inputs:
-            raise ValueError(
-                f"inputs: expected shape (..., {self.num_inputs}), got {inputs.shape}. "
-                + in_order(self.input_params)
-            )
-        self._check_dtype(common_dtype(weights, inputs))
-        return self.program(weights.astype(self.dtype), inputs.astype(self.dtype))
-
-    def _check_dtype(self, given: np.dtype) -> None:
-        if given.itemsize > np.dtype(self.dtype).itemsize:
-            raise TypeError(
-                f"got {given} data for a network that was exported in {self.dtype}; cast the data "
-                f"(`astype`), or export with dtype={given}"
-            )
-        if jax.dtypes.canonicalize_dtype(self.dtype) != self.dtype:
-            raise TypeError(
-                f"the network was exported in {self.dtype} while JAX computes in single: call it "
-                "inside `with jax.enable_x64(True):`, or export with dtype=float32"
-            )
 
 
 def export(
@@ -139,7 +53,9 @@ def export(
 
     Args:
         network: any QNN of `qjax`, or an object with `apply`, `num_inputs`, `num_weights` and
-            `output_shape`.
+            `output_shape`. A tree of weights is kept if it is made of dicts (with names or whole
+            numbers for keys), lists and tuples; a network with another one takes its weights as
+            one vector when it is loaded.
         path: the file to write; None writes none.
         batch_size: how many samples the program computes at once; a single sample costs as much.
             The default, at most 64, suits training and batches; 1 suits single samples.
@@ -172,7 +88,7 @@ def export(
     size = as_whole(size, "batch_size", 1)
     order = as_whole(vjp_order, "vjp_order", 0, MAX_ORDER)
     with jax.enable_x64(real == np.float64):
-        exported = jax.export.export(jax.jit(network.apply), platforms=kinds)(
+        exported = jax.export.export(jax.jit(on_vector(network)), platforms=kinds)(
             jax.ShapeDtypeStruct((network.num_weights,), real),
             jax.ShapeDtypeStruct((size, network.num_inputs), real),
         )
@@ -181,6 +97,9 @@ def export(
         what = f"network: {type(network).__name__}"
         check_ends(exported, checked_header(header, header, what), what)
         program = bytes(exported.serialize(vjp_order=order))
+    structure = portable(structure_of(network))
+    if structure is not None:  # else the file is what it was before there were trees
+        header["structure"] = structure_as_json(structure)
     data = pack(header, program)
     if path is not None:
         with new_file(Path(path), overwrite, len(data)) as file:
@@ -206,14 +125,20 @@ def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview) -> Sav
     _check_extra()
     data, what = _read(source)
     header, program, digest = unpack(data, what)
+    written = header.pop("structure", None) if isinstance(header, dict) else None
     known = checked_header(header, (field.name for field in fields(Description)), what)
+    structure = structure_from_json(written, known["num_weights"], what)
     exported = deserialized(program, known, what)
     run = partial(_run, exported.call, known["batch_size"], known["output_shape"])
 
-    def run_on_mesh(weights: Array, inputs: Array) -> Array:
-        return on_mesh(run, *alike((weights, inputs)), result=placed(inputs)[:-1])
+    def of_leaves(inputs: Array, *leaves: Array) -> Array:
+        return run(leaves, inputs)
 
-    return SavedNetwork(**known, digest=digest, program=jax.jit(run_on_mesh))
+    def run_on_mesh(weights: Array | tuple[Array, ...], inputs: Array) -> Array:
+        leaves = weights if isinstance(weights, tuple) else (weights,)
+        return on_mesh(of_leaves, *alike((inputs, *leaves)), result=placed(inputs)[:-1])
+
+    return SavedNetwork(**known, structure=structure, digest=digest, program=jax.jit(run_on_mesh))
 
 
 def _read(source: object) -> tuple[bytes, str]:
@@ -230,11 +155,12 @@ def _run(
     call: Callable[[Array, Array], Array],
     size: int,
     output_shape: tuple[int, ...],
-    weights: Float[Array, " weights"],
+    leaves: Array | tuple[Array, ...],
     inputs: Float[Array, "*batch inputs"],
 ) -> Float[Array, "*batch_and_outputs"]:
-    """Call a program for `size` samples on any number of them."""
+    """Call a program for `size` samples on any number of them; weights are as in `joined`."""
     batch, width = inputs.shape[:-1], inputs.shape[-1]
+    weights = joined(leaves, inputs.dtype)
     count = prod(batch)
     if count == 0:
         return jnp.zeros((*batch, *output_shape), weights.dtype)

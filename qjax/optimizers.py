@@ -4,6 +4,7 @@ Needs optax (extra `optimizers`), so `import qjax` leaves this module out.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +17,10 @@ from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_d
 from qjax._circuit import Circuit
 from qjax._fisher import compiled_mean_information
 from qjax._process import check_process
+from qjax._protocol import way_from_qiskit_ml
 from qjax._qiskit import as_circuit
 from qjax._qnn import NeuralNetwork
+from qjax._weights import WeightStructure, joined, structure_of
 
 try:
     import optax
@@ -51,8 +54,10 @@ def natural_gradient(
     is the mean over these samples of the metric in the weights. It costs a simulation of
     `num_weights` states for each sample, so a part of a large batch may serve.
 
-    Gradient and weights are one vector each, or pytrees with one leaf: so it may be one of the
-    parts of `optax.partition` where a model has other weights too.
+    Gradient and weights are one vector each, or the tree of weights that the network has; either
+    may stand anywhere in a pytree without other leaves: so it may be one of the parts of
+    `optax.partition` where a model has other weights too. The metric is that of all weights of the
+    network, and updates come back as the tree that gradients were.
 
     Args:
         model: a circuit, whose parameters are the weights; or a network.
@@ -62,17 +67,18 @@ def natural_gradient(
 
     Raises:
         ImportError: when this module is imported without optax.
-        TypeError: for another kind of model or damping. In `update`: for pytrees with another
-            number of leaves, and numbers that are not real.
+        TypeError: for another kind of model or damping. In `update`: for pytrees with other
+            leaves, and numbers that are not real.
         ValueError: for a damping that is not positive. In `update`: for weights, gradients or
             inputs that are missing or of a wrong shape, or what is too large for memory.
         UnsupportedInstructionError: see `from_qiskit`.
     """
     metric = _metric(model)
+    structure = structure_of(model)
     damping = _checked_damping(damping)
 
     def init(params: optax.Params) -> optax.EmptyState:
-        _only_leaf(params, "params")
+        _weights_in(params, structure, "params")
         return optax.EmptyState()
 
     def update(
@@ -89,11 +95,10 @@ def natural_gradient(
                 "params: got None; the metric depends on the weights: call update(gradient, state, "
                 "weights)"
             )
-        gradient = as_real(_only_leaf(updates, "updates"), "updates")
-        found = metric(_only_leaf(params, "params"), inputs)
+        gradient, rebuild = _weights_in(updates, structure, "updates")
+        found = metric(_weights_in(params, structure, "params")[0], inputs)
         check_length(gradient, len(found), "updates", "It has one component for each weight")
-        solution = _solve(found, gradient, damping)
-        return jax.tree.unflatten(jax.tree.structure(updates), [solution]), state
+        return rebuild(_solve(found, gradient, damping)), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -108,7 +113,9 @@ def _metric(model: Circuit | QuantumCircuit | NeuralNetwork) -> Metric:
         places = tuple(range(circuit.num_params))
     else:
         made = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
-        raise TypeError(f"model: expected a circuit or a network, got {made}")
+        raise TypeError(
+            f"model: expected a circuit or a network, got {made}{way_from_qiskit_ml(model)}"
+        )
     weight_names = tuple(circuit.parameters[place] for place in places)
     input_places = tuple(circuit.parameters.index(name) for name in names)
     information = compiled_mean_information(circuit, places, input_places)
@@ -143,15 +150,37 @@ def _samples(
     return values.reshape(-1, len(names)) if names else jnp.zeros((1, 0), weights.dtype)
 
 
-def _only_leaf(tree: object, what: str) -> Array:
-    leaves = jax.tree.leaves(tree)
-    if len(leaves) != 1:
+def _weights_in(
+    tree: object, structure: WeightStructure | None, what: str
+) -> tuple[Array, Callable[[Array], Any]]:
+    """The one vector of weights in a pytree, and the way from another one to such a pytree."""
+
+    def is_whole(node: object) -> bool:
+        return structure is not None and jax.tree.structure(node) == structure.tree
+
+    nodes, outer = jax.tree.flatten(tree, is_leaf=is_whole)
+    if len(nodes) != 1:
+        expected = "" if structure is None else f", or a tree of the shapes {structure}"
         raise TypeError(
-            f"{what}: expected one vector of weights, got a pytree with {len(leaves)} leaves. "
-            "For a model with more weights than the circuit's, put natural_gradient into "
+            f"{what}: expected one vector of weights{expected}, got a pytree with {len(nodes)} "
+            "leaves. For a model with more weights than the circuit's, put natural_gradient into "
             "optax.partition"
         )
-    return leaves[0]
+    leaves = structure.leaves(nodes[0], what) if structure is not None else None
+    if structure is None or leaves is None:
+        vector = as_real(nodes[0], what)
+        if structure is not None:
+            remedy = f"Or a tree of the shapes {structure}"
+            check_length(vector, structure.num_weights, what, remedy)
+        return vector, lambda vector: jax.tree.unflatten(outer, [vector])
+    dtypes = [leaf.dtype for leaf in leaves]
+
+    def rebuild(vector: Array) -> Any:
+        split = jax.tree.leaves(structure.split(vector))
+        cast = [leaf.astype(dtype) for leaf, dtype in zip(split, dtypes, strict=True)]
+        return jax.tree.unflatten(outer, [structure.tree.unflatten(cast)])
+
+    return joined(leaves, common_dtype(*leaves)), rebuild
 
 
 def _checked_damping(damping: float | Array) -> float | Array:

@@ -9,6 +9,7 @@ _qasm          OpenQASM -> Circuit
 _export        Circuit -> QuantumCircuit
 _distribution  what samplers return: exact probabilities, and states of shots
 _sources       rows of angles -> values from a primitive
+_targets       what a backend runs by itself
 _observables   Pauli, SparsePauliOp, Operator, ... -> Observable
 _sparse_terms  ("XX", [0, 2], 0.5) -> full labels
 _arguments     what a caller hands in -> parameters and observables of a circuit
@@ -39,3 +40,4 @@ from qjax._qiskit._sparse_terms import is_sparse as is_sparse
 from qjax._qiskit._sparse_terms import labelled as labelled
 from qjax._qiskit._sparse_terms import several as several
 from qjax._qiskit._state_preparation import AmplitudeEncoding as AmplitudeEncoding
+from qjax._qiskit._targets import check_target as check_target

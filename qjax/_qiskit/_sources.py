@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from qiskit import QuantumCircuit
 from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2, DataBin
+from qiskit.providers import BackendV2
 from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp
 
 from qjax._circuit import Circuit, Measure, Register
@@ -260,9 +261,15 @@ def check_pass_manager(pass_manager: object) -> None:
 
 
 def _unknown(name: str, primitive: object, base: str, example: str) -> str:
+    kind = base.removeprefix("Base")
+    held = (
+        f". On a backend: {name}=qiskit.primitives.Backend{kind}(backend=...), with pass_manager="
+        if isinstance(primitive, BackendV2)
+        else ""
+    )
     return (
         f"{name}: got {type(primitive).__name__}; expected one of Qiskit's primitives of version "
-        f"2, a {base} such as qiskit.primitives.{example}, or None for exact simulation"
+        f"2, a {base} such as qiskit.primitives.{example}, or None for exact simulation{held}"
     )
 
 

@@ -1,5 +1,9 @@
 """Floor 8. Quantum neural networks: what users hold.
 
+_unchanging  objects that do not change, and copies of them with other arguments
+_assignment  which parameter is which input or weight
+_data       what callers hand in <-> what is computed with
+_interpretation  what is measured -> the output that it counts for
 _model      the pure function underneath: (weights, inputs) -> outputs
 _remote     a network on one of Qiskit's primitives: parameters -> angles
 _stencils   where to evaluate around a point, for derivatives
@@ -12,6 +16,12 @@ _opflow     the tutorial's OpflowQNN and TwoLayerQNN, over expectation values
 _sampling   the tutorial's CircuitQNN, over probabilities and samples
 """
 
+from qjax._qnn._assignment import weight_names as weight_names
+from qjax._qnn._data import check_sizes as check_sizes
+from qjax._qnn._data import finished as finished
+from qjax._qnn._data import prepared as prepared
+from qjax._qnn._data import weight_jacobian as weight_jacobian
+from qjax._qnn._data import weight_vector as weight_vector
 from qjax._qnn._estimator import EstimatorQNN as EstimatorQNN
 from qjax._qnn._network import NeuralNetwork as NeuralNetwork
 from qjax._qnn._opflow import ComposedOp as ComposedOp

@@ -1,5 +1,8 @@
 """Floor 8. What a caller chose -> a network on a primitive, or the refusal of it."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
 
@@ -18,6 +21,7 @@ from qjax._qiskit import (
     check_estimator,
     check_pass_manager,
     check_sampler,
+    check_target,
 )
 from qjax._qnn._model import Model, Probabilities
 from qjax._qnn._remote import Remote, Rule, moving_groups
@@ -106,6 +110,7 @@ def refuse_settings(gradient: object, primitive: str, **settings: object) -> Non
     Raises:
         ValueError: where one is given.
     """
+    _refuse_qiskit_ml(gradient)
     if isinstance(gradient, (ParameterShift, SPSA)) or (
         isinstance(gradient, str) and gradient in _RULES
     ):
@@ -121,7 +126,34 @@ def refuse_settings(gradient: object, primitive: str, **settings: object) -> Non
             )
 
 
+def without_primitive(
+    primitive: str, settings: Sequence[str], network: Any, changes: Mapping[str, Any]
+) -> dict[str, None]:
+    """What a network loses with its primitive, where that is taken from it."""
+    taken = network.primitive is not None and changes.get(primitive, "kept") is None
+    return dict.fromkeys(settings) if taken else {}
+
+
+def _refuse_qiskit_ml(gradient: object) -> None:
+    """Gradients of Qiskit ML, told by their module's name, have a primitive of their own."""
+    kind = gradient if isinstance(gradient, type) else type(gradient)
+    if kind.__module__.partition(".")[0] != "qiskit_machine_learning":
+        return
+    remedy = (
+        "on a primitive use qjax.gradients.SPSA(epsilon, batch_size, seed); a simulation has exact "
+        "gradients and needs none"
+        if "SPSA" in kind.__name__
+        else "leave it out: a simulation has exact gradients, and a network on a primitive has "
+        "those of the parameter-shift rule (gradient='parameter_shift', its default)"
+    )
+    raise ValueError(
+        f"gradient: got {kind.__name__}, which is Qiskit Machine Learning's and not supported; "
+        + remedy
+    )
+
+
 def _rule(gradient: object) -> Rule:
+    _refuse_qiskit_ml(gradient)
     if gradient is None:
         return ParameterShift()
     if isinstance(gradient, (ParameterShift, SPSA)):
@@ -142,6 +174,6 @@ def _prepared(remote: Remote, with_inputs: bool) -> Remote:
     """With the circuit that is sent; what cannot be transpiled or differentiated shows here."""
     check_process()
     source: Source = remote.source
-    assert source.sent is not None
+    check_target(source.primitive.value, source.sent.circuit, source.pass_manager is not None)
     stencil_size(remote, moving_groups(remote, with_inputs))
     return remote

@@ -1,7 +1,8 @@
 """Floor 8. Expectation values as outputs."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from qiskit import QuantumCircuit
 from qiskit.passmanager import BasePassManager
@@ -11,8 +12,9 @@ from qjax._circuit import Circuit
 from qjax._deferred import deferred
 from qjax._program import Expectations
 from qjax._qiskit import as_circuit, several, with_observables
-from qjax._qnn._choices import on_estimator, refuse_settings
-from qjax._qnn._network import NeuralNetwork, Parameters, make_model
+from qjax._qnn._assignment import Parameters, WeightParameters, make_model, unpacked
+from qjax._qnn._choices import on_estimator, refuse_settings, without_primitive
+from qjax._qnn._network import NeuralNetwork
 
 
 class EstimatorQNN(NeuralNetwork):
@@ -21,11 +23,17 @@ class EstimatorQNN(NeuralNetwork):
     Exact, or on an estimator of Qiskit's; weights of the one are weights of the other.
 
     Args:
-        circuit: the parametrized circuit.
+        circuit: the parametrized circuit; or (circuit, inputs, weights), as Qiskit Machine
+            Learning's `qnn_circuit` returns it, which says what the next two are.
         observables: one or a list; see `qjax.expectation`. Default: one, the product of
             Z on all qubits.
         input_params, weight_params: the parameters (or their names) that take inputs and weights,
             in this order; together all of the circuit's, and of the observables' coefficients.
+            `weight_params` may be a tree of arrays of parameters, such as `{"angles": array,
+            "scale": parameter}`: then weights are such a tree of numbers, in `apply`, `init`,
+            gradients, `forward`, `qjax.evaluate` and `TorchConnector`; the vector of all of them
+            is taken too. A NumPy array of parameters, a nested list of them, or a `ParameterVector`
+            is one leaf; all else that JAX knows as a pytree is a container.
         input_gradients: whether `backward` and the torch bridge differentiate in the inputs. Layers
             in front of a network are trained only with True.
         estimator: what estimates the values: any of Qiskit's estimators of version 2. None
@@ -52,18 +60,20 @@ class EstimatorQNN(NeuralNetwork):
         circuit: Circuit | QuantumCircuit,
         observables: object | Sequence[object] | None = None,
         input_params: Parameters | None = None,
-        weight_params: Parameters | None = None,
+        weight_params: WeightParameters | None = None,
         input_gradients: bool = False,
         estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
+        circuit, input_params, weight_params = unpacked(circuit, input_params, weight_params)
         if estimator is None:
             settings = {"default_precision": default_precision, "pass_manager": pass_manager}
             refuse_settings(gradient, "estimator", **settings)
+        bare, sources = as_circuit(circuit), observables
         if observables is None:
-            observables = "Z" * as_circuit(circuit).num_qubits
+            observables = "Z" * bare.num_qubits
         listed = several(observables)
         if listed is not None and not listed:
             raise ValueError("observables: got an empty list; expected at least one, or None")
@@ -71,15 +81,41 @@ class EstimatorQNN(NeuralNetwork):
         deferred(whole)  # what has no exact form shows here
         readout = Expectations(converted)
         simulated = gradient if estimator is None else None
-        model = make_model(whole, input_params, weight_params, readout, simulated)
+        model, structure = make_model(whole, input_params, weight_params, readout, simulated)
         remote = None
         if estimator is not None:
             remote = on_estimator(
                 model, estimator, default_precision, pass_manager, gradient, input_gradients
             )
-        super().__init__(model, input_gradients=input_gradients, remote=remote)
+        super().__init__(model, input_gradients=input_gradients, remote=remote, structure=structure)
         self._observables = readout.observables
+        # What a copy is made of: what the caller has can change.
+        self._bare, self._sources = bare, copy.deepcopy(sources)
 
     @property
     def observables(self) -> tuple:
         return self._observables
+
+    @property
+    def estimator(self) -> BaseEstimatorV2 | None:
+        """What estimates the values; None for exact simulation."""
+        return self.primitive
+
+    @property
+    def default_precision(self) -> float | None:
+        """The standard error that the estimator is asked for."""
+        return None if self._remote is None else self._remote.source.accuracy
+
+    def _argument(self, name: str) -> Any:
+        match name:
+            case "circuit":
+                return self._bare  # without the parameters that only observables have
+            case "observables":
+                return self._sources
+            case _:
+                return super()._argument(name)
+
+    def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        settings = ("gradient", "default_precision", "pass_manager")
+        alone = without_primitive("estimator", settings, self, changes)
+        return super()._implied(changes) | alone

@@ -25,6 +25,7 @@ from qjax._mesh import alike, on_mesh, placed
 from qjax._primitive import run
 from qjax._program import Expectations, Outcomes, States, Task, num_simulated, outcomes_of
 from qjax._simulators import Gradient
+from qjax._weights import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,17 @@ class Model:
 
 @lru_cache(CACHED_PROGRAMS)
 def compiled_outputs(model: Model):
-    """(weights, inputs) -> outputs; leading axes of the inputs are kept."""
+    """(weights, inputs) -> outputs; leading axes of the inputs are kept.
 
-    def run(weights: Array, inputs: Array) -> Array:
-        batch = placed(inputs)[:-1]
-        return on_mesh(partial(outputs, model), weights, inputs, result=batch)
+    Weights are a vector, or a tuple of the leaves that it is made of.
+    """
+
+    def of_leaves(inputs: Array, *leaves: Array) -> Array:
+        return outputs(model, joined(leaves, inputs.dtype), inputs)
+
+    def run(weights: Array | tuple[Array, ...], inputs: Array) -> Array:
+        leaves = weights if isinstance(weights, tuple) else (weights,)
+        return on_mesh(of_leaves, inputs, *leaves, result=placed(inputs)[:-1])
 
     return jax.jit(run)
 

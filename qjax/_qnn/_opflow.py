@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import indent
+from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -13,8 +14,8 @@ from qiskit.quantum_info import Pauli, SparsePauliOp
 
 from qjax._circuit import Circuit
 from qjax._qiskit import is_sparse, labelled, several, to_qiskit
+from qjax._qnn._assignment import Parameters, WeightParameters, unpacked
 from qjax._qnn._estimator import EstimatorQNN
-from qjax._qnn._network import Parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ class OpflowQNN(EstimatorQNN):
         self,
         operator: ComposedOp | tuple[object, Circuit | QuantumCircuit],
         input_params: Parameters | None = None,
-        weight_params: Parameters | None = None,
+        weight_params: WeightParameters | None = None,
         input_gradients: bool = False,
         *,
         estimator: BaseEstimatorV2 | None = None,
@@ -86,8 +87,11 @@ class OpflowQNN(EstimatorQNN):
             raise TypeError(
                 f"operator: got {type(operator).__name__}; expected ComposedOp(observable, circuit)"
             )
+        circuit, input_params, weight_params = unpacked(
+            operator.circuit, input_params, weight_params
+        )
         super().__init__(
-            circuit=operator.circuit,
+            circuit=circuit,
             observables=operator.observable,
             input_params=input_params,
             weight_params=weight_params,
@@ -98,7 +102,7 @@ class OpflowQNN(EstimatorQNN):
             pass_manager=pass_manager,
         )
         # A circuit of Qiskit's can change; what is printed must stay what is computed.
-        self._operator = ComposedOp(operator.observable, _as_qiskit(operator.circuit).copy())
+        self._operator = ComposedOp(self._sources, _as_qiskit(circuit).copy())
 
     @property
     def operator(self) -> ComposedOp:
@@ -134,6 +138,12 @@ class TwoLayerQNN(OpflowQNN):
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
+        given = {
+            "num_qubits": num_qubits,
+            "feature_map": feature_map,
+            "ansatz": ansatz,
+            "observable": observable,
+        }
         num_qubits = _common_size(num_qubits, feature_map, ansatz)
         if feature_map is None:
             feature_map = (z_feature_map if num_qubits == 1 else zz_feature_map)(num_qubits)
@@ -143,6 +153,7 @@ class TwoLayerQNN(OpflowQNN):
         circuit.append(feature_map, range(num_qubits))
         circuit.append(ansatz, range(num_qubits))
         self._feature_map, self._ansatz = feature_map.copy(), ansatz.copy()
+        self._defaults = {name for name, value in given.items() if value is None}
         if observable is None:
             observable = SparsePauliOp("Z" * num_qubits)
         super().__init__(
@@ -167,6 +178,14 @@ class TwoLayerQNN(OpflowQNN):
     @property
     def ansatz(self) -> QuantumCircuit:
         return self._ansatz
+
+    @property
+    def observable(self) -> object:
+        """What is measured."""
+        return self._operator.observable
+
+    def _argument(self, name: str) -> Any:
+        return None if name in self._defaults else super()._argument(name)
 
 
 def _common_size(num_qubits, feature_map, ansatz) -> int:

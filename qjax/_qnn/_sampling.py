@@ -1,6 +1,7 @@
 """Floor 8. The tutorial's older name for networks of probabilities and samples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,16 +14,17 @@ from qjax._arrays import Numbers
 from qjax._circuit import Circuit
 from qjax._measure import check_shots, check_shots_fit
 from qjax._qiskit import SamplerSource, as_circuit
-from qjax._qnn._model import Probabilities, compiled_draws
-from qjax._qnn._network import Parameters
-from qjax._qnn._sampler import (
+from qjax._qnn._assignment import Parameters, WeightParameters, unpacked
+from qjax._qnn._data import prepared
+from qjax._qnn._interpretation import (
     Interpret,
-    SamplerQNN,
     check_interpret,
     interpreted,
     measured_integers,
     measured_part,
 )
+from qjax._qnn._model import Probabilities, compiled_draws
+from qjax._qnn._sampler import SamplerQNN
 from qjax._qnn._sending import sent_rows
 
 
@@ -45,7 +47,7 @@ class CircuitQNN(SamplerQNN):
         self,
         circuit: Circuit | QuantumCircuit,
         input_params: Parameters | None = None,
-        weight_params: Parameters | None = None,
+        weight_params: WeightParameters | None = None,
         sparse: bool = False,
         sampling: bool = False,
         interpret: Interpret | None = None,
@@ -58,6 +60,7 @@ class CircuitQNN(SamplerQNN):
         gradient: object | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
+        circuit, input_params, weight_params = unpacked(circuit, input_params, weight_params)
         circuit = as_circuit(circuit)
         if sampling and (sparse or output_shape is not None):
             raise ValueError(
@@ -78,6 +81,8 @@ class CircuitQNN(SamplerQNN):
             pass_manager=pass_manager,
         )
         self._sampling = bool(sampling)
+        self._interpret = interpret
+        self._asked = shots
         self._shots = check_shots(1024 if shots is None else shots)
         self._seed = _check_seed(seed)
         if sampler is not None and seed is not None:
@@ -93,12 +98,38 @@ class CircuitQNN(SamplerQNN):
         return self._sampling
 
     @property
+    def shots(self) -> int:
+        """How many samples `sample` draws for each input."""
+        return self._shots
+
+    @property
+    def seed(self) -> int | None:
+        """What fixes the samples of a simulation."""
+        return self._seed
+
+    def _argument(self, name: str) -> Any:
+        match name:
+            case "shots":
+                return self._asked
+            case "output_shape" if self._sampling:
+                return None  # it follows from shots and interpret
+            case _:
+                return super()._argument(name)
+
+    def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        implied = super()._implied(changes)
+        implied.pop("shots", None)  # also what `sample` draws
+        if changes.get("sampling"):
+            implied["output_shape"] = None  # it follows from shots and interpret
+        return implied
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
         if self._values is None:
             return super().output_shape
         return (self._shots, self._values.shape[1])
 
-    def apply(self, weights: Numbers | None, inputs: Numbers | None) -> Array:
+    def apply(self, weights: Any, inputs: Numbers | None) -> Array:
         """As `NeuralNetwork.apply`.
 
         Raises:
@@ -111,24 +142,24 @@ class CircuitQNN(SamplerQNN):
             )
         return super().apply(weights, inputs)
 
-    def forward(self, input_data: Numbers | None, weights: Numbers | None):
+    def forward(self, input_data: Numbers | None, weights: Any):
         """`sample` if the network is sampling, else `probabilities`."""
         if self._sampling:
             return self.sample(input_data, weights)
         return self.probabilities(input_data, weights)
 
-    def backward(self, input_data: Numbers | None, weights: Numbers | None) -> tuple:
+    def backward(self, input_data: Numbers | None, weights: Any) -> tuple:
         """`(None, None)` if the network is sampling, else `probability_gradients`."""
         if self._sampling:
             return None, None
         return self.probability_gradients(input_data, weights)
 
-    def probabilities(self, input_data: Numbers | None, weights: Numbers | None):
+    def probabilities(self, input_data: Numbers | None, weights: Any):
         """The probability of each output, as `NeuralNetwork.forward`."""
         self._refuse_sampling("probabilities")
         return super().forward(input_data, weights)
 
-    def probability_gradients(self, input_data: Numbers | None, weights: Numbers | None):
+    def probability_gradients(self, input_data: Numbers | None, weights: Any):
         """The Jacobians of `probabilities`, as `NeuralNetwork.backward`."""
         self._refuse_sampling("probability_gradients")
         return super().backward(input_data, weights)
@@ -136,20 +167,20 @@ class CircuitQNN(SamplerQNN):
     def sample(
         self,
         input_data: Numbers | None,
-        weights: Numbers | None,
+        weights: Any,
         key: Array | None = None,
     ) -> np.ndarray:
         """Draw measured integers and interpret them; arguments and errors as `forward`.
 
         Args:
             input_data: shape `(..., num_inputs)`.
-            weights: shape `(num_weights,)`.
+            weights: shape `(num_weights,)`, or a tree.
             key: a JAX random key; None takes the network's `seed`. Must be None on a sampler.
 
         Returns:
             int64, shape `(*batch, shots, d)`, d the number of indices that `interpret` returns.
         """
-        inputs, weights, batch = self._prepare(input_data, weights)
+        inputs, weights, batch = prepared(self, self._model, self._structure, input_data, weights)
         # Basis states, and the numbers that they are interpreted as.
         check_shots_fit(len(inputs) * self._shots, 4 + 8 * self._interpreted().shape[1])
         with jax.enable_x64(weights.dtype == np.float64):

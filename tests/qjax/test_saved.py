@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +18,12 @@ import torch
 
 import qjax
 from bridge import TorchConnector
+from qjax._weights import structure_of
+from qjax._weights_json import portable, structure_as_json, structure_from_json
 from tests import networks
 from tests.circuits import DOUBLE_TOLERANCE, SINGLE_TOLERANCE
 from tests.conftest import Compilations, Precision
+from tests.qjax import weight_trees
 from tests.qjax.qnns import DERIVATIVE_TOLERANCE, KINDS, estimator, sampler
 
 NAME = "tutorial"  # two inputs, four weights, two outputs
@@ -84,6 +89,168 @@ def test_derivatives_are_differences(double: bytes) -> None:
     np.testing.assert_allclose(along, second, atol=1e2 * DERIVATIVE_TOLERANCE)
 
 
+def test_forward_and_backward_are_the_networks(double: bytes) -> None:
+    """Shapes and values of the network that was saved; Jacobians are differences of Qiskit's."""
+    live, inputs = estimator(NAME), samples(1, 2)
+    loaded = qjax.load(double)
+    found = loaded.forward(inputs, WEIGHTS)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(
+        found, networks.batched(VALUES, inputs, WEIGHTS), atol=DOUBLE_TOLERANCE
+    )
+    by_input, by_weight = loaded.backward(inputs, WEIGHTS)
+    assert by_input is None  # as it was made
+    _, slopes = networks.jacobians(VALUES, inputs, WEIGHTS)
+    np.testing.assert_allclose(by_weight, slopes, atol=1e-9)
+    for batch in ((), (0,), (4,)):
+        shape = loaded.forward(samples(*batch), WEIGHTS).shape
+        assert shape == live.forward(samples(*batch), WEIGHTS).shape
+    assert loaded.backward(inputs[0, 0], WEIGHTS)[1].shape == (1, 2, 4)
+
+
+def test_backward_in_inputs() -> None:
+    loaded = qjax.load(qjax.export(estimator(NAME, input_gradients=True), batch_size=2))
+    inputs = samples(3)
+    found = loaded.backward(inputs.tolist(), WEIGHTS.tolist())  # lists have no dtype to lose
+    for jacobian, expected in zip(found, networks.jacobians(VALUES, inputs, WEIGHTS), strict=True):
+        assert jacobian.dtype == np.float32
+        assert jacobian.flags.writeable
+        np.testing.assert_allclose(jacobian, expected, atol=100 * SINGLE_TOLERANCE)
+
+
+def test_forward_of_other_networks() -> None:
+    sparse = sampler(NAME, sparse=True)
+    loaded = qjax.load(qjax.export(sparse, batch_size=1, dtype=np.float64))
+    for found, expected in (
+        (loaded.forward(samples(2), WEIGHTS), sparse.forward(samples(2), WEIGHTS)),
+        (loaded.backward(samples(2), WEIGHTS)[1], sparse.backward(samples(2), WEIGHTS)[1]),
+    ):
+        assert type(found) is type(expected)
+        np.testing.assert_allclose(found.todense(), expected.todense(), atol=DOUBLE_TOLERANCE)
+    inputs_only = estimator("inputs only", input_gradients=False)
+    loaded = qjax.load(qjax.export(inputs_only, batch_size=1, vjp_order=0))
+    assert loaded.backward([0.3], None) == inputs_only.backward([0.3], None) == (None, None)
+    np.testing.assert_allclose(loaded.init(jax.random.key(0)), np.zeros(0))
+    key = jax.random.key(1)
+    np.testing.assert_array_equal(qjax.load(qjax.export(sparse)).init(key), sparse.init(key))
+
+
+def test_forward_refuses_what_the_network_refuses(saved: bytes) -> None:
+    loaded, live = qjax.load(saved), estimator(NAME)
+    single = WEIGHTS.astype(np.float32)
+    for arguments in (
+        (np.zeros(3, np.float32), single),
+        (single, np.zeros(2, np.float32)),
+        (np.float32([np.nan, 0]), single),
+        (np.float32([1, 0]), single * np.float32(np.inf)),
+        (np.complex64([1, 0]), single),
+        ("text", single),
+        (np.zeros((2, 2), np.float32), {"a": single}),
+    ):
+        messages = []
+        for network in (live, loaded):
+            for call in (network.forward, network.backward):
+                with pytest.raises((ValueError, TypeError)) as caught:
+                    call(*arguments)
+                messages.append((caught.type, str(caught.value)))
+        assert len(set(messages)) == 1
+    with pytest.raises(TypeError, match=r"float64 data.*float32.*astype"):
+        loaded.forward(samples(2), single)
+    without = qjax.load(qjax.export(live, vjp_order=0))
+    with pytest.raises(ValueError, match="vjp_order=1"):
+        without.backward(np.zeros(2, np.float32), single)
+
+
+def test_trees_of_weights_are_kept() -> None:
+    """In a file without code; the program takes the tree or the vector."""
+    qnn = weight_trees.tree("nested")
+    data = qjax.export(qnn, batch_size=1)
+    loaded = qjax.load(data)
+    assert loaded == qjax.load(data)
+    assert jax.tree.structure(loaded.weight_structure) == jax.tree.structure(qnn.weight_structure)
+    vector, inputs = np.linspace(-1, 1, 5, dtype=np.float32), samples(2).astype(np.float32)
+    weights = weight_trees.filled(qnn, vector)
+    expected = qnn.forward(inputs, vector)
+    for found in (
+        loaded.forward(inputs, weights),
+        loaded.forward(inputs, vector),
+        qjax.evaluate(loaded, weights, inputs),
+    ):
+        np.testing.assert_allclose(found, expected, atol=SINGLE_TOLERANCE)
+    slopes = (network.backward(inputs, weights)[1] for network in (loaded, qnn))
+    jax.tree.map(lambda *pair: np.testing.assert_allclose(*pair, atol=1e-5), *slopes)
+    gradient = jax.grad(lambda w: loaded.apply(w, inputs).sum())(weights)
+    assert jax.tree.structure(gradient) == jax.tree.structure(weights)
+    with pytest.raises(ValueError, match=r"unexpected \['wrong'\]"):
+        loaded.forward(inputs, {"wrong": vector})
+
+
+@pytest.mark.parametrize("name", weight_trees.TREES)
+def test_structures_in_json(name: str) -> None:
+    structure = structure_of(weight_trees.tree(name))
+    if name in ("NamedTuple", "dataclass"):
+        assert portable(structure) is None
+        return
+    assert portable(structure) == structure
+    written = json.loads(json.dumps(structure_as_json(structure)))
+    assert structure_from_json(written, 5, "a file") == structure
+    with pytest.raises(ValueError, match="5 of 6 weights"):
+        structure_from_json(written, 6, "a file")
+
+
+def test_other_trees_become_a_vector() -> None:
+    qnn = weight_trees.tree("NamedTuple")
+    loaded = qjax.load(qjax.export(qnn, batch_size=1, dtype=np.float64, vjp_order=0))
+    assert loaded.weight_structure.tolist() == list(qnn.weight_params)
+    vector, inputs = np.linspace(-1, 1, 5), samples(3)
+    np.testing.assert_allclose(
+        loaded.forward(inputs, vector), qnn.forward(inputs, vector), atol=DOUBLE_TOLERANCE
+    )
+    with pytest.raises(TypeError, match="one array, no Pair"):
+        loaded.forward(inputs, weight_trees.filled(qnn, vector))
+
+
+class Tree:
+    """A network that is not ours, with a tree of weights."""
+
+    num_inputs, num_weights, output_shape = 1, 3, (1,)
+    weight_structure: ClassVar = {"a": jax.ShapeDtypeStruct((2,), np.float32), "b": np.empty(())}
+
+    def apply(self, weights: dict[str, jax.Array], inputs: jax.Array) -> jax.Array:
+        return weights["a"][0] * jnp.sin(weights["a"][1] * inputs) + weights["b"]
+
+
+def test_foreign_trees() -> None:
+    weights = {"a": np.float32([2, 3]), "b": np.float32(0.5)}
+    inputs = np.linspace(0, 1, 4, dtype=np.float32)[:, None]
+    loaded = qjax.load(qjax.export(Tree(), batch_size=2, vjp_order=0))
+    found = [
+        qjax.evaluate(Tree(), weights, inputs),
+        qjax.evaluate(Tree(), np.float32([2, 3, 0.5]), inputs),
+        qjax.evaluate(loaded, weights, inputs),
+        loaded.forward(inputs, [2, 3, 0.5]),
+    ]
+    for values in found:
+        np.testing.assert_allclose(values, 2 * np.sin(3 * inputs) + 0.5, rtol=1e-6)
+    assert jax.tree.map(np.shape, loaded.weight_structure) == {"a": (2,), "b": ()}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        5, "leaf", [], ["leaf"], ["leaf", [-1]], ["leaf", [1.5]], ["leaf", [True]], ["none", [1]],
+        ["set", []], ["dict", [["a"]]], ["dict", [[None, ["none", []]]]], ["list", [3]],
+        ["dict", [["a", ["leaf", []]], ["a", ["leaf", []]]]], {"a": 1},
+        ["dict", [["a", ["leaf", []]], [1, ["leaf", []]]]],
+        functools.reduce(lambda node, _: ["list", [node]], range(200), ["leaf", []]),
+    ],
+    ids=lambda written: repr(written)[:30],
+)  # fmt: skip
+def test_crafted_structures_are_refused(written: Any) -> None:
+    with pytest.raises(ValueError, match=r"a file: the structure of its weights"):
+        structure_from_json(written, 1, "a file")
+
+
 def test_orders_that_were_not_saved_are_refused(saved: bytes) -> None:
     loaded, x = qjax.load(saved), samples(2).astype(np.float32)
 
@@ -107,7 +274,7 @@ def test_orders_that_were_not_saved_are_refused(saved: bytes) -> None:
 def test_networks_of_other_kinds(name: str, weights: Any, inputs: Any) -> None:
     """Without inputs, without weights, with names in another order than the circuit's."""
     qnn = estimator(name, input_gradients=True)
-    loaded = qjax.load(qjax.export(qnn, batch_size=2, dtype=np.float64, vjp_order=0))
+    loaded = qjax.load(qjax.export(qnn, batch_size=1, dtype=np.float64, vjp_order=0))
     found = qjax.evaluate(loaded, weights, inputs)
     np.testing.assert_allclose(found, qnn.forward(inputs, weights), atol=DOUBLE_TOLERANCE)
     assert (loaded.input_params, loaded.weight_params) == (qnn.input_params, qnn.weight_params)

@@ -1,0 +1,135 @@
+"""Floor 8. Objects that do not change once they are made, and copies of them made anew."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, NoReturn, Self
+
+_MADE = "_made"
+
+# What users of Qiskit Machine Learning look for, and the way here.
+_ELSEWHERE = {
+    "set_interpret": "networks are immutable. Use qnn.replace(interpret=..., output_shape=...)",
+    "quantum_instance": "simulation is exact without one. Use estimator= or sampler= for a machine",
+}
+
+
+class Unchanging:
+    """Attributes are set by constructors only; a constructor's arguments can be read by name."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Close each object when the constructor of its own class is done, not of its parents'."""
+        super().__init_subclass__(**options)
+        cls.__init__ = _closing(cls, cls.__init__)  # type: ignore[method-assign]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if _MADE in vars(self):
+            self._refuse(name)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if _MADE in vars(self):
+            self._refuse(name)
+        super().__delattr__(name)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """What there is no attribute for: say where to look, if that is known."""
+        remedy = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}{remedy}", name=name, obj=self
+        )
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Self:
+        return self
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy that is made anew, with other arguments of the constructor.
+
+        `qnn.replace(input_gradients=True)` is the same network with that changed, and
+        `qnn.replace() == qnn`. With `estimator=None` (or `sampler=None`) all that only a primitive
+        has is left out too.
+
+        Args:
+            **changes: arguments of the constructor by name.
+
+        Raises:
+            TypeError: for a name that is no argument of the constructor.
+            ValueError, TypeError: as the constructor, for arguments that do not fit together.
+        """
+        arguments = _arguments(type(self))
+        if unknown := [name for name in changes if name not in arguments]:
+            raise TypeError(
+                f"replace: {type(self).__name__} has no argument {', '.join(map(repr, unknown))}"
+                f"{_guess(unknown[0], arguments)}; expected some of {', '.join(arguments)}"
+            )
+        implied = self._implied(changes)
+        whole = {
+            name: implied[name] if name in implied else self._argument(name)
+            for name in arguments
+            if name not in changes
+        }
+        return type(self)(**whole, **changes)
+
+    __replace__ = replace  # for `copy.replace`, from Python 3.13 on
+
+    def _argument(self, name: str) -> Any:
+        """What the constructor was given, or what means the same."""
+        try:
+            return getattr(self, name)
+        except AttributeError as error:
+            raise TypeError(
+                f"replace: {type(self).__name__} keeps its argument {name!r} under no attribute of "
+                f"that name; give it, replace({name}=...), or define such a property"
+            ) from error
+
+    def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Arguments that change with others, where they are not given themselves."""
+        return {}
+
+    def _refuse(self, name: str) -> NoReturn:
+        known = _arguments(type(self))
+        change = (
+            f"qnn.replace({name}=...)"
+            if name in known
+            else f"qnn.replace(...) with some of {', '.join(known)}{_guess(name, known)}"
+        )
+        raise AttributeError(
+            f"{name}: networks do not change, they are immutable. Make another one: {change}",
+            name=name,
+            obj=self,
+        )
+
+
+def _closing(cls: type, make: Callable[..., None]) -> Callable[..., None]:
+    @wraps(make)
+    def __init__(self: Unchanging, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        make(self, *args, **kwargs)
+        if type(self) is cls:
+            vars(self)[_MADE] = True
+
+    return __init__
+
+
+def _arguments(cls: type) -> tuple[str, ...]:
+    """The names of a constructor's arguments; those of its parent where it passes others on."""
+    names: dict[str, None] = {}
+    for each in cls.__mro__:
+        if "__init__" not in vars(each):
+            continue
+        taken = list(inspect.signature(vars(each)["__init__"]).parameters.values())[1:]
+        names |= dict.fromkeys(p.name for p in taken if p.kind not in _VARIADIC)
+        if not any(p.kind in _VARIADIC for p in taken):
+            break
+    return tuple(names)
+
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _guess(name: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(name, known, 1)
+    return f". Did you mean {close[0]}?" if close else ""
