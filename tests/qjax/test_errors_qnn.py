@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -13,8 +14,16 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.library import real_amplitudes
-from qiskit.primitives import StatevectorEstimator, StatevectorSampler
+from qiskit.primitives import (
+    BackendEstimatorV2,
+    BackendSamplerV2,
+    StatevectorEstimator,
+    StatevectorSampler,
+)
+from qiskit.providers.basic_provider import BasicSimulator
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Operator, Pauli, SparsePauliOp, Statevector
+from qiskit.transpiler import generate_preset_pass_manager
 
 import qjax
 
@@ -34,6 +43,13 @@ def circuit() -> QuantumCircuit:
 
 PARAMETERS = {"input_params": ["x[0]", "x[1]"], "weight_params": ["a", "b"]}
 GOOD_X, GOOD_W = [0.1, 0.2], [0.3, 0.4]
+
+
+@cache
+def narrow() -> GenericBackendV2:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # that Aer is not there
+        return GenericBackendV2(3, basis_gates=["rz", "sx", "cx"], seed=1)
 
 
 def estimator(**options: Any) -> qjax.EstimatorQNN:
@@ -123,6 +139,20 @@ def test_bad_jax_arrays_for_apply() -> None:
     )
     check(lambda: estimator().apply(good, good > 0), TypeError, ["inputs", "bool"])
     check(lambda: estimator().apply(jnp.ones(3), good), ValueError, ["weights", r"\(3,\)"])
+
+
+def test_weights_and_inputs_in_each_others_places() -> None:
+    three = QuantumCircuit(1)
+    a, b, c = ParameterVector("p", 3)
+    for angle in (a, b, c):
+        three.rx(angle, 0)
+    qnn = qjax.EstimatorQNN(circuit=three, input_params=[a], weight_params=[b, c])
+    check(lambda: qnn.apply([0.1], [1, 2]), ValueError, [r"swapped.*apply\(weights, inputs\)"])
+    check(
+        lambda: qnn.forward([1, 2], [0.1]),
+        ValueError,
+        [r"swapped.*forward\(input_data, weights\)"],
+    )
 
 
 # ---------------------------------------------------------------- construction
@@ -337,6 +367,32 @@ CONSTRUCTION: dict[str, tuple[Callable[[], object], type[Exception], list[str]]]
     ),
     "an estimator for the tutorial's names": (
         lambda: sampling(sampler=StatevectorEstimator()), TypeError, ["sampler"],
+    ),
+    # a backend
+    "a backend for an estimator": (
+        lambda: estimator(estimator=BasicSimulator()),
+        TypeError,
+        ["estimator", r"BackendEstimatorV2\(backend=", "pass_manager="],
+    ),
+    "gates that a backend lacks": (
+        lambda: estimator(estimator=BackendEstimatorV2(backend=narrow())),
+        ValueError,
+        ["does not run the gates crx, rx, ry", "pass_manager=", "generate_preset_pass_manager"],
+    ),
+    "gates that another backend lacks": (
+        lambda: sampler(
+            sampler=BackendSamplerV2(backend=narrow()),
+            pass_manager=generate_preset_pass_manager(0, basis_gates=["u", "cx"]),
+        ),
+        ValueError,
+        ["does not run the gates u", "pass_manager: it was made for another backend"],
+    ),
+    "more qubits than a backend has": (
+        lambda: qjax.EstimatorQNN(
+            circuit=QuantumCircuit(4), estimator=BackendEstimatorV2(backend=narrow())
+        ),
+        ValueError,
+        [r"has 3 qubits", r"circuit's 4"],
     ),
     # the tutorial's names
     "no operator": (lambda: qjax.OpflowQNN(None), TypeError, ["operator", "ComposedOp"]),

@@ -18,6 +18,8 @@ from qiskit.quantum_info import SparsePauliOp, Statevector, state_fidelity
 from qiskit.transpiler import CouplingMap, generate_preset_pass_manager
 
 import qjax
+from bridge import TorchConnector as OurConnector
+from qjax.optimizers import natural_gradient
 from qjax.primitives import Estimator, Sampler
 
 pytest.importorskip("qiskit_machine_learning", minversion="0.9")
@@ -33,6 +35,7 @@ from qiskit_machine_learning.algorithms import (
     PegasosQSVC,
     QBayesian,
 )
+from qiskit_machine_learning.circuit.library import qnn_circuit
 from qiskit_machine_learning.connectors import TorchConnector
 from qiskit_machine_learning.kernels import (
     FidelityQuantumKernel,
@@ -173,6 +176,43 @@ def test_import_order_does_not_matter(tmp_path: Path) -> None:
 def test_networks_are_immutable() -> None:
     with pytest.raises(AttributeError, match=r"immutable\. Make another"):
         our_estimator().input_gradients = True
+
+
+def test_their_networks_are_told_the_way() -> None:
+    for theirs_, name in ((their_estimator(), "EstimatorQNN"), (their_sampler(), "SamplerQNN")):
+        for call in (
+            lambda network=theirs_: OurConnector(network),
+            lambda network=theirs_: qjax.evaluate(network, WEIGHTS, POINTS),
+            lambda network=theirs_: qjax.export(network),
+            lambda network=theirs_: natural_gradient(network),
+            lambda network=theirs_: OurConnector(type(network)),
+        ):
+            with pytest.raises(TypeError, match=rf"use qjax\.{name}"):
+                call()
+
+
+@pytest.mark.parametrize("options", [{}, {"estimator": StatevectorEstimator()}], ids=["", "on"])
+def test_their_gradients_are_told_the_way(options: dict[str, Any]) -> None:
+    primitive = StatevectorEstimator()
+    for rule in (gradients.ParamShiftEstimatorGradient, gradients.LinCombEstimatorGradient):
+        with pytest.raises(ValueError, match=rf"{rule.__name__}.*leave it out"):
+            our_estimator(gradient=rule(primitive), **options)
+    with pytest.raises(ValueError, match=r"SPSAEstimatorGradient.*qjax\.gradients\.SPSA"):
+        our_estimator(gradient=gradients.SPSAEstimatorGradient(primitive, 0.1), **options)
+
+
+def test_their_circuits() -> None:
+    """`qnn_circuit` returns the circuit with its inputs and weights."""
+    ours = qjax.EstimatorQNN(
+        circuit=qnn_circuit(feature_map=FEATURES, ansatz=ANSATZ), input_gradients=True
+    )
+    circuit, inputs, weights = qnn_circuit(feature_map=FEATURES, ansatz=ANSATZ)
+    reference = theirs.EstimatorQNN(
+        circuit=circuit, input_params=inputs, weight_params=weights,
+        estimator=StatevectorEstimator(), default_precision=0,
+    )  # fmt: skip
+    point = np.linspace(-1, 1, ours.num_weights)
+    close(ours.forward(POINTS, point), reference.forward(POINTS, point))
 
 
 # ---------------------------------------------------------------- training
