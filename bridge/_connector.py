@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -104,7 +105,7 @@ class TorchConnector(torch.nn.Module):
         tree = weight_tree(neural_network)
         self._flat = tree is None
         self._names = (WHOLE,) if tree is None else tree.names
-        self._function = _as_torch_function(neural_network, len(self._names))
+        self._functions = _as_torch_functions(neural_network, len(self._names))
         register(self, self._names, _initial(neural_network.num_weights, tree, initial_weights))
         if self._flat:
             self.register_load_state_dict_pre_hook(_accept_alias)
@@ -177,7 +178,8 @@ class TorchConnector(torch.nn.Module):
         _check_inputs(inputs, self._num_inputs)
         computed, returned = _choose_dtypes(inputs, weights)
         cast = tuple(weight.to(computed) for weight in weights)
-        output = self._function(cast[0] if self._flat else cast, inputs.to(computed))
+        function = self._functions[_has_input_gradients(self._neural_network)]
+        output = function(cast[0] if self._flat else cast, inputs.to(computed))
         if output.is_floating_point():
             output = output.to(returned)
         return output.to_sparse() if self._sparse else output
@@ -206,22 +208,27 @@ class _Application:
         return outputs
 
 
-def _as_torch_function(network: NeuralNetwork, num_leaves: int) -> TorchFunction:
-    """The network's function on tensors; equal networks share one, and what it has compiled."""
+def _as_torch_functions(
+    network: NeuralNetwork, num_leaves: int
+) -> tuple[TorchFunction, TorchFunction]:
+    """The network's function on tensors, without and with gradients in the inputs.
+
+    Equal networks share one, and what it has compiled.
+    """
     application = _Application(network)
-    blocked = () if _has_input_gradients(network) else (num_leaves,)
+    make: Callable[..., TorchFunction] = _shared_function
     try:
         hash(application)
     except TypeError:
-        return TorchFunction(application, blocked)
-    return _shared_function(application, blocked)
+        make = TorchFunction
+    return make(application, (num_leaves,)), make(application, ())
 
 
 _shared_function = functools.lru_cache(maxsize=64)(TorchFunction)
 
 
 def _has_input_gradients(network: NeuralNetwork) -> bool:
-    return getattr(network, "input_gradients", True)
+    return bool(getattr(network, "input_gradients", True))
 
 
 def _shape(network: NeuralNetwork) -> tuple[int, ...]:

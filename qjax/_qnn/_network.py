@@ -12,6 +12,7 @@ from jaxtyping import Float
 from qjax._arrays import Numbers, as_real, common_dtype
 from qjax._circuit import Circuit
 from qjax._mesh import on_mesh, placed
+from qjax._options import as_flag
 from qjax._plan import Plan
 from qjax._process import check_process
 from qjax._program import num_simulated, plan_of
@@ -171,8 +172,7 @@ class NeuralNetwork(Unchanging):
         Raises:
             CircuitTooLargeError: for a network that cannot be simulated.
         """
-        twin = object.__new__(type(self))
-        vars(twin).update(vars(self))
+        twin = self.__copy__()
         if self._remote is not None:
             check_simulated(self._model)
             vars(twin)["_remote"] = None
@@ -180,7 +180,19 @@ class NeuralNetwork(Unchanging):
 
     @property
     def input_gradients(self) -> bool:
+        """Whether `backward` and the torch bridge differentiate in the inputs.
+
+        The one attribute that can be set, as programs for Qiskit Machine Learning do: what the
+        network computes does not depend on it.
+        """
         return self._input_gradients
+
+    @input_gradients.setter
+    def input_gradients(self, value: bool) -> None:
+        flag = as_flag(value, "input_gradients")
+        if self._remote is not None:
+            stencil_size(self._remote, moving_groups(self._remote, flag))  # is there a rule?
+        vars(self)["_input_gradients"] = flag
 
     @property
     def sparse(self) -> bool:
@@ -198,7 +210,8 @@ class NeuralNetwork(Unchanging):
         return dict.fromkeys(("input_params", "weight_params")) if brings else {}
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        # Without what can be set: a hash stays.
+        return hash((type(self), self._model, self._structure, self._sparse, self._remote))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NeuralNetwork) and self._key() == other._key()

@@ -1,4 +1,7 @@
-"""Floor 8. Objects that do not change once they are made, and copies of them made anew."""
+"""Floor 8. Objects that do not change once they are made, and copies of them made anew.
+
+What a class gives a setter is the exception.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -24,7 +27,9 @@ class Unchanging:
         cls.__init__ = _closing(cls, cls.__init__)  # type: ignore[method-assign]
 
     def __setattr__(self, name: str, value: object) -> None:
-        if _MADE in vars(self):
+        own = getattr(type(self), name, None)
+        settable = isinstance(own, property) and own.fset is not None
+        if _MADE in vars(self) and not settable:
             self._refuse(name)
         super().__setattr__(name, value)
 
@@ -41,10 +46,12 @@ class Unchanging:
         )
 
     def __copy__(self) -> Self:
-        return self
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
 
     def __deepcopy__(self, memo: dict) -> Self:
-        return self
+        return self.__copy__()  # all that an object holds is immutable
 
     def replace(self, **changes: Any) -> Self:
         """A copy that is made anew, with other arguments of the constructor.

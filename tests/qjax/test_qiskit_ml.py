@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import warnings
@@ -173,9 +174,33 @@ def test_import_order_does_not_matter(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
-def test_networks_are_immutable() -> None:
+def test_input_gradients_can_be_set() -> None:
+    """As their first tutorial does; of all attributes, no other one."""
+    ours, theirs_ = our_estimator(), their_estimator()
+    assert ours.backward(POINTS, WEIGHTS)[0] is None
+    number, twin = hash(ours), copy.copy(ours)
+    ours.input_gradients = theirs_.input_gradients = True
+    expected = theirs_.backward(POINTS, WEIGHTS)[0]
+    np.testing.assert_allclose(ours.backward(POINTS, WEIGHTS)[0], expected, atol=1e-10)
+    assert hash(ours) == number
+    assert ours == our_estimator(input_gradients=True) != twin
+    assert ours.replace() == ours
+    assert not twin.input_gradients
+    with pytest.raises(TypeError, match="True or False"):
+        ours.input_gradients = "no"
     with pytest.raises(AttributeError, match=r"immutable\. Make another"):
-        our_estimator().input_gradients = True
+        ours.sparse = True
+
+
+def test_a_connector_follows_input_gradients() -> None:
+    network = our_estimator()
+    layer, points = OurConnector(network), torch.tensor(POINTS, requires_grad=True)
+    layer(points).sum().backward()
+    assert points.grad is None
+    network.input_gradients = True
+    layer(points).sum().backward()
+    expected = network.backward(POINTS, layer.weight.detach().numpy())[0].sum(axis=1)
+    np.testing.assert_allclose(points.grad, expected, atol=1e-5)
 
 
 def test_their_networks_are_told_the_way() -> None:
