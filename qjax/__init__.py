@@ -15,6 +15,8 @@
 The floors of the code, each importing only from those below:
 
 0  _gates, _expression, _circuit, _observable     what a circuit and an observable are
+   _expression_graph                              long expressions, each part once
+   _domain, _near                                 where expressions have values, and slopes
    _reach, _known                                 what some qubits depend on, and hold for sure
    _shift_rules, _free_angles, gradients          how expectation values depend on angles
    _host_call, _blurred                          what runs outside of JAX

@@ -92,7 +92,7 @@ class Amplitudes:
 
     What the qubits were is lost, as by a reset.
 
-    There is no such state where all of them are 0: its amplitudes are NaN.
+    There is no such state where all of them are 0: known zeros are refused, others give NaN.
 
     Attributes:
         qubits: least significant first.

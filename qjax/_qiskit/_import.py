@@ -69,7 +69,7 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     may stand anywhere: `expectation` and `sample` say how they are simulated; a `for` loop over a
     `Parameter` becomes the blocks that it runs. Amplitudes may be parameters (`AmplitudeEncoding`,
     `raw_feature_vector` of Qiskit Machine Learning, or an `Initialize` whose `params` were set to
-    some), divided by their norm: NaN where all of them are 0. `PauliEvolutionGate` is taken where
+    some), divided by their norm. `PauliEvolutionGate` is taken where
     at most 8 qubits share terms that do not commute.
 
     Args:
