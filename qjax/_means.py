@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
+from qjax._mesh import zeros_of
 from qjax._simulators import PRECISION
 
 # Sums are added up in pieces of so many: else single precision suffers.
@@ -40,7 +41,7 @@ def means_and_errors(
     parts = -(-shots // size)
     left = jnp.arange(size) < shots - (parts - 1) * size
     shape = jax.eval_shape(part, key)
-    nothing = jnp.zeros(shape.shape[:1], shape.dtype)
+    nothing = zeros_of(shape, shape.shape[:1])
 
     def add(number: Array, carry: tuple[Array, _Sum, _Sum]) -> tuple[Array, _Sum, _Sum]:
         origin, sums, squares = carry

@@ -11,6 +11,7 @@ from jax import Array, lax
 from jaxtyping import Float, Int, UInt, UInt8
 
 from qjax._memory import check_fits
+from qjax._mesh import alike, zeros_of
 from qjax._simulators import PRECISION
 
 T = TypeVar("T")
@@ -108,8 +109,9 @@ def _chosen(
 ) -> Int[Array, " shots"]:
     """Choose in each shot's block: its number among all choices of all blocks."""
     size = table.shape[1]
-    flat, first = table.reshape(-1), blocks * size
     bits = jax.random.bits(key, blocks.shape, table.dtype)
+    table, blocks, bits = alike((table, blocks, bits))  # the loop wants them so
+    flat, first = table.reshape(-1), blocks * size
     drawn = _scaled(bits, flat[first + (size - 1)])
 
     def step(number: Array, choice: Array) -> Array:
@@ -143,7 +145,7 @@ def in_parts(
         return draw(key, shots)
 
     def empty(x: jax.ShapeDtypeStruct) -> Array:
-        return jnp.zeros((*x.shape[:axis], shots, *x.shape[axis + 1 :]), x.dtype)
+        return zeros_of(x, (*x.shape[:axis], shots, *x.shape[axis + 1 :]))
 
     def put(part: Array, whole: T) -> T:
         found = draw(jax.random.fold_in(key, part), most)

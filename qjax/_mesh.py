@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.core import ShapedArray, Tracer
@@ -33,6 +34,12 @@ def alike(tree: Any) -> Any:
     if not axes:
         return tree
     return jax.tree.unflatten(structure, [_made_varying(leaf, axes) for leaf in leaves])
+
+
+def zeros_of(type_: jax.ShapeDtypeStruct, shape: tuple[int, ...]) -> Array:
+    """Zeros that vary like what `jax.eval_shape` says, for the start of a loop that fills them."""
+    zeros, kind = jnp.zeros(shape, type_.dtype), type_.manual_axis_type
+    return zeros if kind is None else _made_varying(zeros, kind.varying)
 
 
 def _made_varying(array: Array, axes: frozenset[str]) -> Array:

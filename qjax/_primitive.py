@@ -212,7 +212,7 @@ def _replanned(
         task, batched = _all_batched(task, jnp.moveaxis(shared, from_shared, 1), batched)
         if _is_wide(task, shared.dtype, differentiated):
             return _one_by_one(task, batched)
-        shared = jnp.zeros((0,), shared.dtype)
+        shared = jnp.zeros((0,), jax.dtypes.canonicalize_dtype(shared.dtype))
     samples = batched.shape[1] * size
     results = run(task, shared, batched.reshape(len(batched), samples))
     return results.reshape(len(results), batched.shape[1], size)

@@ -36,8 +36,12 @@ def _eps(x: Numbers) -> Numbers:
 
 
 def _step(x: Numbers) -> Numbers:
-    """So far that an angle such as arcsin(1 - step) keeps half of its digits beside pi/2."""
-    return x.dtype.type(2e-8 if x.dtype == jnp.float64 else 2.4e-5)
+    """As near as a number can be to 1: an angle such as arccos(1 - step) is sqrt(2 step).
+
+    So much are derivatives in other parameters off there, and half of an angle's digits is what
+    the derivative in its own keeps.
+    """
+    return jnp.finfo(x.dtype).epsneg.astype(x.dtype)
 
 
 NUMBERS = SimpleNamespace(
@@ -46,3 +50,4 @@ NUMBERS = SimpleNamespace(
 NUMBERS.arcsin = lambda x: jnp.arcsin(_in_interval(x))
 NUMBERS.arccos = lambda x: jnp.arccos(_in_interval(x))
 NUMBERS.inside, NUMBERS.away = _inside, _away
+NUMBERS.abs = lambda x: jnp.sign(x) * x  # with slope 0 at 0, between those on either side

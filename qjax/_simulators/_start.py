@@ -95,7 +95,9 @@ def _encoded(encoding: Encoding, shared: Array, rows: Array) -> Complex[Array, "
     # keeps the squares from overflow and underflow.
     largest = lax.stop_gradient(jnp.abs(parts).max(axis=(0, 1), keepdims=True))
     nothing = largest == 0
-    parts = parts / jnp.where(nothing, 1, largest)
+    # In two steps: XLA divides by reciprocals, and those of the largest numbers underflow.
+    root = lax.rsqrt(jnp.where(nothing, 1, largest))
+    parts = parts * root * root
     squares = (parts * parts).sum(axis=(0, 1), keepdims=True)
     parts = parts / jnp.sqrt(jnp.where(nothing, 1, squares))
     return lax.complex(parts[0], parts[1] if len(parts) == 2 else jnp.zeros_like(parts[0]))
