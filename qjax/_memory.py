@@ -8,9 +8,6 @@ import numpy as np
 
 from qjax._errors import CircuitTooLargeError
 
-# How many circuits each function keeps compiled: a program takes a few megabytes.
-CACHED_PROGRAMS = 512
-
 # Smaller requests are not worth asking the device for its size.
 ALWAYS_FITS = 1 << 30
 
@@ -51,7 +48,7 @@ def check_fits(num_bytes: int, what: str, remedy: str) -> None:
     """
     if num_bytes <= ALWAYS_FITS:
         return
-    total = _total_memory()
+    total = total_memory()
     if num_bytes > total:
         raise CircuitTooLargeError(
             f"{what} need at least {_size(num_bytes)} of memory; this device has {_size(total)}. "
@@ -104,7 +101,7 @@ def _container_limit() -> int:
     return int(text) if text.isdigit() else 1 << 62
 
 
-def _total_memory() -> int:
+def total_memory() -> int:
     """Bytes of the default device."""
     statistics = jax.devices()[0].memory_stats()
     if statistics and "bytes_limit" in statistics:

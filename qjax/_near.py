@@ -8,14 +8,13 @@ infinite. Second derivatives are right to 1e-3, in single precision to no digit.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 
 from qjax._circuit import Amplitudes, Circuit, Gate, Op
 from qjax._expression import AWAY, CONSTANT, INSIDE, Expression
-from qjax._memory import CACHED_PROGRAMS
+from qjax._store import kept
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def near(circuit: Circuit) -> Circuit:
     """A circuit without control flow, evaluated inside of the domains of its angles.
 

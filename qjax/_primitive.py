@@ -10,7 +10,7 @@ keeps what reverse mode needs (the residuals); its tangents; its cotangents.
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -22,18 +22,11 @@ from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Shaped
 
-from qjax._memory import CACHED_PROGRAMS
 from qjax._mesh import alike, context, on_mesh_of, type_of_result
-from qjax._program import (
-    Expectations,
-    Task,
-    always_compiled,
-    differentiable,
-    evaluate,
-    evaluate_now,
-    num_simulated,
-)
+from qjax._program import always_compiled, differentiate_now, evaluate, evaluate_now
 from qjax._simulators import jvp_of
+from qjax._store import kept
+from qjax._task import Expectations, Task, differentiable, num_simulated
 
 # From so many qubits on, samples that share nothing run one by one: in single and in double
 # precision. Of states and probabilities the results alone leave the cache; their derivatives gain
@@ -73,7 +66,7 @@ class _Kept(NamedTuple):
     structure: Any
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def _kept(
     task: Task, moving: tuple[int, ...], types: tuple[ShapedArray, ...], traced_in: Hashable
 ) -> _Kept:
@@ -164,7 +157,7 @@ def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tup
         return _run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
     if not any(isinstance(x, jax.core.Tracer) for x in primals):
         # Without an outer program, derivatives share compiled programs too.
-        return jvp_of(partial(evaluate_now, task=task), primals, tangents)
+        return differentiate_now(primals, tangents, task=task)
     moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
     value, *residuals = _residuals_p.bind(*primals, task=task, moving=moving)
     given = [tangents[place] for place in moving]

@@ -6,7 +6,7 @@ once per call, whatever the batch.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -20,11 +20,12 @@ from qjax._circuit import Circuit
 from qjax._deferred import deferred
 from qjax._measure import SHOTS_AT_ONCE, check_shots_fit, choices_of, draw_states, in_parts
 from qjax._measurements import measured_qubits
-from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._memory import check_states_fit
 from qjax._mesh import alike, on_mesh, placed
 from qjax._primitive import run
-from qjax._program import Expectations, Outcomes, States, Task, num_simulated, outcomes_of
 from qjax._simulators import Gradient
+from qjax._store import DERIVATIVES, PROGRAM, kept
+from qjax._task import Expectations, Outcomes, States, Task, num_simulated, outcomes_of
 from qjax._weights import joined
 
 
@@ -67,7 +68,7 @@ class Model:
     gradient: Gradient | None = None
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def compiled_outputs(model: Model):
     """(weights, inputs) -> outputs; leading axes of the inputs are kept.
 
@@ -84,7 +85,7 @@ def compiled_outputs(model: Model):
     return jax.jit(run)
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(DERIVATIVES)
 def compiled_jacobians(model: Model, with_inputs: bool):
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
 
@@ -126,7 +127,7 @@ def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callabl
     return jacobian
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def compiled_draws(model: Model, shots: int):
     """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
 
