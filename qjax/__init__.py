@@ -39,7 +39,8 @@ The floors of the code, each importing only from those below:
    _trajectories                                  dynamic circuit -> runs with drawn outcomes
 5  _task                                          what is asked of a circuit
    _executor, _stacks, _program                   all of it: parameters -> what is read out
-6  _primitive                                     the same, differentiated and batched by rules
+   _columns                                       how many directions fit into memory at once
+6  _derivatives, _batching, _primitive            the same, differentiated and batched by rules
 7  _simulation, _sampling                         the pure functions of a circuit
 8  _qnn/                                          neural networks: what users hold
 9  _fisher                                        how far states move with their parameters

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit
-from qjax._memory import columns_that_fit
+from qjax._memory import check_fits, columns_that_fit
 from qjax._mesh import alike, on_mesh
 from qjax._process import check_process
 from qjax._qiskit import ParameterValues, as_circuit, as_parameters
@@ -22,6 +22,9 @@ from qjax._qnn._model import Model, states
 from qjax._simulators import PRECISION
 from qjax._store import DERIVATIVES, kept
 from qjax._task import Expectations
+
+# What two directions take, by XLA's own account.
+_STATES_AT_LEAST = 18
 
 
 def quantum_fisher_information(
@@ -88,6 +91,12 @@ def _mean(
     circuit: Circuit, samples: Float[Array, "batch params"], directions: Float[Array, "P params"]
 ) -> Float[Array, "P P"]:
     """F along the directions, upper triangle, in groups of samples that fit into memory."""
+    check_fits(
+        _STATES_AT_LEAST * 2 * samples.dtype.itemsize << circuit.num_qubits,
+        f"the Fisher information of a circuit of {circuit.num_qubits} qubits, two directions at a "
+        "time,",
+        "fewer qubits or single precision",
+    )
     batch, columns = len(samples), columns_that_fit(_bytes_of_column(circuit, samples.dtype))
     size = min(batch, max(1, columns // len(directions)))
     groups = -(-batch // size)

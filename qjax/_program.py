@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Shaped
 
-from qjax._memory import check_states_fit
+from qjax._memory import check_fits
 from qjax._simulators import Gradient, jvp_of
-from qjax._stacks import Stack, Stacks, differentiated_stacks, stacks_of, stacks_on_device
-from qjax._task import Task
+from qjax._stacks import Planned, Stack, Stacks, differentiated_stacks, stacks_of, stacks_on_device
+from qjax._task import Outcomes, Task
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
 # computing them again is as fast. Measured on two CPU cores.
@@ -26,6 +26,32 @@ MAX_CHUNK = 2 << 20
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Cost(NamedTuple):
+    """What a simulation holds.
+
+    Attributes:
+        num_qubits: how many are simulated.
+        num_passes: passes over the state.
+        bytes_of_one: one state.
+        bytes_of_states: the states of one part of the batch, which run at once.
+        bytes_kept: what reverse mode keeps of all parts.
+        bytes_between: what it keeps of the other parts, and of what else runs for the task.
+        bytes_returned: states or probabilities that are the result.
+        gradient: how reverse mode works.
+        reads_probabilities: whether amplitudes are not needed.
+    """
+
+    num_qubits: int
+    num_passes: int
+    bytes_of_one: int
+    bytes_of_states: int
+    bytes_kept: int
+    bytes_between: int
+    bytes_returned: int
+    gradient: Gradient
+    reads_probabilities: bool
 
 
 def evaluate(
@@ -98,14 +124,59 @@ def _evaluate_stacks(
 def _evaluate_stack(
     stack: Stack, shared: Array, batched: Array, gradient: Gradient | None
 ) -> Array:
+    program, reading, readout, _ = stack.planned
+    cost, batch = _cost(stack, shared, batched, gradient), batched.shape[1]
+    check_fits(
+        int((3.5 if cost.reads_probabilities else 5.5) * cost.bytes_of_states)
+        + cost.bytes_returned,
+        f"{batch} statevector(s) of {cost.num_qubits} qubits in "
+        f"{np.result_type(shared.dtype, np.complex64).name}",
+        "fewer qubits, smaller batches or single precision",
+    )
+    chunks = _count_chunks(batch, batch * cost.bytes_of_one)
+    return stack.execute(program, reading, shared, batched, readout, cost.gradient, chunks)
+
+
+def cost_of(task: Task, shared: Any, batched: Any) -> Cost:
+    """What simulating a task for parameters of these shapes and dtype holds."""
+    stacks = stacks_of(task, jax.config.read("jax_enable_x64")).stacks
+    costs = [_cost(stack, shared, batched, task.gradient) for stack in stacks]
+    widest = max(costs, key=lambda cost: (cost.bytes_of_states, cost.num_passes))
+    others = sum(cost.bytes_kept for cost in costs) - widest.bytes_kept
+    return widest._replace(bytes_between=widest.bytes_between + others)
+
+
+def _cost(stack: Stack, shared: Any, batched: Any, gradient: Gradient | None) -> Cost:
     program, reading, readout, num_passes = stack.planned
-    batch, dtype = batched.shape[1], np.result_type(shared.dtype, np.complex64)
-    check_states_fit(program.num_qubits, batch, dtype)
-    states = batch * dtype.itemsize << program.num_qubits
-    held = num_passes * states * (stack.number or 1)
+    one = np.result_type(shared.dtype, np.complex64).itemsize << program.num_qubits
+    batch, number = batched.shape[1], stack.number or 1
+    held = num_passes * batch * one * number
     chosen = gradient or ("backprop" if held <= MAX_KEPT else "adjoint")
-    chunks = _count_chunks(batch, states)
-    return stack.execute(program, reading, shared, batched, readout, chosen, chunks)
+    states = -(-batch // _count_chunks(batch, batch * one)) * one
+    kept = 1 + num_passes if chosen == "backprop" else 1
+    outcomes = isinstance(readout, Outcomes)
+    return Cost(
+        num_qubits=program.num_qubits,
+        num_passes=num_passes,
+        bytes_of_one=one,
+        bytes_of_states=states,
+        bytes_kept=kept * batch * one * number,
+        bytes_between=kept * (batch * one * number - states),
+        bytes_returned=batch * _bytes_of_result(stack.planned, one),
+        gradient=chosen,
+        reads_probabilities=outcomes or (reading is not None and reading.diagonal),
+    )
+
+
+def _bytes_of_result(planned: Planned, bytes_of_state: int) -> int:
+    """Of one sample; values take next to nothing."""
+    if planned.reading is not None:
+        return 0
+    if not isinstance(planned.readout, Outcomes):
+        return bytes_of_state
+    qubits = planned.readout.qubits
+    left_out = 0 if qubits is None else planned.program.num_qubits - len(qubits)
+    return bytes_of_state >> 1 + left_out
 
 
 def _count_chunks(batch: int, states: int) -> int:

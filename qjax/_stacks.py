@@ -9,7 +9,7 @@ import numpy as np
 from qjax._executor import Executor, adder_of, executor_of, structure_of
 from qjax._plan import Program, in_precision, plan_circuit
 from qjax._reading import Reading, reading_of
-from qjax._store import DERIVATIVES, PLAN, PROGRAM, kept
+from qjax._store import DERIVATIVES, PROGRAM, TRACE, kept
 from qjax._task import Expectations, Outcomes, Part, States, Task, seen_of
 
 
@@ -58,7 +58,7 @@ def _bytes_of_tables(stacks: Stacks) -> int:
     return sum(leaf.nbytes for leaf in leaves)
 
 
-@kept(lambda stacks: PLAN + _bytes_of_tables(stacks))
+@kept(lambda stacks: TRACE + _bytes_of_tables(stacks), for_tracing=True)
 def stacks_of(task: Task, x64: bool) -> Stacks:
     """With the tables on the host."""
     parts = seen_of(task).parts

@@ -17,9 +17,14 @@ from qjax._memory import total_memory
 MAX_BYTES = 2 << 30
 MAX_SHARE = 1 / 8
 
+# The same for what serves only while programs are traced, as networks do in torch and under `jit`:
+# those programs belong to whoever called `jit`. Some 40 small circuits.
+MAX_BYTES_FOR_TRACING = 128 << 20
+
 # Estimates of what is kept. Measured on CPU for circuits of 3 to 14 qubits, 16 to 2000 gates: the
 # compiled simulation takes 1.5 to 8 MB, and what its derivatives compile 12 to 29 MB more.
-PLAN, PROGRAM, DERIVATIVES = 64 << 10, 3 << 20, 15 << 20
+# The traces of a simulation and of its derivatives take 2.5 MB.
+PLAN, TRACE, PROGRAM, DERIVATIVES = 64 << 10, 3 << 19, 3 << 20, 15 << 20
 
 Given = ParamSpec("Given")
 Made_co = TypeVar("Made_co", covariant=True)
@@ -35,14 +40,16 @@ class Kept(Protocol[Given, Made_co]):
 
 
 def kept(
-    size: Callable[[Any], int] | int = PLAN,
+    size: Callable[[Any], int] | int = PLAN, *, for_tracing: bool = False
 ) -> Callable[[Callable[Given, Made_co]], Kept[Given, Made_co]]:
     """Decorate a function of hashable arguments, to keep its results while there is room.
 
     Args:
         size: an estimate of the bytes that a result takes, compiled programs included: a number,
             or a function of the result.
+        for_tracing: that the results serve while programs are traced, and not once they are.
     """
+    store = _traces if for_tracing else _programs
 
     def decorate(function: Callable[Given, Made_co]) -> Kept[Given, Made_co]:
         entries: _Entries = {}
@@ -54,11 +61,11 @@ def kept(
             if entry is None:
                 made = function(*args, **kwargs)
                 weight = size(made) if callable(size) else size
-                entry = _store.add(entries, key, _Entry(made, weight))
+                entry = store.add(entries, key, _Entry(made, weight))
             entry.used = next(_clock)
             return entry.value
 
-        found.cache_clear = lambda: _store.forget(entries)  # type: ignore[attr-defined]
+        found.cache_clear = lambda: store.forget(entries)  # type: ignore[attr-defined]
         return cast("Kept[Given, Made_co]", found)
 
     return decorate
@@ -78,8 +85,8 @@ _clock = count()
 class _Store:
     """What the entries of all functions take; each function finds its own without asking here."""
 
-    def __init__(self) -> None:
-        self._total = 0
+    def __init__(self, bound: int) -> None:
+        self._bound, self._total = bound, 0
         self._kept: list[tuple[_Entry, _Entries, tuple[Any, ...]]] = []
         # Keys are compared, and garbage collected, while it is held: both may ask the store.
         self._lock = RLock()
@@ -92,16 +99,19 @@ class _Store:
             entries[key] = entry
             self._kept.append((entry, entries, key))
             self._total += entry.size
-            if self._total > max_bytes():
+            if self._total > self._limit():
                 self._shrink()
             return entry
 
     def _shrink(self) -> None:
         self._kept.sort(key=lambda each: each[0].used, reverse=True)
-        while self._total > max_bytes() and len(self._kept) > 1:
+        while self._total > self._limit() and len(self._kept) > 1:
             entry, entries, key = self._kept.pop()
             del entries[key]
             self._total -= entry.size
+
+    def _limit(self) -> int:
+        return min(self._bound, int(_total_memory() * MAX_SHARE))
 
     def forget(self, entries: _Entries) -> None:
         with self._lock:
@@ -110,10 +120,5 @@ class _Store:
             entries.clear()
 
 
-_store = _Store()
-
-
-@cache
-def max_bytes() -> int:
-    """The bound on this machine."""
-    return min(MAX_BYTES, int(total_memory() * MAX_SHARE))
+_programs, _traces = _Store(MAX_BYTES), _Store(MAX_BYTES_FOR_TRACING)
+_total_memory = cache(total_memory)

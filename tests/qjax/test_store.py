@@ -22,9 +22,8 @@ from tests.conftest import Compilations
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> _store._Store:
     """An empty one, of 100 bytes."""
-    monkeypatch.setattr(_store, "_store", _store._Store())
-    monkeypatch.setattr(_store, "max_bytes", lambda: 100)
-    return _store._store
+    monkeypatch.setattr(_store, "_programs", _store._Store(100))
+    return _store._programs
 
 
 def test_the_least_recently_used_goes_first(store: _store._Store) -> None:
@@ -125,8 +124,8 @@ def check(circuit: QuantumCircuit) -> None:
 
 
 def test_a_search_over_circuits_frees_what_it_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_store, "_store", _store._Store())
-    monkeypatch.setattr(_store, "max_bytes", lambda: 2 * PROGRAM + PROGRAM // 2)
+    for name, bound in (("_programs", 2 * PROGRAM + PROGRAM // 2), ("_traces", PROGRAM)):
+        monkeypatch.setattr(getattr(_store, name), "_bound", bound)
     gc.collect()
     earlier, programs = set(_executor._executors.values()), []
     circuit = of_length(1)
