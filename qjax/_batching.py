@@ -8,6 +8,7 @@ as a batch that was given as one.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import prod
 from typing import Any
 
 import jax
@@ -31,6 +32,7 @@ from qjax._derivatives import (
     tangent_p,
 )
 from qjax._mesh import alike
+from qjax._program import check_values, cost_of
 from qjax._task import Expectations, Task, num_simulated
 
 # From so many qubits on, samples that share nothing run one by one: in single and in double
@@ -88,6 +90,8 @@ def _one_by_one(
     """Each sample's matrices are built and applied by themselves."""
     alone = replace(task, batched=frozenset())
     nothing = jnp.zeros((0, 1), params.dtype)
+    cost = cost_of(alone, jax.ShapeDtypeStruct(params.shape[:1], params.dtype), nothing)
+    check_values(cost, prod(params.shape[1:]), in_loop=True)
     # Reverse mode would keep the states of all samples.
     single = jax.checkpoint(lambda own: _simulated(alone, own, nothing)[:, 0])
     results = lax.map(single, params.reshape(len(params), -1).T)

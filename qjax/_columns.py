@@ -68,6 +68,27 @@ def columns_at_once(kind: Kind, task: Task, arguments: Sequence[Any], count: int
     return max(1, (available - fixed) // 2 // (_IN_GROUPS * each))
 
 
+def check_directions(kind: Kind, task: Task, arguments: Sequence[Any], count: int) -> None:
+    """Require that `count` directions side by side fit: those that are not followed in groups.
+
+    Args:
+        kind: what is computed for each.
+        task: the simulation.
+        arguments: what it is given; shapes are all that counts.
+        count: how many there are.
+
+    Raises:
+        CircuitTooLargeError: otherwise.
+    """
+    cost = cost_of(task, *arguments[:2])
+    fixed, each = (multiple * cost.bytes_of_states for multiple in states_held(kind, cost))
+    check_fits(
+        int(fixed + count * each) + (cost.bytes_between if kind != "tangents" else 0),
+        f"{kind} of a circuit of {cost.num_qubits} qubits in {count} direction(s)",
+        _REMEDIES[kind],
+    )
+
+
 def is_large(kind: Kind, task: Task, arguments: Sequence[Any], moving: Sequence[int]) -> bool:
     """Whether all directions at once might not fit."""
     cost = cost_of(task, *arguments[:2])

@@ -178,7 +178,7 @@ def _program(
         apply = network.apply  # compiled by itself, for later calls too
     else:
         frozen = _is_frozen(network)
-        apply = _compiled(network) if frozen else jax.jit(on_vector(network))  # type: ignore[arg-type]
+        apply = _compiled(network) if frozen else jax.jit(on_vector(network))
     block = jax.ShapeDtypeStruct((size, network.num_inputs), dtype)
     found = jax.eval_shape(apply, weights, block)
     expected = (size, *output_shape_of(network))

@@ -34,6 +34,7 @@ class Cost(NamedTuple):
     Attributes:
         num_qubits: how many are simulated.
         num_passes: passes over the state.
+        dtype: of amplitudes.
         bytes_of_one: one state.
         bytes_of_states: the states of one part of the batch, which run at once.
         bytes_kept: what reverse mode keeps of all parts.
@@ -45,6 +46,7 @@ class Cost(NamedTuple):
 
     num_qubits: int
     num_passes: int
+    dtype: np.dtype
     bytes_of_one: int
     bytes_of_states: int
     bytes_kept: int
@@ -126,15 +128,31 @@ def _evaluate_stack(
 ) -> Array:
     program, reading, readout, _ = stack.planned
     cost, batch = _cost(stack, shared, batched, gradient), batched.shape[1]
+    chunks = _count_chunks(batch, batch * cost.bytes_of_one)
+    check_values(cost, batch, chunks > 1 or stack.number is not None)
+    return stack.execute(program, reading, shared, batched, readout, cost.gradient, chunks)
+
+
+def check_values(cost: Cost, batch: int, in_loop: bool) -> None:
+    """Require that values fit into memory: the states of what runs at once, and the results.
+
+    What XLA holds, in multiples of those states, is by its own account.
+
+    Args:
+        cost: of the simulation.
+        batch: how many samples there are.
+        in_loop: whether parts of them, or samples, run one after the other.
+
+    Raises:
+        CircuitTooLargeError: otherwise.
+    """
+    alone, repeated = (3, 5) if cost.reads_probabilities else (5, 6.5)
+    states = int((repeated if in_loop else alone) * cost.bytes_of_states)
     check_fits(
-        int((3.5 if cost.reads_probabilities else 5.5) * cost.bytes_of_states)
-        + cost.bytes_returned,
-        f"{batch} statevector(s) of {cost.num_qubits} qubits in "
-        f"{np.result_type(shared.dtype, np.complex64).name}",
+        states + cost.bytes_returned,
+        f"{batch} statevector(s) of {cost.num_qubits} qubits in {cost.dtype.name}",
         "fewer qubits, smaller batches or single precision",
     )
-    chunks = _count_chunks(batch, batch * cost.bytes_of_one)
-    return stack.execute(program, reading, shared, batched, readout, cost.gradient, chunks)
 
 
 def cost_of(task: Task, shared: Any, batched: Any) -> Cost:
@@ -148,7 +166,8 @@ def cost_of(task: Task, shared: Any, batched: Any) -> Cost:
 
 def _cost(stack: Stack, shared: Any, batched: Any, gradient: Gradient | None) -> Cost:
     program, reading, readout, num_passes = stack.planned
-    one = np.result_type(shared.dtype, np.complex64).itemsize << program.num_qubits
+    dtype = np.result_type(shared.dtype, np.complex64)
+    one = dtype.itemsize << program.num_qubits
     batch, number = batched.shape[1], stack.number or 1
     held = num_passes * batch * one * number
     chosen = gradient or ("backprop" if held <= MAX_KEPT else "adjoint")
@@ -158,6 +177,7 @@ def _cost(stack: Stack, shared: Any, batched: Any, gradient: Gradient | None) ->
     return Cost(
         num_qubits=program.num_qubits,
         num_passes=num_passes,
+        dtype=dtype,
         bytes_of_one=one,
         bytes_of_states=states,
         bytes_kept=kept * batch * one * number,

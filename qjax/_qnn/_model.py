@@ -17,6 +17,7 @@ from jax import Array, lax
 from jaxtyping import Complex, Float, Int, Shaped
 
 from qjax._circuit import Circuit
+from qjax._columns import Kind, check_directions
 from qjax._deferred import deferred
 from qjax._measure import SHOTS_AT_ONCE, check_shots_fit, choices_of, draw_states, in_parts
 from qjax._measurements import measured_qubits
@@ -97,17 +98,17 @@ def compiled_jacobians(model: Model, with_inputs: bool):
     num_params = len(model.weights) + with_inputs * len(model.inputs)
     # One forward pass per parameter, or one reverse pass per output. Those run one after the other:
     # side by side, by `vmap`, the samples of each would not be a batch of the engine's.
+    forward = num_outputs > num_params
     jacobian = (
-        jax.jacfwd(single, arguments)
-        if num_outputs > num_params
-        else _one_output_at_a_time(single, len(arguments))
+        jax.jacfwd(single, arguments) if forward else _one_output_at_a_time(single, len(arguments))
     )
 
     def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
-        passes = len(inputs) * min(num_outputs, num_params)
-        dtype = np.result_type(weights.dtype, np.complex64)
-        num_qubits = num_simulated(task_of(model))
-        check_states_fit(num_qubits, passes, dtype)
+        samples = len(inputs) if model.inputs else 1
+        at_once, directions = (1, samples * num_params) if forward else (samples, 1)
+        rows = jax.ShapeDtypeStruct((len(model.inputs), at_once), inputs.dtype)
+        kind: Kind = "tangents" if forward else "cotangents"
+        check_directions(kind, task_of(model), (weights, rows), directions)
         return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
 
     return jax.jit(partial(on_mesh, run))

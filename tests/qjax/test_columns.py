@@ -12,11 +12,11 @@ from qiskit.circuit.library import real_amplitudes
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qjax
-from qjax import _columns, _memory
+from qjax import _columns, _memory, _program
 
-SOURCE = real_amplitudes(3, reps=1)
-PARAMS = np.random.default_rng(0).uniform(-1, 1, 6)
-OBSERVABLES = [SparsePauliOp(["ZZI", "XIX"], [0.5, 2.0]), SparsePauliOp("YYZ")]
+SOURCE = real_amplitudes(2, reps=1)
+PARAMS = np.random.default_rng(0).uniform(-1, 1, 4)
+OBSERVABLES = [SparsePauliOp(["ZI", "XX"], [0.5, 2.0]), SparsePauliOp("YY")]
 
 
 def values(params: jax.Array) -> jax.Array:
@@ -49,7 +49,7 @@ def hessian(at: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch, x64: None) -> None:
     """A device on which not all directions of this circuit fit side by side."""
-    state = 16 << 3
+    state = 16 << 2
     monkeypatch.setattr(_columns, "ALWAYS_FITS", 0)
     monkeypatch.setattr(_columns, "available_memory", lambda device: 31 * state)
     monkeypatch.setattr(_columns, "_IN_GROUPS", 2)
@@ -116,6 +116,19 @@ def test_wide_circuits_stay_within_what_is_available(monkeypatch: pytest.MonkeyP
     assert temporaries(jax.jacfwd(wide), ANGLES) < 3
 
 
+@pytest.mark.usefixtures("full_compilation")
+@pytest.mark.parametrize("observable", ["Z" * 18, "X" + "Y" * 17])
+def test_values_that_are_mapped_take_what_is_counted(
+    observable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circuit = qjax.from_qiskit(real_amplitudes(18, reps=1))
+    mapped = jax.vmap(lambda x: qjax.expectation(circuit, observable, x))
+    counted: list[int] = []
+    monkeypatch.setattr(_program, "check_fits", lambda size, *rest: counted.append(size))
+    taken = temporaries(mapped, np.zeros((8, 36), np.float32)) * 2**30
+    assert taken / 1.3 < max(counted) < 1.5 * taken
+
+
 REFUSED: dict[str, Callable[[], object]] = {
     "value": lambda: jax.jit(wide).lower(ANGLES),
     "gradient": lambda: jax.jit(jax.grad(wide)).lower(ANGLES),
@@ -139,3 +152,20 @@ def test_what_does_not_fit_is_refused_before_it_is_compiled(
     monkeypatch.setattr(_memory, "ALWAYS_FITS", 0)
     with pytest.raises(qjax.CircuitTooLargeError, match=r"available.*Use "):
         REFUSED[name]()
+
+
+def test_jacobians_of_networks_count_samples_and_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Forward mode follows them side by side: 16 times 3.5 states of 32 MiB."""
+    first, *others, last = WIDE.parameters
+    circuit = WIDE.assign_parameters(dict.fromkeys(others, 0.3))
+    network = qjax.EstimatorQNN(
+        circuit=circuit,
+        observables=["Z" * 22, "I" * 21 + "Z"],
+        input_params=[first],
+        weight_params=[last],
+    )
+    refuse(monkeypatch, 1)
+    with pytest.raises(qjax.CircuitTooLargeError, match=r"in 16 direction.*available.*Use "):
+        network.backward(np.zeros((16, 1), np.float32), [0.1])
