@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import jax
 import jax.numpy as jnp
@@ -213,7 +214,8 @@ def _as_torch_functions(
 ) -> tuple[TorchFunction, TorchFunction]:
     """The network's function on tensors, without and with gradients in the inputs.
 
-    Equal networks share one, and what it has compiled.
+    Equal networks share one, and what it has compiled. It dies with the last connector, but for a
+    few that were made last: networks that are built anew for each trial compile nothing anew.
     """
     application = _Application(network)
     make: Callable[..., TorchFunction] = _shared_function
@@ -224,7 +226,13 @@ def _as_torch_functions(
     return make(application, (num_leaves,)), make(application, ())
 
 
-_shared_function = functools.lru_cache(maxsize=64)(TorchFunction)
+_living: WeakValueDictionary[tuple[_Application, tuple[int, ...]], TorchFunction]
+_living = WeakValueDictionary()
+
+
+@functools.lru_cache(maxsize=32)
+def _shared_function(application: _Application, blocked: tuple[int, ...]) -> TorchFunction:
+    return _living.setdefault((application, blocked), TorchFunction(application, blocked))
 
 
 def _has_input_gradients(network: NeuralNetwork) -> bool:

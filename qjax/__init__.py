@@ -25,6 +25,7 @@ The floors of the code, each importing only from those below:
    _arrays, _options, _memory, _mesh, _errors, _protocol, _container, _header, _exported, _files,
    _streams
    _weights, _weights_json                        pytree of weights <-> one vector
+   _store                                         what is kept between calls, bounded by bytes
    _process                                       no child forked after JAX ran
    _compilation_cache                             compiled programs that survive the process
    _elsewhere, _version                           names that are looked for here
@@ -36,8 +37,10 @@ The floors of the code, each importing only from those below:
    _signs, _strings, _reading, _expectations      state -> expectations of observables
    _views                                         which observables share a state
    _trajectories                                  dynamic circuit -> runs with drawn outcomes
-5  _program                                       all of it: parameters -> what is read out
-6  _primitive                                     the same, differentiated and batched by rules
+5  _task                                          what is asked of a circuit
+   _executor, _stacks, _program                   all of it: parameters -> what is read out
+   _columns                                       how many directions fit into memory at once
+6  _derivatives, _batching, _primitive            the same, differentiated and batched by rules
 7  _simulation, _sampling                         the pure functions of a circuit
 8  _qnn/                                          neural networks: what users hold
 9  _fisher                                        how far states move with their parameters

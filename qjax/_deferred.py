@@ -9,7 +9,6 @@ what is known or has a record already, and none is left that nothing depends on.
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from qjax._branches import (
     REMEDY,
@@ -60,8 +59,8 @@ from qjax._decisions import (
 )
 from qjax._errors import NoExactFormError
 from qjax._measurements import writes_bits
-from qjax._memory import CACHED_PROGRAMS
 from qjax._reach import moved_amplitudes, moved_gate
+from qjax._store import kept
 
 # Loops that go on after so many turns may never end.
 MAX_TURNS = 1000
@@ -77,7 +76,7 @@ MAX_SETTINGS = 256
 ROOM = 8
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circuit:
     """The circuit without control flow, resets and measurements midway.
 

@@ -17,7 +17,7 @@ import numpy as np
 from qjax._circuit import Amplitudes, Circuit, Gate
 from qjax._control_flow import blocks_of
 from qjax._expression import AWAY, BINARY, INSIDE, UNARY, Expression, evaluate
-from qjax._memory import CACHED_PROGRAMS
+from qjax._store import kept
 
 # Operations that are finite for some numbers only, and where they are.
 _PARTIAL = {
@@ -100,7 +100,7 @@ def is_known(values: Any) -> bool:
     return not isinstance(values, jax.core.Tracer)
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def _domain(circuit: Circuit, coefficients: tuple[Expression, ...]) -> _Domain:
     expressions: list[Expression] = list(coefficients)
     amplitudes = []

@@ -4,7 +4,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -14,12 +13,13 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._arrays import Numbers, as_numpy, as_real_numpy, common_dtype, in_order
-from qjax._memory import CACHED_PROGRAMS, samples_per_pass
+from qjax._memory import samples_per_pass
 from qjax._options import as_flag, as_whole
 from qjax._process import check_process
 from qjax._protocol import Network, check_network, output_shape_of
 from qjax._qnn import NeuralNetwork, weight_vector
 from qjax._saved_network import SavedNetwork
+from qjax._store import PROGRAM, kept
 from qjax._streams import open_destination, read_rows
 from qjax._weights import on_vector, structure_of
 
@@ -178,7 +178,7 @@ def _program(
         apply = network.apply  # compiled by itself, for later calls too
     else:
         frozen = _is_frozen(network)
-        apply = _compiled(network) if frozen else jax.jit(on_vector(network))  # type: ignore[arg-type]
+        apply = _compiled(network) if frozen else jax.jit(on_vector(network))
     block = jax.ShapeDtypeStruct((size, network.num_inputs), dtype)
     found = jax.eval_shape(apply, weights, block)
     expected = (size, *output_shape_of(network))
@@ -199,7 +199,7 @@ def _is_frozen(network: Network) -> bool:
         return False
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled(network: Any) -> Apply:
     return jax.jit(on_vector(network))
 

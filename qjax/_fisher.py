@@ -4,7 +4,7 @@ One forward-mode pass carries the state and its derivatives, one column for each
 the simulator sees nothing but a batch.
 """
 
-from functools import lru_cache, partial
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,13 +14,17 @@ from jaxtyping import Float
 from qiskit import QuantumCircuit
 
 from qjax._circuit import Circuit
-from qjax._memory import CACHED_PROGRAMS, columns_that_fit
+from qjax._memory import check_fits, columns_that_fit
 from qjax._mesh import alike, on_mesh
 from qjax._process import check_process
-from qjax._program import Expectations
 from qjax._qiskit import ParameterValues, as_circuit, as_parameters
 from qjax._qnn._model import Model, states
 from qjax._simulators import PRECISION
+from qjax._store import DERIVATIVES, kept
+from qjax._task import Expectations
+
+# What two directions take, by XLA's own account.
+_STATES_AT_LEAST = 18
 
 
 def quantum_fisher_information(
@@ -58,7 +62,7 @@ def quantum_fisher_information(
     return compiled_mean_information(circuit, tuple(range(circuit.num_params)), ())(values, nothing)
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(DERIVATIVES)
 def compiled_mean_information(circuit: Circuit, weights: tuple[int, ...], inputs: tuple[int, ...]):
     """(weights, inputs of shape (batch, num_inputs)) -> F in the weights, mean over the batch.
 
@@ -87,6 +91,12 @@ def _mean(
     circuit: Circuit, samples: Float[Array, "batch params"], directions: Float[Array, "P params"]
 ) -> Float[Array, "P P"]:
     """F along the directions, upper triangle, in groups of samples that fit into memory."""
+    check_fits(
+        _STATES_AT_LEAST * 2 * samples.dtype.itemsize << circuit.num_qubits,
+        f"the Fisher information of a circuit of {circuit.num_qubits} qubits, two directions at a "
+        "time,",
+        "fewer qubits or single precision",
+    )
     batch, columns = len(samples), columns_that_fit(_bytes_of_column(circuit, samples.dtype))
     size = min(batch, max(1, columns // len(directions)))
     groups = -(-batch // size)

@@ -2,14 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from qjax._errors import CircuitTooLargeError
-
-# How many circuits each function keeps compiled: a program takes a few megabytes.
-CACHED_PROGRAMS = 512
 
 # Smaller requests are not worth asking the device for its size.
 ALWAYS_FITS = 1 << 30
@@ -51,11 +49,11 @@ def check_fits(num_bytes: int, what: str, remedy: str) -> None:
     """
     if num_bytes <= ALWAYS_FITS:
         return
-    total = _total_memory()
-    if num_bytes > total:
+    available = available_memory(jax.devices()[0])
+    if num_bytes > available:
         raise CircuitTooLargeError(
-            f"{what} need at least {_size(num_bytes)} of memory; this device has {_size(total)}. "
-            f"Use {remedy}"
+            f"{what} need at least {_size(num_bytes)} of memory; {_size(available)} of this device "
+            f"are available. Use {remedy}"
         )
 
 
@@ -84,7 +82,7 @@ def available_memory(device: jax.Device) -> int:
     statistics = device.memory_stats()
     if statistics and "bytes_limit" in statistics:
         return max(0, statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
-    return min(_free_memory(), _container_limit())
+    return min(_free_memory(), *map(_left_in_group, _CONTROL_GROUPS))
 
 
 def _free_memory() -> int:
@@ -97,19 +95,62 @@ def _free_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
 
 
-def _container_limit() -> int:
-    """The limit of this container (control groups, version 2), or more than any machine has."""
-    file = Path("/sys/fs/cgroup/memory.max")
-    text = file.read_text().strip() if file.exists() else "max"
-    return int(text) if text.isdigit() else 1 << 62
+class _ControlGroup(NamedTuple):
+    """Where the kernel tells what a container may use and uses, and what of it are cached files."""
+
+    limit: Path
+    usage: Path
+    statistics: Path
+    reclaimable: str
 
 
-def _total_memory() -> int:
-    """Bytes of the default device."""
-    statistics = jax.devices()[0].memory_stats()
-    if statistics and "bytes_limit" in statistics:
-        return statistics["bytes_limit"]
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+_CONTROL_GROUPS = (
+    _ControlGroup(  # version 2
+        Path("/sys/fs/cgroup/memory.max"),
+        Path("/sys/fs/cgroup/memory.current"),
+        Path("/sys/fs/cgroup/memory.stat"),
+        "inactive_file",
+    ),
+    _ControlGroup(  # version 1
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.stat"),
+        "total_inactive_file",
+    ),
+)
+
+# More than any machine has.
+_UNLIMITED = 1 << 62
+
+
+def _left_in_group(group: _ControlGroup) -> int:
+    """What a container may still use: files that nobody reads are given up first."""
+    limit = _limit_of(group)
+    if limit == _UNLIMITED:
+        return limit
+    used = int(_text(group.usage) or 0)
+    words = _text(group.statistics).split()
+    statistics = dict(zip(words[::2], words[1::2], strict=False))
+    return max(0, limit - used + min(used, int(statistics.get(group.reclaimable, 0))))
+
+
+def _limit_of(group: _ControlGroup) -> int:
+    text = _text(group.limit).strip()
+    return min(int(text), _UNLIMITED) if text.isdigit() else _UNLIMITED
+
+
+def _text(file: Path) -> str:
+    """Empty where this kernel has no such file, or does not show it."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
+
+
+def total_memory() -> int:
+    """Bytes that this process may use on the host."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(physical, *map(_limit_of, _CONTROL_GROUPS))
 
 
 def _size(num_bytes: float) -> str:

@@ -1,21 +1,21 @@
 """Floor 0. Circuit -> the same one, evaluated beside the points where its angles have no slope.
 
 <Z> after RY(arccos(x)) is x, with slope 1 everywhere; but the slope of arccos is infinite at 1,
-where that of the cosine is 0. A derivative there is taken at a point inside, 2e-8 away (in single
-precision 2.4e-5): the limit, where there is one, to as many digits; a large number where it is
-infinite. Second derivatives are right to 1e-3, in single precision to no digit.
+where that of the cosine is 0. A derivative there is taken at the last number inside, where the angle
+is 1.5e-8 (in single precision 3.5e-4) from its own: so much are the limit, where there is one, and
+derivatives in other parameters off. Infinite slopes become large numbers, and second derivatives in
+that parameter have no digit.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 
 from qjax._circuit import Amplitudes, Circuit, Gate, Op
 from qjax._expression import AWAY, CONSTANT, INSIDE, Expression
-from qjax._memory import CACHED_PROGRAMS
+from qjax._store import kept
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def near(circuit: Circuit) -> Circuit:
     """A circuit without control flow, evaluated inside of the domains of its angles.
 

@@ -1,7 +1,7 @@
 """Floor 7. (circuit, params, key) -> samples, runs, and means over runs."""
 
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
@@ -32,16 +32,17 @@ from qjax._measurements import (
     without_final_measurements,
     writes_bits,
 )
-from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._memory import check_states_fit
 from qjax._mesh import on_mesh
 from qjax._observable import Observable
 from qjax._plan import canonical_frame, in_precision
 from qjax._primitive import run
 from qjax._process import check_process
-from qjax._program import Task, num_simulated, outcomes_of
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._reading import reading_of
 from qjax._simulators import as_complex
+from qjax._store import PROGRAM, kept
+from qjax._task import Task, num_simulated, outcomes_of
 from qjax._trajectories import follow
 
 # How many amplitudes of trajectories are computed at once: so many that they stay in the cache.
@@ -163,7 +164,7 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
         raise ValueError("params: holds NaN or infinity; expected finite numbers")
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled_sample(circuit: Circuit, shots: int):
     whole = deferred(circuit)
     kept = measured_qubits(whole)
@@ -190,7 +191,7 @@ def _task(circuit: Circuit) -> Task:
     return Task(circuit, frozenset(), outcomes_of(circuit, kept))
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def is_followed(circuit: Circuit) -> bool:
     """Whether all outcomes are followed exactly, unless another method is asked for."""
     if not has_exact_form(circuit):
@@ -198,7 +199,7 @@ def is_followed(circuit: Circuit) -> bool:
     return num_records(circuit) == 0 or num_simulated(_task(circuit)) <= MAX_FOLLOWED
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def has_exact_form(circuit: Circuit) -> bool:
     """Whether all outcomes can be followed exactly."""
     try:
@@ -208,7 +209,7 @@ def has_exact_form(circuit: Circuit) -> bool:
     return True
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled_runs(circuit: Circuit, shots: int):
     """Bits of as many runs as shots, in parts that fit the cache."""
     without_bits = not writes_bits(circuit.ops)
@@ -229,7 +230,7 @@ def _compiled_runs(circuit: Circuit, shots: int):
     return jax.jit(partial(on_mesh, draw))
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled_trajectories(circuit: Circuit, shots: int):
     def run(params: Array, key: Array) -> Trajectories:
         check_states_fit(circuit.num_qubits, shots, np.result_type(params.dtype, np.complex64))
@@ -247,7 +248,7 @@ def _runs_at_once(circuit: Circuit) -> int:
     return max(1, RUNS_AT_ONCE >> circuit.num_qubits)
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled_estimate(circuit: Circuit, observables: tuple[Observable, ...], shots: int):
     circuit = replace(circuit, ops=without_final_measurements(circuit))
     in_order = canonical_frame(circuit.num_qubits)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -13,9 +12,9 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._arrays import Numbers, as_real, common_dtype
-from qjax._memory import CACHED_PROGRAMS
 from qjax._process import check_process
 from qjax._qnn import check_sizes, finished, prepared, weight_jacobian, weight_names
+from qjax._store import DERIVATIVES, kept
 from qjax._weights import WeightStructure, as_vector, compiled_split
 
 
@@ -184,7 +183,7 @@ class SavedNetwork(Description):
             )
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(DERIVATIVES)
 def _compiled_jacobians(network: SavedNetwork, with_inputs: bool):
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
     size = prod(network.output_shape)

@@ -5,7 +5,7 @@ Every function compiles once per circuit, shape and dtype, also when it is calle
 
 import operator
 from collections.abc import Iterable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,15 @@ from qiskit.circuit import Parameter
 
 from qjax._arrays import as_any_number
 from qjax._circuit import Circuit, preparations
-from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._memory import check_states_fit
 from qjax._mesh import on_mesh, placed
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
 from qjax._process import check_process
-from qjax._program import (
+from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
+from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
+from qjax._store import PROGRAM, kept
+from qjax._task import (
     Expectations,
     Outcomes,
     Readout,
@@ -32,8 +35,6 @@ from qjax._program import (
     outcomes_of,
     plan_of,
 )
-from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
-from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 
 
 def statevector(
@@ -247,7 +248,7 @@ def _read(
     return on_mesh(read, params)
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled_unitary(circuit: Circuit):
     def columns(params: Array) -> Array:
         made = plan_circuit(_unitary_form(circuit), from_zero=False).program

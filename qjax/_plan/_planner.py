@@ -2,14 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from qjax._circuit import Circuit, Gate, gates, preparations
-from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._memory import check_states_fit
 from qjax._plan._angles import Angle, group_angles
 from qjax._plan._builder import Builder
 from qjax._plan._encoding import Block, encoding, start_blocks
@@ -21,6 +20,7 @@ from qjax._plan._repeats import Run, find_repeats
 from qjax._plan._schedule import Schedule, cheapest_schedule
 from qjax._plan._summary import summarise
 from qjax._plan._turns import without_turns
+from qjax._store import kept
 
 
 class _Placed(NamedTuple):
@@ -31,7 +31,7 @@ class _Placed(NamedTuple):
     angles: tuple[int, ...]
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def plan_circuit(
     circuit: Circuit, batched: frozenset[int] = frozenset(), from_zero: bool = True
 ) -> Plan:

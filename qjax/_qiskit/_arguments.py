@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -16,10 +16,10 @@ from qiskit.circuit import Parameter, ParameterVector
 from qjax._arrays import Numbers, as_real, check_length, in_order
 from qjax._circuit import Circuit
 from qjax._domain import check_domain
-from qjax._memory import CACHED_PROGRAMS
 from qjax._observable import Observable, coefficients_of
 from qjax._qiskit._observables import with_observables
 from qjax._qiskit._sparse_terms import several
+from qjax._store import kept
 
 ParameterValues = Numbers | Mapping[str, Numbers] | Mapping[Parameter | ParameterVector, Numbers]
 """A number for each parameter of a circuit: a vector in its order, or numbers by name."""
@@ -133,7 +133,7 @@ def _entry(names: tuple[str, ...], key: object) -> _Entry:
     return _Entry(name, tuple(elements.values()), tuple(range(len(elements))), len(elements))
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def _positions(names: tuple[str, ...]) -> tuple[dict[str, int], dict[str, dict[int, int]]]:
     """Places by name, and for each vector by index, ascending."""
     single = {name: place for place, name in enumerate(names)}

@@ -21,9 +21,9 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
 
 from qjax._circuit import Circuit
-from qjax._program import as_gradient
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Model, Readout
+from qjax._task import as_gradient
 from qjax._weights import WeightStructure
 
 Parameters = Iterable[Parameter | str]

@@ -12,7 +12,6 @@ from qjax._free_angles import free_angles
 from qjax._measure import check_shots
 from qjax._observable import Observable, PauliSum
 from qjax._process import check_process
-from qjax._program import Expectations
 from qjax._qiskit import (
     EstimatorSource,
     Held,
@@ -26,6 +25,7 @@ from qjax._qiskit import (
 from qjax._qnn._model import Model, Probabilities
 from qjax._qnn._remote import Remote, Rule, moving_groups
 from qjax._qnn._stencils import stencil_size
+from qjax._task import Expectations
 from qjax.gradients import SPSA, ParameterShift
 
 _RULES: dict[str, Rule] = {"parameter_shift": ParameterShift(), "spsa": SPSA()}

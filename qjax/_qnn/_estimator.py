@@ -10,11 +10,11 @@ from qiskit.primitives import BaseEstimatorV2
 
 from qjax._circuit import Circuit
 from qjax._deferred import deferred
-from qjax._program import Expectations
 from qjax._qiskit import as_circuit, several, with_observables
 from qjax._qnn._assignment import Parameters, WeightParameters, make_model, unpacked
 from qjax._qnn._choices import on_estimator, refuse_settings, without_primitive
 from qjax._qnn._network import NeuralNetwork
+from qjax._task import Expectations
 
 
 class EstimatorQNN(NeuralNetwork):

@@ -6,7 +6,7 @@ once per call, whatever the batch.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -17,14 +17,16 @@ from jax import Array, lax
 from jaxtyping import Complex, Float, Int, Shaped
 
 from qjax._circuit import Circuit
+from qjax._columns import Kind, check_directions
 from qjax._deferred import deferred
 from qjax._measure import SHOTS_AT_ONCE, check_shots_fit, choices_of, draw_states, in_parts
 from qjax._measurements import measured_qubits
-from qjax._memory import CACHED_PROGRAMS, check_states_fit
+from qjax._memory import check_states_fit
 from qjax._mesh import alike, on_mesh, placed
 from qjax._primitive import run
-from qjax._program import Expectations, Outcomes, States, Task, num_simulated, outcomes_of
 from qjax._simulators import Gradient
+from qjax._store import DERIVATIVES, PROGRAM, kept
+from qjax._task import Expectations, Outcomes, States, Task, num_simulated, outcomes_of
 from qjax._weights import joined
 
 
@@ -67,7 +69,7 @@ class Model:
     gradient: Gradient | None = None
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def compiled_outputs(model: Model):
     """(weights, inputs) -> outputs; leading axes of the inputs are kept.
 
@@ -84,7 +86,7 @@ def compiled_outputs(model: Model):
     return jax.jit(run)
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(DERIVATIVES)
 def compiled_jacobians(model: Model, with_inputs: bool):
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
 
@@ -96,17 +98,17 @@ def compiled_jacobians(model: Model, with_inputs: bool):
     num_params = len(model.weights) + with_inputs * len(model.inputs)
     # One forward pass per parameter, or one reverse pass per output. Those run one after the other:
     # side by side, by `vmap`, the samples of each would not be a batch of the engine's.
+    forward = num_outputs > num_params
     jacobian = (
-        jax.jacfwd(single, arguments)
-        if num_outputs > num_params
-        else _one_output_at_a_time(single, len(arguments))
+        jax.jacfwd(single, arguments) if forward else _one_output_at_a_time(single, len(arguments))
     )
 
     def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
-        passes = len(inputs) * min(num_outputs, num_params)
-        dtype = np.result_type(weights.dtype, np.complex64)
-        num_qubits = num_simulated(task_of(model))
-        check_states_fit(num_qubits, passes, dtype)
+        samples = len(inputs) if model.inputs else 1
+        at_once, directions = (1, samples * num_params) if forward else (samples, 1)
+        rows = jax.ShapeDtypeStruct((len(model.inputs), at_once), inputs.dtype)
+        kind: Kind = "tangents" if forward else "cotangents"
+        check_directions(kind, task_of(model), (weights, rows), directions)
         return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
 
     return jax.jit(partial(on_mesh, run))
@@ -126,7 +128,7 @@ def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callabl
     return jacobian
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def compiled_draws(model: Model, shots: int):
     """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
 

@@ -15,7 +15,6 @@ from qjax._mesh import on_mesh, placed
 from qjax._options import as_flag
 from qjax._plan import Plan
 from qjax._process import check_process
-from qjax._program import num_simulated, plan_of
 from qjax._qnn._assignment import weight_names
 from qjax._qnn._data import check_defined, check_sizes, finished, prepared, weight_jacobian
 from qjax._qnn._model import (
@@ -30,6 +29,7 @@ from qjax._qnn._remote import CircuitCount, Remote, moving_groups
 from qjax._qnn._sending import remote_backward, remote_forward, remote_outputs
 from qjax._qnn._stencils import stencil_size
 from qjax._qnn._unchanging import Unchanging
+from qjax._task import num_simulated, plan_of
 from qjax._weights import WeightStructure, as_vector, compiled_split, joined
 
 

@@ -7,7 +7,7 @@ SPSA weights and inputs. What JAX calls one by one, when it differentiates eager
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -19,13 +19,13 @@ from jaxtyping import Float
 from qjax._expression import Expression
 from qjax._free_angles import FreeAngle, places_of
 from qjax._measurements import measured_qubits
-from qjax._memory import CACHED_PROGRAMS
 from qjax._observable import is_diagonal, support_of
 from qjax._plan import Angle, Angles, group_angles, in_precision, light_cone
 from qjax._qiskit import EstimatorSource, Source
 from qjax._qnn._model import Model
 from qjax._shift_rules import ShiftRule, shift_rule
 from qjax._simulators import all_angles
+from qjax._store import kept
 from qjax.gradients import SPSA, ParameterShift
 
 Rule = ParameterShift | SPSA
@@ -133,7 +133,7 @@ def _slots(remote: Remote) -> list[tuple[int, ...]]:
     return [group.slots for group in _groups(remote, True)]
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
     model = remote.model
     inputs = {parameter: place for place, parameter in enumerate(model.inputs)}
@@ -167,7 +167,7 @@ def _group(
 # ---------------------------------------------------------------- parameter-shift
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def shift_tables(
     remote: Remote, moving: Flags
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:

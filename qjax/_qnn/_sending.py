@@ -5,7 +5,7 @@ outside of JAX, so a derivative of any order is one more stencil.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from math import prod
 
 import jax
@@ -17,13 +17,13 @@ from jaxtyping import Float
 
 from qjax._blurred import Blurred
 from qjax._host_call import call
-from qjax._memory import CACHED_PROGRAMS
 from qjax._mesh import alike
 from qjax._qiskit import Source
 from qjax._qnn._model import Model, outputs
 from qjax._qnn._remote import Flags, Point, Remote, moving_groups, point_of, rows_of
 from qjax._qnn._stencils import slope, stencil, stencil_size
 from qjax._simulators import PRECISION
+from qjax._store import PROGRAM, kept
 
 # ---------------------------------------------------------------- inside of JAX
 
@@ -101,7 +101,7 @@ class _Blur:
         return self.source.primitive.value.blurred(rows, self.source.accuracy)
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept()
 def _simulated(remote: Remote) -> Model:
     """The network of free angles, on this engine."""
     free = remote.source.circuit
@@ -146,13 +146,13 @@ def _values(remote: Remote, weights, inputs) -> Float[np.ndarray, "batch outputs
     return remote.source.run(sent_rows(remote, weights, inputs))
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled_rows(remote: Remote):
     """(weights, inputs) -> rows."""
     return jax.jit(lambda weights, inputs: rows_of(remote, point_of(remote, weights, inputs)))
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled_stencil_rows(remote: Remote, moving: Flags):
     """(weights, inputs of shape (batch, num_inputs)) -> rows `(batch, points, angles)`."""
 
@@ -163,7 +163,7 @@ def _compiled_stencil_rows(remote: Remote, moving: Flags):
     return jax.jit(jax.vmap(rows, (None, 0)))
 
 
-@lru_cache(CACHED_PROGRAMS)
+@kept(PROGRAM)
 def _compiled_chain(remote: Remote, moving: Flags):
     """(weights, inputs, values `(batch, points, outputs)`) -> Jacobians in weights and inputs."""
 

@@ -14,7 +14,11 @@ from jax import Array
 from jax.extend.core import Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
+from qjax._memory import check_fits
 from qjax._mesh import alike, type_of_result
+
+# What `vmap` holds at once, in multiples of the operands: before, after, and temporaries.
+_COPIES = 3
 
 _linear_p = Primitive("linear_map")
 _linear_p.multiple_results = True
@@ -111,6 +115,12 @@ def _batch(arguments, dimensions, *, function, transpose, num_residuals):
         jnp.moveaxis(x, dimension, 0) if is_batched else x
         for x, dimension, is_batched in zip(arguments, dimensions, batched, strict=True)
     ]
+    held = [x.nbytes for x, flag in zip(moved, batched, strict=True) if flag]
+    check_fits(
+        _COPIES * sum(held[sum(batched[:num_residuals]) :]),
+        "derivatives of states in many directions at once",
+        "reverse mode (jax.grad), jax.jit, where directions run in groups, or fewer of them",
+    )
     axes = tuple(0 if is_batched else None for is_batched in batched)
     vmapped = jax.vmap(function, in_axes=axes, out_axes=0)
 

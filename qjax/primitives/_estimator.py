@@ -24,10 +24,10 @@ from qjax._blurred import Blurred
 from qjax._circuit import Circuit
 from qjax._observable import Observable, PauliSum
 from qjax._process import check_process
-from qjax._program import Expectations
 from qjax._qiskit import as_observable
 from qjax._sampling import estimate, has_exact_form
 from qjax._simulation import expectation
+from qjax._task import Expectations
 from qjax.primitives._requests import (
     OfParameters,
     Seed,

@@ -21,8 +21,8 @@ from qjax._arrays import refuse_masks
 from qjax._circuit import Circuit
 from qjax._domain import check_domain
 from qjax._evaluation import evaluate
-from qjax._program import Readout, Task, num_simulated
 from qjax._qiskit import from_qiskit
+from qjax._task import Readout, Task, num_simulated
 
 Seed = np.random.Generator | int | None
 

@@ -25,10 +25,10 @@ from qjax._deferred import deferred
 from qjax._measure import check_shots, check_shots_fit
 from qjax._measurements import measured_bits, measurements, writes_bits
 from qjax._process import check_process
-from qjax._program import Outcomes, outcomes_of
 from qjax._qiskit import Distribution, DistributionResult
 from qjax._sampling import is_followed, sample
 from qjax._simulation import probabilities
+from qjax._task import Outcomes, outcomes_of
 from qjax.primitives._requests import (
     OfParameters,
     Seed,

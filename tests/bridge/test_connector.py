@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import pickle
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -661,3 +663,15 @@ def test_hessian_of_a_quantum_network() -> None:
     expected = -torch.cos(1 + weight)[None]
     torch.testing.assert_close(torch.func.hessian(loss)(weight), expected)
     torch.testing.assert_close(torch.autograd.functional.hessian(loss, weight), expected)
+
+
+def test_programs_of_many_networks_die_with_their_connectors() -> None:
+    """But for the last few, which equal networks to come find compiled."""
+    kept = TorchConnector(Sines(99))
+    functions = [weakref.ref(TorchConnector(Sines(size))._functions[0]) for size in range(1, 41)]
+    gc.collect()
+    alive = [function() is not None for function in functions]
+    assert alive[-4:] == [True] * 4
+    assert not any(alive[:20])
+    assert TorchConnector(Sines(99))._functions == kept._functions
+    assert TorchConnector(Sines(40))._functions[0] is functions[-1]()

@@ -22,9 +22,10 @@ from qiskit.quantum_info import SparsePauliOp
 
 import qjax
 from qjax._primitive import run
-from qjax._program import Expectations, Outcomes, Readout, States, Task, evaluate, plan_of
+from qjax._program import evaluate
 from qjax._qiskit import as_observable
 from qjax._simulators import Gradient
+from qjax._task import Expectations, Outcomes, Readout, States, Task, plan_of
 from tests.circuits import (
     DOUBLE_TOLERANCE,
     SINGLE_TOLERANCE,

@@ -11,7 +11,8 @@ from qiskit.quantum_info import SparseObservable, SparsePauliOp, Statevector
 
 import qjax
 from qjax._plan import _groups
-from qjax._program import Expectations, Task, _planned, _seen
+from qjax._stacks import stacks_of
+from qjax._task import Expectations, Task, seen_of
 from qjax.primitives import Estimator, Sampler
 from tests.circuits import DOUBLE_TOLERANCE, error, finite_gradient, random_values, value_of
 from tests.qjax.test_cone import brickwork, z_on
@@ -55,7 +56,7 @@ def parts_of(circuit: QuantumCircuit, observables: list) -> list[int]:
     converted, known, _ = qjax._simulation.as_observables(circuit, observables)
     return [
         part.circuit.num_qubits
-        for part in _seen(Task(converted, frozenset(), Expectations(known))).parts
+        for part in seen_of(Task(converted, frozenset(), Expectations(known))).parts
     ]
 
 
@@ -193,7 +194,7 @@ def test_forty_local_observables_of_forty_qubits() -> None:
     assert abs(qjax.expectation(wide, heisenberg, values) - total) < 1e-11
     converted, known, _ = qjax._simulation.as_observables(wide, observables)
     task = Task(converted, frozenset(), Expectations(known))
-    assert len(_planned(task, True).stacks) <= 4
+    assert len(stacks_of(task, True).stacks) <= 4
     evs = Estimator().run([(wide, observables, values)]).result()[0].data.evs
     assert error(evs, expected) < DOUBLE_TOLERANCE
 
