@@ -1,10 +1,10 @@
 """Floor 0. Circuit -> the same one, evaluated beside the points where its angles have no slope.
 
 <Z> after RY(arccos(x)) is x, with slope 1 everywhere; but the slope of arccos is infinite at 1,
-where that of the cosine is 0. A derivative there is taken at the last number inside, where the angle
-is 1.5e-8 (in single precision 3.5e-4) from its own: so much are the limit, where there is one, and
-derivatives in other parameters off. Infinite slopes become large numbers, and second derivatives in
-that parameter have no digit.
+where that of the cosine is 0. A derivative there is taken at the last number inside, where the
+angle is 1.5e-8 (in single precision 3.5e-4) from its own: so much are the limit, where there is
+one, and derivatives in other parameters off. Infinite slopes become large numbers, and second
+derivatives in that parameter have no digit.
 """
 
 from collections.abc import Iterator
