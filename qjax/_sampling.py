@@ -138,8 +138,10 @@ def estimate(
 ) -> Estimate:
     """Expectation values as means over `trajectories`; observables as `expectation`.
 
-    As everywhere, measurements that nothing comes after are left out. Memory does not grow with
-    the number of shots.
+    Outcomes midway are drawn; the value of each run is exact, so that a circuit without such
+    outcomes has the error 0: for its shot noise use `sample`, or a network on an estimator with a
+    precision. As everywhere, measurements that nothing comes after are left out. Memory does not
+    grow with the number of shots.
 
     Returns:
         means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
