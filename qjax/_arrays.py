@@ -214,6 +214,11 @@ def in_order(names: Sequence[str]) -> str:
     return f"They are, in order: {shown or 'none'}"
 
 
+def enumerated(names: Sequence[str]) -> str:
+    """How an error message lists names: as Python would, but no more than eight."""
+    return "[" + ", ".join(map(repr, names[:8])) + (", ...]" if len(names) > 8 else "]")
+
+
 def check_length(values: Float[Array, "..."], length: int, what: str, remedy: str) -> None:
     """Require a vector of this length.
 

@@ -144,6 +144,19 @@ def _positions(names: tuple[str, ...]) -> tuple[dict[str, int], dict[str, dict[i
     return single, {name: dict(sorted(found.items())) for name, found in vectors.items()}
 
 
+def vectors_among(names: tuple[str, ...]) -> dict[str, list[str]]:
+    """The elements, in numerical order, that the name of each vector of parameters stands for.
+
+    It stands for none where a parameter has that name itself.
+    """
+    single, vectors = _positions(names)
+    return {
+        name: [names[place] for place in found.values()]
+        for name, found in vectors.items()
+        if name not in single
+    }
+
+
 def _check_names(names: tuple[str, ...], entries: Iterable[_Entry]) -> None:
     count = Counter(names[place] for entry in entries for place in entry.places)
     if twice := [name for name, times in count.items() if times > 1]:
