@@ -78,7 +78,9 @@ class SavedNetwork(Description):
         vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
         return vector if self.structure is None else compiled_split(self.structure)(vector)
 
-    def apply(self, weights: Any, inputs: Numbers | None) -> Float[Array, "*batch_and_outputs"]:
+    def apply(
+        self, weights: Any, inputs: Numbers | None = None
+    ) -> Float[Array, "*batch_and_outputs"]:
         """The network as a pure JAX function, as `NeuralNetwork.apply`.
 
         Computes in the network's own dtype, in blocks of `batch_size` samples; the last one is
@@ -88,7 +90,8 @@ class SavedNetwork(Description):
         Args:
             weights: real, shape `(num_weights,)`, angles in radians; or the tree that the network
                 was exported with.
-            inputs: real, shape `(..., num_inputs)`; leading axes are kept.
+            inputs: real, shape `(..., num_inputs)`; leading axes are kept. Left out or None where
+                there are none.
 
         Returns:
             shape `(..., *output_shape)`.
