@@ -3,6 +3,7 @@
 import importlib
 import sys
 from types import ModuleType
+from typing import NoReturn
 
 LAZY = ("gradients", "optimizers", "primitives")
 """Modules that are public, and that `import qjax` leaves out."""
@@ -47,8 +48,12 @@ _WAYS = {
     "key)), torch.manual_seed and the seed= of primitives decide",
     "QuantumInstance": "leave quantum_instance out, as simulation is exact; for shots or a machine "
     "give a network estimator= or sampler=, one of Qiskit's primitives",
-    "Sampler StatevectorSampler BackendSampler QMLSampler|Sampler": _PRIMITIVE,
-    "Estimator StatevectorEstimator BackendEstimator QMLEstimator|Estimator": _PRIMITIVE,
+    "Sampler StatevectorSampler BackendSampler|Sampler": _PRIMITIVE,
+    "Estimator StatevectorEstimator BackendEstimator|Estimator": _PRIMITIVE,
+    "QMLSampler|Sampler": f"{_PRIMITIVE}; for exact probabilities Sampler(default_shots=None)",
+    "QMLEstimator|Estimator": f"{_PRIMITIVE}; values are exact",
+    "BackendSamplerV2 BackendEstimatorV2": "from qiskit.primitives import {0}; networks take it as "
+    "sampler= or estimator=",
     "ParamShiftEstimatorGradient ParamShiftSamplerGradient|'parameter_shift'": _GRADIENT,
     "LinCombEstimatorGradient LinCombSamplerGradient|'parameter_shift'": _GRADIENT,
     "SPSAEstimatorGradient SPSASamplerGradient|qjax.gradients.SPSA(...)": _GRADIENT,
@@ -84,6 +89,19 @@ def find(name: str) -> ModuleType:
             raise AttributeError(str(error), name=name) from error
     raise AttributeError(
         f"module 'qjax' has no attribute {name!r}{_way(name)}", name=name, obj=sys.modules["qjax"]
+    )
+
+
+def find_primitive(name: str) -> NoReturn:
+    """What there is not in `qjax.primitives`.
+
+    Raises:
+        AttributeError: always; says where to look.
+    """
+    raise AttributeError(
+        f"module 'qjax.primitives' has no attribute {name!r}{_way(name)}",
+        name=name,
+        obj=sys.modules["qjax.primitives"],
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from qjax._arrays import Numbers, as_real, common_dtype
+from qjax._arrays import Numbers, as_real, check_key, common_dtype
 from qjax._process import check_process
 from qjax._qnn import check_sizes, finished, prepared, weight_jacobian, weight_names
 from qjax._store import DERIVATIVES, kept
@@ -75,6 +75,7 @@ class SavedNetwork(Description):
     def init(self, key: Array) -> Any:
         """Random weights, as `NeuralNetwork.init`."""
         check_process()
+        check_key(key)
         vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
         return vector if self.structure is None else compiled_split(self.structure)(vector)
 

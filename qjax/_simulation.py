@@ -160,7 +160,7 @@ def expectation(
         TypeError: also for an unknown kind of observable.
     """
     check_process()
-    circuit, converted, shape = as_observables(circuit, observables)
+    circuit, converted, shape = as_observables(circuit, observables, params)
     values = as_parameters(circuit, params, converted)
     return _read(circuit, Expectations(converted), values, gradient, shape)
 

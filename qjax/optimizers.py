@@ -193,7 +193,7 @@ def _weights_in(
 def _split_as(given: object, values: Array) -> Any:
     """An array in the form of what was given: nested lists come back as such, as optax wants."""
     nodes, tree = jax.tree.flatten(given)
-    if tree == jax.tree.structure(0):
+    if not isinstance(given, (list, tuple)):
         return values
     flat, ends = values.ravel(), np.cumsum([0, *map(np.size, nodes)]).tolist()
     shapes = map(np.shape, nodes)

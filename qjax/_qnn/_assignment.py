@@ -185,7 +185,7 @@ def _spelled_out(node: Any, vectors: _Vectors) -> Any:
         return vectors.get(node, node)
     if not isinstance(node, (list, tuple)):
         return node
-    members = []
+    members: list[Any] = []
     for each in node:
         spelled = _spelled_out(each, vectors)
         members += spelled if isinstance(each, str) and each in vectors else [spelled]

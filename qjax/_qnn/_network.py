@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from qjax._arrays import Numbers, as_real, common_dtype
+from qjax._arrays import Numbers, as_real, check_key, common_dtype
 from qjax._circuit import Circuit
 from qjax._mesh import on_mesh, placed
 from qjax._options import as_flag
@@ -231,8 +231,12 @@ class NeuralNetwork(Unchanging):
 
         Returns:
             shape `(num_weights,)`; or the tree of `weight_structure`, which holds the same numbers.
+
+        Raises:
+            TypeError: for what is no key.
         """
         check_process()
+        check_key(key)
         vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
         return vector if self._structure is None else compiled_split(self._structure)(vector)
 

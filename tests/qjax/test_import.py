@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import qjax
-from qjax import _elsewhere
+from qjax import _elsewhere, primitives
 
 HEAVY = (
     "torch", "matplotlib", "qiskit_aer", "qiskit_machine_learning", "sklearn", "bridge", "optax",
@@ -137,6 +137,23 @@ def test_names_of_others_tell_the_way(name: str, way: str) -> None:
     with pytest.raises(AttributeError, match=f"module 'qjax' has no attribute '{name}': .*{way}"):
         getattr(qjax, name)
     assert not hasattr(qjax, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("QMLEstimator", "from qjax.primitives import Estimator; values are exact"),
+        ("QMLSampler", r"import Sampler; .* Sampler\(default_shots=None\)"),
+        ("StatevectorSampler", "from qjax.primitives import Sampler"),
+        ("BackendEstimatorV2", "from qiskit.primitives import BackendEstimatorV2"),
+    ],
+)
+def test_names_of_other_primitives_tell_the_way(name: str, way: str) -> None:
+    with pytest.raises(
+        AttributeError, match=f"module 'qjax.primitives' has no attribute '{name}': .*{way}"
+    ):
+        getattr(primitives, name)
+    assert not hasattr(primitives, "expectatoin")
 
 
 def test_ways_lead_to_something() -> None:
