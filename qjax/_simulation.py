@@ -17,6 +17,7 @@ from qiskit.circuit import Parameter
 
 from qjax._arrays import as_any_number, enumerated
 from qjax._circuit import Circuit, preparations
+from qjax._errors import CircuitTooLargeError
 from qjax._memory import check_states_fit
 from qjax._mesh import on_mesh, placed
 from qjax._plan import Plan, in_precision, plan_circuit
@@ -177,6 +178,8 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] | 
 
     Raises:
         ValueError: for parameters that are not in the circuit.
+        CircuitTooLargeError: where not even one state of all qubits fits into memory; `qnn.plan` of
+            a network with local observables needs none.
         TypeError: for a single name instead of a sequence, and for what is no parameter.
         UnsupportedInstructionError: see `from_qiskit`.
     """
@@ -188,7 +191,12 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] | 
             f"{enumerated(circuit.parameters)}"
         )
     places = (place for place, name in enumerate(circuit.parameters) if name in names)
-    return plan_of(Task(circuit, frozenset(places), Outcomes()))
+    try:
+        return plan_of(Task(circuit, frozenset(places), Outcomes()))
+    except CircuitTooLargeError as error:
+        raise CircuitTooLargeError(
+            f"{error}. Of a network with local observables, qnn.plan is the plan"
+        ) from error
 
 
 def _names(inputs: Iterable[Parameter | str] | str, vectors: dict[str, list[str]]) -> set[str]:

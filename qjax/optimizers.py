@@ -197,10 +197,11 @@ def _split_as(given: object, values: Array) -> Any:
         return values
     flat, ends = values.ravel(), np.cumsum([0, *map(np.size, nodes)]).tolist()
     shapes = map(np.shape, nodes)
-    return tree.unflatten(
+    parts = [
         flat[start:end].reshape(shape)
         for start, end, shape in zip(ends, ends[1:], shapes, strict=False)
-    )
+    ]
+    return jax.tree.unflatten(tree, parts)
 
 
 def _checked_damping(damping: float | Array) -> float | Array:
