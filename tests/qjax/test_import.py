@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import pkgutil
 import re
 import subprocess
 import sys
@@ -131,6 +132,11 @@ def test_version_is_that_of_the_package() -> None:
         ("ParameterVector", "from qiskit.circuit import ParameterVector"),
         ("natural_gradient", "from qjax.optimizers import natural_gradient"),
         ("StateFn", "qjax.ComposedOp"),
+        ("CrossEntropyLoss", r"utils\.loss_functions import CrossEntropyLoss, .* optax\.losses"),
+        ("UMDA", r"optimizers import UMDA, or an optimizer of optax or torch"),
+        ("QuantumKernel", r"kernels import FidelityQuantumKernel, .*ComputeUncompute"),
+        ("QuantumKernelTrainer", r"kernels\.algorithms import QuantumKernelTrainer"),
+        ("VQE", r"qjax\.expectation"),
     ],
 )
 def test_names_of_others_tell_the_way(name: str, way: str) -> None:
@@ -165,6 +171,19 @@ def test_ways_lead_to_something() -> None:
                 r"from ((?:qjax|bridge|qiskit)\S*) import (\w+)", way.format(name, detail)
             ):
                 importable(*found.groups())
+
+
+def test_every_name_of_qiskit_machine_learning_is_known() -> None:
+    """What its packages export is here, or there is a way."""
+    theirs = pytest.importorskip("qiskit_machine_learning", minversion="0.9")
+    found = {
+        name
+        for module in pkgutil.walk_packages(theirs.__path__, "qiskit_machine_learning.")
+        if module.ispkg
+        for name in getattr(importlib.import_module(module.name), "__all__", ())
+    }
+    assert {"QSVC", "CrossEntropyLoss", "POWELL", "ad_hoc_data"} <= found
+    assert [name for name in found if not hasattr(qjax, name) and not _elsewhere._way(name)] == []
 
 
 def importable(module: str, name: str) -> None:
