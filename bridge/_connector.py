@@ -23,6 +23,7 @@ from bridge._weights import (
     WeightTree,
     as_leaves,
     parameter,
+    refuse_other_form,
     register,
     weight_tree,
 )
@@ -110,6 +111,19 @@ class TorchConnector(torch.nn.Module):
         register(self, self._names, _initial(neural_network.num_weights, tree, initial_weights))
         if self._flat:
             self.register_load_state_dict_pre_hook(_accept_alias)
+        self.register_load_state_dict_pre_hook(refuse_other_form)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError as error:
+            if name != WHOLE or vars(self).get("_flat", True):
+                raise
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}: {self._has_a_tree()}",
+                name=name,
+                obj=self,
+            ) from error
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED:
@@ -120,13 +134,14 @@ class TorchConnector(torch.nn.Module):
                 obj=self,
             )
         if name == WHOLE and not self._flat:
-            raise AttributeError(
-                "weight: this network's weights are a tree; its parameters are "
-                + ", ".join(self._names),
-                name=name,
-                obj=self,
-            )
+            raise AttributeError(f"{name}: {self._has_a_tree()}", name=name, obj=self)
         super().__setattr__(name, value)
+
+    def _has_a_tree(self) -> str:
+        return (
+            "this network's weights are a tree; its parameters are "
+            f"{', '.join(self._names)}, and weight_tree has them as the tree"
+        )
 
     @property
     def neural_network(self) -> NeuralNetwork:

@@ -115,6 +115,38 @@ def parameter(module: torch.nn.Module, name: str) -> torch.Tensor:
     return reduce(getattr, name.split("."), module)  # type: ignore[return-value]
 
 
+def refuse_other_form(
+    module: torch.nn.Module,
+    state_dict: dict[str, Any],
+    prefix: str,
+    local_metadata: Any,
+    strict: bool,
+    missing_keys: list[str],
+    unexpected_keys: list[str],
+    error_msgs: list[str],
+) -> None:
+    """A checkpoint of one vector for a tree, or of a tree for one vector: say how to convert it.
+
+    Like other shapes in torch, also where `strict` is False, which a hook is not told.
+    """
+    del local_metadata, strict, missing_keys, unexpected_keys
+    flat = WHOLE in module._parameters
+    vector = prefix + WHOLE in state_dict
+    leaves = [key for key in state_dict if key.startswith(f"{prefix}{LEAVES}.")]
+    if flat == vector or vector == bool(leaves):
+        return
+    error_msgs.append(
+        f"the checkpoint has {', '.join(leaves)}, a tree of weights, and this network has one "
+        "vector: load it into a connector of the network with that tree as weight_params; "
+        "torch.cat([leaf.ravel() for leaf in jax.tree.leaves(that.weight_tree)]) is the vector, in "
+        "the order of that network's weight_params"
+        if flat
+        else f"the checkpoint has one vector, {prefix}{WHOLE}, and this network a tree of weights: "
+        f"TorchConnector(network, checkpoint['{prefix}{WHOLE}']) splits it, if its order is that "
+        "of network.weight_params"
+    )
+
+
 def as_leaves(
     tree: WeightTree, values: Any, convert: Callable[[Any, Shape, str], torch.Tensor], what: str
 ) -> list[torch.Tensor]:

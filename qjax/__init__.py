@@ -28,7 +28,7 @@ The floors of the code, each importing only from those below:
    _store                                         what is kept between calls, bounded by bytes
    _process                                       no child forked after JAX ran
    _compilation_cache                             compiled programs that survive the process
-   _elsewhere, _version                           names that are looked for here
+   _calls, _elsewhere, _version                   arguments and names that are looked for here
 1  _qiskit/                                       Qiskit <-> those data
 2  _plan/                                         circuit -> execution plan (host, NumPy)
 3  _simulators/                                   plan + parameters -> state

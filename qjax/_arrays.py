@@ -208,10 +208,27 @@ def common_dtype(*arrays: Array | np.ndarray) -> np.dtype:
     return np.result_type(*dtypes or [array.dtype for array in arrays])
 
 
+def check_key(key: object) -> None:
+    """Require a random key, of either kind.
+
+    Raises:
+        TypeError: otherwise.
+    """
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    raw = isinstance(key, (jax.Array, np.ndarray)) and key.dtype == np.uint32 and key.ndim == 1
+    if not typed and not raw:
+        raise TypeError(f"key: expected a JAX random key, jax.random.key(seed), got {key!r}")
+
+
 def in_order(names: Sequence[str]) -> str:
     """How an error message tells which numbers are expected."""
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"They are, in order: {shown or 'none'}"
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """How an error message lists names: as Python would, but no more than eight."""
+    return "[" + ", ".join(map(repr, names[:8])) + (", ...]" if len(names) > 8 else "]")
 
 
 def check_length(values: Float[Array, "..."], length: int, what: str, remedy: str) -> None:

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from types import ModuleType
+from typing import NoReturn
 
 LAZY = ("gradients", "optimizers", "primitives")
 """Modules that are public, and that `import qjax` leaves out."""
@@ -24,6 +25,11 @@ _OPFLOW = "opflow's place is taken by qjax.ComposedOp(observable, circuit) and Q
 _OPTIMIZER = (
     f"from {_LEARNING}.optimizers import {{0}}, or an optimizer of optax or torch; networks "
     "differentiate in JAX and torch"
+)
+_AS_IT_IS = f"from {_LEARNING}.{{1}} import {{0}}; it does not depend on what simulates"
+_LOSS = (
+    f"from {_LEARNING}.utils.loss_functions import {{0}}, for its trainers; in JAX and torch a "
+    "loss is a function of the outputs, such as optax.losses and torch.nn have"
 )
 _FEATURES = (
     "qjax.AmplitudeEncoding(num_qubits) stands in a QuantumCircuit; {0} of theirs is taken too"
@@ -47,8 +53,12 @@ _WAYS = {
     "key)), torch.manual_seed and the seed= of primitives decide",
     "QuantumInstance": "leave quantum_instance out, as simulation is exact; for shots or a machine "
     "give a network estimator= or sampler=, one of Qiskit's primitives",
-    "Sampler StatevectorSampler BackendSampler QMLSampler|Sampler": _PRIMITIVE,
-    "Estimator StatevectorEstimator BackendEstimator QMLEstimator|Estimator": _PRIMITIVE,
+    "Sampler StatevectorSampler BackendSampler|Sampler": _PRIMITIVE,
+    "Estimator StatevectorEstimator BackendEstimator|Estimator": _PRIMITIVE,
+    "QMLSampler|Sampler": f"{_PRIMITIVE}; for exact probabilities Sampler(default_shots=None)",
+    "QMLEstimator|Estimator": f"{_PRIMITIVE}; values are exact",
+    "BackendSamplerV2 BackendEstimatorV2": "from qiskit.primitives import {0}; networks take it as "
+    "sampler= or estimator=",
     "ParamShiftEstimatorGradient ParamShiftSamplerGradient|'parameter_shift'": _GRADIENT,
     "LinCombEstimatorGradient LinCombSamplerGradient|'parameter_shift'": _GRADIENT,
     "SPSAEstimatorGradient SPSASamplerGradient|qjax.gradients.SPSA(...)": _GRADIENT,
@@ -64,8 +74,34 @@ _WAYS = {
     "qnn_circuit QNNCircuit": f"from {_LEARNING}.circuit.library import qnn_circuit, or "
     "feature_map.compose(ansatz)",
     "StateFn CircuitStateFn OperatorStateFn PauliSumOp": _OPFLOW,
-    "PauliExpectation AerPauliExpectation Gradient": _OPFLOW,
-    "ADAM COBYLA L_BFGS_B GradientDescent SLSQP NELDER_MEAD QNSPSA": _OPTIMIZER,
+    "PauliExpectation AerPauliExpectation MatrixExpectation Gradient CircuitSampler": _OPFLOW,
+    "I X Y Z": _OPFLOW,
+    "ADAM AQGD CG COBYLA CRS DIRECT_L DIRECT_L_RAND ESCH GSLS GradientDescent ISRES": _OPTIMIZER,
+    "GradientDescentState L_BFGS_B NELDER_MEAD NFT POWELL P_BFGS QNSPSA SBPLX SLSQP": _OPTIMIZER,
+    "TNC UMDA SciPyOptimizer Optimizer SteppableOptimizer OptimizerState": _OPTIMIZER,
+    "OptimizerResult OptimizerSupportLevel Minimizer AskData TellData": _OPTIMIZER,
+    "LearningRate|optimizers.optimizer_utils": _AS_IT_IS,
+    "Loss KernelLoss L1Loss L2Loss CrossEntropyLoss": _LOSS,
+    "SVCLoss SVRLoss MSRLoss MARLoss HuberLoss": _LOSS,
+    "CrossEntropySigmoidLoss": "a loss is a function of the outputs, in JAX and torch, such as "
+    "optax.sigmoid_binary_cross_entropy",
+    "TrainableModel ObjectiveFunction BinaryObjectiveFunction": _TRAINER,
+    "MultiClassObjectiveFunction OneHotObjectiveFunction": _TRAINER,
+    "SerializableModelMixin|algorithms": f"{_AS_IT_IS}; networks are saved by qjax.export",
+    "QuantumKernelTrainer QuantumKernelTrainerResult|kernels.algorithms": f"{_AS_IT_IS}; the "
+    f"kernel is a TrainableFidelityQuantumKernel, with fidelity=ComputeUncompute({_SAMPLER})",
+    "QuantumKernel": f"from {_LEARNING}.kernels import FidelityQuantumKernel, with "
+    f"fidelity=ComputeUncompute({_SAMPLER})",
+    "BaseKernel TrainableKernel|kernels": _AS_IT_IS,
+    "BaseStateFidelity StateFidelityResult|state_fidelities": _AS_IT_IS,
+    "BaseEstimatorGradient EstimatorGradientResult|'parameter_shift'": _GRADIENT,
+    "BaseSamplerGradient SamplerGradientResult|'parameter_shift'": _GRADIENT,
+    "DerivativeType|'parameter_shift'": _GRADIENT,
+    "ad_hoc_data entanglement_concentration_data phase_of_matter_data|datasets": _AS_IT_IS,
+    "derive_num_qubits_feature_map_ansatz circuit_cache_key|utils": _AS_IT_IS,
+    "validate_initial_point validate_bounds|utils": _AS_IT_IS,
+    "VQE SamplingVQE QAOA": "minimise qjax.expectation(circuit, observable, params), which "
+    "differentiates in JAX, or give {0} of qiskit_algorithms a primitive of qjax.primitives",
     "TorchConnector jax2torch torch2jax to_jax to_torch": _BRIDGE,
 }
 
@@ -84,6 +120,19 @@ def find(name: str) -> ModuleType:
             raise AttributeError(str(error), name=name) from error
     raise AttributeError(
         f"module 'qjax' has no attribute {name!r}{_way(name)}", name=name, obj=sys.modules["qjax"]
+    )
+
+
+def find_primitive(name: str) -> NoReturn:
+    """What there is not in `qjax.primitives`.
+
+    Raises:
+        AttributeError: always; says where to look.
+    """
+    raise AttributeError(
+        f"module 'qjax.primitives' has no attribute {name!r}{_way(name)}",
+        name=name,
+        obj=sys.modules["qjax.primitives"],
     )
 
 

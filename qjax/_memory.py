@@ -33,11 +33,13 @@ def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
     Raises:
         CircuitTooLargeError: says how much is needed and how much there is.
     """
+    remedies = ["fewer qubits", *["smaller batches"] * (columns > 1)]
+    remedies += ["single precision"] * (np.dtype(dtype) == np.complex128)
     check_fits(
         3 * columns * np.dtype(dtype).itemsize << num_qubits,
         f"{columns} statevector(s) of {num_qubits} qubits in {np.dtype(dtype).name}, three times "
         "in one pass,",
-        "fewer qubits, smaller batches or single precision",
+        " or ".join(filter(None, (", ".join(remedies[:-1]), remedies[-1]))),
     )
 
 

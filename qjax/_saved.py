@@ -138,7 +138,28 @@ def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview) -> Sav
         leaves = weights if isinstance(weights, tuple) else (weights,)
         return on_mesh(of_leaves, *alike((inputs, *leaves)), result=placed(inputs)[:-1])
 
-    return SavedNetwork(**known, structure=structure, digest=digest, program=jax.jit(run_on_mesh))
+    held = _Program(data, jax.jit(run_on_mesh))
+    return SavedNetwork(**known, structure=structure, digest=digest, program=held)
+
+
+class _Program:
+    """What a saved network computes; pickled as its file."""
+
+    def __init__(self, data: bytes, run: Callable[..., Array]) -> None:
+        self._data, self._run = data, run
+
+    def __call__(self, weights: Array | tuple[Array, ...], inputs: Array) -> Array:
+        return self._run(weights, inputs)
+
+    def __reduce__(self) -> tuple:
+        return _program_in, (self._data,)
+
+    def __deepcopy__(self, memo: dict) -> "_Program":
+        return self
+
+
+def _program_in(data: bytes) -> Callable[..., Array]:
+    return load(data).program
 
 
 def _read(source: object) -> tuple[bytes, str]:

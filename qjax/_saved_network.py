@@ -1,7 +1,7 @@
 """Floor 9. A network that was read from a file: a compiled program, and what is known of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 from math import prod
 from typing import Any
 
@@ -11,11 +11,22 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from qjax._arrays import Numbers, as_real, common_dtype
+from qjax._arrays import Numbers, as_real, check_key, common_dtype
 from qjax._process import check_process
 from qjax._qnn import check_sizes, finished, prepared, weight_jacobian, weight_names
 from qjax._store import DERIVATIVES, kept
 from qjax._weights import WeightStructure, as_vector, compiled_split
+
+# Fields that say nothing of the program.
+_SETTINGS = ("input_gradients", "sparse")
+
+# What JAX says of programs that were exported, and what to do.
+_REMEDIES = {
+    "Batching rule": "a saved network has no vmap; give inputs leading axes, of shape "
+    "(..., num_inputs), and call it once for each set of weights, or in jax.lax.map",
+    "forward-mode": "a saved network has no forward mode (jvp, jacfwd, hessian); use jax.grad or "
+    "jax.vjp, which vjp_order allows so many times, or network.backward for Jacobians",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +61,20 @@ class Description:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SavedNetwork(Description):
+class _Held(Description):
+    """What a saved network is made of."""
+
+    structure: WeightStructure | None = field(default=None, repr=False)
+    digest: str = field(repr=False)
+    program: Callable[..., Array] = field(compare=False, repr=False)
+
+
+class SavedNetwork(_Held):
     """A network that `load` read: a pure function, compiled without circuit, Qiskit or planning.
 
-    Immutable, hashable and equal by content. For `TorchConnector` and `evaluate` like any other
-    network.
+    Immutable, hashable and equal by content; pickled as the bytes of its file. With other settings
+    for the torch bridge it is `dataclasses.replace(network, input_gradients=True)`. For
+    `TorchConnector` and `evaluate` like any other network.
 
     Attributes:
         structure: of the weights, where they are a tree and not one vector.
@@ -62,9 +82,13 @@ class SavedNetwork(Description):
         program: (weights, inputs) -> outputs; weights are a vector, or a tuple of leaves.
     """
 
-    structure: WeightStructure | None = field(default=None, repr=False)
-    digest: str = field(repr=False)
-    program: Callable[..., Array] = field(compare=False, repr=False)
+    def __setattr__(self, name: str, value: object) -> None:
+        remedy = (
+            f"Make another one: dataclasses.replace(network, {name}={value!r})"
+            if name in _SETTINGS
+            else "Export another one"
+        )
+        raise FrozenInstanceError(f"{name}: saved networks do not change. {remedy}")
 
     @property
     def weight_structure(self) -> Any:
@@ -75,20 +99,25 @@ class SavedNetwork(Description):
     def init(self, key: Array) -> Any:
         """Random weights, as `NeuralNetwork.init`."""
         check_process()
+        check_key(key)
         vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
         return vector if self.structure is None else compiled_split(self.structure)(vector)
 
-    def apply(self, weights: Any, inputs: Numbers | None) -> Float[Array, "*batch_and_outputs"]:
+    def apply(
+        self, weights: Any, inputs: Numbers | None = None
+    ) -> Float[Array, "*batch_and_outputs"]:
         """The network as a pure JAX function, as `NeuralNetwork.apply`.
 
         Computes in the network's own dtype, in blocks of `batch_size` samples; the last one is
         filled up. Works under `jit`, and under `grad` and `vjp` up to `vjp_order` times; there is
-        no forward mode (`jvp`, `jacfwd`) and no `vmap`, which leading axes of `inputs` replace.
+        no forward mode (`jvp`, `jacfwd`, `hessian`) and no `vmap` (`jacrev` is one of `vjp`), which
+        leading axes of `inputs` replace.
 
         Args:
             weights: real, shape `(num_weights,)`, angles in radians; or the tree that the network
                 was exported with.
-            inputs: real, shape `(..., num_inputs)`; leading axes are kept.
+            inputs: real, shape `(..., num_inputs)`; leading axes are kept. Left out or None where
+                there are none.
 
         Returns:
             shape `(..., *output_shape)`.
@@ -96,7 +125,7 @@ class SavedNetwork(Description):
         Raises:
             ValueError: for a wrong number of weights or inputs, or another tree.
             TypeError: for data of a wider dtype than the network's, or that are not real; for a
-                network in double while JAX computes in single.
+                network in double while JAX computes in single; under `vmap` and in forward mode.
         """
         check_process()
         leaves = None if self.structure is None else self.structure.leaves(weights)
@@ -107,7 +136,13 @@ class SavedNetwork(Description):
         self._check_dtype(common_dtype(*given, inputs))
         self._check_mode()
         cast = given if vector is None else vector.astype(self.dtype)
-        return self.program(cast, inputs.astype(self.dtype))
+        try:
+            return self.program(cast, inputs.astype(self.dtype))
+        except (NotImplementedError, TypeError) as error:
+            for words, remedy in _REMEDIES.items():
+                if words in str(error):
+                    raise TypeError(f"apply: {remedy}") from error
+            raise
 
     def forward(self, input_data: Numbers | None, weights: Any) -> Any:
         """The outputs on NumPy data, as `NeuralNetwork.forward`, in the network's own dtype.

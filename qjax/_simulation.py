@@ -15,14 +15,21 @@ from jaxtyping import Complex, Float, Shaped
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qjax._arrays import as_any_number
+from qjax._arrays import as_any_number, enumerated
 from qjax._circuit import Circuit, preparations
+from qjax._errors import CircuitTooLargeError
 from qjax._memory import check_states_fit
 from qjax._mesh import on_mesh, placed
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
 from qjax._process import check_process
-from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
+from qjax._qiskit import (
+    ParameterValues,
+    as_circuit,
+    as_observables,
+    as_parameters,
+    vectors_among,
+)
 from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 from qjax._store import PROGRAM, kept
 from qjax._task import (
@@ -154,12 +161,12 @@ def expectation(
         TypeError: also for an unknown kind of observable.
     """
     check_process()
-    circuit, converted, shape = as_observables(circuit, observables)
+    circuit, converted, shape = as_observables(circuit, observables, params)
     values = as_parameters(circuit, params, converted)
     return _read(circuit, Expectations(converted), values, gradient, shape)
 
 
-def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] = ()) -> Plan:
+def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] | str = ()) -> Plan:
     """How a circuit is simulated: `print(qjax.plan(circuit))` tells what was fused, and why.
 
     A network's own is `qnn.plan`, where what its observables do not depend on is left out.
@@ -167,24 +174,34 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] = 
     Args:
         circuit: the circuit.
         inputs: the parameters, or their names, that differ per sample, such as those that
-            `jax.vmap` maps over.
+            `jax.vmap` maps over. The name of a vector of parameters stands for its elements.
 
     Raises:
         ValueError: for parameters that are not in the circuit.
+        CircuitTooLargeError: where not even one state of all qubits fits into memory; `qnn.plan` of
+            a network with local observables needs none.
         TypeError: for a single name instead of a sequence, and for what is no parameter.
         UnsupportedInstructionError: see `from_qiskit`.
     """
     circuit = as_circuit(circuit)
-    names = _names(inputs)
+    names = _names(inputs, vectors_among(circuit.parameters))
     if unknown := sorted(names - set(circuit.parameters)):
         raise ValueError(
-            f"inputs: {unknown} are not among the circuit's parameters {list(circuit.parameters)}"
+            f"inputs: {enumerated(unknown)} are not among the circuit's parameters "
+            f"{enumerated(circuit.parameters)}"
         )
     places = (place for place, name in enumerate(circuit.parameters) if name in names)
-    return plan_of(Task(circuit, frozenset(places), Outcomes()))
+    try:
+        return plan_of(Task(circuit, frozenset(places), Outcomes()))
+    except CircuitTooLargeError as error:
+        raise CircuitTooLargeError(
+            f"{error}. Of a network with local observables, qnn.plan is the plan"
+        ) from error
 
 
-def _names(inputs: Iterable[Parameter | str]) -> set[str]:
+def _names(inputs: Iterable[Parameter | str] | str, vectors: dict[str, list[str]]) -> set[str]:
+    if isinstance(inputs, str) and inputs in vectors:
+        return set(vectors[inputs])
     if isinstance(inputs, (str, Parameter)) or not isinstance(inputs, Iterable):
         raise TypeError(f"inputs: expected a sequence of parameters or names, got {inputs!r}")
     names = list(inputs)
@@ -193,7 +210,8 @@ def _names(inputs: Iterable[Parameter | str]) -> set[str]:
             f"inputs: expected parameters or their names, got {strange[0]!r} of type "
             f"{type(strange[0]).__name__}"
         )
-    return {each if isinstance(each, str) else each.name for each in names}
+    known = [vectors.get(each, [each]) if isinstance(each, str) else [each.name] for each in names]
+    return set().union(*known)
 
 
 def apply_gate(

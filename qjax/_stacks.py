@@ -10,7 +10,7 @@ from qjax._executor import Executor, adder_of, executor_of, structure_of
 from qjax._plan import Program, in_precision, plan_circuit
 from qjax._reading import Reading, reading_of
 from qjax._store import DERIVATIVES, PROGRAM, TRACE, kept
-from qjax._task import Expectations, Outcomes, Part, States, Task, seen_of
+from qjax._task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
 
 
 class Planned(NamedTuple):
@@ -61,6 +61,7 @@ def _bytes_of_tables(stacks: Stacks) -> int:
 @kept(lambda stacks: TRACE + _bytes_of_tables(stacks), for_tracing=True)
 def stacks_of(task: Task, x64: bool) -> Stacks:
     """With the tables on the host."""
+    check_width(task)
     parts = seen_of(task).parts
     each = [_planned(part, task, x64) for part in parts]
     if len(parts) == 1:

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, get_args
 
+import numpy as np
+
 from qjax._circuit import Circuit
 from qjax._deferred import MAX_FOLLOWED, deferred
+from qjax._memory import check_states_fit
 from qjax._near import near
 from qjax._observable import Observable, turned_by
 from qjax._plan import Plan, light_cone, plan_circuit
 from qjax._simulators import Gradient
 from qjax._store import kept
-from qjax._views import views_of
+from qjax._views import View, check_view, views_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,23 @@ def num_simulated(task: Task) -> int:
     return seen_of(task).widest.circuit.num_qubits
 
 
+def check_width(task: Task) -> None:
+    """Require that a state of what is simulated at once fits into memory.
+
+    Raises:
+        CircuitTooLargeError: otherwise; names the observable that depends on most qubits.
+    """
+    circuit, readout, outputs = seen_of(task).widest
+    if isinstance(readout, Expectations) and isinstance(task.readout, Expectations):
+        check_view(View(circuit, readout.observables, outputs), len(task.readout.observables))
+    else:
+        check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
+
+
 @kept()
 def plan_of(task: Task) -> Plan:
     """The plan of what can be seen; of the widest part, where there are several."""
+    check_width(task)
     seen = seen_of(task)
     plan = plan_circuit(seen.widest.circuit, task.batched)
     if len(seen.parts) > 1:

@@ -9,7 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from qjax._circuit import Circuit
+from qjax._errors import CircuitTooLargeError
+from qjax._memory import check_states_fit
 from qjax._observable import Observable, PauliSum, is_diagonal, on_qubits, support_of
 from qjax._plan import WIDE, Sight, group_sights, light_cone
 
@@ -47,6 +51,33 @@ def views_of(circuit: Circuit, observables: Sequence[Observable]) -> tuple[View,
     parts = [_gathered(terms[sight] for sight in group) for group in groups]
     parts[0] = _gathered([parts[0], nowhere])
     return tuple(_view(circuit, each) for each in parts)
+
+
+def check_view(view: View, num_outputs: int) -> None:
+    """Require that a state of a view fits into memory.
+
+    Args:
+        view: the widest.
+        num_outputs: how many observables there are in all.
+
+    Raises:
+        CircuitTooLargeError: names the observable that depends on most qubits.
+    """
+    num_qubits = view.circuit.num_qubits
+    try:
+        check_states_fit(num_qubits, 1, np.dtype(np.complex64))
+    except CircuitTooLargeError as error:
+        widths = [
+            light_cone(view.circuit, support_of(each), is_diagonal(each)).circuit.num_qubits
+            for each in view.observables
+        ]
+        most = max(widths)
+        name = f"observables[{view.outputs[widths.index(most)]}]" if num_outputs > 1 else "this one"
+        together = f" (its group on {num_qubits})" * (most < num_qubits)
+        raise CircuitTooLargeError(
+            f"{error}, or observables that depend on fewer, as qubits that none depends on are "
+            f"left out: {name} depends on {most}{together}"
+        ) from error
 
 
 _Parts = dict[int, Observable]

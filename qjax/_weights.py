@@ -76,11 +76,20 @@ class WeightStructure:
         try:
             leaves = self.tree.flatten_up_to(weights)
         except (ValueError, TypeError) as error:
-            if _is_vector(weights):
+            if is_vector(weights):
                 return None
             raise ValueError(_difference(self, weights, what)) from error
-        vector = _is_vector(weights) and len(weights) == self.num_weights  # type: ignore[arg-type]
+        vector = is_vector(weights) and len(weights) == self.num_weights  # type: ignore[arg-type]
         return None if vector and tuple(map(np.shape, leaves)) != self.shapes else leaves
+
+    def is_like(self, weights: object) -> bool:
+        """Whether that is such a tree, with numbers in the leaves' places: arrays, lists."""
+        if self.is_array:
+            return is_numbers(weights) and _shape(weights) == self.shapes[0]
+        try:
+            return all(map(is_numbers, self.tree.flatten_up_to(weights)))
+        except (ValueError, TypeError):
+            return False
 
     def leaves(self, weights: object, what: str = "weights") -> tuple[Array, ...] | None:
         """The same for JAX, as real arrays of the shapes that they must have.
@@ -210,9 +219,16 @@ def _shape(values: Any) -> Shape | None:
         return None
 
 
-def _is_vector(weights: object) -> bool:
+def is_vector(weights: object) -> bool:
     """Whether a plain list or tuple holds nothing but numbers."""
     return type(weights) in (list, tuple) and all(_is_number(each) for each in weights)  # type: ignore[attr-defined]
+
+
+def is_numbers(node: object) -> bool:
+    """Whether that is an array, a number, or a nested list or tuple of such."""
+    if type(node) in (list, tuple):
+        return all(map(is_numbers, node))  # type: ignore[call-overload]
+    return all_leaves([node])
 
 
 def _is_number(value: object) -> bool:

@@ -20,7 +20,7 @@ from qjax._process import check_process
 from qjax._protocol import way_from_qiskit_ml
 from qjax._qiskit import as_circuit
 from qjax._qnn import NeuralNetwork
-from qjax._weights import WeightStructure, joined, structure_of
+from qjax._weights import WeightStructure, is_vector, joined, structure_of
 
 try:
     import optax
@@ -54,10 +54,10 @@ def natural_gradient(
     is the mean over these samples of the metric in the weights. It costs a simulation of
     `num_weights` states for each sample, so a part of a large batch may serve.
 
-    Gradient and weights are one vector each, or the tree of weights that the network has; either
-    may stand anywhere in a pytree without other leaves: so it may be one of the parts of
-    `optax.partition` where a model has other weights too. The metric is that of all weights of the
-    network, and updates come back as the tree that gradients were.
+    Gradient and weights are one vector each, or the tree of weights that the network has, with
+    arrays or lists for leaves. Either may stand anywhere in a pytree without other leaves: it may
+    be one of the parts of `optax.partition` where a model has other weights too. The metric is that
+    of all weights of the network, and updates come back as the tree that gradients were.
 
     Args:
         model: a circuit, whose parameters are the weights; or a network.
@@ -156,10 +156,14 @@ def _weights_in(
     """The one vector of weights in a pytree, and the way from another one to such a pytree."""
 
     def is_whole(node: object) -> bool:
-        return structure is not None and jax.tree.structure(node) == structure.tree
+        if is_vector(node) and (structure is None or node is tree):
+            return True
+        return structure is not None and structure.is_like(node)
 
     nodes, outer = jax.tree.flatten(tree, is_leaf=is_whole)
     if len(nodes) != 1:
+        if structure is not None and not any(map(is_whole, nodes)):
+            structure.leaves(tree, what)  # tells in which leaves they differ
         expected = "" if structure is None else f", or a tree of the shapes {structure}"
         raise TypeError(
             f"{what}: expected one vector of weights{expected}, got a pytree with {len(nodes)} "
@@ -172,15 +176,32 @@ def _weights_in(
         if structure is not None:
             remedy = f"Or a tree of the shapes {structure}"
             check_length(vector, structure.num_weights, what, remedy)
-        return vector, lambda vector: jax.tree.unflatten(outer, [vector])
-    dtypes = [leaf.dtype for leaf in leaves]
+        return vector, lambda vector: jax.tree.unflatten(outer, [_split_as(nodes[0], vector)])
+    raw = structure.tree.flatten_up_to(nodes[0])
 
     def rebuild(vector: Array) -> Any:
         split = jax.tree.leaves(structure.split(vector))
-        cast = [leaf.astype(dtype) for leaf, dtype in zip(split, dtypes, strict=True)]
+        cast = [
+            _split_as(given, part.astype(leaf.dtype))
+            for given, part, leaf in zip(raw, split, leaves, strict=True)
+        ]
         return jax.tree.unflatten(outer, [structure.tree.unflatten(cast)])
 
     return joined(leaves, common_dtype(*leaves)), rebuild
+
+
+def _split_as(given: object, values: Array) -> Any:
+    """An array in the form of what was given: nested lists come back as such, as optax wants."""
+    nodes, tree = jax.tree.flatten(given)
+    if not isinstance(given, (list, tuple)):
+        return values
+    flat, ends = values.ravel(), np.cumsum([0, *map(np.size, nodes)]).tolist()
+    shapes = map(np.shape, nodes)
+    parts = [
+        flat[start:end].reshape(shape)
+        for start, end, shape in zip(ends, ends[1:], shapes, strict=False)
+    ]
+    return jax.tree.unflatten(tree, parts)
 
 
 def _checked_damping(damping: float | Array) -> float | Array:

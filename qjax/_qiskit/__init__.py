@@ -21,6 +21,7 @@ _nested        ifs inside of ifs, flat beyond some depth
 from qjax._qiskit._arguments import ParameterValues as ParameterValues
 from qjax._qiskit._arguments import as_observables as as_observables
 from qjax._qiskit._arguments import as_parameters as as_parameters
+from qjax._qiskit._arguments import vectors_among as vectors_among
 from qjax._qiskit._distribution import Distribution as Distribution
 from qjax._qiskit._distribution import DistributionResult as DistributionResult
 from qjax._qiskit._export import to_qiskit as to_qiskit

@@ -144,6 +144,19 @@ def _positions(names: tuple[str, ...]) -> tuple[dict[str, int], dict[str, dict[i
     return single, {name: dict(sorted(found.items())) for name, found in vectors.items()}
 
 
+def vectors_among(names: tuple[str, ...]) -> dict[str, list[str]]:
+    """The elements, in numerical order, that the name of each vector of parameters stands for.
+
+    It stands for none where a parameter has that name itself.
+    """
+    single, vectors = _positions(names)
+    return {
+        name: [names[place] for place in found.values()]
+        for name, found in vectors.items()
+        if name not in single
+    }
+
+
 def _check_names(names: tuple[str, ...], entries: Iterable[_Entry]) -> None:
     count = Counter(names[place] for entry in entries for place in entry.places)
     if twice := [name for name, times in count.items() if times > 1]:
@@ -163,13 +176,39 @@ def _some(names: list[str]) -> str:
 
 
 def as_observables(
-    source: Circuit | QuantumCircuit, observables: object
+    source: Circuit | QuantumCircuit, observables: object, params: object = ()
 ) -> tuple[Circuit, tuple[Observable, ...], tuple[int, ...]]:
     """A circuit, the observables of one or a list, and the shape of their values.
+
+    Args:
+        source: the circuit.
+        observables: one or a list.
+        params: what came as parameters, for a call with the two in the wrong order.
 
     Raises:
         ValueError, TypeError, UnsupportedInstructionError: see `with_observables`.
     """
+    try:
+        return _observables(source, observables)
+    except TypeError as error:
+        if _are_observables(source, params):
+            raise TypeError(
+                f"observables: got {type(observables).__name__}, and observables as params: they "
+                "are swapped; the order is circuit, observables, params"
+            ) from error
+        raise
+
+
+def _observables(
+    source: Circuit | QuantumCircuit, observables: object
+) -> tuple[Circuit, tuple[Observable, ...], tuple[int, ...]]:
     listed = several(observables)
     circuit, converted = with_observables(source, [observables] if listed is None else listed)
     return circuit, converted, () if listed is None else (len(converted),)
+
+
+def _are_observables(source: Circuit | QuantumCircuit, given: object) -> bool:
+    try:
+        return len(_observables(source, given)[1]) > 0
+    except (TypeError, ValueError):
+        return False

@@ -8,6 +8,9 @@ their names): a list, a `ParameterVector`, `circuit.parameters`. Anything else i
   with one axis, a single parameter a leaf with none;
 - every other dict, list, tuple, and what is registered with JAX as a pytree, is a container.
 
+A name that is a vector's, and no parameter's, stands for the elements of that vector in the
+circuit, in numerical order: alone for a leaf with one axis, in a list for so many members.
+
 So `[[a, b], [c, d]]` is one array of shape (2, 2), `[np.array([a, b]), np.array([c, d])]` a list of
 two vectors.
 """
@@ -20,18 +23,21 @@ from jax.tree_util import all_leaves, keystr, tree_flatten_with_path
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
 
+from qjax._arrays import enumerated
 from qjax._circuit import Circuit
-from qjax._qiskit import as_circuit
+from qjax._qiskit import as_circuit, vectors_among
 from qjax._qnn._model import Model, Readout
 from qjax._task import as_gradient
 from qjax._weights import WeightStructure
 
-Parameters = Iterable[Parameter | str]
+Parameters = Iterable[Parameter | str] | str
 
 # Parameters, or a pytree of arrays of them.
 WeightParameters = Any
 
 _Names = np.ndarray  # of strings, of any shape
+
+_Vectors = Mapping[str, list[str]]  # the elements of each vector of parameters
 
 
 def make_model(
@@ -53,19 +59,21 @@ def make_model(
         TypeError: for what are no parameters.
     """
     converted = as_circuit(circuit)
-    inputs = _indices(converted, _vector(input_params, "input_params"), "input_params")
-    leaves, structure = _weights(weight_params)
-    weights = _indices(converted, leaves, "weight_params")
     names = converted.parameters
+    vectors = vectors_among(names)
+    inputs = _indices(converted, _vector(input_params, "input_params", vectors), "input_params")
+    leaves, structure = _weights(weight_params, vectors)
+    weights = _indices(converted, leaves, "weight_params")
     if both := sorted(set(inputs) & set(weights)):
         raise ValueError(
-            f"parameters that are both input and weight: {[names[p] for p in both]}; "
+            f"parameters that are both input and weight: {enumerated([names[p] for p in both])}; "
             "expected each in one of input_params and weight_params"
         )
     if free := sorted(set(range(len(names))) - set(inputs) - set(weights)):
+        unassigned = enumerated([names[p] for p in free])
         raise ValueError(
-            f"parameters that are neither input nor weight: {[names[p] for p in free]}; name each "
-            "in input_params or weight_params, or bind it (`QuantumCircuit.assign_parameters`)"
+            f"parameters that are neither input nor weight: {unassigned}; name each in "
+            "input_params or weight_params, or bind it (`QuantumCircuit.assign_parameters`)"
         )
     return Model(converted, inputs, weights, readout, as_gradient(gradient)), structure
 
@@ -92,8 +100,10 @@ def unpacked(
 # ---------------------------------------------------------------- what are inputs and weights
 
 
-def _vector(params: Parameters | None, what: str) -> dict[str, _Names]:
+def _vector(params: Parameters | None, what: str, vectors: _Vectors) -> dict[str, _Names]:
     """A sequence of parameters -> their names, as one leaf."""
+    if isinstance(params, str) and params in vectors:
+        params = [params]
     if isinstance(params, (str, Parameter)) or not isinstance(params, (Iterable, type(None))):
         raise TypeError(
             f"{what}: expected a sequence of parameters or names, got the single "
@@ -101,19 +111,21 @@ def _vector(params: Parameters | None, what: str) -> dict[str, _Names]:
         )
     if isinstance(params, Mapping):
         raise TypeError(f"{what}: got a {type(params).__name__}; expected a sequence of parameters")
-    return {"": _leaf(() if params is None else list(params), what, 1)}
+    return {"": _leaf(() if params is None else list(params), what, vectors, 1)}
 
 
-def _weights(params: WeightParameters | None) -> tuple[dict[str, _Names], WeightStructure | None]:
+def _weights(
+    params: WeightParameters | None, vectors: _Vectors
+) -> tuple[dict[str, _Names], WeightStructure | None]:
     """The names of each leaf by its path, and their structure, None for a vector."""
     what = "weight_params"
     if _is_flat(params):
-        return _vector(params, what), None
+        return _vector(params, what, vectors), None
     try:
         pairs, tree = tree_flatten_with_path(params, is_leaf=_is_array)
     except (TypeError, ValueError) as error:  # keys of a dict that cannot be sorted
         raise TypeError(f"{what}: {type(params).__name__} is no pytree of JAX: {error}") from error
-    leaves = {keystr(path): _leaf(each, what + keystr(path)) for path, each in pairs}
+    leaves = {keystr(path): _leaf(each, what + keystr(path), vectors) for path, each in pairs}
     structure = WeightStructure(tree, tuple(leaf.shape for leaf in leaves.values()))
     try:
         hash(structure)
@@ -145,7 +157,7 @@ def _is_array(node: object) -> bool:
     return all_leaves([node])
 
 
-def _leaf(node: Any, what: str, rank: int | None = None) -> _Names:
+def _leaf(node: Any, what: str, vectors: _Vectors, rank: int | None = None) -> _Names:
     """An array of names."""
     if isinstance(node, Mapping):
         raise TypeError(
@@ -155,13 +167,29 @@ def _leaf(node: Any, what: str, rank: int | None = None) -> _Names:
     if not isinstance(node, (str, np.ndarray)) and isinstance(node, Iterable):
         node = list(node)
     try:
-        array = np.array(node, dtype=object)
+        array = np.array(_spelled_out(node, vectors), dtype=object)
     except ValueError as error:
         raise ValueError(_ragged(what)) from error
     flat = [_name(each, what) for each in array.ravel().tolist()]
     if rank is not None and array.ndim != rank:
         raise ValueError(f"{what}: got an array of shape {array.shape}; expected one vector")
     return np.array(flat, dtype=object).reshape(array.shape)
+
+
+def _spelled_out(node: Any, vectors: _Vectors) -> Any:
+    """Elements in the place of vectors' names, in nested sequences."""
+    if isinstance(node, np.ndarray):
+        named = any(isinstance(each, str) and each in vectors for each in node.ravel().tolist())
+        return _spelled_out(node.tolist(), vectors) if named else node
+    if isinstance(node, str):
+        return vectors.get(node, node)
+    if not isinstance(node, (list, tuple)):
+        return node
+    members: list[Any] = []
+    for each in node:
+        spelled = _spelled_out(each, vectors)
+        members += spelled if isinstance(each, str) and each in vectors else [spelled]
+    return members
 
 
 def _ragged(what: str) -> str:
@@ -189,13 +217,15 @@ def _indices(circuit: Circuit, leaves: dict[str, _Names], what: str) -> tuple[in
         names = array.ravel().tolist()
         if unknown := [name for name in names if name not in known]:
             raise ValueError(
-                f"{what}{path}: {unknown} are not among the circuit's parameters "
-                f"{list(circuit.parameters)}"
+                f"{what}{path}: {enumerated(unknown)} are not among the circuit's parameters "
+                f"{enumerated(circuit.parameters)}"
             )
         for name in names:
             if name in first:
                 places = f"{what}{first[name]} and {what}{path}" if path else what
-                raise ValueError(f"{places}: a parameter is given twice, {name!r}, in {names}")
+                raise ValueError(
+                    f"{places}: a parameter is given twice, {name!r}, in {enumerated(names)}"
+                )
             first[name] = path
     return tuple(known[name] for name in first)
 

@@ -28,7 +28,8 @@ class EstimatorQNN(NeuralNetwork):
         observables: one or a list; see `qjax.expectation`. Default: one, the product of
             Z on all qubits.
         input_params, weight_params: the parameters (or their names) that take inputs and weights,
-            in this order; together all of the circuit's, and of the observables' coefficients.
+            in this order; together all of the circuit's, and of the observables' coefficients. The
+            name of a `ParameterVector` stands for its elements, in numerical order.
             `weight_params` may be a tree of arrays of parameters, such as `{"angles": array,
             "scale": parameter}`: then weights are such a tree of numbers, in `apply`, `init`,
             gradients, `forward`, `qjax.evaluate` and `TorchConnector`; the vector of all of them

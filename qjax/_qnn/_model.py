@@ -21,12 +21,11 @@ from qjax._columns import Kind, check_directions
 from qjax._deferred import deferred
 from qjax._measure import SHOTS_AT_ONCE, check_shots_fit, choices_of, draw_states, in_parts
 from qjax._measurements import measured_qubits
-from qjax._memory import check_states_fit
 from qjax._mesh import alike, on_mesh, placed
 from qjax._primitive import run
 from qjax._simulators import Gradient
 from qjax._store import DERIVATIVES, PROGRAM, kept
-from qjax._task import Expectations, Outcomes, States, Task, num_simulated, outcomes_of
+from qjax._task import Expectations, Outcomes, States, Task, check_width, outcomes_of
 from qjax._weights import joined
 
 
@@ -108,6 +107,7 @@ def compiled_jacobians(model: Model, with_inputs: bool):
         at_once, directions = (1, samples * num_params) if forward else (samples, 1)
         rows = jax.ShapeDtypeStruct((len(model.inputs), at_once), inputs.dtype)
         kind: Kind = "tangents" if forward else "cotangents"
+        check_width(task_of(model))
         check_directions(kind, task_of(model), (weights, rows), directions)
         return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
 
@@ -176,7 +176,7 @@ def check_simulated(model: Model) -> None:
     Raises:
         CircuitTooLargeError: otherwise.
     """
-    check_states_fit(num_simulated(task_of(model)), 1, np.dtype(np.complex64))
+    check_width(task_of(model))
 
 
 def task_of(model: Model) -> Task:

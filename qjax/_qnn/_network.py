@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from qjax._arrays import Numbers, as_real, common_dtype
+from qjax._arrays import Numbers, as_real, check_key, common_dtype
 from qjax._circuit import Circuit
 from qjax._mesh import on_mesh, placed
 from qjax._options import as_flag
@@ -231,12 +231,18 @@ class NeuralNetwork(Unchanging):
 
         Returns:
             shape `(num_weights,)`; or the tree of `weight_structure`, which holds the same numbers.
+
+        Raises:
+            TypeError: for what is no key.
         """
         check_process()
+        check_key(key)
         vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
         return vector if self._structure is None else compiled_split(self._structure)(vector)
 
-    def apply(self, weights: Any, inputs: Numbers | None) -> Float[Array, "*batch_and_outputs"]:
+    def apply(
+        self, weights: Any, inputs: Numbers | None = None
+    ) -> Float[Array, "*batch_and_outputs"]:
         """The network as a pure JAX function.
 
         Differentiable in both arguments to any order, whatever `input_gradients` says. Compiled
@@ -249,8 +255,8 @@ class NeuralNetwork(Unchanging):
                 none. For a network whose `weight_params` are a tree: that tree with numbers for
                 parameters, of which the widest dtype counts; or the vector of all of them, in the
                 order of `weight_params`.
-            inputs: real, shape `(..., num_inputs)`; leading axes are kept. None where there are
-                none.
+            inputs: real, shape `(..., num_inputs)`; leading axes are kept. Left out or None where
+                there are none.
 
         Returns:
             shape `(..., *output_shape)`.

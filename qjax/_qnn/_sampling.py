@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseSamplerV2
 
-from qjax._arrays import Numbers
+from qjax._arrays import Numbers, check_key
 from qjax._circuit import Circuit
 from qjax._measure import check_shots, check_shots_fit
 from qjax._qiskit import SamplerSource, as_circuit
@@ -129,7 +129,7 @@ class CircuitQNN(SamplerQNN):
             return super().output_shape
         return (self._shots, self._values.shape[1])
 
-    def apply(self, weights: Any, inputs: Numbers | None) -> Array:
+    def apply(self, weights: Any, inputs: Numbers | None = None) -> Array:
         """As `NeuralNetwork.apply`.
 
         Raises:
@@ -196,6 +196,8 @@ class CircuitQNN(SamplerQNN):
         self, weights: np.ndarray, inputs: np.ndarray, key: Array | None
     ) -> np.ndarray:
         draw = compiled_draws(self._model, self._shots)
+        if key is not None:
+            check_key(key)
         return np.asarray(draw(weights, inputs, self._random_key() if key is None else key))
 
     def _measured_states(

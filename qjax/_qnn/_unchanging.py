@@ -3,15 +3,45 @@
 What a class gives a setter is the exception.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from functools import wraps
 from typing import Any, NoReturn, Self
 
+from qjax._calls import arguments_of, explained, way_for
+
 _MADE = "_made"
 
-# What users of Qiskit Machine Learning look for, and the way here.
+_ON_A_MACHINE = "Leave it out, as simulation is exact; for shots or a machine give {}"
+_TWO_LAYERS = (
+    "TwoLayerQNN has it; else give circuit=feature_map.compose(ansatz), "
+    "input_params=feature_map.parameters and weight_params=ansatz.parameters"
+)
+
+# Arguments that users of Qiskit Machine Learning look for, or that other networks have.
+_WAYS = {
+    "quantum_instance": _ON_A_MACHINE.format("estimator= or sampler=, a primitive"),
+    "backend": _ON_A_MACHINE.format("estimator=BackendEstimatorV2(backend=...) or such a sampler="),
+    "exp_val": "Leave it out: expectation values are exact, or an estimator's",
+    "num_virtual_qubits": "Leave it out: the circuit tells how many qubits there are",
+    "shots": "Leave it out, as values are exact; an estimator= is asked for a standard error, "
+    "default_precision=, of about 1 / sqrt(shots)",
+    "default_precision": "Leave it out, as values are exact; a sampler= is asked for shots=",
+    "options": "Leave it out; options are those of the primitive, estimator= or sampler=",
+    "seed": "Leave it out; a primitive, estimator= or sampler=, has its own, and CircuitQNN has it",
+    "sampler": "Expectation values come from estimator=; SamplerQNN and CircuitQNN have sampler=",
+    "estimator": "Probabilities come from sampler=; EstimatorQNN and OpflowQNN have estimator=",
+    "observables": "EstimatorQNN has it",
+    "operator": "Give circuit= and observables=; OpflowQNN has it",
+    "interpret": "SamplerQNN and CircuitQNN have it",
+    "output_shape": "SamplerQNN and CircuitQNN have it; here observables= decide",
+    "sparse": "SamplerQNN and CircuitQNN have it; these values are dense",
+    "sampling": "CircuitQNN has it",
+    "feature_map": _TWO_LAYERS,
+    "ansatz": _TWO_LAYERS,
+    "num_qubits": "Leave it out: the circuit tells it",
+}
+
+# Attributes that they look for.
 _ELSEWHERE = {
     "set_interpret": "networks are immutable. Use qnn.replace(interpret=..., output_shape=...)",
     "quantum_instance": "simulation is exact without one. Use estimator= or sampler= for a machine",
@@ -71,7 +101,7 @@ class Unchanging:
         if unknown := [name for name in changes if name not in arguments]:
             raise TypeError(
                 f"replace: {type(self).__name__} has no argument {', '.join(map(repr, unknown))}"
-                f"{_guess(unknown[0], arguments)}; expected some of {', '.join(arguments)}"
+                f"{way_for(unknown[0], arguments, _WAYS)}; expected some of {', '.join(arguments)}"
             )
         implied = self._implied(changes)
         whole = {
@@ -102,7 +132,7 @@ class Unchanging:
         change = (
             f"qnn.replace({name}=...)"
             if name in known
-            else f"qnn.replace(...) with some of {', '.join(known)}{_guess(name, known)}"
+            else f"qnn.replace(...) with some of {', '.join(known)}{way_for(name, known, {})}"
         )
         raise AttributeError(
             f"{name}: networks do not change, they are immutable. Make another one: {change}",
@@ -112,6 +142,8 @@ class Unchanging:
 
 
 def _closing(cls: type, make: Callable[..., None]) -> Callable[..., None]:
+    make = explained(cls.__name__, _WAYS, make)
+
     @wraps(make)
     def __init__(self: Unchanging, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         make(self, *args, **kwargs)
@@ -127,16 +159,8 @@ def _arguments(cls: type) -> tuple[str, ...]:
     for each in cls.__mro__:
         if "__init__" not in vars(each):
             continue
-        taken = list(inspect.signature(vars(each)["__init__"]).parameters.values())[1:]
-        names |= dict.fromkeys(p.name for p in taken if p.kind not in _VARIADIC)
-        if not any(p.kind in _VARIADIC for p in taken):
+        own, passes_on = arguments_of(vars(each)["__init__"])
+        names |= dict.fromkeys(own)
+        if not passes_on:
             break
     return tuple(names)
-
-
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
-
-def _guess(name: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(name, known, 1)
-    return f". Did you mean {close[0]}?" if close else ""

@@ -10,8 +10,11 @@ _estimator  expectation values
 _sampler    samples of classical registers, or their exact probabilities
 """
 
+from qjax import _elsewhere
 from qjax._qiskit import Distribution
 from qjax.primitives._estimator import Estimator
 from qjax.primitives._sampler import Sampler
+
+__getattr__ = _elsewhere.find_primitive
 
 __all__ = ["Distribution", "Estimator", "Sampler"]

@@ -18,6 +18,7 @@ from qiskit.primitives import PrimitiveJob, PrimitiveResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
 
 from qjax._arrays import refuse_masks
+from qjax._calls import explained
 from qjax._circuit import Circuit
 from qjax._domain import check_domain
 from qjax._evaluation import evaluate
@@ -30,6 +31,14 @@ Seed = np.random.Generator | int | None
 BLOCK = 1 << 28
 
 
+# Arguments of other primitives.
+_WAYS = {
+    "shots": "Sampler has default_shots=, and Estimator default_precision=, the standard error",
+    "backend": "Leave it out: circuits are simulated",
+    "options": "Leave it out; see default_shots=, default_precision=, seed= and exact=",
+}
+
+
 class Seeded:
     """What draws from a generator, unless it is exact.
 
@@ -37,6 +46,11 @@ class Seeded:
         ValueError: for a negative seed.
         TypeError: for another kind of seed.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a constructor that is called with other arguments tell its own."""
+        super().__init_subclass__(**options)
+        cls.__init__ = explained(cls.__name__, _WAYS, cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, seed: Seed, exact: bool) -> None:
         if not isinstance(exact, (bool, np.bool_)):

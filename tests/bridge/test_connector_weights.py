@@ -137,6 +137,25 @@ def test_copies_and_checkpoints(duplicate: Callable[[Any], Any]) -> None:
         fresh.load_state_dict({"weight": torch.ones(4)})
 
 
+def test_checkpoints_of_the_other_form_are_told_how_to_convert() -> None:
+    """And the ways that the messages name lead there."""
+    qnn = tree("dict of names")
+    plain = qnn.replace(weight_params=qnn.weight_params)
+    of_tree, of_vector = TorchConnector(qnn), TorchConnector(plain)
+    vector = of_vector.state_dict()["weight"]
+    with pytest.raises(RuntimeError, match=r"one vector, weight, .*TorchConnector\(network, check"):
+        of_tree.load_state_dict({"weight": vector})
+    split = TorchConnector(qnn, vector)
+    torch.testing.assert_close(split(points()), of_vector(points()))
+    with pytest.raises(RuntimeError, match=r"has weights\.\w+, weights\.\w+, a tree .*torch\.cat"):
+        of_vector.load_state_dict(split.state_dict())
+    back = torch.cat([leaf.ravel() for leaf in jax.tree.leaves(split.weight_tree)])
+    assert torch.equal(back, vector)
+    model = torch.nn.Sequential(of_tree)
+    with pytest.raises(RuntimeError, match=r"one vector, 0\.weight, .*checkpoint\['0\.weight'\]"):
+        model.load_state_dict({"0.weight": vector})
+
+
 def test_a_parametrization_of_a_leaf() -> None:
     class Doubled(torch.nn.Module):
         def forward(self, weight: torch.Tensor) -> torch.Tensor:
@@ -222,6 +241,12 @@ def test_attributes_that_cannot_be_set() -> None:
     for name in ("neural_network", "sparse", "weight_tree"):
         with pytest.raises(AttributeError, match=rf"^{name}: .*TorchConnector\("):
             setattr(module, name, None)
+    with pytest.raises(
+        AttributeError, match=r"no attribute 'weight': .*weights\.shift, and weight_tree has"
+    ):
+        module.weight  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'weigth'"):
+        module.weigth  # noqa: B018
     with pytest.raises(AttributeError, match=r"^weight: .*weights\.shift"):
         module.weight = torch.nn.Parameter(torch.ones(4))
     plain = TorchConnector(qjax.TwoLayerQNN(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import pkgutil
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import qjax
-from qjax import _elsewhere
+from qjax import _elsewhere, primitives
 
 HEAVY = (
     "torch", "matplotlib", "qiskit_aer", "qiskit_machine_learning", "sklearn", "bridge", "optax",
@@ -131,12 +132,34 @@ def test_version_is_that_of_the_package() -> None:
         ("ParameterVector", "from qiskit.circuit import ParameterVector"),
         ("natural_gradient", "from qjax.optimizers import natural_gradient"),
         ("StateFn", "qjax.ComposedOp"),
+        ("CrossEntropyLoss", r"utils\.loss_functions import CrossEntropyLoss, .* optax\.losses"),
+        ("UMDA", r"optimizers import UMDA, or an optimizer of optax or torch"),
+        ("QuantumKernel", r"kernels import FidelityQuantumKernel, .*ComputeUncompute"),
+        ("QuantumKernelTrainer", r"kernels\.algorithms import QuantumKernelTrainer"),
+        ("VQE", r"qjax\.expectation"),
     ],
 )
 def test_names_of_others_tell_the_way(name: str, way: str) -> None:
     with pytest.raises(AttributeError, match=f"module 'qjax' has no attribute '{name}': .*{way}"):
         getattr(qjax, name)
     assert not hasattr(qjax, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("QMLEstimator", "from qjax.primitives import Estimator; values are exact"),
+        ("QMLSampler", r"import Sampler; .* Sampler\(default_shots=None\)"),
+        ("StatevectorSampler", "from qjax.primitives import Sampler"),
+        ("BackendEstimatorV2", "from qiskit.primitives import BackendEstimatorV2"),
+    ],
+)
+def test_names_of_other_primitives_tell_the_way(name: str, way: str) -> None:
+    with pytest.raises(
+        AttributeError, match=f"module 'qjax.primitives' has no attribute '{name}': .*{way}"
+    ):
+        getattr(primitives, name)
+    assert not hasattr(primitives, "expectatoin")
 
 
 def test_ways_lead_to_something() -> None:
@@ -148,6 +171,19 @@ def test_ways_lead_to_something() -> None:
                 r"from ((?:qjax|bridge|qiskit)\S*) import (\w+)", way.format(name, detail)
             ):
                 importable(*found.groups())
+
+
+def test_every_name_of_qiskit_machine_learning_is_known() -> None:
+    """What its packages export is here, or there is a way."""
+    theirs = pytest.importorskip("qiskit_machine_learning", minversion="0.9")
+    found = {
+        name
+        for module in pkgutil.walk_packages(theirs.__path__, "qiskit_machine_learning.")
+        if module.ispkg
+        for name in getattr(importlib.import_module(module.name), "__all__", ())
+    }
+    assert {"QSVC", "CrossEntropyLoss", "POWELL", "ad_hoc_data"} <= found
+    assert [name for name in found if not hasattr(qjax, name) and not _elsewhere._way(name)] == []
 
 
 def importable(module: str, name: str) -> None:

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit.circuit.library import real_amplitudes
 
 import qjax
@@ -175,3 +177,17 @@ def test_nothing_is_compiled_again_for_an_equal_network(compilations: Any) -> No
     assert before >= 4
     use(second, 1)
     assert compilations.count == before
+
+
+def test_a_network_without_inputs_is_called_without() -> None:
+    """<Z> after RX(a) is cos a, live and saved; where there are inputs, they are asked for."""
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("a"), 0)
+    qnn = qjax.EstimatorQNN(circuit=circuit, weight_params=["a"])
+    saved = qjax.load(qjax.export(qnn, batch_size=1, dtype=np.float32))
+    weights = np.array([0.3], np.float32)
+    for found in (qnn, saved):
+        np.testing.assert_allclose(found.apply(weights), [np.cos(0.3)], atol=SINGLE_TOLERANCE)
+    other = qjax.EstimatorQNN(circuit=circuit, input_params=["a"])
+    with pytest.raises(ValueError, match=r"inputs: expected shape \(..., 1\), got \(0,\).*: a$"):
+        other.apply(None)

@@ -180,6 +180,36 @@ def test_natural_gradient_gives_the_tree(x64: None) -> None:
             optimizer.init(bad)
 
 
+def test_natural_gradient_takes_lists_for_leaves(x64: None) -> None:
+    """As `apply` does; updates come back as lists, which `optax.apply_updates` asks for."""
+    qnn = tree("dict")
+    optimizer = optax.chain(natural_gradient(qnn), optax.scale(-0.1))
+    arrays, slopes = filled(qnn, W), filled(qnn, np.linspace(-1, 1, 5))
+
+    def listed(tree: Any) -> Any:
+        return {name: np.asarray(leaf).tolist() for name, leaf in tree.items()}
+
+    expected, _ = optimizer.update(slopes, optimizer.init(arrays), arrays, inputs=X)
+    weights = listed(arrays)
+    updates, _ = optimizer.update(listed(slopes), optimizer.init(weights), weights, inputs=X)
+    assert jax.tree.structure(updates) == jax.tree.structure(weights)
+    moved = optax.apply_updates(weights, updates)
+    assert error(np.array(moved["thetas"]), arrays["thetas"] + expected["thetas"]) < 1e-12
+    assert error(moved["scale"], arrays["scale"] + expected["scale"]) < 1e-12
+    # One vector may be a list too.
+    plain, gradient = ravel_pytree(arrays)[0].tolist(), ravel_pytree(slopes)[0].tolist()
+    vector, _ = optimizer.update(gradient, optimizer.init(plain), plain, inputs=X)
+    assert error(np.array(vector), ravel_pytree(expected)[0]) < 1e-12
+    for bad, message in (
+        ({"thetas": weights["thetas"]}, r"params: got a dict .*missing \['scale'\]"),
+        (weights | {"thetas": [0.1, 0.2]}, r"params\['thetas'\]: expected .* \(2, 2\), got \(2,\)"),
+        (weights | {"more": 0.1}, r"unexpected \['more'\]"),
+        (plain[1:], r"params: expected an array of shape \(5,\), got \(4,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            optimizer.init(bad)
+
+
 def test_on_a_primitive() -> None:
     qnn = tree("dict", estimator=StatevectorEstimator(), input_gradients=True)
     weights = filled(qnn, W)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import functools
 import json
+import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -313,6 +316,44 @@ def test_description(saved: bytes) -> None:
 def test_equal_contents_are_equal_networks(saved: bytes, double: bytes) -> None:
     assert qjax.load(saved) == qjax.load(saved)
     assert len({qjax.load(saved), qjax.load(saved), qjax.load(double)}) == 2
+
+
+def test_settings_change_in_a_copy(saved: bytes) -> None:
+    loaded = qjax.load(saved)
+    with pytest.raises(
+        dataclasses.FrozenInstanceError,
+        match=r"dataclasses\.replace\(network, input_gradients=True\)",
+    ):
+        loaded.input_gradients = True  # type: ignore[misc]
+    with pytest.raises(AttributeError, match=r"^num_inputs: .* Export another one$"):
+        loaded.num_inputs = 3  # type: ignore[misc]
+    other = dataclasses.replace(loaded, input_gradients=True)
+    assert (other.input_gradients, loaded.input_gradients) == (True, False)
+    by_input, by_weight = other.backward(samples(1).tolist(), WEIGHTS.tolist())
+    assert by_input.shape == (1, 2, 2)
+    np.testing.assert_array_equal(
+        by_weight, loaded.backward(samples(1).tolist(), WEIGHTS.tolist())[1]
+    )
+
+
+def test_pickled_networks_are_whole(saved: bytes) -> None:
+    loaded = dataclasses.replace(qjax.load(saved), input_gradients=True)
+    again = pickle.loads(pickle.dumps(loaded))
+    assert (again, hash(again), again.input_gradients) == (loaded, hash(loaded), True)
+    assert copy.deepcopy(loaded) == loaded
+    weights = WEIGHTS.astype(np.float32)
+    np.testing.assert_array_equal(
+        again.forward(samples(2).tolist(), weights), loaded.forward(samples(2).tolist(), weights)
+    )
+
+
+def test_what_programs_of_jax_cannot_is_told(saved: bytes) -> None:
+    loaded, x, w = qjax.load(saved), np.float32(samples(2)), np.float32(WEIGHTS)
+    with pytest.raises(TypeError, match=r"no vmap; give inputs leading axes"):
+        jax.vmap(loaded.apply, (None, 0))(w, x)
+    for forward in (jax.hessian, jax.jacfwd):
+        with pytest.raises(TypeError, match=r"no forward mode .* use jax\.grad or jax\.vjp"):
+            forward(lambda w: jnp.sum(loaded.apply(w, x)))(w)
 
 
 def test_calls_do_not_recompile(saved: bytes, compilations: Compilations) -> None:
