@@ -88,7 +88,8 @@ def _from_numpy(values: Any, what: str) -> torch.Tensor:
             f"{what} must be numbers, got {type(values).__name__} ({error}): {expected}"
         ) from error
     kinds = jnp.integer, jnp.floating, jnp.complexfloating, jnp.bool_  # bfloat16 among them
-    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
+    duration = array.dtype.kind == "m"  # which NumPy counts as an integer
+    if duration or not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
         raise TypeError(
             f"{what} must be numbers, got {type(values).__name__} of dtype {array.dtype}: "
             f"{expected}"

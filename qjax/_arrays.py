@@ -20,6 +20,9 @@ _MAX_RANK = 64  # of NumPy's arrays
 
 _PLAIN = {float, int}
 
+# JAX would take a word for a dtype, and a duration for a whole number.
+_NO_NUMBERS = {str, bytes, type(None), np.datetime64, np.timedelta64}
+
 _SHORTER: dict[Any, Any] = {
     np.dtype(np.longdouble): np.float64,
     np.dtype(np.clongdouble): np.complex128,
@@ -46,7 +49,7 @@ def as_real(values: Numbers, what: str) -> Float[Array, "..."]:
     dtype = jnp.result_type(values)
     if dtype in (jnp.float32, jnp.float64):
         return jnp.asarray(values)
-    if not (jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)):
+    if not (jnp.issubdtype(dtype, jnp.floating) or _is_integer(dtype)):
         raise TypeError(f"{what}: got dtype {dtype}; {_EXPECTED}")
     half = jnp.issubdtype(dtype, jnp.floating)
     return jnp.asarray(values).astype(jnp.float32 if half else jnp.result_type(float))
@@ -67,10 +70,15 @@ def as_real_numpy(values: Numbers, what: str) -> np.ndarray:
     if array.size == 0 and array.dtype == object:
         array = array.astype(np.float64)
     floating = jnp.issubdtype(array.dtype, jnp.floating)  # bfloat16 too, unlike NumPy's own
-    if not floating and not jnp.issubdtype(array.dtype, jnp.integer):
+    if not floating and not _is_integer(array.dtype):
         raise TypeError(f"{what}: got {_described(values, array)}; {_EXPECTED}")
     single = floating and array.dtype.itemsize <= np.dtype(np.float32).itemsize
     return array.astype(np.float32 if single else np.float64)
+
+
+def _is_integer(dtype: np.dtype) -> bool:
+    # NumPy counts durations as integers.
+    return jnp.issubdtype(dtype, jnp.integer) and dtype.kind != "m"
 
 
 def as_any_number(values: ArrayLike | Sequence[object], what: str) -> Shaped[Array, "..."]:
@@ -84,7 +92,7 @@ def as_any_number(values: ArrayLike | Sequence[object], what: str) -> Shaped[Arr
         values = _joined(values, what)
     array = values if isinstance(values, jax.Array) else _as_jax_reads_it(as_numpy(values, what))
     dtype = array.dtype
-    if not (dtype == np.bool_ or jnp.issubdtype(dtype, jnp.number)):
+    if not (dtype == np.bool_ or jnp.issubdtype(dtype, jnp.number)) or dtype.kind == "m":
         raise TypeError(f"{what}: got dtype {dtype}; expected numbers, such as a complex64 array")
     half = jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < np.dtype(np.float32).itemsize
     return jnp.asarray(array).astype(jnp.float32) if half else jnp.asarray(array)
@@ -163,7 +171,7 @@ def _joined(values: Sequence[object], what: str) -> Array:
     """Nested lists and tuples with JAX's arrays among their numbers, as one array."""
     types = _types_in(values)
     _refuse_masks(types, what)
-    if strange := types & {str, bytes, type(None)}:  # JAX would take a word for a dtype
+    if strange := types & _NO_NUMBERS:
         raise TypeError(f"{what}: got {strange.pop().__name__} among the numbers; {_EXPECTED}")
     try:
         return jnp.asarray(jax.tree.map(_as_jax_reads_it, values))

@@ -19,6 +19,7 @@ from qjax._arrays import as_any_number
 from qjax._circuit import Circuit, preparations
 from qjax._memory import check_states_fit
 from qjax._mesh import on_mesh, placed
+from qjax._options import check_ordered
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
 from qjax._process import check_process
@@ -276,6 +277,7 @@ def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:
     expected = f"qubits: expected distinct numbers from 0 to {num_qubits - 1}"
     if isinstance(qubits, (int, np.integer)):
         raise TypeError(f"qubits: expected a sequence of numbers, such as [{qubits}], got {qubits}")
+    check_ordered(qubits, "qubits")
     if not isinstance(qubits, Iterable):
         raise TypeError(f"{expected}, got {type(qubits).__name__}")
     checked = tuple(_whole_number(qubit, expected) for qubit in qubits)

@@ -12,6 +12,7 @@ from qiskit.circuit.library import Initialize, StatePreparation
 
 from qjax._circuit import Amplitudes
 from qjax._expression import constant
+from qjax._options import check_ordered
 from qjax._qiskit._complex import to_parts
 from qjax._qiskit._expressions import from_expression, to_expression
 
@@ -133,8 +134,9 @@ def _amplitudes(
     given: str | Numbers, what: str, size: int, count: int, pad_with: object
 ) -> list[ParameterExpression | complex]:
     """Checked, and filled up to `size`."""
-    unordered = isinstance(given, (bytes, Mapping, set, frozenset, np.ma.MaskedArray))
-    if not isinstance(given, (str, Iterable)) or unordered:
+    check_ordered(given, what)
+    strange = isinstance(given, (bytes, Mapping, np.ma.MaskedArray))
+    if not isinstance(given, (str, Iterable)) or strange:
         raise TypeError(
             f"{what}: expected amplitudes or the name of a ParameterVector, got "
             f"{type(given).__name__}"

@@ -21,6 +21,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
 
 from qjax._circuit import Circuit
+from qjax._options import check_ordered
 from qjax._qiskit import as_circuit
 from qjax._qnn._model import Model, Readout
 from qjax._task import as_gradient
@@ -99,6 +100,7 @@ def _vector(params: Parameters | None, what: str) -> dict[str, _Names]:
             f"{what}: expected a sequence of parameters or names, got the single "
             f"{type(params).__name__} {params!r}"
         )
+    check_ordered(params, what)
     if isinstance(params, Mapping):
         raise TypeError(f"{what}: got a {type(params).__name__}; expected a sequence of parameters")
     return {"": _leaf(() if params is None else list(params), what, 1)}
@@ -152,6 +154,7 @@ def _leaf(node: Any, what: str, rank: int | None = None) -> _Names:
             f"{what}: got a {type(node).__name__}, which JAX does not know; expected a dict, or "
             "what is registered with jax.tree_util"
         )
+    check_ordered(node, what)
     if not isinstance(node, (str, np.ndarray)) and isinstance(node, Iterable):
         node = list(node)
     try:

@@ -20,6 +20,7 @@ from tests.circuits import NAMED, bell
 KEY = jax.random.key(0)
 TWO = qjax.from_qiskit(NAMED["shared_angles"]())  # three qubits, two parameters
 STATE = np.array([1, 0, 0, 0], np.complex64)
+DURATIONS = np.array([1, 2], "m8[s]")
 X = np.array([[0, 1], [1, 0]], np.complex64)
 
 
@@ -81,6 +82,67 @@ BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] 
         "'third' is none of the circuit's parameters.*first, second",
     ),
     "parameters as set": (lambda: qjax.statevector(TWO, {0.1, 0.2}), TypeError, "set|object"),
+    "durations": (
+        lambda: qjax.statevector(TWO, DURATIONS),
+        TypeError,
+        "timedelta64.*real",
+    ),
+    "durations among JAX's numbers": (
+        lambda: qjax.statevector(TWO, [jax.numpy.ones(()), DURATIONS[0]]),
+        TypeError,
+        "timedelta64.*real",
+    ),
+    "durations by name": (
+        lambda: qjax.expectation(TWO, "ZZZ", dict(zip(TWO.parameters, DURATIONS, strict=True))),
+        TypeError,
+        "timedelta64.*real",
+    ),
+    "a state of durations": (
+        lambda: qjax.apply_gate(np.ones(4, "m8[s]"), X, [0]),
+        TypeError,
+        "timedelta64",
+    ),
+    "a matrix of durations": (
+        lambda: qjax.apply_gate(STATE, np.ones((2, 2), "m8[s]"), [0]),
+        TypeError,
+        "timedelta64",
+    ),
+    "a duration of shots": (
+        lambda: qjax.sample(bell(), (), np.timedelta64(5), KEY),
+        TypeError,
+        "timedelta64",
+    ),
+    # sets, whose order is not fixed
+    "a set of qubits": (
+        lambda: qjax.probabilities(bell(), (), {0, 1}),
+        TypeError,
+        "qubits: got a set.*ordered sequence",
+    ),
+    "a set of a gate's qubits": (
+        lambda: qjax.apply_gate(STATE, np.eye(4, dtype=np.complex64), frozenset((1, 0))),
+        TypeError,
+        "qubits: got a frozenset.*ordered sequence",
+    ),
+    "a set of observables": (
+        lambda: qjax.expectation(bell(), {"ZZ", "XX"}),
+        TypeError,
+        "observables: got a set.*ordered sequence",
+    ),
+    "a set of observables to estimate": (
+        lambda: qjax.estimate(bell(), {"ZZ", "XX"}, (), 5, KEY),
+        TypeError,
+        "observables: got a set.*ordered sequence",
+    ),
+    "a set of qubits in a sparse term": (
+        lambda: qjax.expectation(bell(), [("ZX", {0, 1}, 1.0)]),
+        TypeError,
+        "sparse term.*got a set.*ordered sequence",
+    ),
+    "a set of amplitudes": (
+        lambda: qjax.AmplitudeEncoding(1, {0.6, 0.8}),
+        TypeError,
+        "params: got a set.*ordered sequence",
+    ),
     "parameters None": (lambda: qjax.statevector(TWO, None), TypeError, "None|object"),
     # circuits
     "text for a circuit": (lambda: qjax.statevector("h q[0];"), TypeError, "str"),

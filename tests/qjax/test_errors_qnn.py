@@ -99,6 +99,18 @@ DATA: dict[str, tuple[Any, Any, type[Exception], list[str]]] = {
     "None among inputs": ([None, 0.1], GOOD_W, TypeError, ["input", "object", "real"]),
     "a dict for inputs": ({"x": 1}, GOOD_W, TypeError, ["input", "real"]),
     "dates": (np.array(["2020-01-01"] * 2, "M8[D]"), GOOD_W, TypeError, ["input", "datetime"]),
+    "duration inputs": (
+        np.ones(2, "m8[s]"),
+        GOOD_W,
+        TypeError,
+        ["input", "timedelta64", "real"],
+    ),
+    "duration weights": (
+        GOOD_X,
+        np.ones(2, "m8[s]"),
+        TypeError,
+        ["weights", "timedelta64", "real"],
+    ),
     "NaN input": ([0.1, NAN], GOOD_W, ValueError, ["input", "NaN", "finite"]),
     "infinite input": ([[0.1, -INF]], GOOD_W, ValueError, ["input", "infinity", "finite"]),
     "NaN weight": (GOOD_X, [NAN, 0.3], ValueError, ["weights", "NaN", "finite"]),
@@ -349,6 +361,23 @@ CONSTRUCTION: dict[str, tuple[Callable[[], object], type[Exception], list[str]]]
     ),
     "no shots": (lambda: sampling(shots=0), ValueError, ["shots", r"\b0\b", "at least 1"]),
     "fractional shots": (lambda: sampling(shots=1.5), TypeError, ["shots", "float"]),
+    # sets, whose order is not fixed
+    "a set of weights": (
+        lambda: estimator(weight_params={"a", "b"}), TypeError, ["weight_params", "set", "ordered"],
+    ),
+    "a set of inputs": (
+        lambda: sampler(input_params=frozenset(("x[0]", "x[1]"))),
+        TypeError,
+        ["input_params", "frozenset", "ordered"],
+    ),
+    "a set among trees of weights": (
+        lambda: estimator(weight_params={"k": {"a", "b"}}),
+        TypeError,
+        [r"weight_params\['k'\]", "set", "ordered"],
+    ),
+    "a set of outputs": (
+        lambda: estimator(observables={"ZZ", "XX"}), TypeError, ["observables", "set", "ordered"],
+    ),
     # primitives
     "a sampler for an estimator": (
         lambda: estimator(estimator=StatevectorSampler()),
