@@ -62,6 +62,12 @@ class AmplitudeEncoding(Instruction):
         pad_with: float | None = None,
     ) -> None:
         size = 2 ** _checked_size(num_qubits)
+        named = isinstance(params, str) and (imag is None or isinstance(imag, str))
+        if pad_with is not None and named and num_features is None:
+            raise ValueError(
+                f"pad_with: got {pad_with!r}, and {size} amplitudes with nothing to fill up; "
+                "expected num_features beside it, or no pad_with"
+            )
         count = size if num_features is None else _whole(num_features, "num_features")
         if num_features is not None and not (isinstance(params, str) or isinstance(imag, str)):
             raise ValueError("num_features: given with amplitudes; expected it with a name only")

@@ -158,11 +158,14 @@ class NeuralNetwork(Unchanging):
 
         Returns:
             a pair `(forward, backward)`.
+
+        Raises:
+            ValueError: for a batch that is no whole number, or below 0.
         """
+        batch = as_whole(batch, "batch", 0)
         if self._remote is None:
             return CircuitCount(0, 0)
         check_process()
-        batch = as_whole(batch, "batch", 0)
         samples = batch if self.num_inputs else min(batch, 1)
         moving = moving_groups(self._remote, self._input_gradients and self.num_inputs > 0)
         return CircuitCount(samples, samples * stencil_size(self._remote, moving))

@@ -361,6 +361,39 @@ CONSTRUCTION: dict[str, tuple[Callable[[], object], type[Exception], list[str]]]
     ),
     "no shots": (lambda: sampling(shots=0), ValueError, ["shots", r"\b0\b", "at least 1"]),
     "fractional shots": (lambda: sampling(shots=1.5), TypeError, ["shots", "float"]),
+    # options
+    "a word for input_gradients": (
+        lambda: estimator(input_gradients="no"), TypeError, ["input_gradients", "True or", "'no'"],
+    ),
+    "None for input_gradients": (
+        lambda: sampler(input_gradients=None), TypeError, ["input_gradients", "True or", "None"],
+    ),
+    "a number for input_gradients": (
+        lambda: qjax.TwoLayerQNN(2, input_gradients=1), TypeError, ["input_gradients", "True or"],
+    ),
+    "a word for sparse": (lambda: sampler(sparse="a"), TypeError, ["sparse", "True or", "'a'"]),
+    "a word for sampling": (
+        lambda: sampling(sampling="x"), TypeError, ["sampling", "True or", "'x'"],
+    ),
+    "True for output_shape": (
+        lambda: sampler(output_shape=True), ValueError, ["output_shape", "positive", "True"],
+    ),
+    "True among output_shape": (
+        lambda: sampler(output_shape=(True, 2)), ValueError, ["output_shape", "positive", "True"],
+    ),
+    "True for a size": (lambda: qjax.TwoLayerQNN(True), TypeError, ["num_qubits", "True"]),
+    "True for a seed": (lambda: sampling(seed=True), ValueError, ["seed", "whole", "True"]),
+    "True for a batch": (
+        lambda: estimator().num_circuits(True), ValueError, ["batch", "whole", "True"],
+    ),
+    "half a batch": (
+        lambda: sampler(sampler=StatevectorSampler()).num_circuits(1.5), ValueError, ["batch"],
+    ),
+    "True for a precision": (
+        lambda: estimator(estimator=StatevectorEstimator(), default_precision=True),
+        ValueError,
+        ["default_precision", "True"],
+    ),
     # sets, whose order is not fixed
     "a set of weights": (
         lambda: estimator(weight_params={"a", "b"}), TypeError, ["weight_params", "set", "ordered"],
