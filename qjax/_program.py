@@ -12,7 +12,15 @@ from jaxtyping import Float, Shaped
 
 from qjax._memory import check_fits
 from qjax._simulators import Gradient, jvp_of
-from qjax._stacks import Planned, Stack, Stacks, differentiated_stacks, stacks_of, stacks_on_device
+from qjax._stacks import (
+    Planned,
+    Stack,
+    Stacks,
+    check_single,
+    differentiated_stacks,
+    stacks_of,
+    stacks_on_device,
+)
 from qjax._task import Outcomes, Task
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
@@ -66,7 +74,10 @@ def evaluate(
         batched: those that differ per sample, in the circuit's order, batch last.
         task: what to simulate.
     """
-    stacks = stacks_of(task, jax.config.read("jax_enable_x64"))
+    x64 = jax.config.read("jax_enable_x64")
+    if x64 and shared.dtype == np.float32:
+        check_single(task)
+    stacks = stacks_of(task, x64)
     return _evaluate_stacks(stacks, shared, batched, task.gradient)
 
 
@@ -92,7 +103,10 @@ def evaluate_now(
     shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
 ) -> Shaped[Array, "outputs batch"]:
     """The same by itself: circuits whose plans have the same structure share a compiled program."""
-    stacks = stacks_on_device(task, *_context())
+    x64, device = _context()
+    if x64 and shared.dtype == np.float32:
+        check_single(task)
+    stacks = stacks_on_device(task, x64, device)
     return _evaluate_stacks(stacks, shared, batched, task.gradient)
 
 

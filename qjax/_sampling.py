@@ -35,6 +35,7 @@ from qjax._measurements import (
 from qjax._memory import check_states_fit
 from qjax._mesh import on_mesh
 from qjax._observable import Observable
+from qjax._options import check_key
 from qjax._plan import canonical_frame, in_precision
 from qjax._primitive import run
 from qjax._process import check_process
@@ -104,7 +105,7 @@ def sample(
     if method not in (None, "exact", "trajectories"):
         raise ValueError(f"method: expected 'exact', 'trajectories' or None, got {method!r}")
     _refuse_missing(values)
-    _check_key(key)
+    check_key(key)
     by_trajectories = method == "trajectories" or (method is None and not is_followed(circuit))
     compiled = _compiled_runs if by_trajectories else _compiled_sample
     return compiled(circuit, check_shots(shots))(values, key)
@@ -125,7 +126,7 @@ def trajectories(
     circuit = as_circuit(circuit)
     values = as_parameters(circuit, params)
     _refuse_missing(values)
-    _check_key(key)
+    check_key(key)
     return _compiled_trajectories(circuit, check_shots(shots))(values, key)
 
 
@@ -148,14 +149,9 @@ def estimate(
     circuit, converted, shape = as_observables(circuit, observables)
     values = as_parameters(circuit, params, converted)
     _refuse_missing(values)
-    _check_key(key)
+    check_key(key)
     compiled = _compiled_estimate(circuit, converted, check_shots(shots))
     return Estimate(*(each.reshape(shape) for each in compiled(values, key)))
-
-
-def _check_key(key: object) -> None:
-    if not isinstance(key, jax.Array):
-        raise TypeError(f"key: expected a JAX random key, jax.random.key(seed), got {key!r}")
 
 
 def _refuse_missing(params: Float[Array, " params"]) -> None:

@@ -3,6 +3,7 @@
 import cmath
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -111,6 +112,30 @@ class AmplitudeEncoding(Instruction):
         raise CircuitError(
             "amplitude_encoding has no inverse: it resets its qubits. For the overlap of two "
             "encoded states, take the scalar product of their `qjax.statevector`"
+        )
+
+    def control(self, *options: Any, **named: Any) -> NoReturn:
+        """There is none.
+
+        Raises:
+            CircuitError: always.
+        """
+        del options, named
+        raise CircuitError(
+            "amplitude_encoding cannot be controlled: it resets its qubits, which no control "
+            "undoes. Append it outside of what is controlled"
+        )
+
+    def power(self, *options: Any, **named: Any) -> NoReturn:
+        """There is none.
+
+        Raises:
+            CircuitError: always.
+        """
+        del options, named
+        raise CircuitError(
+            "amplitude_encoding has no powers: it resets its qubits, so that twice is once. Append "
+            "it once, and repeat the gates that follow"
         )
 
 

@@ -164,10 +164,10 @@ def readout_shape(output_shape: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: for lengths below 1.
     """
-    lengths = (output_shape,) if is_whole(output_shape) else output_shape
+    lengths: Any = (output_shape,) if is_whole(output_shape) else output_shape
     whole = isinstance(lengths, (tuple, list, np.ndarray)) and len(lengths) > 0
-    if not whole or not all(is_whole(s) and s > 0 for s in lengths):  # type: ignore[union-attr]
+    if not whole or not all(is_whole(s) and s > 0 for s in lengths):
         raise ValueError(
             f"output_shape: expected a positive integer or a tuple of them, got {output_shape!r}"
         )
-    return tuple(int(s) for s in lengths)  # type: ignore[union-attr]
+    return tuple(int(s) for s in lengths)

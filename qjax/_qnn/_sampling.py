@@ -13,7 +13,7 @@ from qiskit.primitives import BaseSamplerV2
 from qjax._arrays import Numbers
 from qjax._circuit import Circuit
 from qjax._measure import check_shots, check_shots_fit
-from qjax._options import as_flag, is_whole
+from qjax._options import as_flag, check_key, is_whole
 from qjax._qiskit import SamplerSource, as_circuit
 from qjax._qnn._assignment import Parameters, WeightParameters, unpacked
 from qjax._qnn._data import prepared
@@ -182,6 +182,8 @@ class CircuitQNN(SamplerQNN):
         Returns:
             int64, shape `(*batch, shots, d)`, d the number of indices that `interpret` returns.
         """
+        if key is not None:
+            check_key(key)
         inputs, weights, batch = prepared(self, self._model, self._structure, input_data, weights)
         # Basis states, and the numbers that they are interpreted as.
         check_shots_fit(len(inputs) * self._shots, 4 + 8 * self._interpreted().shape[1])

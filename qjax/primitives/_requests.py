@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from numbers import Real
+from numbers import Number, Real
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -79,6 +79,21 @@ def check_precision(precision: object, what: str) -> float:
     if not 0 <= number < math.inf:
         raise ValueError(f"{what}: expected a finite number of at least 0, got {precision!r}")
     return number
+
+
+def listed(pubs: Any) -> list[Any]:
+    """The pubs in a list; what each is made of is for Qiskit to check.
+
+    Raises:
+        TypeError: for what cannot be pubs.
+    """
+    expected = "pubs: expected a list of circuits or of tuples that begin with one, such as [pub]"
+    if isinstance(pubs, str) or not isinstance(pubs, (Iterable, QuantumCircuit)):
+        raise TypeError(f"{expected}, got {pubs!r}")
+    found = list(pubs)
+    if strange := [pub for pub in found if isinstance(pub, (str, Number, type(None)))]:
+        raise TypeError(f"{expected}, got {strange[0]!r} among them")
+    return found
 
 
 def unmasked(pub: object, place: int) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from qiskit.quantum_info import Operator, Pauli, SparsePauliOp, Statevector
 from qiskit.transpiler import generate_preset_pass_manager
 
 import qjax
+import qjax.primitives
 
 NAN, INF = float("nan"), float("inf")
 
@@ -495,3 +497,56 @@ def test_networks_take_keywords_only() -> None:
     for kind in (qjax.EstimatorQNN, qjax.SamplerQNN):
         with pytest.raises(TypeError, match="positional"):
             kind(circuit())
+
+
+CALLS: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
+    "several keys": (
+        lambda: sampling().sample(GOOD_X, GOOD_W, jax.random.split(jax.random.key(0))),
+        ValueError,
+        ["one JAX random key", r"\(2,\)"],
+    ),
+    "a seed for a key": (
+        lambda: sampling().sample(GOOD_X, GOOD_W, 3), TypeError, ["one JAX random key", "3"],
+    ),
+    "a coefficient beyond single precision": (
+        lambda: estimator(observables=("Z", [0], 1e39)).forward(
+            np.float32(GOOD_X), np.float32(GOOD_W)
+        ),
+        ValueError,
+        [r"1e\+39", "float32"],
+    ),
+    "no pubs": (lambda: qjax.primitives.Sampler().run(None), TypeError, ["pubs", "list", "None"]),
+    "None among pubs": (
+        lambda: qjax.primitives.Estimator().run([None]), TypeError, ["pubs", "list", "None"],
+    ),
+    "durations in a pub": (
+        lambda: qjax.primitives.Estimator().run(
+            [(circuit(), "ZZ", np.ones(4, "m8[s]"))]
+        ),
+        TypeError,
+        ["parameter values", "timedelta64"],
+    ),
+    "a duration for a precision": (
+        lambda: qjax.primitives.Estimator(default_precision=np.timedelta64(1)),
+        TypeError,
+        ["default_precision", "timedelta64"],
+    ),
+    "a number for a path": (lambda: qjax.export(estimator(), 1), TypeError, ["path", "int"]),
+    "replace without a name": (
+        lambda: estimator().replace(1), TypeError, ["without a name", "input_gradients"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_bad_calls(name: str) -> None:
+    check(*CALLS[name])
+
+
+def test_an_estimator_takes_pubs_without_observables() -> None:
+    """As Qiskit's own does, unlike `expectation`: a pub has a shape."""
+    pub = (circuit(), [], [0.1] * 4)
+    expected = StatevectorEstimator().run([pub]).result()[0].data.evs.shape
+    for precision in (0.0, 0.1):
+        found = qjax.primitives.Estimator(seed=1).run([pub], precision=precision).result()
+        assert found[0].data.evs.shape == expected == (0,)
