@@ -81,6 +81,8 @@ def _from_numpy(values: Any, what: str) -> torch.Tensor:
     """Numbers of any dtype, byte order and container, in double; booleans as they are."""
     if _hides(values):
         raise TypeError(f"{what} has masked numbers, whose mask would be lost: fill them first")
+    if _has_booleans(values):
+        raise TypeError(f"{what} must be real numbers, got booleans among them")
     expected = "pass a tensor, a NumPy array or a list of floats"
     try:
         array = np.array(values)
@@ -99,6 +101,13 @@ def _from_numpy(values: Any, what: str) -> torch.Tensor:
         )
     complex_ = jnp.issubdtype(array.dtype, jnp.complexfloating)
     return torch.from_numpy(array.astype(np.complex128 if complex_ else np.float64))
+
+
+def _has_booleans(values: Any) -> bool:
+    """Whether a nested list does; an array has a dtype that tells."""
+    if isinstance(values, (list, tuple)):
+        return any(map(_has_booleans, values))
+    return isinstance(values, (bool, np.bool_))
 
 
 def _hides(values: Any) -> bool:

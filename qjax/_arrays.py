@@ -20,8 +20,10 @@ _MAX_RANK = 64  # of NumPy's arrays
 
 _PLAIN = {float, int}
 
+_BOOLEANS = {bool, np.bool_}
+
 # JAX would take a word for a dtype, and a duration for a whole number.
-_NO_NUMBERS = {str, bytes, type(None), np.datetime64, np.timedelta64}
+_NO_NUMBERS = {str, bytes, type(None), np.datetime64, np.timedelta64, *_BOOLEANS}
 
 _SHORTER: dict[Any, Any] = {
     np.dtype(np.longdouble): np.float64,
@@ -109,6 +111,8 @@ def as_numpy(values: object, what: str) -> np.ndarray:
         return values
     if isinstance(values, (list, tuple)):
         types = _types_in(values)
+        if len(types) > 1 and types & _BOOLEANS:
+            raise TypeError(f"{what}: got booleans among the numbers; {_EXPECTED}")
         values = jax.device_get(values) if _is_of_jax(types) else values
     else:
         types = {type(values)}
@@ -214,6 +218,27 @@ def common_dtype(*arrays: Array | np.ndarray) -> np.dtype:
     """The widest dtype of those numbers, vectors, or batches of them, that have any components."""
     dtypes = [array.dtype for array in arrays if array.shape[-1:] != (0,)]
     return np.result_type(*dtypes or [array.dtype for array in arrays])
+
+
+def check_key(key: object) -> None:
+    """Require one random key, of either kind.
+
+    Raises:
+        TypeError: for what is no key.
+        ValueError: for several keys, and numbers of another length.
+    """
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    raw = isinstance(key, (jax.Array, np.ndarray)) and key.dtype == np.uint32
+    expected = "key: expected one JAX random key, jax.random.key(seed)"
+    if not typed and not raw:
+        raise TypeError(f"{expected}, got {key!r}")
+    kind = jax.config.jax_default_prng_impl  # type: ignore[attr-defined]
+    length = () if typed else (2,) if kind == "threefry2x32" else (4,)
+    if key.shape != length:  # type: ignore[attr-defined]
+        raise ValueError(
+            f"{expected}, got an array of shape {key.shape}; "  # type: ignore[attr-defined]
+            "for several keys use `jax.vmap`"
+        )
 
 
 def in_order(names: Sequence[str]) -> str:

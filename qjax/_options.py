@@ -1,7 +1,5 @@
 """Floor 0. Options that a caller chose -> checked values."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -45,27 +43,4 @@ def check_ordered(values: object, what: str) -> None:
         raise TypeError(
             f"{what}: got a {type(values).__name__}, whose order is not fixed; expected an ordered "
             "sequence, a list or a tuple"
-        )
-
-
-def check_key(key: object) -> None:
-    """Require one random key of JAX, typed or raw.
-
-    Raises:
-        TypeError: for what is no key.
-        ValueError: for several keys, and numbers of another length.
-    """
-    expected = "key: expected one JAX random key, jax.random.key(seed)"
-    if not isinstance(key, jax.Array):
-        raise TypeError(f"{expected}, got {key!r}")
-    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        length: tuple[int, ...] = ()
-    elif key.dtype == np.uint32:
-        kind = jax.config.jax_default_prng_impl  # type: ignore[attr-defined]
-        length = (2,) if kind == "threefry2x32" else (4,)
-    else:
-        raise TypeError(f"{expected}, got an array of dtype {key.dtype}")
-    if key.shape != length:
-        raise ValueError(
-            f"{expected}, got an array of shape {key.shape}; for several keys use `jax.vmap`"
         )

@@ -74,10 +74,7 @@ def evaluate(
         batched: those that differ per sample, in the circuit's order, batch last.
         task: what to simulate.
     """
-    x64 = jax.config.read("jax_enable_x64")
-    if x64 and shared.dtype == np.float32:
-        check_single(task)
-    stacks = stacks_of(task, x64)
+    stacks = stacks_of(task, _context(task, shared)[0])
     return _evaluate_stacks(stacks, shared, batched, task.gradient)
 
 
@@ -103,10 +100,7 @@ def evaluate_now(
     shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
 ) -> Shaped[Array, "outputs batch"]:
     """The same by itself: circuits whose plans have the same structure share a compiled program."""
-    x64, device = _context()
-    if x64 and shared.dtype == np.float32:
-        check_single(task)
-    stacks = stacks_on_device(task, x64, device)
+    stacks = stacks_on_device(task, *_context(task, shared))
     return _evaluate_stacks(stacks, shared, batched, task.gradient)
 
 
@@ -115,14 +109,17 @@ def differentiate_now(
     primals: Sequence[Array], tangents: Sequence[Any], *, task: Task
 ) -> tuple[Array, Array]:
     """Its value and tangent, in the rule of a primitive."""
-    stacks = differentiated_stacks(task, *_context())
+    stacks = differentiated_stacks(task, *_context(task, primals[0]))
     return jvp_of(partial(_evaluate_stacks, stacks, gradient=task.gradient), primals, tangents)
 
 
-def _context() -> tuple[bool, Any]:
-    """The precision, and where tables go."""
+def _context(task: Task, shared: Array) -> tuple[bool, Any]:
+    """The precision, which tables must fit as well as the parameters', and where tables go."""
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
-    return jax.config.read("jax_enable_x64"), device
+    x64 = jax.config.read("jax_enable_x64")
+    if x64 and shared.dtype == np.float32:
+        check_single(task)
+    return x64, device
 
 
 def _evaluate_stacks(

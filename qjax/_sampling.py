@@ -11,6 +11,7 @@ from jax import Array
 from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
+from qjax._arrays import check_key
 from qjax._circuit import Circuit, Measure
 from qjax._deferred import MAX_FOLLOWED, deferred, num_records
 from qjax._errors import NoExactFormError
@@ -35,7 +36,6 @@ from qjax._measurements import (
 from qjax._memory import check_states_fit
 from qjax._mesh import on_mesh
 from qjax._observable import Observable
-from qjax._options import check_key
 from qjax._plan import canonical_frame, in_precision
 from qjax._primitive import run
 from qjax._process import check_process

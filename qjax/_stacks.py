@@ -94,7 +94,7 @@ def _stack(members: Sequence[Planned]) -> Stack:
     return Stack(planned, number, executor_of(planned.program, planned.reading, number))
 
 
-@kept(TRACE, for_tracing=True)
+@kept(for_tracing=True)
 def check_single(task: Task) -> None:
     """Require tables in double that parameters in single do not take beyond their range.
 

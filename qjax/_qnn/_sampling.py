@@ -10,10 +10,10 @@ from qiskit import QuantumCircuit
 from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseSamplerV2
 
-from qjax._arrays import Numbers
+from qjax._arrays import Numbers, check_key
 from qjax._circuit import Circuit
 from qjax._measure import check_shots, check_shots_fit
-from qjax._options import as_flag, check_key, is_whole
+from qjax._options import as_flag, is_whole
 from qjax._qiskit import SamplerSource, as_circuit
 from qjax._qnn._assignment import Parameters, WeightParameters, unpacked
 from qjax._qnn._data import prepared
@@ -182,8 +182,6 @@ class CircuitQNN(SamplerQNN):
         Returns:
             int64, shape `(*batch, shots, d)`, d the number of indices that `interpret` returns.
         """
-        if key is not None:
-            check_key(key)
         inputs, weights, batch = prepared(self, self._model, self._structure, input_data, weights)
         # Basis states, and the numbers that they are interpreted as.
         check_shots_fit(len(inputs) * self._shots, 4 + 8 * self._interpreted().shape[1])
@@ -200,6 +198,8 @@ class CircuitQNN(SamplerQNN):
         self, weights: np.ndarray, inputs: np.ndarray, key: Array | None
     ) -> np.ndarray:
         draw = compiled_draws(self._model, self._shots)
+        if key is not None:
+            check_key(key)
         return np.asarray(draw(weights, inputs, self._random_key() if key is None else key))
 
     def _measured_states(

@@ -545,6 +545,7 @@ def test_tensors_that_are_no_dense_real_numbers(name: str) -> None:
         ([*[0.5] * 5, np.ma.masked], "masked.*fill"),
         ([None] * 6, "dtype object"),
         ([True] * 6, "booleans"),
+        ([*[0.5] * 5, True], "booleans"),
         (np.ones(6, bool), "booleans"),
         (jnp.ones(6, bool), "booleans"),
         (np.ones(6, "m8[s]"), "timedelta64"),

@@ -93,6 +93,16 @@ BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] 
         TypeError,
         "timedelta64.*real",
     ),
+    "a boolean among the parameters": (
+        lambda: qjax.statevector(TWO, [0.5, True]),
+        TypeError,
+        "booleans among the numbers.*real",
+    ),
+    "a boolean among JAX's numbers": (
+        lambda: qjax.statevector(TWO, [jax.numpy.ones(()), True]),
+        TypeError,
+        "bool among the numbers.*real",
+    ),
     "durations by name": (
         lambda: qjax.expectation(TWO, "ZZZ", dict(zip(TWO.parameters, DURATIONS, strict=True))),
         TypeError,
@@ -320,7 +330,7 @@ BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] 
     "floats for a key": (
         lambda: qjax.estimate(bell(), "ZZ", (), 5, jax.numpy.ones(2)),
         TypeError,
-        "one JAX random key.*float32",
+        "one JAX random key.*got",
     ),
     "three numbers for a key": (
         lambda: qjax.sample(bell(), (), 5, jax.numpy.ones(3, np.uint32)),
@@ -426,6 +436,9 @@ def test_coefficient_beyond_the_precision_of_the_parameters() -> None:
         for call in (qjax.expectation, jax.jit(qjax.expectation, static_argnums=(0, 1))):
             with pytest.raises(ValueError, match=r"1e\+39.*float32"):
                 call(qjax.from_qiskit(circuit), ("Z", (0,), 1e39), angle.astype(np.float32))
+        slope = jax.grad(lambda values: qjax.expectation(circuit, large, values))
+        with pytest.raises(ValueError, match=r"1e\+39.*float32"):
+            slope(jax.numpy.array([0.3], np.float32))
 
 
 def test_elements_of_a_vector_by_its_name() -> None:
