@@ -151,7 +151,8 @@ def expectation(
         shape `()` for one observable, `(O,)` for a list.
 
     Raises:
-        ValueError: also for an observable that is not Hermitian or has another size.
+        ValueError: also for an observable that is not Hermitian or has another size, for none, and
+            for a coefficient beyond the precision.
         TypeError: also for an unknown kind of observable.
     """
     check_process()
