@@ -186,8 +186,8 @@ class TorchConnector(torch.nn.Module):
 
         Raises:
             ValueError: the last dimension is not `num_inputs`.
-            TypeError: inputs that are no tensor, complex, sparse, nested, masked, quantized or of
-                less than 16 bits.
+            TypeError: inputs that are no tensor, boolean, complex, sparse, nested, masked,
+                quantized or of less than 16 bits.
         """
         weights = (self.weight,) if self._flat else tuple(self._leaves())
         inputs = weights[0].new_zeros(0) if input_data is None else input_data

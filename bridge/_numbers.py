@@ -12,7 +12,6 @@ from bridge._dlpack import check_form, check_values
 
 INTEGERS = frozenset(
     {
-        torch.bool,
         torch.uint8,
         torch.uint16,
         torch.uint32,
@@ -43,7 +42,7 @@ def as_weights(values: Any, shape: tuple[int, ...], what: str) -> torch.Tensor:
         tensor = values.detach()
     else:
         tensor = _from_numpy(values, what)
-        if tensor.is_complex():
+        if tensor.is_complex() or tensor.dtype == torch.bool:
             check_real(tensor, what)
     if tuple(tensor.shape) != shape:
         raise ValueError(
@@ -67,6 +66,8 @@ def check_real(tensor: torch.Tensor, what: str) -> None:
     """
     if tensor.dtype in _REAL:
         return
+    if tensor.dtype == torch.bool:
+        raise TypeError(f"{what} must be real numbers, got booleans: tensor.float()")
     if tensor.dtype.is_complex:
         raise TypeError(
             f"{what} must be real, got {tensor.dtype}: pass angles, for instance tensor.real or "
@@ -77,9 +78,11 @@ def check_real(tensor: torch.Tensor, what: str) -> None:
 
 
 def _from_numpy(values: Any, what: str) -> torch.Tensor:
-    """Numbers of any dtype, byte order and container, in double."""
+    """Numbers of any dtype, byte order and container, in double; booleans as they are."""
     if _hides(values):
         raise TypeError(f"{what} has masked numbers, whose mask would be lost: fill them first")
+    if _has_booleans(values):
+        raise TypeError(f"{what} must be real numbers, got booleans among them")
     expected = "pass a tensor, a NumPy array or a list of floats"
     try:
         array = np.array(values)
@@ -87,14 +90,24 @@ def _from_numpy(values: Any, what: str) -> torch.Tensor:
         raise TypeError(
             f"{what} must be numbers, got {type(values).__name__} ({error}): {expected}"
         ) from error
-    kinds = jnp.integer, jnp.floating, jnp.complexfloating, jnp.bool_  # bfloat16 among them
-    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
+    if array.dtype == np.bool_:
+        return torch.from_numpy(array)
+    kinds = jnp.integer, jnp.floating, jnp.complexfloating  # bfloat16 among them
+    duration = array.dtype.kind == "m"  # which NumPy counts as an integer
+    if duration or not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
         raise TypeError(
             f"{what} must be numbers, got {type(values).__name__} of dtype {array.dtype}: "
             f"{expected}"
         )
     complex_ = jnp.issubdtype(array.dtype, jnp.complexfloating)
     return torch.from_numpy(array.astype(np.complex128 if complex_ else np.float64))
+
+
+def _has_booleans(values: Any) -> bool:
+    """Whether a nested list does; an array has a dtype that tells."""
+    if isinstance(values, (list, tuple)):
+        return any(map(_has_booleans, values))
+    return isinstance(values, (bool, np.bool_))
 
 
 def _hides(values: Any) -> bool:

@@ -20,6 +20,11 @@ _MAX_RANK = 64  # of NumPy's arrays
 
 _PLAIN = {float, int}
 
+_BOOLEANS = {bool, np.bool_}
+
+# JAX would take a word for a dtype, and a duration for a whole number.
+_NO_NUMBERS = {str, bytes, type(None), np.datetime64, np.timedelta64, *_BOOLEANS}
+
 _SHORTER: dict[Any, Any] = {
     np.dtype(np.longdouble): np.float64,
     np.dtype(np.clongdouble): np.complex128,
@@ -46,7 +51,7 @@ def as_real(values: Numbers, what: str) -> Float[Array, "..."]:
     dtype = jnp.result_type(values)
     if dtype in (jnp.float32, jnp.float64):
         return jnp.asarray(values)
-    if not (jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)):
+    if not (jnp.issubdtype(dtype, jnp.floating) or _is_integer(dtype)):
         raise TypeError(f"{what}: got dtype {dtype}; {_EXPECTED}")
     half = jnp.issubdtype(dtype, jnp.floating)
     return jnp.asarray(values).astype(jnp.float32 if half else jnp.result_type(float))
@@ -67,10 +72,15 @@ def as_real_numpy(values: Numbers, what: str) -> np.ndarray:
     if array.size == 0 and array.dtype == object:
         array = array.astype(np.float64)
     floating = jnp.issubdtype(array.dtype, jnp.floating)  # bfloat16 too, unlike NumPy's own
-    if not floating and not jnp.issubdtype(array.dtype, jnp.integer):
+    if not floating and not _is_integer(array.dtype):
         raise TypeError(f"{what}: got {_described(values, array)}; {_EXPECTED}")
     single = floating and array.dtype.itemsize <= np.dtype(np.float32).itemsize
     return array.astype(np.float32 if single else np.float64)
+
+
+def _is_integer(dtype: np.dtype) -> bool:
+    # NumPy counts durations as integers.
+    return jnp.issubdtype(dtype, jnp.integer) and dtype.kind != "m"
 
 
 def as_any_number(values: ArrayLike | Sequence[object], what: str) -> Shaped[Array, "..."]:
@@ -84,7 +94,7 @@ def as_any_number(values: ArrayLike | Sequence[object], what: str) -> Shaped[Arr
         values = _joined(values, what)
     array = values if isinstance(values, jax.Array) else _as_jax_reads_it(as_numpy(values, what))
     dtype = array.dtype
-    if not (dtype == np.bool_ or jnp.issubdtype(dtype, jnp.number)):
+    if not (dtype == np.bool_ or jnp.issubdtype(dtype, jnp.number)) or dtype.kind == "m":
         raise TypeError(f"{what}: got dtype {dtype}; expected numbers, such as a complex64 array")
     half = jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < np.dtype(np.float32).itemsize
     return jnp.asarray(array).astype(jnp.float32) if half else jnp.asarray(array)
@@ -101,6 +111,8 @@ def as_numpy(values: object, what: str) -> np.ndarray:
         return values
     if isinstance(values, (list, tuple)):
         types = _types_in(values)
+        if len(types) > 1 and types & _BOOLEANS:
+            raise TypeError(f"{what}: got booleans among the numbers; {_EXPECTED}")
         values = jax.device_get(values) if _is_of_jax(types) else values
     else:
         types = {type(values)}
@@ -163,7 +175,7 @@ def _joined(values: Sequence[object], what: str) -> Array:
     """Nested lists and tuples with JAX's arrays among their numbers, as one array."""
     types = _types_in(values)
     _refuse_masks(types, what)
-    if strange := types & {str, bytes, type(None)}:  # JAX would take a word for a dtype
+    if strange := types & _NO_NUMBERS:
         raise TypeError(f"{what}: got {strange.pop().__name__} among the numbers; {_EXPECTED}")
     try:
         return jnp.asarray(jax.tree.map(_as_jax_reads_it, values))
@@ -209,15 +221,24 @@ def common_dtype(*arrays: Array | np.ndarray) -> np.dtype:
 
 
 def check_key(key: object) -> None:
-    """Require a random key, of either kind.
+    """Require one random key, of either kind.
 
     Raises:
-        TypeError: otherwise.
+        TypeError: for what is no key.
+        ValueError: for several keys, and numbers of another length.
     """
     typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    raw = isinstance(key, (jax.Array, np.ndarray)) and key.dtype == np.uint32 and key.ndim == 1
+    raw = isinstance(key, (jax.Array, np.ndarray)) and key.dtype == np.uint32
+    expected = "key: expected one JAX random key, jax.random.key(seed)"
     if not typed and not raw:
-        raise TypeError(f"key: expected a JAX random key, jax.random.key(seed), got {key!r}")
+        raise TypeError(f"{expected}, got {key!r}")
+    kind = jax.config.jax_default_prng_impl  # type: ignore[attr-defined]
+    length = () if typed else (2,) if kind == "threefry2x32" else (4,)
+    if key.shape != length:  # type: ignore[attr-defined]
+        raise ValueError(
+            f"{expected}, got an array of shape {key.shape}; "  # type: ignore[attr-defined]
+            "for several keys use `jax.vmap`"
+        )
 
 
 def in_order(names: Sequence[str]) -> str:

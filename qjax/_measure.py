@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, UInt, UInt8
 
 from qjax._memory import check_fits
 from qjax._mesh import alike, zeros_of
+from qjax._options import is_whole
 from qjax._simulators import PRECISION
 
 T = TypeVar("T")
@@ -173,7 +174,7 @@ def check_shots(shots: int) -> int:
         ValueError: for less than 1, or more.
         TypeError: for what is no whole number.
     """
-    if not isinstance(shots, (int, np.integer)) or isinstance(shots, bool):
+    if not is_whole(shots):
         raise TypeError(f"shots: expected a whole number, got {type(shots).__name__}")
     if shots < 1:
         raise ValueError(f"shots: expected a number of at least 1, got {shots}")

@@ -12,7 +12,15 @@ from jaxtyping import Float, Shaped
 
 from qjax._memory import check_fits
 from qjax._simulators import Gradient, jvp_of
-from qjax._stacks import Planned, Stack, Stacks, differentiated_stacks, stacks_of, stacks_on_device
+from qjax._stacks import (
+    Planned,
+    Stack,
+    Stacks,
+    check_single,
+    differentiated_stacks,
+    stacks_of,
+    stacks_on_device,
+)
 from qjax._task import Outcomes, Task
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
@@ -66,7 +74,7 @@ def evaluate(
         batched: those that differ per sample, in the circuit's order, batch last.
         task: what to simulate.
     """
-    stacks = stacks_of(task, jax.config.read("jax_enable_x64"))
+    stacks = stacks_of(task, _context(task, shared)[0])
     return _evaluate_stacks(stacks, shared, batched, task.gradient)
 
 
@@ -92,7 +100,7 @@ def evaluate_now(
     shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
 ) -> Shaped[Array, "outputs batch"]:
     """The same by itself: circuits whose plans have the same structure share a compiled program."""
-    stacks = stacks_on_device(task, *_context())
+    stacks = stacks_on_device(task, *_context(task, shared))
     return _evaluate_stacks(stacks, shared, batched, task.gradient)
 
 
@@ -101,14 +109,17 @@ def differentiate_now(
     primals: Sequence[Array], tangents: Sequence[Any], *, task: Task
 ) -> tuple[Array, Array]:
     """Its value and tangent, in the rule of a primitive."""
-    stacks = differentiated_stacks(task, *_context())
+    stacks = differentiated_stacks(task, *_context(task, primals[0]))
     return jvp_of(partial(_evaluate_stacks, stacks, gradient=task.gradient), primals, tangents)
 
 
-def _context() -> tuple[bool, Any]:
-    """The precision, and where tables go."""
+def _context(task: Task, shared: Array) -> tuple[bool, Any]:
+    """The precision, which tables must fit as well as the parameters', and where tables go."""
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
-    return jax.config.read("jax_enable_x64"), device
+    x64 = jax.config.read("jax_enable_x64")
+    if x64 and shared.dtype == np.float32:
+        check_single(task)
+    return x64, device
 
 
 def _evaluate_stacks(

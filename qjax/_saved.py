@@ -73,7 +73,7 @@ def export(
         ValueError: for a batch size or order that is no such number, another dtype or platform, a
             network whose outputs are random, of another shape than it says, or that runs on a
             primitive.
-        TypeError: for what is no network, and an `overwrite` that is not True or False.
+        TypeError: for what is no network or path, and an `overwrite` that is not True or False.
         FileExistsError: for a file that exists, without `overwrite`.
         OSError: for one that cannot be written; names path, size and cause.
         ModuleNotFoundError: without the extra.
@@ -82,6 +82,8 @@ def export(
     check_network(network)
     _check_exact(network)
     _check_extra()
+    if not isinstance(path, (str, os.PathLike, type(None))):
+        raise TypeError(f"path: expected a path or None, got {type(path).__name__}")
     real, kinds = as_dtype(dtype), as_platforms(platforms)
     overwrite = as_flag(overwrite, "overwrite")
     size = _default_block(network, real) if batch_size is None else batch_size

@@ -20,6 +20,7 @@ from qjax._circuit import Circuit, preparations
 from qjax._errors import CircuitTooLargeError
 from qjax._memory import check_states_fit
 from qjax._mesh import on_mesh, placed
+from qjax._options import check_ordered
 from qjax._plan import Plan, in_precision, plan_circuit
 from qjax._primitive import run
 from qjax._process import check_process
@@ -157,7 +158,8 @@ def expectation(
         shape `()` for one observable, `(O,)` for a list.
 
     Raises:
-        ValueError: also for an observable that is not Hermitian or has another size.
+        ValueError: also for an observable that is not Hermitian or has another size, for none, and
+            for a coefficient beyond the precision.
         TypeError: also for an unknown kind of observable.
     """
     check_process()
@@ -294,6 +296,7 @@ def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:
     expected = f"qubits: expected distinct numbers from 0 to {num_qubits - 1}"
     if isinstance(qubits, (int, np.integer)):
         raise TypeError(f"qubits: expected a sequence of numbers, such as [{qubits}], got {qubits}")
+    check_ordered(qubits, "qubits")
     if not isinstance(qubits, Iterable):
         raise TypeError(f"{expected}, got {type(qubits).__name__}")
     checked = tuple(_whole_number(qubit, expected) for qubit in qubits)

@@ -95,6 +95,17 @@ def _stack(members: Sequence[Planned]) -> Stack:
     return Stack(planned, number, executor_of(planned.program, planned.reading, number))
 
 
+@kept(for_tracing=True)
+def check_single(task: Task) -> None:
+    """Require tables in double that parameters in single do not take beyond their range.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    for stack in stacks_of(task, True).stacks:
+        in_precision(stack.planned[:2], False)
+
+
 @kept(lambda stacks: len(stacks.stacks) * PROGRAM + 4 * _bytes_of_tables(stacks))
 def stacks_on_device(task: Task, x64: bool, device: Any) -> Stacks:
     """With the tables where they need not be transferred at every call: on the default device."""

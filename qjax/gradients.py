@@ -45,11 +45,13 @@ class SPSA:
 
     def __post_init__(self) -> None:
         real = isinstance(self.epsilon, (int, float, np.integer, np.floating))
-        if not real or isinstance(self.epsilon, bool) or not 0 < self.epsilon < math.inf:
+        strange = isinstance(self.epsilon, (bool, np.timedelta64))
+        if not real or strange or not 0 < self.epsilon < math.inf:
             raise ValueError(f"epsilon: expected a positive number, got {self.epsilon!r}")
         for name in ("batch_size", "seed"):
             value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+            strange = isinstance(value, (bool, np.timedelta64))  # NumPy counts it as an integer
+            if not isinstance(value, (int, np.integer)) or strange:
                 raise TypeError(f"{name}: expected a whole number, got {value!r}")
         if self.batch_size < 1:
             raise ValueError(f"batch_size: expected a number of at least 1, got {self.batch_size}")

@@ -74,7 +74,9 @@ class _Entry(NamedTuple):
 def _by_name(names: tuple[str, ...], params: Mapping) -> Float[Array, " params"]:
     entries = [_entry(names, key) for key in params]
     _check_names(names, entries)
-    values = [_value(entry, given) for entry, given in zip(entries, params.values(), strict=True)]
+    values = [
+        _value(entry, given, names) for entry, given in zip(entries, params.values(), strict=True)
+    ]
     # Numbers of Python have no precision of their own.
     typed = [v.dtype for v, g in zip(values, params.values(), strict=True) if not _is_plain(g)]
     dtypes = typed or [value.dtype for value in values] or [jnp.zeros(()).dtype]
@@ -103,14 +105,17 @@ def _is_plain(given: object) -> bool:
     return isinstance(given, (int, float)) and not isinstance(given, np.generic)
 
 
-def _value(entry: _Entry, given: Numbers) -> Float[Array, "..."]:
+def _value(entry: _Entry, given: Numbers, names: tuple[str, ...]) -> Float[Array, "..."]:
     value = as_real(given, f"params[{entry.name!r}]")
     expected = () if entry.rows is None else (entry.length,)
     if value.shape != expected:
+        elements = ""
         meaning = "a single parameter" if entry.rows is None else "a vector of parameters"
+        if entry.rows is not None and entry.length == len(entry.rows):
+            elements = f"{in_order([names[place] for place in entry.places])}. "
         raise ValueError(
             f"params[{entry.name!r}]: expected shape {expected}, as it is {meaning}; got "
-            f"{value.shape}. For many sets of parameters use `jax.vmap`"
+            f"{value.shape}. {elements}For many sets of parameters use `jax.vmap`"
         )
     return value
 
@@ -203,6 +208,8 @@ def _observables(
     source: Circuit | QuantumCircuit, observables: object
 ) -> tuple[Circuit, tuple[Observable, ...], tuple[int, ...]]:
     listed = several(observables)
+    if listed is not None and not listed:
+        raise ValueError("observables: got an empty list; expected at least one")
     circuit, converted = with_observables(source, [observables] if listed is None else listed)
     return circuit, converted, () if listed is None else (len(converted),)
 

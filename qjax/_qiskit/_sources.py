@@ -222,7 +222,10 @@ def check_estimator(estimator: object, precision: object) -> None:
     if not isinstance(estimator, BaseEstimatorV2):
         raise TypeError(_unknown("estimator", estimator, "BaseEstimatorV2", "StatevectorEstimator"))
     if precision is not None and not (
-        isinstance(precision, (int, float)) and precision >= 0 and isfinite(precision)
+        isinstance(precision, (int, float))
+        and not isinstance(precision, bool)
+        and precision >= 0
+        and isfinite(precision)
     ):
         raise ValueError(
             f"default_precision: got {precision!r}; expected a standard error of at least 0, or "

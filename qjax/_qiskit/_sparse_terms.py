@@ -9,6 +9,7 @@ import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
 from qjax._observable import PAULIS, PROJECTIONS
+from qjax._options import check_ordered
 
 _MEANING = 'expected (letters, qubits, coefficient), such as ("XX", [0, 2], 0.5)'
 
@@ -28,7 +29,7 @@ def _is_term(given: object) -> bool:
     if isinstance(qubits, (list, tuple)):
         # Else a label stands beside another observable.
         return not any(isinstance(qubit, (str, list, tuple)) for qubit in qubits)
-    return isinstance(qubits, (int, np.integer, np.ndarray, range))
+    return isinstance(qubits, (int, np.integer, np.ndarray, range, set, frozenset))
 
 
 def several(observables: object) -> Sequence[object] | None:
@@ -39,6 +40,7 @@ def several(observables: object) -> Sequence[object] | None:
     Raises:
         ValueError: for terms beside observables of other kinds.
     """
+    check_ordered(observables, "observables")
     if not isinstance(observables, (list, tuple)) or is_sparse(observables):
         return None
     if terms := [each for each in observables if _is_term(each)]:
@@ -73,6 +75,7 @@ def _terms(given: Any) -> Sequence[Any]:
 def _labelled(term: Sequence[Any], num_qubits: int) -> tuple[str, complex | ParameterExpression]:
     if len(term) != 3 or isinstance(term[1], (int, np.integer)):
         raise TypeError(f"observables: got the sparse term {term!r}; {_MEANING}")
+    check_ordered(term[1], f"observables: the qubits of the sparse term {term!r}")
     letters, qubits = term[0], [_qubit(qubit, term) for qubit in term[1]]
     if len(letters) != len(qubits) or set(letters) - set(PAULIS + PROJECTIONS):
         raise ValueError(

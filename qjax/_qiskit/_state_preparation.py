@@ -3,6 +3,7 @@
 import cmath
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -12,6 +13,7 @@ from qiskit.circuit.library import Initialize, StatePreparation
 
 from qjax._circuit import Amplitudes
 from qjax._expression import constant
+from qjax._options import check_ordered
 from qjax._qiskit._complex import to_parts
 from qjax._qiskit._expressions import from_expression, to_expression
 
@@ -61,6 +63,12 @@ class AmplitudeEncoding(Instruction):
         pad_with: float | None = None,
     ) -> None:
         size = 2 ** _checked_size(num_qubits)
+        named = isinstance(params, str) and (imag is None or isinstance(imag, str))
+        if pad_with is not None and named and num_features is None:
+            raise ValueError(
+                f"pad_with: got {pad_with!r}, and {size} amplitudes with nothing to fill up; "
+                "expected num_features beside it, or no pad_with"
+            )
         count = size if num_features is None else _whole(num_features, "num_features")
         if num_features is not None and not (isinstance(params, str) or isinstance(imag, str)):
             raise ValueError("num_features: given with amplitudes; expected it with a name only")
@@ -106,6 +114,30 @@ class AmplitudeEncoding(Instruction):
             "encoded states, take the scalar product of their `qjax.statevector`"
         )
 
+    def control(self, *options: Any, **named: Any) -> NoReturn:
+        """There is none.
+
+        Raises:
+            CircuitError: always.
+        """
+        del options, named
+        raise CircuitError(
+            "amplitude_encoding cannot be controlled: it resets its qubits, which no control "
+            "undoes. Append it outside of what is controlled"
+        )
+
+    def power(self, *options: Any, **named: Any) -> NoReturn:
+        """There is none.
+
+        Raises:
+            CircuitError: always.
+        """
+        del options, named
+        raise CircuitError(
+            "amplitude_encoding has no powers: it resets its qubits, so that twice is once. Append "
+            "it once, and repeat the gates that follow"
+        )
+
 
 def _checked_size(num_qubits: object) -> int:
     size = _whole(num_qubits, "num_qubits")
@@ -133,8 +165,9 @@ def _amplitudes(
     given: str | Numbers, what: str, size: int, count: int, pad_with: object
 ) -> list[ParameterExpression | complex]:
     """Checked, and filled up to `size`."""
-    unordered = isinstance(given, (bytes, Mapping, set, frozenset, np.ma.MaskedArray))
-    if not isinstance(given, (str, Iterable)) or unordered:
+    check_ordered(given, what)
+    strange = isinstance(given, (bytes, Mapping, np.ma.MaskedArray))
+    if not isinstance(given, (str, Iterable)) or strange:
         raise TypeError(
             f"{what}: expected amplitudes or the name of a ParameterVector, got "
             f"{type(given).__name__}"

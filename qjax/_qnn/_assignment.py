@@ -25,6 +25,7 @@ from qiskit.circuit import Parameter, ParameterVector
 
 from qjax._arrays import enumerated
 from qjax._circuit import Circuit
+from qjax._options import check_ordered
 from qjax._qiskit import as_circuit, vectors_among
 from qjax._qnn._model import Model, Readout
 from qjax._task import as_gradient
@@ -109,6 +110,7 @@ def _vector(params: Parameters | None, what: str, vectors: _Vectors) -> dict[str
             f"{what}: expected a sequence of parameters or names, got the single "
             f"{type(params).__name__} {params!r}"
         )
+    check_ordered(params, what)
     if isinstance(params, Mapping):
         raise TypeError(f"{what}: got a {type(params).__name__}; expected a sequence of parameters")
     return {"": _leaf(() if params is None else list(params), what, vectors, 1)}
@@ -164,6 +166,7 @@ def _leaf(node: Any, what: str, vectors: _Vectors, rank: int | None = None) -> _
             f"{what}: got a {type(node).__name__}, which JAX does not know; expected a dict, or "
             "what is registered with jax.tree_util"
         )
+    check_ordered(node, what)
     if not isinstance(node, (str, np.ndarray)) and isinstance(node, Iterable):
         node = list(node)
     try:

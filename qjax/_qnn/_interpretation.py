@@ -11,6 +11,7 @@ from qjax._circuit import Circuit, Measure
 from qjax._deferred import deferred
 from qjax._measurements import measured_bits, measured_qubits, measurements
 from qjax._memory import check_fits, check_states_fit
+from qjax._options import is_whole
 from qjax._qnn._model import Probabilities
 
 Interpret = Callable[[int], int | tuple[int, ...]]
@@ -120,7 +121,7 @@ def _are_several(result: object) -> bool:
 def _is_index(index: Any) -> bool:
     if isinstance(index, np.ndarray) and not index.ndim:
         index = index[()]
-    whole = isinstance(index, (int, np.integer, np.bool_))
+    whole = is_whole(index) or isinstance(index, (bool, np.bool_))
     return whole and -(2**63) <= int(index) < 2**63
 
 
@@ -163,9 +164,9 @@ def readout_shape(output_shape: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: for lengths below 1.
     """
-    lengths = (output_shape,) if isinstance(output_shape, (int, np.integer)) else output_shape
+    lengths: Any = (output_shape,) if is_whole(output_shape) else output_shape
     whole = isinstance(lengths, (tuple, list, np.ndarray)) and len(lengths) > 0
-    if not whole or not all(isinstance(s, (int, np.integer)) and s > 0 for s in lengths):
+    if not whole or not all(is_whole(s) and s > 0 for s in lengths):
         raise ValueError(
             f"output_shape: expected a positive integer or a tuple of them, got {output_shape!r}"
         )

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from qjax._arrays import Numbers, as_real, check_key, common_dtype
 from qjax._circuit import Circuit
 from qjax._mesh import on_mesh, placed
-from qjax._options import as_flag
+from qjax._options import as_flag, as_whole
 from qjax._plan import Plan
 from qjax._process import check_process
 from qjax._qnn._assignment import weight_names
@@ -56,8 +56,8 @@ class NeuralNetwork(Unchanging):
         self._model = model
         self._remote = remote
         self._structure = structure
-        self._input_gradients = bool(input_gradients)
-        self._sparse = bool(sparse)
+        self._input_gradients = as_flag(input_gradients, "input_gradients")
+        self._sparse = as_flag(sparse, "sparse")
 
     @property  # type: ignore[misc] # `object` has a setter, which nobody needs here
     def __class__(self) -> type:
@@ -158,7 +158,11 @@ class NeuralNetwork(Unchanging):
 
         Returns:
             a pair `(forward, backward)`.
+
+        Raises:
+            ValueError: for a batch that is no whole number, or below 0.
         """
+        batch = as_whole(batch, "batch", 0)
         if self._remote is None:
             return CircuitCount(0, 0)
         check_process()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
 
-import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import real_amplitudes, z_feature_map, zz_feature_map
 from qiskit.passmanager import BasePassManager
@@ -13,6 +12,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qiskit.quantum_info import Pauli, SparsePauliOp
 
 from qjax._circuit import Circuit
+from qjax._options import is_whole
 from qjax._qiskit import is_sparse, labelled, several, to_qiskit
 from qjax._qnn._assignment import Parameters, WeightParameters, unpacked
 from qjax._qnn._estimator import EstimatorQNN
@@ -197,7 +197,7 @@ def _common_size(num_qubits, feature_map, ansatz) -> int:
         "feature_map": None if feature_map is None else feature_map.num_qubits,
         "ansatz": None if ansatz is None else ansatz.num_qubits,
     }
-    if num_qubits is not None and not isinstance(num_qubits, (int, np.integer)):
+    if num_qubits is not None and not is_whole(num_qubits):
         raise TypeError(f"num_qubits: expected a whole number, got {num_qubits!r}")
     sizes = {name: size for name, size in given.items() if size is not None}
     if len(set(sizes.values())) != 1 or min(sizes.values()) < 1:

@@ -13,6 +13,7 @@ from qiskit.primitives import BaseSamplerV2
 from qjax._arrays import Numbers, check_key
 from qjax._circuit import Circuit
 from qjax._measure import check_shots, check_shots_fit
+from qjax._options import as_flag, is_whole
 from qjax._qiskit import SamplerSource, as_circuit
 from qjax._qnn._assignment import Parameters, WeightParameters, unpacked
 from qjax._qnn._data import prepared
@@ -62,6 +63,7 @@ class CircuitQNN(SamplerQNN):
     ) -> None:
         circuit, input_params, weight_params = unpacked(circuit, input_params, weight_params)
         circuit = as_circuit(circuit)
+        sampling, sparse = as_flag(sampling, "sampling"), as_flag(sparse, "sparse")
         if sampling and (sparse or output_shape is not None):
             raise ValueError(
                 "sampling=True: samples are dense and their shape follows from shots and "
@@ -80,7 +82,7 @@ class CircuitQNN(SamplerQNN):
             shots=None if sampler is None else shots,
             pass_manager=pass_manager,
         )
-        self._sampling = bool(sampling)
+        self._sampling = sampling
         self._interpret = interpret
         self._asked = shots
         self._shots = check_shots(1024 if shots is None else shots)
@@ -239,7 +241,7 @@ class CircuitQNN(SamplerQNN):
 def _check_seed(seed: int | None) -> int | None:
     if seed is None:
         return None
-    if not isinstance(seed, (int, np.integer)) or not -(2**63) <= seed < 2**63:
+    if not is_whole(seed) or not -(2**63) <= seed < 2**63:
         raise ValueError(f"seed: expected a whole number of at most 64 bits, got {seed!r}")
     return int(seed)
 

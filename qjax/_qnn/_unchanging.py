@@ -83,7 +83,7 @@ class Unchanging:
     def __deepcopy__(self, memo: dict) -> Self:
         return self.__copy__()  # all that an object holds is immutable
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, *unnamed: Any, **changes: Any) -> Self:
         """A copy that is made anew, with other arguments of the constructor.
 
         `qnn.replace(input_gradients=True)` is the same network with that changed, and
@@ -91,13 +91,19 @@ class Unchanging:
         has is left out too.
 
         Args:
+            *unnamed: none: arguments are told apart by their names.
             **changes: arguments of the constructor by name.
 
         Raises:
-            TypeError: for a name that is no argument of the constructor.
+            TypeError: for a name that is no argument of the constructor, and what has no name.
             ValueError, TypeError: as the constructor, for arguments that do not fit together.
         """
         arguments = _arguments(type(self))
+        if unnamed:
+            raise TypeError(
+                f"replace: got {unnamed[0]!r} without a name; expected arguments by name, such as "
+                f"replace({arguments[0]}=...), of {', '.join(arguments)}"
+            )
         if unknown := [name for name in changes if name not in arguments]:
             raise TypeError(
                 f"replace: {type(self).__name__} has no argument {', '.join(map(repr, unknown))}"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float
@@ -34,6 +35,7 @@ from qjax.primitives._requests import (
     Seeded,
     check_precision,
     circuits_of,
+    listed,
     points_of,
     submit,
     unmasked,
@@ -93,12 +95,12 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
 
         Raises:
             ValueError: for a precision that is negative or not finite.
-            TypeError: for a precision that is no number.
+            TypeError: for a precision that is no number, and for what are no pubs.
         """
         check_process()
         chosen = self._default_precision if precision is None else precision
         check_precision(chosen, "precision")
-        coerced = [EstimatorPub.coerce(unmasked(pub, 2), chosen) for pub in pubs]
+        coerced = [EstimatorPub.coerce(unmasked(pub, 2), chosen) for pub in listed(pubs)]
         for pub in coerced:
             check_precision(pub.precision, "precision of a pub")
         return submit(self._results, coerced)
@@ -131,6 +133,7 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
             found = [
                 np.asarray(estimate(circuit, list(strings), point, shots, key).values)
                 for point, key in zip(points, keys, strict=True)
+                if strings
             ]
         return _combined(pub, coefficients, np.reshape(found, (len(points), len(strings))))
 
@@ -165,6 +168,8 @@ class _Values(OfParameters):
         return Expectations(self.strings)
 
     def read_out(self, params: Array) -> Array:
+        if not self.strings:
+            return jnp.zeros((0,), params.dtype)
         return expectation(self.circuit, list(self.strings), params)
 
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from numbers import Real
+from numbers import Number, Real
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from qjax._calls import explained
 from qjax._circuit import Circuit
 from qjax._domain import check_domain
 from qjax._evaluation import evaluate
+from qjax._options import as_flag, is_whole
 from qjax._qiskit import from_qiskit
 from qjax._task import Readout, Task, num_simulated
 
@@ -53,10 +54,9 @@ class Seeded:
         cls.__init__ = explained(cls.__name__, _WAYS, cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, seed: Seed, exact: bool) -> None:
-        if not isinstance(exact, (bool, np.bool_)):
-            raise TypeError(f"exact: expected True or False, got {exact!r}")
+        flag = as_flag(exact, "exact")
         _check_seed(seed)
-        self._seed, self._exact = seed, bool(exact)
+        self._seed, self._exact = seed, flag
 
     @property
     def exact(self) -> bool:
@@ -73,9 +73,9 @@ def _check_seed(seed: object) -> None:
     kinds = (np.random.Generator, np.random.BitGenerator, np.random.SeedSequence, type(None))
     if isinstance(seed, kinds):
         return
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+    if not is_whole(seed):
         raise TypeError(f"seed: expected a whole number, a Generator or None, got {seed!r}")
-    if seed < 0:
+    if seed < 0:  # type: ignore[operator]
         raise ValueError(f"seed: expected a number of at least 0, got {seed}")
 
 
@@ -86,7 +86,8 @@ def check_precision(precision: object, what: str) -> float:
         ValueError: for a negative one, NaN and infinity.
         TypeError: for what is no real number.
     """
-    if isinstance(precision, (bool, np.bool_)) or not isinstance(precision, Real):
+    strange = isinstance(precision, (bool, np.bool_, np.timedelta64))
+    if strange or not isinstance(precision, Real):
         raise TypeError(f"{what}: expected a number, 0 for exact values, got {precision!r}")
     number = float(precision)
     if not 0 <= number < math.inf:
@@ -94,17 +95,40 @@ def check_precision(precision: object, what: str) -> float:
     return number
 
 
+def listed(pubs: Any) -> list[Any]:
+    """The pubs in a list; what each is made of is for Qiskit to check.
+
+    Raises:
+        TypeError: for what cannot be pubs.
+    """
+    expected = "pubs: expected a list of circuits or of tuples that begin with one, such as [pub]"
+    if isinstance(pubs, str) or not isinstance(pubs, (Iterable, QuantumCircuit)):
+        raise TypeError(f"{expected}, got {pubs!r}")
+    found = list(pubs)
+    if strange := [pub for pub in found if isinstance(pub, (str, Number, type(None)))]:
+        raise TypeError(f"{expected}, got {strange[0]!r} among them")
+    return found
+
+
 def unmasked(pub: object, place: int) -> Any:
     """The pub, whose parameter values, at this place of it, are not masked: Qiskit drops masks.
 
     Raises:
-        TypeError: for masked values.
+        TypeError: for masked values, and for durations, of which Qiskit drops the unit.
     """
     if isinstance(pub, (tuple, list)) and len(pub) > place:
         values = pub[place]
         for each in values.values() if isinstance(values, Mapping) else [values]:
             refuse_masks(each, "parameter values")
+            if _are_durations(each):
+                raise TypeError("parameter values: got timedelta64; expected real numbers")
     return pub
+
+
+def _are_durations(values: object) -> bool:
+    if isinstance(values, (list, tuple)):
+        return any(map(_are_durations, values))
+    return isinstance(values, (np.ndarray, np.generic)) and values.dtype.kind == "m"
 
 
 def submit(run: Callable[[list], list], pubs: list) -> PrimitiveJob:

@@ -34,6 +34,7 @@ from qjax.primitives._requests import (
     Seed,
     Seeded,
     circuits_of,
+    listed,
     points_of,
     rows_per_block,
     submit,
@@ -90,10 +91,11 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
 
         Raises:
             ValueError: for no shots, or more than 2**31 or than fit into memory.
+            TypeError: for what are no pubs.
         """
         check_process()
         chosen = self._default_shots if shots is None else shots
-        coerced = [SamplerPub.coerce(unmasked(pub, 1), chosen) for pub in pubs]
+        coerced = [SamplerPub.coerce(unmasked(pub, 1), chosen) for pub in listed(pubs)]
         for pub in coerced:
             if not self._exact and pub.shots is not None:
                 _check_shots(pub)

@@ -105,7 +105,6 @@ def test_batches_and_output_shapes(batch: tuple[int, ...], output_shape: Any) ->
         ("float32", "int64", "float32"),
         ("float64", "int32", "float64"),
         ("float16", "int64", "float16"),
-        ("float32", "bool", "float32"),
     ],
 )
 def test_dtypes(weights: str, inputs: str, output: str) -> None:
@@ -520,6 +519,7 @@ DTYPES: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
         r"torch\.quint8: tensor\.dequantize\(\)",
     ),
     "complex": (lambda x: x * 1j, r"must be real, got torch\.complex64"),
+    "boolean": (lambda x: x > 0, r"real numbers, got booleans"),
 }
 
 
@@ -544,6 +544,11 @@ def test_tensors_that_are_no_dense_real_numbers(name: str) -> None:
         (np.ma.zeros(6), "masked.*fill"),
         ([*[0.5] * 5, np.ma.masked], "masked.*fill"),
         ([None] * 6, "dtype object"),
+        ([True] * 6, "booleans"),
+        ([*[0.5] * 5, True], "booleans"),
+        (np.ones(6, bool), "booleans"),
+        (jnp.ones(6, bool), "booleans"),
+        (np.ones(6, "m8[s]"), "timedelta64"),
         ([torch.ones((), requires_grad=True)] * 6, "detach"),
         ([[1.0], [1.0, 2.0]], "inhomogeneous"),
     ],

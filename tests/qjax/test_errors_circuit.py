@@ -10,7 +10,8 @@ import jax
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Gate, Parameter
+from qiskit.circuit import Gate, Parameter, ParameterVector
+from qiskit.circuit.exceptions import CircuitError
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, Pauli, SparsePauliOp
 
@@ -20,6 +21,7 @@ from tests.circuits import NAMED, bell
 KEY = jax.random.key(0)
 TWO = qjax.from_qiskit(NAMED["shared_angles"]())  # three qubits, two parameters
 STATE = np.array([1, 0, 0, 0], np.complex64)
+DURATIONS = np.array([1, 2], "m8[s]")
 X = np.array([[0, 1], [1, 0]], np.complex64)
 
 
@@ -81,6 +83,77 @@ BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] 
         "'third' is none of the circuit's parameters.*first, second",
     ),
     "parameters as set": (lambda: qjax.statevector(TWO, {0.1, 0.2}), TypeError, "set|object"),
+    "durations": (
+        lambda: qjax.statevector(TWO, DURATIONS),
+        TypeError,
+        "timedelta64.*real",
+    ),
+    "durations among JAX's numbers": (
+        lambda: qjax.statevector(TWO, [jax.numpy.ones(()), DURATIONS[0]]),
+        TypeError,
+        "timedelta64.*real",
+    ),
+    "a boolean among the parameters": (
+        lambda: qjax.statevector(TWO, [0.5, True]),
+        TypeError,
+        "booleans among the numbers.*real",
+    ),
+    "a boolean among JAX's numbers": (
+        lambda: qjax.statevector(TWO, [jax.numpy.ones(()), True]),
+        TypeError,
+        "bool among the numbers.*real",
+    ),
+    "durations by name": (
+        lambda: qjax.expectation(TWO, "ZZZ", dict(zip(TWO.parameters, DURATIONS, strict=True))),
+        TypeError,
+        "timedelta64.*real",
+    ),
+    "a state of durations": (
+        lambda: qjax.apply_gate(np.ones(4, "m8[s]"), X, [0]),
+        TypeError,
+        "timedelta64",
+    ),
+    "a matrix of durations": (
+        lambda: qjax.apply_gate(STATE, np.ones((2, 2), "m8[s]"), [0]),
+        TypeError,
+        "timedelta64",
+    ),
+    "a duration of shots": (
+        lambda: qjax.sample(bell(), (), np.timedelta64(5), KEY),
+        TypeError,
+        "timedelta64",
+    ),
+    # sets, whose order is not fixed
+    "a set of qubits": (
+        lambda: qjax.probabilities(bell(), (), {0, 1}),
+        TypeError,
+        "qubits: got a set.*ordered sequence",
+    ),
+    "a set of a gate's qubits": (
+        lambda: qjax.apply_gate(STATE, np.eye(4, dtype=np.complex64), frozenset((1, 0))),
+        TypeError,
+        "qubits: got a frozenset.*ordered sequence",
+    ),
+    "a set of observables": (
+        lambda: qjax.expectation(bell(), {"ZZ", "XX"}),
+        TypeError,
+        "observables: got a set.*ordered sequence",
+    ),
+    "a set of observables to estimate": (
+        lambda: qjax.estimate(bell(), {"ZZ", "XX"}, (), 5, KEY),
+        TypeError,
+        "observables: got a set.*ordered sequence",
+    ),
+    "a set of qubits in a sparse term": (
+        lambda: qjax.expectation(bell(), [("ZX", {0, 1}, 1.0)]),
+        TypeError,
+        "sparse term.*got a set.*ordered sequence",
+    ),
+    "a set of amplitudes": (
+        lambda: qjax.AmplitudeEncoding(1, {0.6, 0.8}),
+        TypeError,
+        "params: got a set.*ordered sequence",
+    ),
     "parameters None": (lambda: qjax.statevector(TWO, None), TypeError, "None|object"),
     # circuits
     "text for a circuit": (lambda: qjax.statevector("h q[0];"), TypeError, "str"),
@@ -163,6 +236,27 @@ BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] 
         ValueError,
         "(?i)nan|finite|hermitian",
     ),
+    "no observables": (lambda: qjax.expectation(bell(), []), ValueError, "at least one"),
+    "no observables to estimate": (
+        lambda: qjax.estimate(bell(), (), (), 5, KEY),
+        ValueError,
+        "at least one",
+    ),
+    "coefficient beyond single precision": (
+        lambda: qjax.expectation(bell(), ("Z", [0], 1e39)),
+        ValueError,
+        r"1e\+39.*float32",
+    ),
+    "coefficient beyond single precision to estimate": (
+        lambda: qjax.estimate(bell(), ("Z", [0], 1e39), (), 5, KEY),
+        ValueError,
+        r"1e\+39.*float32",
+    ),
+    "matrix beyond single precision": (
+        lambda: qjax.expectation(bell(), Operator(1e39 * np.eye(4))),
+        ValueError,
+        r"1e\+39.*float32",
+    ),
     # qubits
     "qubit out of range": (
         lambda: qjax.probabilities(bell(), (), [0, 2]),
@@ -222,6 +316,26 @@ BAD: dict[str, tuple[Call, type[Exception] | tuple[type[Exception], ...], str]] 
         lambda: qjax.sample(bell(), (), 5, "seed"),
         TypeError,
         "(?i)key|str",
+    ),
+    "several keys": (
+        lambda: qjax.sample(bell(), (), 5, jax.random.split(KEY)),
+        ValueError,
+        r"one JAX random key.*\(2,\).*vmap",
+    ),
+    "several keys for runs": (
+        lambda: qjax.trajectories(bell(), (), 5, jax.random.split(KEY)),
+        ValueError,
+        r"one JAX random key.*\(2,\)",
+    ),
+    "floats for a key": (
+        lambda: qjax.estimate(bell(), "ZZ", (), 5, jax.numpy.ones(2)),
+        TypeError,
+        "one JAX random key.*got",
+    ),
+    "three numbers for a key": (
+        lambda: qjax.sample(bell(), (), 5, jax.numpy.ones(3, np.uint32)),
+        ValueError,
+        r"one JAX random key.*\(3,\)",
     ),
     # memory
     "state of 60 qubits": (
@@ -309,3 +423,35 @@ def test_large_circuit_can_be_described_without_being_simulated() -> None:
     circuit = wide(200)
     assert (circuit.num_qubits, circuit.num_params) == (200, 0)
     assert qjax.to_qiskit(circuit).num_qubits == 200
+
+
+def test_coefficient_beyond_the_precision_of_the_parameters() -> None:
+    """With JAX's x64 flag, in which float32 parameters are computed in single all the same."""
+    large = ("Z", [0], 1e39)
+    circuit = NAMED["one_angle"]()
+    with jax.enable_x64(True):
+        angle = np.array([0.3])
+        unit = qjax.expectation(circuit, ("Z", [0], 1.0), angle)
+        assert float(qjax.expectation(circuit, large, angle)) == pytest.approx(1e39 * float(unit))
+        for call in (qjax.expectation, jax.jit(qjax.expectation, static_argnums=(0, 1))):
+            with pytest.raises(ValueError, match=r"1e\+39.*float32"):
+                call(qjax.from_qiskit(circuit), ("Z", (0,), 1e39), angle.astype(np.float32))
+        slope = jax.grad(lambda values: qjax.expectation(circuit, large, values))
+        with pytest.raises(ValueError, match=r"1e\+39.*float32"):
+            slope(jax.numpy.array([0.3], np.float32))
+
+
+def test_elements_of_a_vector_by_its_name() -> None:
+    """Those that the circuit has, by number: w[10] after w[3]."""
+    w = ParameterVector("w", 12)
+    circuit = QuantumCircuit(1)
+    for place in (10, 2, 3):
+        circuit.rx(w[place], 0)
+    with pytest.raises(ValueError, match=r"\(3,\).*\(12,\).*in order: w\[2\], w\[3\], w\[10\]"):
+        qjax.statevector(circuit, {"w": np.zeros(12)})
+
+
+def test_encodings_have_no_controls_and_powers() -> None:
+    for call in (qjax.AmplitudeEncoding(2).control, qjax.AmplitudeEncoding(2).power):
+        with pytest.raises(CircuitError, match="resets its qubits"):
+            call(2)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from qiskit.quantum_info import Operator, Pauli, SparsePauliOp, Statevector
 from qiskit.transpiler import generate_preset_pass_manager
 
 import qjax
+import qjax.primitives
 
 NAN, INF = float("nan"), float("inf")
 
@@ -99,6 +101,18 @@ DATA: dict[str, tuple[Any, Any, type[Exception], list[str]]] = {
     "None among inputs": ([None, 0.1], GOOD_W, TypeError, ["input", "object", "real"]),
     "a dict for inputs": ({"x": 1}, GOOD_W, TypeError, ["input", "real"]),
     "dates": (np.array(["2020-01-01"] * 2, "M8[D]"), GOOD_W, TypeError, ["input", "datetime"]),
+    "duration inputs": (
+        np.ones(2, "m8[s]"),
+        GOOD_W,
+        TypeError,
+        ["input", "timedelta64", "real"],
+    ),
+    "duration weights": (
+        GOOD_X,
+        np.ones(2, "m8[s]"),
+        TypeError,
+        ["weights", "timedelta64", "real"],
+    ),
     "NaN input": ([0.1, NAN], GOOD_W, ValueError, ["input", "NaN", "finite"]),
     "infinite input": ([[0.1, -INF]], GOOD_W, ValueError, ["input", "infinity", "finite"]),
     "NaN weight": (GOOD_X, [NAN, 0.3], ValueError, ["weights", "NaN", "finite"]),
@@ -349,6 +363,56 @@ CONSTRUCTION: dict[str, tuple[Callable[[], object], type[Exception], list[str]]]
     ),
     "no shots": (lambda: sampling(shots=0), ValueError, ["shots", r"\b0\b", "at least 1"]),
     "fractional shots": (lambda: sampling(shots=1.5), TypeError, ["shots", "float"]),
+    # options
+    "a word for input_gradients": (
+        lambda: estimator(input_gradients="no"), TypeError, ["input_gradients", "True or", "'no'"],
+    ),
+    "None for input_gradients": (
+        lambda: sampler(input_gradients=None), TypeError, ["input_gradients", "True or", "None"],
+    ),
+    "a number for input_gradients": (
+        lambda: qjax.TwoLayerQNN(2, input_gradients=1), TypeError, ["input_gradients", "True or"],
+    ),
+    "a word for sparse": (lambda: sampler(sparse="a"), TypeError, ["sparse", "True or", "'a'"]),
+    "a word for sampling": (
+        lambda: sampling(sampling="x"), TypeError, ["sampling", "True or", "'x'"],
+    ),
+    "True for output_shape": (
+        lambda: sampler(output_shape=True), ValueError, ["output_shape", "positive", "True"],
+    ),
+    "True among output_shape": (
+        lambda: sampler(output_shape=(True, 2)), ValueError, ["output_shape", "positive", "True"],
+    ),
+    "True for a size": (lambda: qjax.TwoLayerQNN(True), TypeError, ["num_qubits", "True"]),
+    "True for a seed": (lambda: sampling(seed=True), ValueError, ["seed", "whole", "True"]),
+    "True for a batch": (
+        lambda: estimator().num_circuits(True), ValueError, ["batch", "whole", "True"],
+    ),
+    "half a batch": (
+        lambda: sampler(sampler=StatevectorSampler()).num_circuits(1.5), ValueError, ["batch"],
+    ),
+    "True for a precision": (
+        lambda: estimator(estimator=StatevectorEstimator(), default_precision=True),
+        ValueError,
+        ["default_precision", "True"],
+    ),
+    # sets, whose order is not fixed
+    "a set of weights": (
+        lambda: estimator(weight_params={"a", "b"}), TypeError, ["weight_params", "set", "ordered"],
+    ),
+    "a set of inputs": (
+        lambda: sampler(input_params=frozenset(("x[0]", "x[1]"))),
+        TypeError,
+        ["input_params", "frozenset", "ordered"],
+    ),
+    "a set among trees of weights": (
+        lambda: estimator(weight_params={"k": {"a", "b"}}),
+        TypeError,
+        [r"weight_params\['k'\]", "set", "ordered"],
+    ),
+    "a set of outputs": (
+        lambda: estimator(observables={"ZZ", "XX"}), TypeError, ["observables", "set", "ordered"],
+    ),
     # primitives
     "a sampler for an estimator": (
         lambda: estimator(estimator=StatevectorSampler()),
@@ -433,3 +497,56 @@ def test_networks_take_keywords_only() -> None:
     for kind in (qjax.EstimatorQNN, qjax.SamplerQNN):
         with pytest.raises(TypeError, match="positional"):
             kind(circuit())
+
+
+CALLS: dict[str, tuple[Callable[[], object], type[Exception], list[str]]] = {
+    "several keys": (
+        lambda: sampling().sample(GOOD_X, GOOD_W, jax.random.split(jax.random.key(0))),
+        ValueError,
+        ["one JAX random key", r"\(2,\)"],
+    ),
+    "a seed for a key": (
+        lambda: sampling().sample(GOOD_X, GOOD_W, 3), TypeError, ["one JAX random key", "3"],
+    ),
+    "a coefficient beyond single precision": (
+        lambda: estimator(observables=("Z", [0], 1e39)).forward(
+            np.float32(GOOD_X), np.float32(GOOD_W)
+        ),
+        ValueError,
+        [r"1e\+39", "float32"],
+    ),
+    "no pubs": (lambda: qjax.primitives.Sampler().run(None), TypeError, ["pubs", "list", "None"]),
+    "None among pubs": (
+        lambda: qjax.primitives.Estimator().run([None]), TypeError, ["pubs", "list", "None"],
+    ),
+    "durations in a pub": (
+        lambda: qjax.primitives.Estimator().run(
+            [(circuit(), "ZZ", np.ones(4, "m8[s]"))]
+        ),
+        TypeError,
+        ["parameter values", "timedelta64"],
+    ),
+    "a duration for a precision": (
+        lambda: qjax.primitives.Estimator(default_precision=np.timedelta64(1)),
+        TypeError,
+        ["default_precision", "timedelta64"],
+    ),
+    "a number for a path": (lambda: qjax.export(estimator(), 1), TypeError, ["path", "int"]),
+    "replace without a name": (
+        lambda: estimator().replace(1), TypeError, ["without a name", "input_gradients"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_bad_calls(name: str) -> None:
+    check(*CALLS[name])
+
+
+def test_an_estimator_takes_pubs_without_observables() -> None:
+    """As Qiskit's own does, unlike `expectation`: a pub has a shape."""
+    pub = (circuit(), [], [0.1] * 4)
+    expected = StatevectorEstimator().run([pub]).result()[0].data.evs.shape
+    for precision in (0.0, 0.1):
+        found = qjax.primitives.Estimator(seed=1).run([pub], precision=precision).result()
+        assert found[0].data.evs.shape == expected == (0,)

@@ -68,7 +68,8 @@ def test_list_of_one_keeps_its_axis() -> None:
     assert qjax.expectation(bell(), ["ZZ"]).shape == (1,)
     assert qjax.expectation(bell(), [SparsePauliOp("ZZ")]).shape == (1,)
     assert qjax.expectation(bell(), "ZZ").shape == ()
-    assert qjax.expectation(bell(), []).shape == (0,)
+    with pytest.raises(ValueError, match=r"observables: .*expected at least one"):
+        qjax.expectation(bell(), [])
 
 
 def test_sums_of_paulis_of_every_label(x64: None) -> None:

@@ -221,5 +221,6 @@ def test_what_is_refused_is_so_by_both_methods():
 
 def test_estimates_of_nothing_and_of_one_run():
     circuit = QuantumCircuit(1)
-    assert qjax.estimate(circuit, [], (), 5, KEY).values.shape == (0,)
+    with pytest.raises(ValueError, match=r"observables: .*expected at least one"):
+        qjax.estimate(circuit, [], (), 5, KEY)
     assert np.isnan(qjax.estimate(circuit, "Z", (), 1, KEY).errors)
