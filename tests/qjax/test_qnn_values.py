@@ -149,7 +149,7 @@ def test_repr_tells_kind_and_sizes() -> None:
 
 def test_networks_cannot_be_changed_through_what_they_show() -> None:
     qnn = estimator("tutorial")
-    for name in ("num_inputs", "num_weights", "output_shape", "sparse", "input_gradients"):
+    for name in ("num_inputs", "num_weights", "output_shape", "sparse"):
         with pytest.raises(AttributeError):
             setattr(qnn, name, 1)
 
