@@ -187,9 +187,15 @@ class Circuit:
             return True
         if not isinstance(other, Circuit):
             return NotImplemented
-        return self._hash == other._hash and self._key == other._key
+        if self._key is other._key:
+            return True
+        if self._hash != other._hash or self._key != other._key:
+            return False
+        # What is kept is looked up in every call: equal circuits are compared once.
+        other.__dict__["_key"] = self._key
+        return True
 
-    @property
+    @cached_property
     def _key(self) -> tuple:
         return (
             self.num_qubits,

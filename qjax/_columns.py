@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from qjax._memory import ALWAYS_FITS, available_memory, check_fits
+from qjax._memory import always_fits, available_memory, check_fits
 from qjax._program import Cost, cost_of
 from qjax._task import Task
 
@@ -55,7 +55,7 @@ def columns_at_once(kind: Kind, task: Task, arguments: Sequence[Any], count: int
     cost = cost_of(task, *arguments[:2])
     fixed, each = (int(multiple * cost.bytes_of_states) for multiple in states_held(kind, cost))
     fixed += cost.bytes_returned if kind == "tangents" else cost.bytes_between
-    if fixed + count * each <= ALWAYS_FITS:
+    if always_fits(fixed + count * each):
         return count
     available = available_memory(jax.devices()[0])
     if fixed + count * each <= available:
@@ -93,7 +93,7 @@ def is_large(kind: Kind, task: Task, arguments: Sequence[Any], moving: Sequence[
     """Whether all directions at once might not fit."""
     cost = cost_of(task, *arguments[:2])
     count = sum(arguments[place].size for place in moving)
-    return max(1, count) * states_held(kind, cost)[1] * cost.bytes_of_states > ALWAYS_FITS
+    return not always_fits(max(1, count) * states_held(kind, cost)[1] * cost.bytes_of_states)
 
 
 def size_of(arguments: Sequence[Any], axes: Sequence[Axis]) -> int:

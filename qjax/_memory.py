@@ -43,13 +43,18 @@ def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
     )
 
 
+def always_fits(num_bytes: float) -> bool:
+    """Whether so little is asked for that nobody needs to look at the device."""
+    return num_bytes <= ALWAYS_FITS
+
+
 def check_fits(num_bytes: int, what: str, remedy: str) -> None:
     """Require that this many bytes fit into the memory of the default device.
 
     Raises:
         CircuitTooLargeError: says how much `what` needs, how much there is, and to use `remedy`.
     """
-    if num_bytes <= ALWAYS_FITS:
+    if always_fits(num_bytes):
         return
     available = available_memory(jax.devices()[0])
     if num_bytes > available:

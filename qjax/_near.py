@@ -19,12 +19,9 @@ from qjax._store import kept
 def near(circuit: Circuit) -> Circuit:
     """A circuit without control flow, evaluated inside of the domains of its angles.
 
-    It is the same object where all angles have slopes wherever they have values.
+    It is an equal one where all angles have slopes wherever they have values.
     """
-    ops = tuple(_op(op) for op in circuit.ops)
-    if all(new is old for new, old in zip(ops, circuit.ops, strict=True)):
-        return circuit
-    return replace(circuit, ops=ops)
+    return replace(circuit, ops=tuple(_op(op) for op in circuit.ops))
 
 
 def _op(op: Op) -> Op:

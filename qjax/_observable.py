@@ -53,8 +53,11 @@ Observable = PauliSum | DenseObservable
 
 def coefficients_of(observables: Iterable[Observable]) -> tuple[Expression, ...]:
     """The coefficients that depend on parameters."""
-    terms = (term for each in observables if isinstance(each, PauliSum) for term in each.terms)
-    return tuple(t.coefficient for t in terms if isinstance(t.coefficient, Expression))
+    sums = [each.terms for each in observables if isinstance(each, PauliSum)]
+    found = [
+        t.coefficient for terms in sums for t in terms if isinstance(t.coefficient, Expression)
+    ]
+    return tuple(found)
 
 
 def pauli_sum(num_qubits: int, labelled: Iterable[tuple[str, complex | Expression]]) -> PauliSum:

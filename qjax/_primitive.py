@@ -1,10 +1,12 @@
 """Floor 6. (task, parameters) -> what is read out, as one primitive with rules of its own."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax
+import numpy as np
 from jax import Array, lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching
@@ -26,11 +28,13 @@ from qjax._derivatives import (
 from qjax._mesh import alike
 from qjax._program import always_compiled, differentiate_now
 from qjax._simulators import jvp_of
-from qjax._task import Task, differentiable
+from qjax._task import Task, lacks_slopes
 
 
 def run(
-    task: Task, shared: Float[Array, " shared"], batched: Float[Array, "batched batch"]
+    task: Task,
+    shared: Float[Array, " shared"],
+    batched: Float[Array | np.ndarray, "batched batch"],
 ) -> Shaped[Array, "outputs batch"]:
     """Simulate a circuit for all samples at once.
 
@@ -43,7 +47,8 @@ def run(
 
 
 def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
-    if (beside := differentiable(task)) is not task:
+    if lacks_slopes(task):
+        beside = replace(task, near=True)
         return run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
     if not any(isinstance(x, jax.core.Tracer) for x in primals):
         # Without an outer program, derivatives share compiled programs too.

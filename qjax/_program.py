@@ -1,7 +1,7 @@
 """Floor 5. (task, parameters) -> what is read out, for all samples at once."""
 
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
@@ -10,10 +10,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Shaped
 
-from qjax._memory import check_fits
+from qjax._memory import always_fits, check_fits
 from qjax._simulators import Gradient, jvp_of
 from qjax._stacks import (
-    Planned,
+    Extent,
     Stack,
     Stacks,
     check_single,
@@ -21,7 +21,7 @@ from qjax._stacks import (
     stacks_of,
     stacks_on_device,
 )
-from qjax._task import Outcomes, Task
+from qjax._task import Task
 
 # Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
 # computing them again is as fast. Measured on two CPU cores.
@@ -42,6 +42,7 @@ class Cost(NamedTuple):
     Attributes:
         num_qubits: how many are simulated.
         num_passes: passes over the state.
+        num_chunks: parts of the batch, which run one after the other.
         dtype: of amplitudes.
         bytes_of_one: one state.
         bytes_of_states: the states of one part of the batch, which run at once.
@@ -54,6 +55,7 @@ class Cost(NamedTuple):
 
     num_qubits: int
     num_passes: int
+    num_chunks: int
     dtype: np.dtype
     bytes_of_one: int
     bytes_of_states: int
@@ -139,9 +141,8 @@ def _evaluate_stack(
 ) -> Array:
     program, reading, readout, _ = stack.planned
     cost, batch = _cost(stack, shared, batched, gradient), batched.shape[1]
-    chunks = _count_chunks(batch, batch * cost.bytes_of_one)
-    check_values(cost, batch, chunks > 1 or stack.number is not None)
-    return stack.execute(program, reading, shared, batched, readout, cost.gradient, chunks)
+    check_values(cost, batch, cost.num_chunks > 1 or stack.number is not None)
+    return stack.execute(program, reading, shared, batched, readout, cost.gradient, cost.num_chunks)
 
 
 def check_values(cost: Cost, batch: int, in_loop: bool) -> None:
@@ -158,9 +159,11 @@ def check_values(cost: Cost, batch: int, in_loop: bool) -> None:
         CircuitTooLargeError: otherwise.
     """
     alone, repeated = (3, 5) if cost.reads_probabilities else (5, 6.5)
-    states = int((repeated if in_loop else alone) * cost.bytes_of_states)
+    needed = int((repeated if in_loop else alone) * cost.bytes_of_states) + cost.bytes_returned
+    if always_fits(needed):  # before a message is made of it
+        return
     check_fits(
-        states + cost.bytes_returned,
+        needed,
         f"{batch} statevector(s) of {cost.num_qubits} qubits in {cost.dtype.name}",
         "fewer qubits, smaller batches or single precision",
     )
@@ -176,42 +179,35 @@ def cost_of(task: Task, shared: Any, batched: Any) -> Cost:
 
 
 def _cost(stack: Stack, shared: Any, batched: Any, gradient: Gradient | None) -> Cost:
-    program, reading, readout, num_passes = stack.planned
     dtype = np.result_type(shared.dtype, np.complex64)
-    one = dtype.itemsize << program.num_qubits
-    batch, number = batched.shape[1], stack.number or 1
-    held = num_passes * batch * one * number
+    return _cost_of(stack.extent, dtype, batched.shape[1], gradient, jax.default_backend())
+
+
+@lru_cache(4096)
+def _cost_of(
+    extent: Extent, dtype: np.dtype, batch: int, gradient: Gradient | None, platform: str
+) -> Cost:
+    one = dtype.itemsize << extent.num_qubits
+    held = extent.num_passes * batch * one * extent.number
     chosen = gradient or ("backprop" if held <= MAX_KEPT else "adjoint")
-    states = -(-batch // _count_chunks(batch, batch * one)) * one
-    kept = 1 + num_passes if chosen == "backprop" else 1
-    outcomes = isinstance(readout, Outcomes)
+    chunks = _count_chunks(batch, batch * one) if platform == "cpu" else 1
+    states = -(-batch // chunks) * one
+    kept = 1 + extent.num_passes if chosen == "backprop" else 1
     return Cost(
-        num_qubits=program.num_qubits,
-        num_passes=num_passes,
+        num_qubits=extent.num_qubits,
+        num_passes=extent.num_passes,
+        num_chunks=chunks,
         dtype=dtype,
         bytes_of_one=one,
         bytes_of_states=states,
-        bytes_kept=kept * batch * one * number,
-        bytes_between=kept * (batch * one * number - states),
-        bytes_returned=batch * _bytes_of_result(stack.planned, one),
+        bytes_kept=kept * batch * one * extent.number,
+        bytes_between=kept * (batch * one * extent.number - states),
+        bytes_returned=batch * extent.reals_returned * dtype.itemsize // 2,
         gradient=chosen,
-        reads_probabilities=outcomes or (reading is not None and reading.diagonal),
+        reads_probabilities=extent.reads_probabilities,
     )
-
-
-def _bytes_of_result(planned: Planned, bytes_of_state: int) -> int:
-    """Of one sample; values take next to nothing."""
-    if planned.reading is not None:
-        return 0
-    if not isinstance(planned.readout, Outcomes):
-        return bytes_of_state
-    qubits = planned.readout.qubits
-    left_out = 0 if qubits is None else planned.program.num_qubits - len(qubits)
-    return bytes_of_state >> 1 + left_out
 
 
 def _count_chunks(batch: int, states: int) -> int:
     """How many parts of the batch run one after the other; `states` is the bytes of all states."""
-    if jax.default_backend() != "cpu":
-        return 1
     return min(batch, -(-states // MAX_CHUNK)) if states >= 2 * MAX_CHUNK else 1

@@ -25,6 +25,24 @@ class Planned(NamedTuple):
     num_passes: int
 
 
+class Extent(NamedTuple):
+    """How large a simulation is, of one sample.
+
+    Attributes:
+        num_qubits: how many are simulated.
+        num_passes: passes over the state.
+        number: how many simulations run one after the other.
+        reads_probabilities: whether amplitudes are not needed.
+        reals_returned: how many numbers; of expectation values none that count.
+    """
+
+    num_qubits: int
+    num_passes: int
+    number: int
+    reads_probabilities: bool
+    reals_returned: int
+
+
 class Stack(NamedTuple):
     """What runs for parts whose plans have the same structure, one after the other.
 
@@ -32,11 +50,13 @@ class Stack(NamedTuple):
         planned: the only one; or all of them, their tables stacked.
         number: how many are stacked; None for one that is not.
         execute: the compiled function.
+        extent: how large it is.
     """
 
     planned: Planned
     number: int | None
     execute: Executor
+    extent: Extent
 
 
 class Stacks(NamedTuple):
@@ -92,7 +112,26 @@ def _stack(members: Sequence[Planned]) -> Stack:
         tables, number = [each[:2] for each in members], len(members)
         program, reading = jax.tree.map(lambda *leaves: np.stack(leaves), *tables)
         planned = planned._replace(program=program, reading=reading)
-    return Stack(planned, number, executor_of(planned.program, planned.reading, number))
+    execute = executor_of(planned.program, planned.reading, number)
+    return Stack(planned, number, execute, _extent(planned, number or 1))
+
+
+def _extent(planned: Planned, number: int) -> Extent:
+    program, reading, readout, num_passes = planned
+    return Extent(
+        num_qubits=program.num_qubits,
+        num_passes=num_passes,
+        number=number,
+        reads_probabilities=isinstance(readout, Outcomes)
+        or (reading is not None and reading.diagonal),
+        reals_returned=0 if reading is not None else _reals(readout, program.num_qubits),
+    )
+
+
+def _reals(readout: States | Outcomes | None, num_qubits: int) -> int:
+    if not isinstance(readout, Outcomes):
+        return 2 << num_qubits
+    return 1 << (num_qubits if readout.qubits is None else len(readout.qubits))
 
 
 @kept(for_tracing=True)

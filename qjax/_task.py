@@ -107,13 +107,10 @@ class Seen(NamedTuple):
 
 
 @kept()
-def differentiable(task: Task) -> Task:
-    """The task to take derivatives of; itself, where no angle lacks a slope that it may need."""
-    if task.near:
-        return task
-    parts = seen_of(task).parts
-    is_same = all(near(part.circuit) is part.circuit for part in parts)
-    return task if is_same else replace(task, near=True)
+def lacks_slopes(task: Task) -> bool:
+    """Whether derivatives are to be taken beside points where angles have none."""
+    # Equal circuits are not the same object: what is kept was made for the first of them.
+    return not task.near and any(near(part.circuit) != part.circuit for part in seen_of(task).parts)
 
 
 def seen_of(task: Task) -> Seen:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from qiskit.quantum_info import PauliList, SparseObservable, SparsePauliOp
-from scipy.sparse.csgraph import connected_components
 
 from qjax._circuit import Control, Gate, freeze_matrix
 from qjax._expression import Expression, compose, constant
@@ -39,6 +38,9 @@ class Hamiltonian(NamedTuple):
 
 def hamiltonian_of(operator: object) -> Hamiltonian:
     """What a `PauliEvolutionGate` evolves under: an operator, or a list of those to be summed."""
+    # Takes a tenth of a second to import, and few circuits hold an evolution.
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     summed = _sum(operator)
     terms, controls = _controlled(summed) if isinstance(summed, SparseObservable) else (summed, ())
     total = terms.simplify(atol=0, rtol=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import jax
@@ -144,3 +145,14 @@ def test_program_does_not_grow_with_repeated_layers() -> None:
         return len(program.as_text().splitlines())
 
     assert size(60) < 2 * size(6)
+
+
+def test_equal_circuits_have_equal_gradients_programs() -> None:
+    """What is kept for an equal circuit serves this one: nothing is simulated twice."""
+    programs = []
+    for _ in range(3):
+        circuit = qjax.from_qiskit(source())
+        gradient = jax.value_and_grad(lambda x, c=circuit: qjax.expectation(c, "ZZZ", x))
+        programs.append(str(jax.make_jaxpr(gradient)(points(1)[0])))
+    simulations = [len(re.findall(r"= simulate\w*\[", program)) for program in programs]
+    assert simulations == [2, 2, 2]  # once with what the cotangents need, and those

@@ -16,6 +16,7 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
+from qjax import _memory
 from tests.circuits import error
 from tests.qjax.test_errors_qnn import (
     GOOD_W,
@@ -77,13 +78,30 @@ def test_too_many_qubits_for_a_table_of_outputs(build: Callable[..., Any]) -> No
 
 
 @pytest.mark.usefixtures("quickly")
-@pytest.mark.parametrize("build", [qjax.EstimatorQNN, qjax.SamplerQNN])
-@pytest.mark.parametrize("method", ["forward", "backward"])
+@pytest.mark.parametrize(
+    ("build", "method"),
+    [
+        (qjax.EstimatorQNN, "backward"),
+        (qjax.SamplerQNN, "forward"),
+        (qjax.SamplerQNN, "backward"),
+    ],
+)
 def test_too_large_a_batch(build: Callable[..., Any], method: str) -> None:
     qnn = build(circuit=rotated(16), **ONE_OF_EACH)
     # 2**(16 + 22) amplitudes of single precision: two TiB.
     inputs, weights = np.zeros((2**22, 1), np.float32), np.zeros(1, np.float32)
     check(lambda: getattr(qnn, method)(inputs, weights), ValueError, MEMORY)
+
+
+def test_a_batch_larger_than_memory_is_read_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `forward` of an estimator needs at once are the states of one part, and the values."""
+    monkeypatch.setattr(_memory, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(_memory, "available_memory", lambda device: 64 << 20)
+    qnn = qjax.EstimatorQNN(circuit=rotated(16), **ONE_OF_EACH)
+    # 2**(16 + 9) amplitudes of single precision: 256 MiB. Reading out all qubits' Z: cos(x) cos(w).
+    inputs, weights = np.linspace(-3, 3, 2**9, dtype=np.float32)[:, None], np.float32([0.3])
+    assert error(qnn.forward(inputs, weights), np.cos(inputs) * np.cos(0.3)) < 1e-5
+    check(lambda: qnn.backward(inputs, weights), ValueError, MEMORY)
 
 
 @pytest.mark.usefixtures("quickly")
