@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 
-from bridge._dlpack import check_form
+from bridge._dlpack import FLOATS, check_form
 from bridge._function import TorchFunction
-from bridge._numbers import FLOATS, as_weights, check_real
+from bridge._numbers import as_weights, check_real
 from bridge._process import check_process
 from bridge._weights import (
     WHOLE,

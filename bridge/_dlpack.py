@@ -16,9 +16,8 @@ from torch.utils.dlpack import from_dlpack as from_capsule
 
 from bridge._process import check_process
 
-NUMPY_DTYPES = frozenset(
+INTEGERS = frozenset(
     {
-        torch.bool,
         torch.uint8,
         torch.uint16,
         torch.uint32,
@@ -27,16 +26,17 @@ NUMPY_DTYPES = frozenset(
         torch.int16,
         torch.int32,
         torch.int64,
-        torch.float16,
-        torch.float32,
-        torch.float64,
-        torch.complex64,
-        torch.complex128,
     }
 )
+
+_NUMPY_FLOATS = frozenset({torch.float16, torch.float32, torch.float64})
+
+NUMPY_DTYPES = INTEGERS | _NUMPY_FLOATS | {torch.bool, torch.complex64, torch.complex128}
 """Torch dtypes that NumPy has as well."""
 
-DTYPES = NUMPY_DTYPES | {torch.bfloat16}
+FLOATS = _NUMPY_FLOATS | {torch.bfloat16}
+
+DTYPES = NUMPY_DTYPES | FLOATS
 """Torch dtypes that cross the bridge."""
 
 WIDE_DTYPES = frozenset(

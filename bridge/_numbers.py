@@ -8,22 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from bridge._dlpack import check_form, check_values
-
-INTEGERS = frozenset(
-    {
-        torch.uint8,
-        torch.uint16,
-        torch.uint32,
-        torch.uint64,
-        torch.int8,
-        torch.int16,
-        torch.int32,
-        torch.int64,
-    }
-)
-
-FLOATS = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
+from bridge._dlpack import FLOATS, INTEGERS, check_form, check_values
 
 _REAL = INTEGERS | FLOATS
 
