@@ -3,8 +3,9 @@
 <Z> after RY(arccos(x)) is x, with slope 1 everywhere; but the slope of arccos is infinite at 1,
 where that of the cosine is 0. A derivative there is taken at the last number inside, where the
 angle is 1.5e-8 (in single precision 3.5e-4) from its own: so much are the limit, where there is
-one, and derivatives in other parameters off. Infinite slopes become large numbers, and second
-derivatives in that parameter have no digit.
+one, and derivatives in parameters that move together with x off. Infinite slopes become large
+numbers, and second derivatives in x have no digit. Where x does not move, as inputs of a network
+that is trained, nothing is off; of what is then differentiated in x, the value at 1 is NaN.
 """
 
 from collections.abc import Iterator
@@ -24,17 +25,36 @@ def near(circuit: Circuit) -> Circuit:
     return replace(circuit, ops=tuple(_op(op) for op in circuit.ops))
 
 
+@kept()
+def without_slopes(circuit: Circuit) -> frozenset[int]:
+    """The parameters of a circuit's angles that lack a slope somewhere."""
+    changed = (
+        old.parameters
+        for op in circuit.ops
+        for old in _expressions(op)
+        if near_expression(old) != old
+    )
+    return frozenset().union(*changed)
+
+
+def _expressions(op: Op) -> tuple[Expression, ...]:
+    if isinstance(op, Gate):
+        return op.angles
+    return (*op.real, *op.imag) if isinstance(op, Amplitudes) else ()
+
+
 def _op(op: Op) -> Op:
     if isinstance(op, Gate):
-        angles = tuple(map(_expression, op.angles))
+        angles = tuple(map(near_expression, op.angles))
         return op if angles == op.angles else replace(op, angles=angles)
     if isinstance(op, Amplitudes):
-        real, imag = (tuple(map(_expression, part)) for part in (op.real, op.imag))
+        real, imag = (tuple(map(near_expression, part)) for part in (op.real, op.imag))
         return op if (real, imag) == (op.real, op.imag) else replace(op, real=real, imag=imag)
     return op
 
 
-def _expression(expression: Expression) -> Expression:
+def near_expression(expression: Expression) -> Expression:
+    """The same for one expression."""
     if {"arcsin", "arccos", "power"}.isdisjoint(expression.program):
         return expression
     program = tuple(_program(expression))

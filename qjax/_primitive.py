@@ -28,7 +28,7 @@ from qjax._derivatives import (
 from qjax._mesh import alike
 from qjax._program import always_compiled, differentiate_now
 from qjax._simulators import jvp_of
-from qjax._task import Task, lacks_slopes
+from qjax._task import Task, lack_slopes
 
 
 def run(
@@ -47,14 +47,14 @@ def run(
 
 
 def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
-    if lacks_slopes(task):
+    moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    if not lack_slopes(task).isdisjoint(moving):
         beside = replace(task, near=True)
         return run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
     if not any(isinstance(x, jax.core.Tracer) for x in primals):
         # Without an outer program, derivatives share compiled programs too.
         columns_at_once("cotangents", task, primals, 1)
         return differentiate_now(primals, tangents, task=task)
-    moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
     value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)
     given = [tangents[place] for place in moving]
     return value, tangent_p.bind(*primals, *residuals, *given, task=task, moving=moving)

@@ -9,7 +9,7 @@ import numpy as np
 from qjax._circuit import Circuit
 from qjax._deferred import MAX_FOLLOWED, deferred
 from qjax._memory import check_states_fit
-from qjax._near import near
+from qjax._near import near, without_slopes
 from qjax._observable import Observable, turned_by
 from qjax._plan import Plan, light_cone, plan_circuit
 from qjax._simulators import Gradient
@@ -107,10 +107,15 @@ class Seen(NamedTuple):
 
 
 @kept()
-def lacks_slopes(task: Task) -> bool:
-    """Whether derivatives are to be taken beside points where angles have none."""
-    # Equal circuits are not the same object: what is kept was made for the first of them.
-    return not task.near and any(near(part.circuit) != part.circuit for part in seen_of(task).parts)
+def lack_slopes(task: Task) -> frozenset[int]:
+    """Which of (shared, batched) hold parameters of angles that have no slope somewhere.
+
+    Where those move, derivatives are taken beside such points.
+    """
+    if task.near:
+        return frozenset()
+    lacking = frozenset().union(*(without_slopes(part.circuit) for part in seen_of(task).parts))
+    return frozenset(int(parameter in task.batched) for parameter in lacking)
 
 
 def seen_of(task: Task) -> Seen:

@@ -6,7 +6,7 @@ SPSA weights and inputs. What JAX calls one by one, when it differentiates eager
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from jaxtyping import Float
 from qjax._expression import Expression
 from qjax._free_angles import FreeAngle, places_of
 from qjax._measurements import measured_qubits
+from qjax._near import near_expression
 from qjax._observable import is_diagonal, support_of
 from qjax._plan import Angle, Angles, group_angles, in_precision, light_cone
 from qjax._qiskit import EstimatorSource, Source
@@ -45,12 +46,14 @@ class Remote:
         source: what makes values of rows of angles.
         expressions: what each angle is, of the circuit's parameters.
         rule: how it is differentiated.
+        near: whether angles are evaluated beside the points where they have no slope: see `near`.
     """
 
     model: Model
     source: Source
     expressions: tuple[Expression, ...] = field(compare=False, repr=False)
     rule: Rule
+    near: bool = False
 
 
 class CircuitCount(NamedTuple):
@@ -95,6 +98,13 @@ def rows_of(remote: Remote, point: Point) -> Float[Array, "*lead angles"]:
     groups = _angles(remote, *point) if isinstance(remote.rule, SPSA) else point
     order = np.argsort(np.concatenate(_slots(remote))).astype(np.int32)
     return _joined(*groups)[..., order]
+
+
+@kept()
+def differentiable(remote: Remote) -> Remote:
+    """What derivatives are taken of: the same, where all angles have slopes."""
+    has_slopes = all(near_expression(each) == each for each in remote.expressions)
+    return remote if has_slopes else replace(remote, near=True)
 
 
 def moving_groups(remote: Remote, with_inputs: bool) -> Flags:
@@ -144,7 +154,8 @@ def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
     by_inputs = [slot for slot, each in enumerate(used) if each <= set(inputs)]
     by_both = sorted(set(range(len(used))) - set(by_weights) - set(by_inputs))
     places = places_of(remote.source.circuit)
-    angles = [Angle(each, places[slot].periodic) for slot, each in enumerate(remote.expressions)]
+    expressions = map(near_expression, remote.expressions) if remote.near else remote.expressions
+    angles = [Angle(each, places[slot].periodic) for slot, each in enumerate(expressions)]
     return (
         _group(angles, by_weights, weights, x64),
         _group(angles, by_inputs, inputs, x64),

@@ -20,7 +20,15 @@ from qjax._host_call import call
 from qjax._mesh import alike
 from qjax._qiskit import Source
 from qjax._qnn._model import Model, outputs
-from qjax._qnn._remote import Flags, Point, Remote, moving_groups, point_of, rows_of
+from qjax._qnn._remote import (
+    Flags,
+    Point,
+    Remote,
+    differentiable,
+    moving_groups,
+    point_of,
+    rows_of,
+)
 from qjax._qnn._stencils import slope, stencil, stencil_size
 from qjax._simulators import PRECISION
 from qjax._store import PROGRAM, kept
@@ -47,8 +55,27 @@ def remote_outputs(
     return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _outputs_of_one(remote: Remote, weights: Array, inputs: Array) -> Float[Array, " outputs"]:
     return _values_at(remote, (point_of(remote, weights, inputs),))[0]
+
+
+@partial(_outputs_of_one.defjvp, symbolic_zeros=True)
+def _jvp_of_one(
+    remote: Remote, primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    moving = [place for place, each in enumerate(tangents) if not isinstance(each, SymbolicZero)]
+
+    def of_moving(*given: Array) -> Array:
+        filled = list(primals)
+        for place, each in zip(moving, given, strict=True):
+            filled[place] = each
+        return _values_at(at, (point_of(at, *filled),))[0]
+
+    at = differentiable(remote)
+    given = tuple(primals[place] for place in moving)
+    value, slopes = jax.jvp(of_moving, given, tuple(tangents[place] for place in moving))
+    return (_outputs_of_one(remote, *primals) if at.near else value), slopes
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -124,7 +151,7 @@ def remote_backward(
     remote: Remote, weights: np.ndarray, inputs: np.ndarray, with_inputs: bool
 ) -> tuple[Float[np.ndarray, "batch outputs weights"], Float[np.ndarray, "batch outputs inputs"]]:
     """The Jacobians in weights and in inputs, from one pub."""
-    moving = moving_groups(remote, with_inputs)
+    remote, moving = differentiable(remote), moving_groups(remote, with_inputs)
     kept = inputs if remote.model.inputs else inputs[:1]
     rows = np.asarray(_compiled_stencil_rows(remote, moving)(weights, kept), np.float64)
     values = remote.source.run(rows.reshape(prod(rows.shape[:2]), rows.shape[2]))
