@@ -1,4 +1,4 @@
-"""Floor 9. (circuit, params) -> quantum Fisher information, of one state or the mean over samples.
+"""Floor 6. (circuit, params) -> quantum Fisher information, of one state or the mean over samples.
 
 One forward-mode pass carries the state and its derivatives, one column for each parameter, so that
 the simulator sees nothing but a batch.
@@ -13,15 +13,14 @@ from jax import Array, lax
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from qjax._circuit import Circuit
-from qjax._memory import check_fits, columns_that_fit
-from qjax._mesh import alike, on_mesh
-from qjax._process import check_process
+from qjax._base.memory import check_fits, columns_that_fit
+from qjax._base.mesh import alike, on_mesh
+from qjax._base.process import check_process
+from qjax._base.store import DERIVATIVES, kept
+from qjax._circuit.circuit import Circuit
+from qjax._engine import Expectations, Model, states
 from qjax._qiskit import ParameterValues, as_circuit, as_parameters
-from qjax._qnn._model import Model, states
 from qjax._simulators import PRECISION
-from qjax._store import DERIVATIVES, kept
-from qjax._task import Expectations
 
 # What two directions take, by XLA's own account.
 _STATES_AT_LEAST = 18

@@ -1,4 +1,4 @@
-"""Floor 7. (circuit, params, key) -> samples, runs, and means over runs."""
+"""Floor 6. (circuit, params, key) -> samples, runs, and means over runs."""
 
 from dataclasses import replace
 from functools import partial
@@ -11,40 +11,38 @@ from jax import Array
 from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
-from qjax._arrays import check_key
-from qjax._circuit import Circuit, Measure
-from qjax._deferred import MAX_FOLLOWED, deferred, num_records
-from qjax._errors import NoExactFormError
-from qjax._expectations import expectation_values
-from qjax._means import means_and_errors
-from qjax._measure import (
+from qjax._base.arrays import check_key
+from qjax._base.errors import NoExactFormError
+from qjax._base.memory import check_states_fit
+from qjax._base.mesh import on_mesh
+from qjax._base.process import check_process
+from qjax._base.store import PROGRAM, kept
+from qjax._circuit.circuit import Circuit, Measure
+from qjax._circuit.measurements import (
+    measured_bits,
+    measured_qubits,
+    without_final_measurements,
+    writes_bits,
+)
+from qjax._circuit.observable import Observable
+from qjax._dynamic import MAX_FOLLOWED, deferred, num_records
+from qjax._engine import Task, follow, num_simulated, outcomes_of, run
+from qjax._plan import canonical_frame, in_precision
+from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
+from qjax._readout import (
     SHOTS_AT_ONCE,
     bits_of,
     check_shots,
     check_shots_fit,
     choices_of,
     draw_states,
+    expectation_values,
     in_parts,
+    means_and_errors,
     probabilities_of,
+    reading_of,
 )
-from qjax._measurements import (
-    measured_bits,
-    measured_qubits,
-    without_final_measurements,
-    writes_bits,
-)
-from qjax._memory import check_states_fit
-from qjax._mesh import on_mesh
-from qjax._observable import Observable
-from qjax._plan import canonical_frame, in_precision
-from qjax._primitive import run
-from qjax._process import check_process
-from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
-from qjax._reading import reading_of
 from qjax._simulators import as_complex
-from qjax._store import PROGRAM, kept
-from qjax._task import Task, num_simulated, outcomes_of
-from qjax._trajectories import follow
 
 # How many amplitudes of trajectories are computed at once: so many that they stay in the cache.
 RUNS_AT_ONCE = 1 << 17

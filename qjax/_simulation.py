@@ -1,4 +1,4 @@
-"""Floor 7. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
+"""Floor 6. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
 
 Every function compiles once per circuit, shape and dtype, also when it is called eagerly.
 """
@@ -15,25 +15,15 @@ from jaxtyping import Complex, Float, Shaped
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qjax._arrays import as_any_number, enumerated
-from qjax._circuit import Circuit, preparations
-from qjax._errors import CircuitTooLargeError
-from qjax._memory import check_states_fit
-from qjax._mesh import on_mesh, placed
-from qjax._options import check_ordered
-from qjax._plan import Plan, in_precision, plan_circuit
-from qjax._primitive import run
-from qjax._process import check_process
-from qjax._qiskit import (
-    ParameterValues,
-    as_circuit,
-    as_observables,
-    as_parameters,
-    vectors_among,
-)
-from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
-from qjax._store import PROGRAM, kept
-from qjax._task import (
+from qjax._base.arrays import as_any_number, enumerated
+from qjax._base.errors import CircuitTooLargeError
+from qjax._base.memory import check_states_fit
+from qjax._base.mesh import on_mesh, placed
+from qjax._base.options import check_ordered
+from qjax._base.process import check_process
+from qjax._base.store import PROGRAM, kept
+from qjax._circuit.circuit import Circuit, preparations
+from qjax._engine import (
     Expectations,
     Outcomes,
     Readout,
@@ -42,7 +32,11 @@ from qjax._task import (
     as_gradient,
     outcomes_of,
     plan_of,
+    run,
 )
+from qjax._plan import Plan, in_precision, plan_circuit
+from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
+from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 
 
 def statevector(

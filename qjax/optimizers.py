@@ -1,4 +1,4 @@
-"""Floor 10. (gradient, weights) -> natural gradient, as a transformation of optax's.
+"""Floor 8. (gradient, weights) -> natural gradient, as a transformation of optax's.
 
 Needs optax (extra `optimizers`), so `import qjax` leaves this module out.
 """
@@ -13,14 +13,13 @@ from jax import Array
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from qjax._arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
-from qjax._circuit import Circuit
+from qjax._base.arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
+from qjax._base.process import check_process
+from qjax._base.weight_tree import WeightStructure, is_vector, joined, structure_of
+from qjax._circuit.circuit import Circuit
 from qjax._fisher import compiled_mean_information
-from qjax._process import check_process
-from qjax._protocol import way_from_qiskit_ml
+from qjax._networks import NeuralNetwork, way_from_qiskit_ml
 from qjax._qiskit import as_circuit
-from qjax._qnn import NeuralNetwork
-from qjax._weights import WeightStructure, is_vector, joined, structure_of
 
 try:
     import optax

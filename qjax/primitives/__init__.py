@@ -1,4 +1,4 @@
-"""Floor 11. Qiskit's primitives, version 2, on this engine: exact values, and samples of them.
+"""Floor 8. Qiskit's primitives, version 2, on this engine: exact values, and samples of them.
 
 Programs written for `StatevectorEstimator` and `StatevectorSampler` run on these unchanged. All
 parameter sets of a pub, whatever their shape, are simulated by one call of a compiled program, and
@@ -10,11 +10,11 @@ _estimator  expectation values
 _sampler    samples of classical registers, or their exact probabilities
 """
 
-from qjax import _elsewhere
+from qjax._base import name_hints
 from qjax._qiskit import Distribution
 from qjax.primitives._estimator import Estimator
 from qjax.primitives._sampler import Sampler
 
-__getattr__ = _elsewhere.find_primitive
+__getattr__ = name_hints.find_primitive
 
 __all__ = ["Distribution", "Estimator", "Sampler"]

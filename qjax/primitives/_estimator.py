@@ -1,4 +1,4 @@
-"""Floor 11. Qiskit's Estimator on this engine."""
+"""Floor 8. Qiskit's Estimator on this engine."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -21,14 +21,14 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.quantum_info import SparseObservable
 from scipy.sparse import csr_array
 
-from qjax._blurred import Blurred
-from qjax._circuit import Circuit
-from qjax._observable import Observable, PauliSum
-from qjax._process import check_process
+from qjax._base.process import check_process
+from qjax._circuit.circuit import Circuit
+from qjax._circuit.observable import Observable, PauliSum
+from qjax._engine import Expectations
 from qjax._qiskit import as_observable
+from qjax._remote import Blurred
 from qjax._sampling import estimate, has_exact_form
 from qjax._simulation import expectation
-from qjax._task import Expectations
 from qjax.primitives._requests import (
     OfParameters,
     Seed,

@@ -1,4 +1,4 @@
-"""Floor 11. Pubs -> what is asked of the engine, and jobs that answer it."""
+"""Floor 8. Pubs -> what is asked of the engine, and jobs that answer it."""
 
 import math
 from abc import ABC, abstractmethod
@@ -17,14 +17,14 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import PrimitiveJob, PrimitiveResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
 
-from qjax._arrays import refuse_masks
-from qjax._calls import explained
-from qjax._circuit import Circuit
-from qjax._domain import check_domain
-from qjax._evaluation import evaluate
-from qjax._options import as_flag, is_whole
+from qjax._base.argument_hints import explained
+from qjax._base.arrays import refuse_masks
+from qjax._base.options import as_flag, is_whole
+from qjax._circuit.circuit import Circuit
+from qjax._circuit.domain import check_domain
+from qjax._engine import Readout, Task, num_simulated
+from qjax._networks import evaluate
 from qjax._qiskit import from_qiskit
-from qjax._task import Readout, Task, num_simulated
 
 Seed = np.random.Generator | int | None
 

@@ -1,4 +1,4 @@
-"""Floor 11. Qiskit's Sampler on this engine."""
+"""Floor 8. Qiskit's Sampler on this engine."""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -19,16 +19,16 @@ from qiskit.primitives import (
 )
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
-from qjax._blurred import Blurred
-from qjax._circuit import Circuit, Measure
-from qjax._deferred import deferred
-from qjax._measure import check_shots, check_shots_fit
-from qjax._measurements import measured_bits, measurements, writes_bits
-from qjax._process import check_process
+from qjax._base.process import check_process
+from qjax._circuit.circuit import Circuit, Measure
+from qjax._circuit.measurements import measured_bits, measurements, writes_bits
+from qjax._dynamic import deferred
+from qjax._engine import Outcomes, outcomes_of
 from qjax._qiskit import Distribution, DistributionResult
+from qjax._readout import check_shots, check_shots_fit
+from qjax._remote import Blurred
 from qjax._sampling import is_followed, sample
 from qjax._simulation import probabilities
-from qjax._task import Outcomes, outcomes_of
 from qjax.primitives._requests import (
     OfParameters,
     Seed,

@@ -41,9 +41,9 @@ introspection: {total} names. {supported} are supported, {partly} of them but fo
 refused; {refused} refused; {never} stand in no circuit. Written by
 `python -m tests.qjax.library_table`; a test fails where a class of the installed Qiskit has no row.
 
-- **supported**: taken exactly, and compared (`tests/qjax/test_library.py`, in double precision to
-  1e-12) with what the last column says. `Operator`: the unitary matrix. `Statevector`: the
-  state after a random product state. All outcomes: classical bits and observables over every
+- **supported**: taken exactly, and compared (`tests/qjax/qiskit/test_library.py`, in double
+  precision to 1e-12) with what the last column says. `Operator`: the unitary matrix.
+  `Statevector`: the state after a random product state. All outcomes: classical bits and observables over every
   branch, followed one by one with `Statevector`. Synthesis: the matrix of Qiskit's circuit for the
   gate, with ancillas.
 - **refused**: `from_qiskit` raises `UnsupportedInstructionError`, which names the instruction, its

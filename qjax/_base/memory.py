@@ -1,0 +1,168 @@
+"""Floor 0. Refuse what cannot fit, before anything is allocated."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from qjax._base.errors import CircuitTooLargeError
+
+# Smaller requests are not worth asking the device for its size.
+ALWAYS_FITS = 1 << 30
+
+# How many bytes of states one pass over many samples should hold. Measured on 2 CPU cores for 2 to
+# 12 qubits: 2 to 8 MiB are fastest, less pays overhead per call, more leaves the caches.
+_PASS_ON_CPU = 4 << 20
+# An accelerator has thousands of cores to fill. Estimated, not measured.
+_PASS_ON_ACCELERATOR = 256 << 20
+
+# Memory that one pass takes, in multiples of its states: before, after, and temporaries.
+_COPIES = 4
+
+
+def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
+    """Require that the states before, within and after one pass fit into memory together.
+
+    Args:
+        num_qubits: n.
+        columns: how many statevectors are held at once (batch, or `2**n` for a unitary).
+        dtype: complex64 or complex128.
+
+    Raises:
+        CircuitTooLargeError: says how much is needed and how much there is.
+    """
+    remedies = ["fewer qubits", *["smaller batches"] * (columns > 1)]
+    remedies += ["single precision"] * (np.dtype(dtype) == np.complex128)
+    check_fits(
+        3 * columns * np.dtype(dtype).itemsize << num_qubits,
+        f"{columns} statevector(s) of {num_qubits} qubits in {np.dtype(dtype).name}, three times "
+        "in one pass,",
+        " or ".join(filter(None, (", ".join(remedies[:-1]), remedies[-1]))),
+    )
+
+
+def always_fits(num_bytes: float) -> bool:
+    """Whether so little is asked for that nobody needs to look at the device."""
+    return num_bytes <= ALWAYS_FITS
+
+
+def check_fits(num_bytes: int, what: str, remedy: str) -> None:
+    """Require that this many bytes fit into the memory of the default device.
+
+    Raises:
+        CircuitTooLargeError: says how much `what` needs, how much there is, and to use `remedy`.
+    """
+    if always_fits(num_bytes):
+        return
+    available = available_memory(jax.devices()[0])
+    if num_bytes > available:
+        raise CircuitTooLargeError(
+            f"{what} need at least {_size(num_bytes)} of memory; {_size(available)} of this device "
+            f"are available. Use {remedy}"
+        )
+
+
+def columns_that_fit(bytes_of_one: int) -> int:
+    """How many columns of this size half of the free memory holds; at least 1."""
+    return max(1, available_memory(jax.devices()[0]) // 2 // bytes_of_one)
+
+
+def samples_per_pass(bytes_per_sample: int, device: jax.Device) -> int:
+    """How many samples to compute at once: what is fast, in no more than half of the free memory.
+
+    Args:
+        bytes_per_sample: of the largest array, such as the statevector.
+        device: where it is computed.
+
+    Returns:
+        a power of two, at least 1.
+    """
+    fast = _PASS_ON_CPU if device.platform == "cpu" else _PASS_ON_ACCELERATOR
+    budget = min(fast, available_memory(device) // 2 // _COPIES)
+    return 1 << max(1, budget // max(1, bytes_per_sample)).bit_length() - 1
+
+
+def available_memory(device: jax.Device) -> int:
+    """Bytes that can still be allocated on a device, by a conservative estimate."""
+    statistics = device.memory_stats()
+    if statistics and "bytes_limit" in statistics:
+        return max(0, statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
+    return min(_free_memory(), *map(_left_in_group, _CONTROL_GROUPS))
+
+
+def _free_memory() -> int:
+    """Linux tells what can be had without swapping; elsewhere, count on a quarter of it all."""
+    report = Path("/proc/meminfo")
+    if report.exists():
+        for line in report.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+
+
+class _ControlGroup(NamedTuple):
+    """Where the kernel tells what a container may use and uses, and what of it are cached files."""
+
+    limit: Path
+    usage: Path
+    statistics: Path
+    reclaimable: str
+
+
+_CONTROL_GROUPS = (
+    _ControlGroup(  # version 2
+        Path("/sys/fs/cgroup/memory.max"),
+        Path("/sys/fs/cgroup/memory.current"),
+        Path("/sys/fs/cgroup/memory.stat"),
+        "inactive_file",
+    ),
+    _ControlGroup(  # version 1
+        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+        Path("/sys/fs/cgroup/memory/memory.stat"),
+        "total_inactive_file",
+    ),
+)
+
+# More than any machine has.
+_UNLIMITED = 1 << 62
+
+
+def _left_in_group(group: _ControlGroup) -> int:
+    """What a container may still use: files that nobody reads are given up first."""
+    limit = _limit_of(group)
+    if limit == _UNLIMITED:
+        return limit
+    used = int(_text(group.usage) or 0)
+    words = _text(group.statistics).split()
+    statistics = dict(zip(words[::2], words[1::2], strict=False))
+    return max(0, limit - used + min(used, int(statistics.get(group.reclaimable, 0))))
+
+
+def _limit_of(group: _ControlGroup) -> int:
+    text = _text(group.limit).strip()
+    return min(int(text), _UNLIMITED) if text.isdigit() else _UNLIMITED
+
+
+def _text(file: Path) -> str:
+    """Empty where this kernel has no such file, or does not show it."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
+
+
+def total_memory() -> int:
+    """Bytes that this process may use on the host."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(physical, *map(_limit_of, _CONTROL_GROUPS))
+
+
+def _size(num_bytes: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if num_bytes < 1024:
+            return f"{num_bytes:.3g} {unit}"
+        num_bytes /= 1024
+    return f"{num_bytes:.3g} EiB"

@@ -1,0 +1,18 @@
+"""Floor 1. Circuits and observables as data, and what can be said of them without simulating.
+
+gates              names -> matrices: the table to add a gate to
+expression         an angle as a function of parameters
+expression_graph   expressions while they are made
+circuit            operations, in order
+classical          classical expressions of dynamic circuits
+control_flow       switches and loops
+measurements       which bits are measured, and when
+observable         sums of Pauli strings, dense matrices
+light_cone         what an observable can see
+dependence         what qubits depend on
+observable_groups  which observables share a state
+shift_rules        frequencies of gates -> shift rules
+free_angles        a parameter for each angle
+domain             numbers that an expression has no value for
+slopes             points where an angle has no slope
+"""

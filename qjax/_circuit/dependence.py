@@ -1,0 +1,67 @@
+"""Floor 1. Gates and the qubits that are looked at -> what of it all they depend on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from qjax._circuit.circuit import Amplitudes, Control, Gate
+from qjax._circuit.gates import is_diagonal
+
+
+class Reached(NamedTuple):
+    """What qubits depend on.
+
+    Attributes:
+        qubits: those, and what they meet.
+        gates: the places of the gates, in order.
+        prepared: the amplitudes.
+    """
+
+    qubits: set[int]
+    gates: tuple[int, ...]
+    prepared: tuple[Amplitudes, ...]
+
+
+def reached(
+    sequence: Sequence[Gate],
+    prepared: Iterable[Amplitudes],
+    looked_at: Iterable[int],
+    turned: Iterable[int],
+) -> Reached:
+    """What qubits depend on at the end; for several it is the union of what it is for each.
+
+    Args:
+        sequence: the gates.
+        prepared: amplitudes that qubits start from, before all gates.
+        looked_at: the qubits.
+        turned: those among them that are not only looked at in the computational basis, so that
+            phases at the end matter.
+    """
+    seen, mixed = set(looked_at), set(turned)
+    kept: list[int] = []
+    for place in range(len(sequence) - 1, -1, -1):
+        support = sequence[place].support
+        if seen.isdisjoint(support):
+            continue
+        if mixed.isdisjoint(support) and is_diagonal(sequence[place].kind):
+            continue
+        kept.append(place)
+        seen.update(support)
+        mixed.update(support)
+    # They come first in time, and gates on a qubit that they add act on what nobody sees.
+    starts = tuple(each for each in prepared if not seen.isdisjoint(each.qubits))
+    for each in starts:
+        seen.update(each.qubits)
+    return Reached(seen, tuple(reversed(kept)), starts)
+
+
+def moved_gate(gate: Gate, places: Mapping[int, int]) -> Gate:
+    """The gate with other numbers for the qubits."""
+    controls = tuple(Control(places[control.qubit], control.value) for control in gate.controls)
+    qubits = tuple(places[qubit] for qubit in gate.qubits)
+    return Gate(gate.name, qubits, gate.angles, controls, gate.matrix)
+
+
+def moved_amplitudes(amplitudes: Amplitudes, places: Mapping[int, int]) -> Amplitudes:
+    """The amplitudes with other numbers for the qubits."""
+    return replace(amplitudes, qubits=tuple(places[qubit] for qubit in amplitudes.qubits))

@@ -1,0 +1,215 @@
+"""Floor 1. Known numbers for a circuit's parameters -> an error where they have no meaning in it.
+
+The arccosine of 2, the logarithm of 0 and a state whose amplitudes are all 0 are NaN where JAX
+traces. Where the numbers are known, they are named. Circuits that hold nothing of the kind take no
+time here.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from qjax._base.store import kept
+from qjax._circuit.circuit import Amplitudes, Circuit, Gate
+from qjax._circuit.control_flow import blocks_of
+from qjax._circuit.expression import AWAY, BINARY, INSIDE, UNARY, Expression, evaluate
+
+# Operations that are finite for some numbers only, and where they are.
+_PARTIAL = {
+    "arcsin": "a number from -1 to 1",
+    "arccos": "a number from -1 to 1",
+    "log": "a positive number",
+    "divide": "a divisor other than 0",
+    "power": "a power that is a finite, real number",
+    "exp": "an exponent of at most 700",
+    "tan": "a finite number",
+}
+_SHOWN = 120
+
+
+class _Alike(NamedTuple):
+    """Expressions that share a program; tables as those of `AngleGroup`."""
+
+    program: tuple[str, ...]
+    parameters: np.ndarray
+    constants: np.ndarray
+
+
+class _Domain(NamedTuple):
+    """What is to be checked: expressions, and the values that amplitudes are divided from."""
+
+    expressions: tuple[_Alike, ...]
+    amplitudes: tuple[tuple[tuple[int, ...], tuple[_Alike, ...]], ...]
+
+
+class _Outside(Exception):  # noqa: N818 - it never leaves this module
+    """An operation without a finite value: its name, operands and where."""
+
+
+def check_domain(
+    circuit: Circuit,
+    values: Any,
+    what: str,
+    coefficients: tuple[Expression, ...] = (),
+) -> None:
+    """Refuse numbers for which an angle, an amplitude or a coefficient does not exist.
+
+    Args:
+        circuit: the circuit.
+        values: `(..., num_params)`; what JAX traces is not looked at.
+        what: how an error message calls them.
+        coefficients: expressions beside those of the circuit.
+
+    Raises:
+        ValueError: names the expression, its parameters, and the row of a batch.
+    """
+    if not has_partial(circuit, coefficients) or not is_known(values):
+        return
+    domain = _domain(circuit, coefficients)
+    given = np.asarray(values)
+    rows = given.reshape(-1, circuit.num_params).astype(np.float64)
+    slack = 4 * np.finfo(given.dtype).eps
+    with np.errstate(all="ignore"):
+        for alike in domain.expressions:
+            _evaluated(circuit, alike, rows, slack, what, given.ndim > 1)
+        for qubits, parts in domain.amplitudes:
+            found = [_evaluated(circuit, p, rows, slack, what, given.ndim > 1) for p in parts]
+            largest = np.abs(np.concatenate(found, axis=1)).max(axis=1)
+            limits = np.finfo(given.dtype)
+            nothing = largest < limits.tiny / limits.eps  # smaller ones lose digits
+            if nothing.any():
+                raise ValueError(
+                    f"{_in_row(what, int(np.argmax(nothing)), given.ndim > 1)}: all amplitudes of "
+                    f"the qubits {qubits} are 0 (or too small for {given.dtype}), which is no "
+                    "state; expected at least one that is not"
+                )
+
+
+def has_partial(circuit: Circuit, coefficients: tuple[Expression, ...] = ()) -> bool:
+    """Whether there is anything that not all numbers have a value for."""
+    return any(_domain(circuit, coefficients))
+
+
+def is_known(values: Any) -> bool:
+    """Whether an array holds numbers: JAX does not trace it."""
+    return not isinstance(values, jax.core.Tracer)
+
+
+@kept()
+def _domain(circuit: Circuit, coefficients: tuple[Expression, ...]) -> _Domain:
+    expressions: list[Expression] = list(coefficients)
+    amplitudes = []
+    for op in _operations(circuit.ops):
+        if isinstance(op, Gate):
+            expressions += op.angles
+        elif any(each.parameters for each in op.real + op.imag):
+            amplitudes.append((op.qubits, tuple(_alike(op.real + op.imag))))
+    partial_ones = (e for e in dict.fromkeys(expressions) if e.parameters and is_partial(e))
+    return _Domain(tuple(_alike(partial_ones)), tuple(amplitudes))
+
+
+def is_partial(expression: Expression) -> bool:
+    """Whether it has no finite value, or no derivative, for some numbers."""
+    return not _PARTIAL.keys().isdisjoint(expression.program)
+
+
+def _operations(ops: Iterable[Any]) -> Iterable[Gate | Amplitudes]:
+    left = list(reversed(tuple(ops)))
+    while left:
+        op = left.pop()
+        if isinstance(op, (Gate, Amplitudes)):
+            yield op
+        for block in blocks_of(op):
+            left += reversed(block)
+
+
+def _alike(expressions: Iterable[Expression]) -> Iterable[_Alike]:
+    groups = defaultdict(list)
+    for each in expressions:
+        groups[each.program].append(each)
+    for program, members in groups.items():
+        parameters = np.array([e.parameters for e in members], np.int64).T
+        yield _Alike(program, parameters, np.array([e.constants for e in members], np.float64).T)
+
+
+def _evaluated(
+    circuit: Circuit, alike: _Alike, rows: np.ndarray, slack: float, what: str, batched: bool
+) -> np.ndarray:
+    """`(rows, members)`."""
+    leaves = [rows[:, places] for places in alike.parameters]
+    shape = len(rows), alike.parameters.shape[1] if leaves else alike.constants.shape[1]
+    try:
+        found = evaluate(alike.program, leaves, alike.constants, _checked(slack, shape))
+    except _Outside as outside:
+        name, operands, (row, member) = outside.args
+        places = alike.parameters[:, member]
+        constants = alike.constants[:, member].tolist() if len(alike.constants) else []
+        names = dict.fromkeys(int(place) for place in places)
+        numbers = ", ".join(f"{circuit.parameters[p]} = {rows[row, p]:.10g}" for p in names)
+        text = _printed(alike.program, [circuit.parameters[p] for p in places], constants)
+        raise ValueError(
+            f"{_in_row(what, row, batched)}: the expression {text} has no value at {_cut(numbers)}:"
+            f" {name} of {', '.join(f'{x:.10g}' for x in operands)}; expected {_PARTIAL[name]}"
+        ) from None
+    return np.broadcast_to(found, shape)
+
+
+def _in_row(what: str, row: int, batched: bool) -> str:
+    return f"{what}, row {row}" if batched else what
+
+
+def _clipped(x: np.ndarray, slack: float) -> np.ndarray:
+    return np.where(abs(x) <= 1 + slack, np.clip(x, -1, 1), x)
+
+
+@lru_cache
+def _checked(slack: float, shape: tuple[int, int]) -> SimpleNamespace:
+    """NumPy's operations, those that are partial with a check."""
+
+    def check(name: str, *operands: np.ndarray) -> np.ndarray:
+        found = getattr(np, name)(*operands)
+        if np.isfinite(found).all():
+            return found
+        if name in ("arcsin", "arccos"):  # rounding may take a number out of the interval
+            found = getattr(np, name)(_clipped(operands[0], slack))
+        finite = np.isfinite(found)
+        if not finite.all():
+            where = np.unravel_index(np.argmin(np.broadcast_to(finite, shape)), shape)
+            at = [float(np.broadcast_to(x, shape)[where]) for x in operands]
+            raise _Outside(name, at, tuple(map(int, where)))
+        return found
+
+    return SimpleNamespace(
+        **{name: getattr(np, name) for name in (UNARY | BINARY) - {INSIDE, AWAY}}
+        | {name: partial(check, name) for name in _PARTIAL}
+    )
+
+
+# ---------------------------------------------------------------- text
+
+_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
+
+
+def _call(name: str) -> Callable[..., str]:
+    def write(*operands: str) -> str:
+        if name in _SIGNS:
+            return _cut(f"({operands[0]} {_SIGNS[name]} {operands[1]})")
+        return _cut(f"{name}({operands[0]})")
+
+    return write
+
+
+_TEXT = SimpleNamespace(**{name: _call(name) for name in UNARY | BINARY})
+
+
+def _printed(program: tuple[str, ...], names: Sequence[str], constants: Sequence[float]) -> str:
+    return _cut(evaluate(program, names, [f"{c:.10g}" for c in constants], _TEXT))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} ... {text[-_SHOWN // 2 :]}"

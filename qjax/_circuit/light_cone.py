@@ -1,0 +1,44 @@
+"""Floor 1. What an observable can see of a circuit: its past light cone.
+
+A gate that no measured qubit depends on cancels with its inverse in <psi|O|psi> (Schwinger's
+closed time path, in the circuit form of e.g. Arute et al., Nature 574, 505 (2019), suppl. VII).
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from qjax._circuit.circuit import Circuit, gates, preparations
+from qjax._circuit.dependence import moved_amplitudes, moved_gate, reached
+
+
+class Cone(NamedTuple):
+    """The part of a circuit that matters, on the qubits that matter.
+
+    Attributes:
+        circuit: with the parameters of the whole one.
+        qubits: which qubit of the whole circuit each of its qubits is.
+    """
+
+    circuit: Circuit
+    qubits: tuple[int, ...]
+
+
+def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Cone:
+    """Leave out every gate and qubit that the measured qubits do not depend on.
+
+    Args:
+        circuit: its unitary part counts.
+        measured: the qubits that any observable acts on.
+        diagonal: whether all observables are, so that phases at the end do not matter either.
+    """
+    measured = set(measured)
+    sequence = gates(circuit)
+    turned = () if diagonal else measured
+    found = reached(sequence, preparations(circuit), measured, turned)
+    qubits = tuple(sorted(found.qubits))
+    if len(qubits) == circuit.num_qubits and len(found.gates) == len(sequence):
+        return Cone(circuit, qubits)
+    places = {qubit: place for place, qubit in enumerate(qubits)}
+    started = tuple(moved_amplitudes(each, places) for each in found.prepared)
+    moved = tuple(moved_gate(sequence[place], places) for place in found.gates)
+    return Cone(Circuit(len(qubits), started + moved, circuit.parameters), qubits)

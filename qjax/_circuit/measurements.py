@@ -1,0 +1,70 @@
+"""Floor 1. What a circuit measures: into which bits, and which measurements are final."""
+
+from collections.abc import Iterable
+
+from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op
+from qjax._circuit.classical import Bits, expressions_in
+from qjax._circuit.control_flow import Reset, Store, blocks_of, expressions_of
+
+
+def measurements(circuit: Circuit) -> tuple[Measure, ...]:
+    """The measurements of a circuit, outside of its control flow."""
+    return tuple(op for op in circuit.ops if isinstance(op, Measure))
+
+
+def measured_bits(circuit: Circuit) -> list[int | None]:
+    """The qubit that each bit of a sample shows; None for a classical bit that nothing sets.
+
+    Without measurements, every qubit is measured into the bit of its own number.
+    """
+    final = measurements(circuit)
+    if not final:
+        return list(range(circuit.num_qubits))
+    latest = {measure.clbit: measure.qubit for measure in final}
+    return [latest.get(clbit) for clbit in range(circuit.num_clbits)]
+
+
+def measured_qubits(circuit: Circuit) -> list[int]:
+    """The qubits that some bit of a sample shows, in order."""
+    return sorted({qubit for qubit in measured_bits(circuit) if qubit is not None})
+
+
+def writes_bits(ops: Iterable[Op]) -> bool:
+    """Whether anything is measured, or stored in classical bits."""
+    return any(
+        isinstance(op, Measure)
+        or (isinstance(op, Store) and isinstance(op.target, Bits))
+        or any(writes_bits(block) for block in blocks_of(op))
+        for op in ops
+    )
+
+
+def without_final_measurements(circuit: Circuit) -> tuple[Op, ...]:
+    """The operations but for measurements that nothing comes after, outside of control flow."""
+    kept: list[Op] = []
+    touched: set[int] = set()
+    read: set[int] = set()
+    for op in reversed(circuit.ops):
+        if isinstance(op, Measure) and op.qubit not in touched and op.clbit not in read:
+            continue
+        kept.append(op)
+        touched |= qubits_of(op)
+        if isinstance(op, Measure):
+            read.discard(op.clbit)  # what was there before is overwritten
+        read |= _clbits_read_in(op)
+    return tuple(reversed(kept))
+
+
+def qubits_of(op: Op) -> set[int]:
+    """The qubits that an operation touches."""
+    if isinstance(op, (Gate, Measure, Amplitudes)):
+        return set(op.support)
+    if isinstance(op, Reset):
+        return {op.qubit}
+    return {qubit for block in blocks_of(op) for inner in block for qubit in qubits_of(inner)}
+
+
+def _clbits_read_in(op: Op) -> set[int]:
+    parts = (inner for outer in expressions_of(op) for inner in expressions_in(outer))
+    own = {clbit for part in parts if isinstance(part, Bits) for clbit in part.clbits}
+    return own.union(*(_clbits_read_in(inner) for block in blocks_of(op) for inner in block))

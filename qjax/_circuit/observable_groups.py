@@ -1,0 +1,186 @@
+"""Floor 1. Which observables share a state: those whose light cones have much in common.
+
+One state of all that any of them depends on may be far larger than one for each. Costs are in
+amplitudes times gates, of about a nanosecond each.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import NamedTuple
+
+from qjax._circuit.circuit import Circuit, gates, preparations
+from qjax._circuit.dependence import reached
+
+# Where all depend on fewer qubits than this, one state costs less than a second program.
+WIDE = 16
+
+# What another program costs to compile, spread over its calls, and what it costs to run.
+PROGRAM, CALL = 1 << 20, 1 << 17
+
+# So many cones that look alike run as one program, over the tables of each: they stay apart.
+ALIKE = 3
+
+# Several states must together be so many times cheaper than one.
+CLEARLY = 4
+
+
+class Sight(NamedTuple):
+    """The qubits that something measured acts on, as a mask, and whether it is diagonal."""
+
+    support: int
+    diagonal: bool
+
+
+class _Past(NamedTuple):
+    """Qubits and gates, by their places, as masks."""
+
+    qubits: int
+    gates: int
+
+
+class _Group(NamedTuple):
+    """What shares a state.
+
+    Attributes:
+        sights: of what is measured.
+        diagonal: whether all of it is.
+        of_any, of_diagonal: what it depends on; what it would depend on if all were diagonal.
+    """
+
+    sights: tuple[Sight, ...]
+    diagonal: bool
+    of_any: _Past
+    of_diagonal: _Past
+
+    @property
+    def past(self) -> _Past:
+        return self.of_diagonal if self.diagonal else self.of_any
+
+    @property
+    def cost(self) -> int:
+        return self.past.gates.bit_count() << self.past.qubits.bit_count()
+
+
+def group_sights(circuit: Circuit, sights: Sequence[Sight]) -> list[tuple[Sight, ...]]:
+    """Groups of what is measured, each with a state of its own; one, if that is not far dearer.
+
+    Args:
+        circuit: its unitary part counts.
+        sights: at least one, each once.
+    """
+    single = _single(circuit, sights)
+    whole = reduce(_joined, single)
+    if any(each.past.qubits == whole.past.qubits for each in single):
+        return [whole.sights]
+    alike, others = _apart(circuit, _absorbed(single))
+    others = _merged(others)
+    programs = len(alike) + len(others)
+    groups = [each for members in alike for each in members] + others
+    cost = PROGRAM * programs + sum(CALL + each.cost for each in groups)
+    return [each.sights for each in groups] if CLEARLY * cost < whole.cost else [whole.sights]
+
+
+def _single(circuit: Circuit, sights: Sequence[Sight]) -> list[_Group]:
+    """Each by itself: what several qubits depend on is the union of what each does."""
+    measured = [qubit for qubit in range(circuit.num_qubits) if _any_at(sights, qubit)]
+    of_any, of_diagonal = (
+        {qubit: _past_of(circuit, qubit, diagonal) for qubit in measured}
+        for diagonal in (False, True)
+    )
+    found = []
+    for sight in sights:
+        qubits = [qubit for qubit in measured if sight.support >> qubit & 1]
+        pasts = (reduce(_union, (each[q] for q in qubits)) for each in (of_any, of_diagonal))
+        found.append(_Group((sight,), sight.diagonal, *pasts))
+    return found
+
+
+def _any_at(sights: Sequence[Sight], qubit: int) -> bool:
+    return any(sight.support >> qubit & 1 for sight in sights)
+
+
+def _past_of(circuit: Circuit, qubit: int, diagonal: bool) -> _Past:
+    turned = () if diagonal else (qubit,)
+    found = reached(gates(circuit), preparations(circuit), (qubit,), turned)
+    return _Past(_mask(found.qubits), _mask(found.gates))
+
+
+def _mask(places: Iterable[int]) -> int:
+    return sum(1 << place for place in places)
+
+
+def _union(left: _Past, right: _Past) -> _Past:
+    return _Past(left.qubits | right.qubits, left.gates | right.gates)
+
+
+def _joined(left: _Group, right: _Group) -> _Group:
+    return _Group(
+        left.sights + right.sights,
+        left.diagonal and right.diagonal,
+        _union(left.of_any, right.of_any),
+        _union(left.of_diagonal, right.of_diagonal),
+    )
+
+
+# ---------------------------------------------------------------- merging
+
+
+def _absorbed(groups: Sequence[_Group]) -> list[_Group]:
+    """Without those that a larger one sees anyway, from the lowest qubit up."""
+    kept: list[_Group] = []
+    for group in sorted(groups, key=lambda g: (-g.past.qubits.bit_count(), g.past.qubits)):
+        for place, other in enumerate(kept):
+            joined = _joined(other, group)
+            if joined.past.qubits == other.past.qubits:
+                kept[place] = joined
+                break
+        else:
+            kept.append(group)
+    return sorted(kept, key=_lowest)
+
+
+def _lowest(group: _Group) -> tuple[int, int]:
+    qubits = group.past.qubits
+    return qubits & -qubits, qubits
+
+
+def _apart(circuit: Circuit, groups: Sequence[_Group]) -> tuple[list[list[_Group]], list[_Group]]:
+    """Those of which many look alike, and the others."""
+    by_shape: dict[tuple, list[_Group]] = defaultdict(list)
+    for group in groups:
+        by_shape[_shape(circuit, group)].append(group)
+    alike = [members for members in by_shape.values() if len(members) >= ALIKE]
+    same = {id(each) for members in alike for each in members}
+    return alike, [each for each in groups if id(each) not in same]
+
+
+def _shape(circuit: Circuit, group: _Group) -> tuple:
+    """What two groups have in common that differ in the numbers and places of qubits only."""
+    seen = _places(group.past.qubits)
+    at = {qubit: place for place, qubit in enumerate(seen)}
+    sequence = gates(circuit)
+    kept = (sequence[place] for place in _places(group.past.gates))
+    acts = tuple((g.name, tuple(at[q] for q in g.support), len(g.angles)) for g in kept)
+    sights = ((tuple(at[q] for q in _places(s.support)), s.diagonal) for s in group.sights)
+    return len(seen), acts, tuple(sorted(sights))
+
+
+def _places(mask: int) -> list[int]:
+    return [place for place in range(mask.bit_length()) if mask >> place & 1]
+
+
+def _merged(groups: Sequence[_Group]) -> list[_Group]:
+    """Together where this costs less than another program."""
+    found: list[_Group] = []
+    for group in groups:
+        best, place = PROGRAM + CALL, len(found)
+        for number, other in enumerate(found):
+            more = _joined(other, group).cost - other.cost - group.cost
+            if more < best:
+                best, place = more, number
+        if place == len(found):
+            found.append(group)
+        else:
+            found[place] = _joined(found[place], group)
+    return found

@@ -1,0 +1,307 @@
+"""Floor 2. Dynamic circuit -> a circuit of gates and final measurements, exactly.
+
+Measurements are deferred (Nielsen and Chuang, sec. 4.4): an outcome that something depends on, or
+whose qubit is used again, is kept by a further qubit, its record, and what happens only for some
+outcomes is controlled by records. All outcomes are followed at once, as branches of one state,
+differentiably. A qubit is its own record for as long as nothing changes it; a record that copies it
+costs the plan nothing, as CX only permutes basis states, but twice the memory. So there is none for
+what is known or has a record already, and none is left that nothing depends on.
+"""
+
+from collections.abc import Iterable
+
+from qjax._base.errors import NoExactFormError
+from qjax._base.store import kept
+from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op, unset_variable
+from qjax._circuit.classical import (
+    OPERATIONS,
+    PYTHON,
+    Bits,
+    ClassicalExpression,
+    Variable,
+    evaluate_classical,
+)
+from qjax._circuit.control_flow import Block, Break, Continue, For, Reset, Store, Switch, While
+from qjax._circuit.dependence import moved_amplitudes, moved_gate
+from qjax._circuit.measurements import writes_bits
+from qjax._dynamic.branches import (
+    REMEDY,
+    Branches,
+    all_zero,
+    apply_gate,
+    assign,
+    flip_by,
+    forget,
+    holds_somewhere,
+    keep_outcome,
+    make_room,
+    measure,
+    new_record,
+    prepare,
+    reset,
+    write,
+)
+from qjax._dynamic.decisions import (
+    Decision,
+    Node,
+    apply,
+    as_parity,
+    both,
+    num_settings,
+    outcome_of,
+    records_of,
+    without,
+)
+
+# Loops that go on after so many turns may never end.
+MAX_TURNS = 1000
+
+# Beyond so many qubits and records, samples are drawn by trajectories unless asked for otherwise.
+MAX_FOLLOWED = 20
+
+# A condition is a gate for each of its settings; a parity of many records gets one of its own.
+FEW_SETTINGS = 4
+MAX_SETTINGS = 256
+
+# Where fewer wires are left than this, those that nothing depends on any more are freed.
+ROOM = 8
+
+
+@kept()
+def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circuit:
+    """The circuit without control flow, resets and measurements midway.
+
+    Args:
+        circuit: any circuit; one that is not dynamic is its own result.
+        observed: the qubits that are observed at the end in another basis than the computational
+            one, for which it matters whether they were measured. As everywhere, a measurement that
+            nothing comes after is left out.
+
+    Returns:
+        a circuit with the same parameters whose first qubits are those of `circuit`; the records
+        follow. Its measurements are of all classical bits; those of all qubits in order, where
+        the circuit measures none.
+
+    Raises:
+        NoExactFormError: where there are too many outcomes to follow, or a loop has no end.
+        ValueError: for a variable that is read before it is written.
+    """
+    if not circuit.is_dynamic:
+        return circuit
+    found, errors = [], []
+    for thrifty in (False, True):
+        try:
+            found.append(_deferred(circuit, observed, thrifty))
+        except NoExactFormError as error:
+            errors.append(error)
+            continue
+        if found[-1].num_qubits == circuit.num_qubits:
+            break
+    if not found:
+        raise errors[0]
+    return min(found, key=lambda form: form.num_qubits)
+
+
+def _deferred(circuit: Circuit, observed: frozenset[int], thrifty: bool) -> Circuit:
+    state = all_zero(circuit, thrifty)
+    _inside(state, True, circuit.ops)
+    for wire in sorted({state.wires[qubit] for qubit in observed} & state.effective):
+        if ("measured", wire) in state.values:
+            keep_outcome(state, wire)
+    bits = _wires_of_bits(state)
+    forget(state, {wire for wire, _ in bits})
+    return _in_order(state, bits)
+
+
+def _in_order(state: Branches, bits: list[tuple[int, int]]) -> Circuit:
+    """The qubits in their order, then the records that are left, and the final measurements."""
+    circuit, free = state.circuit, set(state.free)
+    order = state.wires + [wire for wire in state.records if wire not in free]
+    places = {wire: place for place, wire in enumerate(order)}
+    num_clbits = circuit.num_clbits
+    final = [Measure(places[wire], clbit) for wire, clbit in bits]
+    if not bits and len(order) > circuit.num_qubits and not writes_bits(circuit.ops):
+        num_clbits = circuit.num_qubits
+        final = [Measure(qubit, qubit) for qubit in range(num_clbits)]
+    ops: tuple[Op, ...] = (
+        *(moved_amplitudes(each, places) for each in state.prepared),
+        *(moved_gate(gate, places) for gate in state.gates),
+        *final,
+    )
+    return Circuit(len(order), ops, circuit.parameters, num_clbits)
+
+
+def _wires_of_bits(state: Branches) -> list[tuple[int, int]]:
+    """(wire, classical bit) for what is measured at the end."""
+    if not writes_bits(state.circuit.ops):
+        return []
+    clbits = range(state.circuit.num_clbits)
+    written = [clbit for clbit in clbits if state.values["bit", clbit] is not False]
+    # A bit that is always 0 needs no measurement, but for one that says that there are some.
+    return [(_wire(state, clbit), clbit) for clbit in written or clbits[:1]]
+
+
+def num_records(circuit: Circuit) -> int:
+    """How many records of outcomes its exact form has."""
+    return deferred(circuit).num_qubits - circuit.num_qubits
+
+
+def _inside(state: Branches, condition: Decision, block: Block) -> None:
+    """Run a block where the condition holds."""
+    state.depth += 1
+    state.values["running", state.depth] = condition
+    for op in block:
+        if holds_somewhere(state.running):
+            _run(state, op)
+    del state.values["running", state.depth]
+    state.depth -= 1
+
+
+def _run(state: Branches, op: Op) -> None:
+    make_room(state, ROOM + len(op.support) if isinstance(op, Amplitudes) else ROOM)
+    match op:
+        case Gate():
+            apply_gate(state, op)
+        case Measure(qubit, clbit):
+            measure(state, qubit, clbit)
+        case Reset(qubit):
+            reset(state, qubit)
+        case Amplitudes():
+            prepare(state, op)
+        case Store():
+            _store(state, op)
+        case Switch():
+            _switch(state, op)
+        case For() | While():
+            _loop(state, op)
+        case Break():
+            _leave(state, state.loops[-1])
+        case Continue():
+            _leave(state, state.loops[-1] + 1)
+
+
+# ---------------------------------------------------------------- classical values
+
+
+def _value(state: Branches, expression: ClassicalExpression) -> Decision:
+    """What an expression is worth now. The measurements that it reads are not final."""
+
+    def read(source: Bits | Variable) -> Decision:
+        if isinstance(source, Bits):
+            bits = [state.values["bit", clbit] for clbit in source.clbits]
+            # Whatever comes of it: something looks at the outcome.
+            state.effective.update(*map(records_of, bits))
+            return bits[0] if source.type.kind == "bool" else apply(_integer, *bits)
+        key = ("variable", source.number)
+        if key not in state.values:
+            raise unset_variable(state.circuit, source.number)
+        return state.values[key]
+
+    def compute(name: str, kind, *operands: Decision) -> Decision:
+        function = OPERATIONS[name]
+        return apply(lambda *values: function(PYTHON, kind, *values), *operands)
+
+    return evaluate_classical(expression, read, compute, PYTHON)
+
+
+def _recorded(state: Branches, condition: Decision) -> Decision:
+    """The condition, or a record of it where it has many settings."""
+    if num_settings(condition) <= FEW_SETTINGS:
+        return condition
+    parity = as_parity(condition)
+    if parity is None:
+        if (count := num_settings(condition)) > MAX_SETTINGS:
+            raise NoExactFormError(
+                f"a condition of the circuit holds for {count} settings of outcomes; exact results "
+                f"follow at most {MAX_SETTINGS}. {REMEDY}"
+            )
+        return condition
+    record = new_record(state)
+    for source in parity.records:
+        write(state, flip_by(record, source), True)
+    if parity.flipped:
+        write(state, Gate("x", (record,)), True)
+    return outcome_of(record)
+
+
+def _integer(*bits: bool) -> int:
+    return sum(int(bit) << place for place, bit in enumerate(bits))
+
+
+def _store(state: Branches, op: Store) -> None:
+    value = _value(state, op.value)
+    if isinstance(op.target, Variable):
+        assign(state, ("variable", op.target.number), value)
+        return
+    for place, clbit in enumerate(op.target.clbits):
+        bit = apply(lambda v, place=place: bool(int(v) >> place & 1), value)
+        assign(state, ("bit", clbit), bit)
+
+
+def _wire(state: Branches, clbit: int) -> int:
+    """A qubit that holds a classical bit at the end."""
+    value = state.values["bit", clbit]
+    if isinstance(value, Node):
+        if value is outcome_of(value.record):
+            return value.record
+    elif (wire := _holding(state, int(value))) is not None:
+        return wire
+    wire = new_record(state)
+    write(state, Gate("x", (wire,)), value)
+    return wire
+
+
+def _holding(state: Branches, value: int) -> int | None:
+    """A wire that is known to hold a value."""
+    taken = (*state.wires, *state.records)
+    return next((wire for wire in taken if state.known[wire] == value), None)
+
+
+# ---------------------------------------------------------------- control flow
+
+
+def _switch(state: Branches, op: Switch) -> None:
+    value, left, keys = _value(state, op.target), state.running, []
+    for values, _ in op.cases:
+        hit: Decision = True
+        if values is not None:
+            hit = _recorded(state, apply(lambda v, among=values: v in among, value))
+        state.cases += 1
+        keys.append(("case", state.cases))
+        state.values[keys[-1]] = both(left, hit)
+        left = without(left, hit)
+    for key, (_, block) in zip(keys, op.cases, strict=True):
+        _inside(state, state.values.pop(key), block)
+
+
+def _loop(state: Branches, op: For | While) -> None:
+    """The loop runs one depth below its body: `break` ends the first, `continue` the second."""
+    state.depth += 1
+    state.values["running", state.depth] = state.values["running", state.depth - 1]
+    state.loops.append(state.depth)
+    for block in op.iterations if isinstance(op, For) else _turns(state, op):
+        _inside(state, state.running, block)
+    state.loops.pop()
+    del state.values["running", state.depth]
+    state.depth -= 1
+
+
+def _turns(state: Branches, op: While) -> Iterable[Block]:
+    """The block, for as long as its condition may hold."""
+    for _ in range(MAX_TURNS):
+        going_on = both(state.running, _recorded(state, _value(state, op.condition)))
+        state.values["running", state.depth] = going_on
+        if not holds_somewhere(going_on):
+            return
+        yield op.block
+    raise NoExactFormError(
+        f"a while loop of the circuit may go on after {MAX_TURNS} turns, so that it has no exact "
+        f"result. {REMEDY}"
+    )
+
+
+def _leave(state: Branches, depth: int) -> None:
+    """End every block from this depth on, where the innermost one runs."""
+    leaving = state.running
+    for each in range(depth, state.depth + 1):
+        state.values["running", each] = without(state.values["running", each], leaving)

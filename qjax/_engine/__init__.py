@@ -1,0 +1,36 @@
+"""Floor 5. (circuit, parameters) -> what is read out: compiled, differentiated, batched.
+
+task          what is asked of a circuit
+views         which parts of a circuit show which observables
+stacks        the tables and compiled functions that run for a task
+executor      the structure of a plan -> the compiled function
+execution     task, parameters -> what is read out
+directions    how many derivatives side by side fit into memory
+derivatives   a simulation and its derivatives as operations of JAX
+batching      the same, mapped over
+primitive     the rules of those operations
+trajectories  dynamic circuits, run by run
+model         the pure function of a network: (weights, inputs) -> outputs
+"""
+
+from qjax._engine.model import Model as Model
+from qjax._engine.model import NetworkReadout as NetworkReadout
+from qjax._engine.model import Probabilities as Probabilities
+from qjax._engine.model import check_simulated as check_simulated
+from qjax._engine.model import compiled_draws as compiled_draws
+from qjax._engine.model import compiled_jacobians as compiled_jacobians
+from qjax._engine.model import compiled_outputs as compiled_outputs
+from qjax._engine.model import outputs as outputs
+from qjax._engine.model import states as states
+from qjax._engine.model import task_of as task_of
+from qjax._engine.primitive import run as run
+from qjax._engine.task import Expectations as Expectations
+from qjax._engine.task import Outcomes as Outcomes
+from qjax._engine.task import Readout as Readout
+from qjax._engine.task import States as States
+from qjax._engine.task import Task as Task
+from qjax._engine.task import as_gradient as as_gradient
+from qjax._engine.task import num_simulated as num_simulated
+from qjax._engine.task import outcomes_of as outcomes_of
+from qjax._engine.task import plan_of as plan_of
+from qjax._engine.trajectories import follow as follow

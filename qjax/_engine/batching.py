@@ -1,0 +1,199 @@
+"""Floor 5. Primitives, mapped over: how the simulation and its derivatives are batched.
+
+`jax.vmap` of a simulation, or of its derivatives, would batch every operation in it. These rules
+plan the circuit anew instead: what is mapped over becomes what differs per sample, and runs as fast
+as a batch that was given as one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.extend.core import Primitive
+from jaxtyping import Float, Shaped
+
+from qjax._base.mesh import alike
+from qjax._engine.derivatives import (
+    cotangent_p,
+    evaluate_cotangent,
+    evaluate_residuals,
+    evaluate_tangent,
+    grouped,
+    of_moving,
+    residuals_p,
+    run_p,
+    second_p,
+    tangent_p,
+)
+from qjax._engine.directions import Axis, is_large, size_of
+from qjax._engine.execution import check_values, cost_of
+from qjax._engine.task import Expectations, Task, num_simulated
+
+# From so many qubits on, samples that share nothing run one by one: in single and in double
+# precision. Of states and probabilities the results alone leave the cache; their derivatives gain
+# from a batch for longer. Measured on two CPU cores.
+WIDE_VALUES = 11, 9
+WIDE_STATES = 9, 8
+WIDE_DERIVATIVES_OF_STATES = 12, 11
+
+
+def _simulated(task: Task, shared: Array, batched: Array) -> Shaped[Array, "outputs batch"]:
+    return run_p.bind(*alike((shared, batched)), task=task)
+
+
+def _replanned(
+    task: Task,
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    size: int,
+    differentiated: bool = False,
+) -> Shaped[Array, "outputs batch size"]:
+    """What is mapped over differs per sample; so does what is not, where it must."""
+    (shared, batched), (from_shared, from_batched) = arguments, axes
+    if from_batched is not None:
+        batched = jnp.moveaxis(batched, from_batched, 2)
+    else:
+        batched = jnp.broadcast_to(batched[:, :, None], (*batched.shape, size))
+    if from_shared is not None:
+        task, batched = _all_batched(task, jnp.moveaxis(shared, from_shared, 1), batched)
+        if _is_wide(task, shared.dtype, differentiated):
+            return _one_by_one(task, batched)
+        shared = jnp.zeros((0,), jax.dtypes.canonicalize_dtype(shared.dtype))
+    samples = batched.shape[1] * size
+    results = _simulated(task, shared, batched.reshape(len(batched), samples))
+    return results.reshape(len(results), batched.shape[1], size)
+
+
+def _is_wide(task: Task, dtype: np.dtype, differentiated: bool) -> bool:
+    """Whether states are so large that a batch of them leaves the cache.
+
+    Samples that share no parameter then gain nothing from running together.
+    """
+    if jax.default_backend() != "cpu":
+        return False
+    if isinstance(task.readout, Expectations):
+        widest = WIDE_VALUES
+    else:
+        widest = WIDE_DERIVATIVES_OF_STATES if differentiated else WIDE_STATES
+    return num_simulated(task) >= widest[dtype == np.float64]
+
+
+def _one_by_one(
+    task: Task, params: Float[Array, "params batch size"]
+) -> Shaped[Array, "outputs batch size"]:
+    """Each sample's matrices are built and applied by themselves."""
+    alone = replace(task, batched=frozenset())
+    nothing = jnp.zeros((0, 1), params.dtype)
+    cost = cost_of(alone, jax.ShapeDtypeStruct(params.shape[:1], params.dtype), nothing)
+    check_values(cost, prod(params.shape[1:]), in_loop=True)
+    # Reverse mode would keep the states of all samples.
+    single = jax.checkpoint(lambda own: _simulated(alone, own, nothing)[:, 0])
+    results = lax.map(single, params.reshape(len(params), -1).T)
+    return results.T.reshape(results.shape[1], *params.shape[1:])
+
+
+def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array]:
+    """The task with every parameter per sample; `shared` is `(shared, size)`."""
+    count = task.circuit.num_params
+    per_sample = sorted(task.batched)
+    order = np.argsort([*per_sample, *(p for p in range(count) if p not in task.batched)])
+    spread = jnp.broadcast_to(shared[:, None], (len(shared), *batched.shape[1:]))
+    rows = jnp.concatenate([batched, spread])[order.astype(np.int32)]
+    return replace(task, batched=frozenset(range(count))), rows
+
+
+def _batch_run(arguments: Sequence[Array], axes: Sequence[Axis], *, task: Task):
+    return _replanned(task, arguments, axes, size_of(arguments, axes)), 2
+
+
+def _batch_residuals(arguments, axes, *, task, moving):
+    value, axis = _batch_run(arguments, axes, task=task)
+    # The batched derivatives keep residuals of their own. These, batched operation by operation,
+    # serve what reaches in between, and are not computed where nothing does.
+    inside = partial(evaluate_residuals, task=task, moving=moving)
+    _, *residuals = jax.vmap(jax.jit(inside), in_axes=axes)(*arguments)
+    return [value, *residuals], [axis, *(0 for _ in residuals)]
+
+
+def _differentiable(arguments, axes, *, task, moving) -> tuple[Callable[..., Any], list[Array]]:
+    """The batched simulation of what moves, and what it moves from, one for each of the batch."""
+    size = size_of(arguments, axes)
+    primals, from_axes = list(arguments[:2]), list(axes[:2])
+    for place in moving:
+        if from_axes[place] is None:
+            primals[place] = jnp.broadcast_to(primals[place], (size, *primals[place].shape))
+        else:
+            primals[place] = jnp.moveaxis(primals[place], from_axes[place], 0)
+        from_axes[place] = 0
+
+    def simulate(*given: Array) -> Array:
+        return jnp.moveaxis(_replanned(task, given, from_axes, size, differentiated=True), 2, 0)
+
+    return of_moving(simulate, primals, moving), [primals[place] for place in moving]
+
+
+def _in_front(x: Array, axis: Axis, size: int) -> Array:
+    return jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
+
+
+def _batch_tangent(arguments, axes, *, task, moving):
+    if all(axis is None for axis in axes[:2]):
+        inside = partial(evaluate_tangent, task=task, moving=moving)
+        return grouped("tangents", inside, arguments, axes, task), 0
+    simulate, primals = _differentiable(arguments, axes, task=task, moving=moving)
+    size = size_of(arguments, axes)
+    last = len(arguments) - len(moving)
+    given = [_in_front(x, a, size) for x, a in zip(arguments[last:], axes[last:], strict=True)]
+    return jax.jvp(simulate, tuple(primals), tuple(given))[1], 0
+
+
+def _batch_cotangent(arguments, axes, *, task, moving, count=None):
+    bind = partial(cotangent_p.bind, task=task, moving=moving)
+    if count is not None:
+        results = _one_after_the_other(partial(bind, count=count), arguments, axes)
+    elif all(axis is None for axis in axes[:-1]) and is_large(
+        "second derivatives", task, arguments, moving
+    ):
+        given = jnp.moveaxis(arguments[-1], axes[-1], 0)
+        results = bind(*arguments[:-1], given, count=len(given))
+    elif all(axis is None for axis in axes[:2]):
+        inside = partial(evaluate_cotangent, task=task, moving=moving)
+        results = grouped("cotangents", inside, arguments, axes, task)
+    else:
+        simulate, primals = _differentiable(arguments, axes, task=task, moving=moving)
+        given = _in_front(arguments[-1], axes[-1], size_of(arguments, axes))
+        results = jax.vjp(simulate, *primals)[1](given)
+    return list(results), [0] * len(moving)
+
+
+def _batch_second(arguments, axes, *, task, moving, along, count=None):
+    """Wide circuits only: samples, and what has cotangents of its own, run one after the other."""
+    bind = partial(second_p.bind, task=task, moving=moving, along=along)
+    if count is None and all(axis is None for axis in axes[:3]):
+        size = size_of(arguments, axes)
+        given = [_in_front(x, axis, size) for x, axis in zip(arguments[3:], axes[3:], strict=True)]
+        results = bind(*arguments[:3], *given, count=size)
+    else:
+        results = _one_after_the_other(partial(bind, count=count), arguments, axes)
+    return list(results), [0] * len(moving)
+
+
+def _one_after_the_other(bind: Callable[..., Any], arguments, axes) -> Any:
+    size = size_of(arguments, axes)
+    every = [_in_front(x, axis, size) for x, axis in zip(arguments, axes, strict=True)]
+    return lax.map(lambda one: bind(*one), every)
+
+
+BATCHERS: dict[Primitive, Callable[..., Any]] = {
+    run_p: _batch_run,
+    residuals_p: _batch_residuals,
+    tangent_p: _batch_tangent,
+    cotangent_p: _batch_cotangent,
+    second_p: _batch_second,
+}

@@ -1,0 +1,214 @@
+"""Floor 5. (task, parameters) -> what is read out, for all samples at once."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial, wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Shaped
+
+from qjax._base.linear_map import jvp_of
+from qjax._base.memory import always_fits, check_fits
+from qjax._engine.stacks import (
+    Extent,
+    Stack,
+    Stacks,
+    check_single,
+    differentiated_stacks,
+    stacks_of,
+    stacks_on_device,
+)
+from qjax._engine.task import Task
+from qjax._simulators import Gradient
+
+# Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
+# computing them again is as fast. Measured on two CPU cores.
+MAX_KEPT = 8 << 20
+
+# A batch whose states take more bytes than this runs in parts that take as many: every pass of a
+# part finds its states in the cache. Measured on two CPU cores with 2 MB of cache each.
+MAX_CHUNK = 2 << 20
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Cost(NamedTuple):
+    """What a simulation holds.
+
+    Attributes:
+        num_qubits: how many are simulated.
+        num_passes: passes over the state.
+        num_chunks: parts of the batch, which run one after the other.
+        dtype: of amplitudes.
+        bytes_of_one: one state.
+        bytes_of_states: the states of one part of the batch, which run at once.
+        bytes_kept: what reverse mode keeps of all parts.
+        bytes_between: what it keeps of the other parts, and of what else runs for the task.
+        bytes_returned: states or probabilities that are the result.
+        gradient: how reverse mode works.
+        reads_probabilities: whether amplitudes are not needed.
+    """
+
+    num_qubits: int
+    num_passes: int
+    num_chunks: int
+    dtype: np.dtype
+    bytes_of_one: int
+    bytes_of_states: int
+    bytes_kept: int
+    bytes_between: int
+    bytes_returned: int
+    gradient: Gradient
+    reads_probabilities: bool
+
+
+def evaluate(
+    shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
+) -> Shaped[Array, "outputs batch"]:
+    """Simulate inside of another program: the tables are constants of it.
+
+    Args:
+        shared: the parameters that all samples have in common, in the circuit's order.
+        batched: those that differ per sample, in the circuit's order, batch last.
+        task: what to simulate.
+    """
+    stacks = stacks_of(task, _context(task, shared)[0])
+    return _evaluate_stacks(stacks, shared, batched, task.gradient)
+
+
+def always_compiled(function: Callable[P, T]) -> Callable[P, T]:
+    """The same, also under `jax.disable_jit()`.
+
+    That is for looking at operations of one's own. A simulation has thousands, and takes seconds
+    where it is run one by one.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+            return function(*args, **kwargs)
+        with jax.disable_jit(False):
+            return function(*args, **kwargs)
+
+    return run
+
+
+@always_compiled
+def evaluate_now(
+    shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
+) -> Shaped[Array, "outputs batch"]:
+    """The same by itself: circuits whose plans have the same structure share a compiled program."""
+    stacks = stacks_on_device(task, *_context(task, shared))
+    return _evaluate_stacks(stacks, shared, batched, task.gradient)
+
+
+@always_compiled
+def differentiate_now(
+    primals: Sequence[Array], tangents: Sequence[Any], *, task: Task
+) -> tuple[Array, Array]:
+    """Its value and tangent, in the rule of a primitive."""
+    stacks = differentiated_stacks(task, *_context(task, primals[0]))
+    return jvp_of(partial(_evaluate_stacks, stacks, gradient=task.gradient), primals, tangents)
+
+
+def _context(task: Task, shared: Array) -> tuple[bool, Any]:
+    """The precision, which tables must fit as well as the parameters', and where tables go."""
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    x64 = jax.config.read("jax_enable_x64")
+    if x64 and shared.dtype == np.float32:
+        check_single(task)
+    return x64, device
+
+
+def _evaluate_stacks(
+    planned: Stacks, shared: Array, batched: Array, gradient: Gradient | None
+) -> Array:
+    stacks, outputs, add = planned
+    if batched.shape[1] == 0:
+        one = jax.ShapeDtypeStruct((len(batched), 1), batched.dtype)
+        result = jax.eval_shape(partial(_evaluate_stacks, planned, gradient=gradient), shared, one)
+        return jnp.zeros((result.shape[0], 0), result.dtype)
+    found = [_evaluate_stack(stack, shared, batched, gradient) for stack in stacks]
+    return found[0] if add is None else add(jnp.asarray(outputs), *found)
+
+
+def _evaluate_stack(
+    stack: Stack, shared: Array, batched: Array, gradient: Gradient | None
+) -> Array:
+    program, reading, readout, _ = stack.planned
+    cost, batch = _cost(stack, shared, batched, gradient), batched.shape[1]
+    check_values(cost, batch, cost.num_chunks > 1 or stack.number is not None)
+    return stack.execute(program, reading, shared, batched, readout, cost.gradient, cost.num_chunks)
+
+
+def check_values(cost: Cost, batch: int, in_loop: bool) -> None:
+    """Require that values fit into memory: the states of what runs at once, and the results.
+
+    What XLA holds, in multiples of those states, is by its own account.
+
+    Args:
+        cost: of the simulation.
+        batch: how many samples there are.
+        in_loop: whether parts of them, or samples, run one after the other.
+
+    Raises:
+        CircuitTooLargeError: otherwise.
+    """
+    alone, repeated = (3, 5) if cost.reads_probabilities else (5, 6.5)
+    needed = int((repeated if in_loop else alone) * cost.bytes_of_states) + cost.bytes_returned
+    if always_fits(needed):  # before a message is made of it
+        return
+    check_fits(
+        needed,
+        f"{batch} statevector(s) of {cost.num_qubits} qubits in {cost.dtype.name}",
+        "fewer qubits, smaller batches or single precision",
+    )
+
+
+def cost_of(task: Task, shared: Any, batched: Any) -> Cost:
+    """What simulating a task for parameters of these shapes and dtype holds."""
+    stacks = stacks_of(task, jax.config.read("jax_enable_x64")).stacks
+    costs = [_cost(stack, shared, batched, task.gradient) for stack in stacks]
+    widest = max(costs, key=lambda cost: (cost.bytes_of_states, cost.num_passes))
+    others = sum(cost.bytes_kept for cost in costs) - widest.bytes_kept
+    return widest._replace(bytes_between=widest.bytes_between + others)
+
+
+def _cost(stack: Stack, shared: Any, batched: Any, gradient: Gradient | None) -> Cost:
+    dtype = np.result_type(shared.dtype, np.complex64)
+    return _cost_of(stack.extent, dtype, batched.shape[1], gradient, jax.default_backend())
+
+
+@lru_cache(4096)
+def _cost_of(
+    extent: Extent, dtype: np.dtype, batch: int, gradient: Gradient | None, platform: str
+) -> Cost:
+    one = dtype.itemsize << extent.num_qubits
+    held = extent.num_passes * batch * one * extent.number
+    chosen = gradient or ("backprop" if held <= MAX_KEPT else "adjoint")
+    chunks = _count_chunks(batch, batch * one) if platform == "cpu" else 1
+    states = -(-batch // chunks) * one
+    kept = 1 + extent.num_passes if chosen == "backprop" else 1
+    return Cost(
+        num_qubits=extent.num_qubits,
+        num_passes=extent.num_passes,
+        num_chunks=chunks,
+        dtype=dtype,
+        bytes_of_one=one,
+        bytes_of_states=states,
+        bytes_kept=kept * batch * one * extent.number,
+        bytes_between=kept * (batch * one * extent.number - states),
+        bytes_returned=batch * extent.reals_returned * dtype.itemsize // 2,
+        gradient=chosen,
+        reads_probabilities=extent.reads_probabilities,
+    )
+
+
+def _count_chunks(batch: int, states: int) -> int:
+    """How many parts of the batch run one after the other; `states` is the bytes of all states."""
+    return min(batch, -(-states // MAX_CHUNK)) if states >= 2 * MAX_CHUNK else 1

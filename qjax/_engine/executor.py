@@ -1,0 +1,110 @@
+"""Floor 5. The structure of a plan -> the compiled function that runs it.
+
+It dies with the last plan of that structure, and with it what JAX keeps for a function.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakValueDictionary
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float, Int
+
+from qjax._engine.task import Outcomes, States
+from qjax._plan import Program
+from qjax._readout import Reading, expectation_values, marginal, probabilities_of
+from qjax._simulators import Gradient, as_complex, finish, in_order, marked, simulate
+
+Executor = Callable[..., Array]
+
+_executors: WeakValueDictionary[Any, Executor] = WeakValueDictionary()
+
+
+def structure_of(program: Program, reading: Reading | None) -> Any:
+    """What must be equal for two plans to run as one program."""
+    leaves, structure = jax.tree.flatten((program, reading))
+    return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+
+
+def executor_of(program: Program, reading: Reading | None, number: int | None) -> Executor:
+    """(program, reading, shared, batched, readout, gradient, chunks) -> what is read out.
+
+    Args:
+        program: what runs.
+        reading: what is read out for expectation values, or None.
+        number: how many programs are stacked; None for one that is not.
+    """
+    run = _execute if number is None else _execute_all
+
+    def execute(*arguments: Any) -> Array:
+        return run(*arguments)
+
+    key = structure_of(program, reading), number
+    return _executors.setdefault(key, jax.jit(execute, static_argnums=(4, 5, 6)))
+
+
+def adder_of(num_outputs: int, num_found: int) -> Executor:
+    """(which output each value counts for, values of parts...) -> outputs of all."""
+
+    def add(
+        outputs: Int[Array, " found"], *found: Float[Array, "part batch"]
+    ) -> Float[Array, "outputs batch"]:
+        values = jnp.concatenate(found)
+        return jnp.zeros((num_outputs, values.shape[1]), values.dtype).at[outputs].add(values)
+
+    return _executors.setdefault((num_outputs, num_found), jax.jit(add))
+
+
+def _execute(
+    program: Program,
+    reading: Reading | None,
+    shared: Array,
+    batched: Array,
+    readout: States | Outcomes | None,
+    gradient: Gradient,
+    chunks: int,
+) -> Array:
+    def run(batched: Array) -> Array:
+        return marked(program, shared, batched, read_out(batched))
+
+    def read_out(batched: Array) -> Array:
+        state, last = simulate(program, shared, batched, gradient)
+        if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
+            found = probabilities_of(state)
+            if reading is None:
+                found, kept = in_order(program, found), _qubits_of(readout)
+                return found if kept is None else marginal(found, kept)
+            if not reading.any_order:
+                found = in_order(program, found)
+            return expectation_values(reading, found[None], shared, batched)
+        state = finish(program, state, last, gradient)
+        if reading is not None:
+            return expectation_values(reading, state, shared, batched)
+        return as_complex(state)
+
+    if chunks == 1:
+        return run(batched)
+    batch = batched.shape[1]
+    size = -(-batch // chunks)
+    padded = jnp.pad(batched, ((0, 0), (0, size * chunks - batch)), mode="edge")
+    parts = jnp.moveaxis(padded.reshape(len(batched), chunks, size), 1, 0)
+    results = jnp.moveaxis(lax.map(run, parts), 0, 1)
+    return results.reshape(len(results), -1)[:, :batch]
+
+
+def _qubits_of(readout: States | Outcomes | None) -> tuple[int, ...] | None:
+    return readout.qubits if isinstance(readout, Outcomes) else None
+
+
+def _execute_all(
+    program: Program, reading: Reading, shared: Array, batched: Array, *how: Any
+) -> Float[Array, "outputs batch"]:
+    """The same for programs whose tables are stacked, one after the other."""
+
+    def run(tables: tuple[Program, Reading]) -> Array:
+        return _execute(*tables, shared, batched, *how)
+
+    found = lax.map(run, (program, reading))
+    return found.reshape(-1, found.shape[-1])

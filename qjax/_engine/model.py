@@ -1,0 +1,210 @@
+"""Floor 5. The pure function of a network: (weights, inputs) -> outputs, batch native.
+
+Weights are shared by the batch, inputs differ per sample: what depends on weights only is built
+once per call, whatever the batch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jaxtyping import Complex, Float, Int, Shaped
+
+from qjax._base.mesh import alike, on_mesh, placed
+from qjax._base.store import DERIVATIVES, PROGRAM, kept
+from qjax._base.weight_tree import joined
+from qjax._circuit.circuit import Circuit
+from qjax._circuit.measurements import measured_qubits
+from qjax._dynamic import deferred
+from qjax._engine.directions import Kind, check_directions
+from qjax._engine.primitive import run
+from qjax._engine.task import Expectations, Outcomes, States, Task, check_width, outcomes_of
+from qjax._readout import SHOTS_AT_ONCE, check_shots_fit, choices_of, draw_states, in_parts
+from qjax._simulators import Gradient
+
+
+@dataclass(frozen=True, slots=True)
+class Probabilities:
+    """Read out the probability of each output.
+
+    Attributes:
+        output_shape: the shape of the outputs.
+        targets: `2**k` int32 in bytes: the flat output that each state of the k qubits that are
+            measured (records included, in order) counts for.
+    """
+
+    output_shape: tuple[int, ...]
+    targets: bytes
+
+    @property
+    def table(self) -> Int[np.ndarray, " 2**k"]:
+        return np.frombuffer(self.targets, np.int32)
+
+    @property
+    def num_outputs(self) -> int:
+        return prod(self.output_shape)
+
+
+NetworkReadout = Expectations | Probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A circuit, which of its parameters (by index) are inputs and weights, and the readout.
+
+    `gradient` says how reverse mode works; None chooses by the memory it would need.
+    """
+
+    circuit: Circuit
+    inputs: tuple[int, ...]
+    weights: tuple[int, ...]
+    readout: NetworkReadout
+    gradient: Gradient | None = None
+
+
+@kept(PROGRAM)
+def compiled_outputs(model: Model):
+    """(weights, inputs) -> outputs; leading axes of the inputs are kept.
+
+    Weights are a vector, or a tuple of the leaves that it is made of.
+    """
+
+    def of_leaves(inputs: Array, *leaves: Array) -> Array:
+        return outputs(model, joined(leaves, inputs.dtype), inputs)
+
+    def run(weights: Array | tuple[Array, ...], inputs: Array) -> Array:
+        leaves = weights if isinstance(weights, tuple) else (weights,)
+        return on_mesh(of_leaves, inputs, *leaves, result=placed(inputs)[:-1])
+
+    return jax.jit(run)
+
+
+@kept(DERIVATIVES)
+def compiled_jacobians(model: Model, with_inputs: bool):
+    """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
+
+    def single(weights: Array, inputs: Array) -> Array:
+        return outputs(model, weights, inputs)
+
+    arguments = (0, 1) if with_inputs else (0,)
+    num_outputs = prod(model.readout.output_shape)
+    num_params = len(model.weights) + with_inputs * len(model.inputs)
+    # One forward pass per parameter, or one reverse pass per output. Those run one after the other:
+    # side by side, by `vmap`, the samples of each would not be a batch of the engine's.
+    forward = num_outputs > num_params
+    jacobian = (
+        jax.jacfwd(single, arguments) if forward else _one_output_at_a_time(single, len(arguments))
+    )
+
+    def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
+        samples = len(inputs) if model.inputs else 1
+        at_once, directions = (1, samples * num_params) if forward else (samples, 1)
+        rows = jax.ShapeDtypeStruct((len(model.inputs), at_once), inputs.dtype)
+        kind: Kind = "tangents" if forward else "cotangents"
+        check_width(task_of(model))
+        check_directions(kind, task_of(model), (weights, rows), directions)
+        return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
+
+    return jax.jit(partial(on_mesh, run))
+
+
+def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callable[..., Any]:
+    """The Jacobians in the first `count` arguments, in reverse mode."""
+
+    def jacobian(*arguments: Array) -> tuple[Array, ...]:
+        fixed = arguments[count:]
+        values, pull_back = jax.vjp(lambda *moving: function(*moving, *fixed), *arguments[:count])
+        rows = jnp.eye(values.size, dtype=values.dtype).reshape(-1, *values.shape)
+        basis, _ = alike((rows, values))
+        rows = lax.map(pull_back, basis)
+        return tuple(row.reshape(*values.shape, *row.shape[1:]) for row in rows)
+
+    return jacobian
+
+
+@kept(PROGRAM)
+def compiled_draws(model: Model, shots: int):
+    """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
+
+    def draw(weights: Array, inputs: Array, key: Array) -> Int[Array, "batch shots"]:
+        check_shots_fit(shots, 4 * len(inputs))
+        if len(inputs) == 0:
+            return jnp.zeros((0, shots), jnp.int32)
+        probabilities = _run(model, task_of(model), weights, inputs)
+        choices = jax.vmap(choices_of, in_axes=1)(probabilities)
+
+        def part(key: Array, count: int) -> Int[Array, "batch count"]:
+            keys = jax.random.split(key, len(inputs))
+            return jax.vmap(draw_states, in_axes=(0, None, 0))(choices, count, keys)
+
+        return in_parts(part, key, shots, max(1, SHOTS_AT_ONCE // len(inputs)), axis=1)
+
+    return jax.jit(partial(on_mesh, draw))
+
+
+def outputs(
+    model: Model, weights: Float[Array, " weights"], inputs: Float[Array, "*batch inputs"]
+) -> Float[Array, "*batch_and_outputs"]:
+    """Simulate once for all samples and read out."""
+    batch, shape = inputs.shape[:-1], model.readout.output_shape
+    if 0 in batch:
+        return jnp.zeros((*batch, *shape), weights.dtype)
+    if not model.inputs:
+        # All samples are the same one.
+        values = _read(model, weights, jnp.zeros((1, 0), inputs.dtype))
+        return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
+    samples = inputs.reshape(prod(batch), len(model.inputs))
+    return _read(model, weights, samples).T.reshape(*batch, *shape)
+
+
+def states(
+    model: Model, weights: Float[Array, " weights"], inputs: Float[Array, "batch inputs"]
+) -> Complex[Array, "dim batch"]:
+    """The statevectors, batch last."""
+    return _run(model, replace(task_of(model), readout=States()), weights, inputs)
+
+
+def check_simulated(model: Model) -> None:
+    """Require that a state fits into memory.
+
+    Raises:
+        CircuitTooLargeError: otherwise.
+    """
+    check_width(task_of(model))
+
+
+def task_of(model: Model) -> Task:
+    """What is simulated."""
+    readout = model.readout if isinstance(model.readout, Expectations) else _measured(model.circuit)
+    return Task(model.circuit, frozenset(model.inputs), readout, model.gradient)
+
+
+def _measured(circuit: Circuit) -> Outcomes:
+    return outcomes_of(circuit, measured_qubits(deferred(circuit)))
+
+
+def _read(model: Model, weights: Array, inputs: Array) -> Float[Array, "outputs batch"]:
+    values = _run(model, task_of(model), weights, inputs)
+    if isinstance(model.readout, Expectations):
+        return values
+    targets = model.readout.table
+    size = prod(model.readout.output_shape)
+    if size == len(targets) and (targets == np.arange(size)).all():
+        return values
+    return jax.ops.segment_sum(values, targets, num_segments=size)
+
+
+def _run(model: Model, task: Task, weights: Array, inputs: Array) -> Shaped[Array, "outputs batch"]:
+    shared = _in_circuit_order(weights, model.weights)
+    return run(task, shared, _in_circuit_order(inputs.T, model.inputs))
+
+
+def _in_circuit_order(values: Array, places: tuple[int, ...]) -> Array:
+    order = np.argsort(places).astype(np.int32)
+    return values if (order == np.arange(len(order))).all() else values[order]

@@ -1,0 +1,148 @@
+"""Floor 5. (task, parameters) -> what is read out, as one primitive with rules of its own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array, lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching
+from jaxtyping import Float, Shaped
+
+from qjax._base.linear_map import jvp_of
+from qjax._base.mesh import alike
+from qjax._engine.batching import BATCHERS
+from qjax._engine.derivatives import (
+    cotangent_p,
+    evaluate_cotangent,
+    evaluate_residuals,
+    evaluate_second,
+    evaluate_tangent,
+    residuals_p,
+    run_p,
+    second_p,
+    tangent_p,
+)
+from qjax._engine.directions import columns_at_once, is_large
+from qjax._engine.execution import always_compiled, differentiate_now
+from qjax._engine.task import Task, lack_slopes
+
+
+def run(
+    task: Task,
+    shared: Float[Array, " shared"],
+    batched: Float[Array | np.ndarray, "batched batch"],
+) -> Shaped[Array, "outputs batch"]:
+    """Simulate a circuit for all samples at once.
+
+    Args:
+        task: what to simulate.
+        shared: the parameters that all samples have in common, in the circuit's order.
+        batched: those that differ per sample, in the circuit's order, batch last.
+    """
+    return run_p.bind(*alike((shared, batched)), task=task)
+
+
+def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
+    moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    if not lack_slopes(task).isdisjoint(moving):
+        beside = replace(task, near=True)
+        return run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
+    if not any(isinstance(x, jax.core.Tracer) for x in primals):
+        # Without an outer program, derivatives share compiled programs too.
+        columns_at_once("cotangents", task, primals, 1)
+        return differentiate_now(primals, tangents, task=task)
+    value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)
+    given = [tangents[place] for place in moving]
+    return value, tangent_p.bind(*primals, *residuals, *given, task=task, moving=moving)
+
+
+def _jvp_inside(function: Callable[..., Any], primals, tangents, **parameters):
+    """Higher derivatives go through the operations."""
+    return jvp_of(partial(function, **parameters), primals, tangents)
+
+
+def _jvp_residuals(primals, tangents, *, task, moving):
+    """Nothing takes the tangents of the residuals: whatever uses those computes them anew."""
+    if not is_large("second derivatives", task, primals, moving):
+        return _jvp_inside(evaluate_residuals, primals, tangents, task=task, moving=moving)
+    value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)
+    places = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    given = [tangents[place] for place in places]
+    _, *own = residuals_p.bind(*primals, task=task, moving=places)
+    moved = tangent_p.bind(*primals, *own, *given, task=task, moving=places)
+    nothing = [ad.Zero(jax.typeof(x).to_tangent_aval()) for x in residuals]
+    return [value, *residuals], [moved, *nothing]
+
+
+def _jvp_cotangent(primals, tangents, *, task, moving, count=None):
+    """Second derivatives of wide circuits come from the parameters, so that they run in groups."""
+    if not is_large("second derivatives", task, primals, moving):
+        return _jvp_inside(evaluate_cotangent, primals, tangents, task=task, moving=moving)
+    results = cotangent_p.bind(*primals, task=task, moving=moving, count=count)
+    moves = (*tangents[:2], tangents[-1])
+    along = tuple(place for place, t in enumerate(moves) if not isinstance(t, ad.Zero))
+    bind = partial(second_p.bind, task=task, moving=moving, along=along)
+    if count is None:
+        return results, bind(*primals[:2], primals[-1], *(moves[place] for place in along))
+    moved = lax.map(
+        lambda one: bind(
+            *primals[:2], one[0], *(one[1] if place == 2 else moves[place] for place in along)
+        ),
+        (primals[-1], ad.instantiate_zeros(tangents[-1])),
+    )
+    return results, moved
+
+
+def _transpose_second(cotangents, *arguments, task, moving, along, count=None):
+    """By the symmetry of second derivatives: those along the cotangents, of what moved."""
+    known = arguments[:3]
+    if count is not None:
+        single = partial(_transpose_second, task=task, moving=moving, along=along)
+        every = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
+        rows = jax.vmap(lambda *given: single(given, *known, *(None for _ in along))[3:])(*every)
+        return [None, None, None, *rows]
+    given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
+    places = tuple(place for place in along if place < 2)
+    found: dict[int, Array] = {}
+    if places:
+        moved = second_p.bind(*known, *given, task=task, moving=places, along=moving)
+        found = dict(zip(places, moved, strict=True))
+    if 2 in along:
+        _, *residuals = residuals_p.bind(*known[:2], task=task, moving=moving)
+        found[2] = tangent_p.bind(*known[:2], *residuals, *given, task=task, moving=moving)
+    return [None, None, None, *(found[place] for place in along)]
+
+
+def _transpose_tangent(cotangent, *arguments, task, moving):
+    known = arguments[: -len(moving)]
+    given = ad.instantiate_zeros(cotangent)
+    found = cotangent_p.bind(*known, given, task=task, moving=moving)
+    return [*(None for _ in known), *found]
+
+
+def _transpose_cotangent(cotangents, *arguments, task, moving, count=None):
+    given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
+    known = arguments[:-1]
+    bind = partial(tangent_p.bind, *known, task=task, moving=moving)
+    found = bind(*given) if count is None else jax.vmap(bind)(*given)
+    return [*(None for _ in known), found]
+
+
+_JVPS: dict[Primitive, Callable[..., Any]] = {
+    run_p: _jvp_run,
+    residuals_p: _jvp_residuals,
+    tangent_p: partial(_jvp_inside, evaluate_tangent),
+    cotangent_p: _jvp_cotangent,
+    second_p: partial(_jvp_inside, evaluate_second),
+}
+for _primitive, _jvp in _JVPS.items():
+    ad.primitive_jvps[_primitive] = always_compiled(_jvp)
+    batching.primitive_batchers[_primitive] = always_compiled(BATCHERS[_primitive])
+
+ad.primitive_transposes[tangent_p] = _transpose_tangent
+ad.primitive_transposes[cotangent_p] = _transpose_cotangent
+ad.primitive_transposes[second_p] = _transpose_second

@@ -1,0 +1,167 @@
+"""Floor 5. Task -> the tables and the compiled functions that run for it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from qjax._base.store import DERIVATIVES, PROGRAM, TRACE, kept
+from qjax._engine.executor import Executor, adder_of, executor_of, structure_of
+from qjax._engine.task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
+from qjax._plan import Program, in_precision, plan_circuit
+from qjax._readout import Reading, reading_of
+
+
+class Planned(NamedTuple):
+    """What runs: its tables are arguments of the compiled function, the rest decides about it.
+
+    `reading` says what to read out for expectation values, and is None otherwise.
+    """
+
+    program: Program
+    reading: Reading | None
+    readout: States | Outcomes | None
+    num_passes: int
+
+
+class Extent(NamedTuple):
+    """How large a simulation is, of one sample.
+
+    Attributes:
+        num_qubits: how many are simulated.
+        num_passes: passes over the state.
+        number: how many simulations run one after the other.
+        reads_probabilities: whether amplitudes are not needed.
+        reals_returned: how many numbers; of expectation values none that count.
+    """
+
+    num_qubits: int
+    num_passes: int
+    number: int
+    reads_probabilities: bool
+    reals_returned: int
+
+
+class Stack(NamedTuple):
+    """What runs for parts whose plans have the same structure, one after the other.
+
+    Attributes:
+        planned: the only one; or all of them, their tables stacked.
+        number: how many are stacked; None for one that is not.
+        execute: the compiled function.
+        extent: how large it is.
+    """
+
+    planned: Planned
+    number: int | None
+    execute: Executor
+    extent: Extent
+
+
+class Stacks(NamedTuple):
+    """What runs for a task.
+
+    Attributes:
+        stacks: of the parts.
+        outputs: which value each output of the parts counts for; None where there is one part.
+        add: the compiled function that adds those; None where there is one part.
+    """
+
+    stacks: tuple[Stack, ...]
+    outputs: np.ndarray | None
+    add: Executor | None
+
+
+def _bytes_of_tables(stacks: Stacks) -> int:
+    leaves = jax.tree.leaves([stack.planned[:2] for stack in stacks.stacks])
+    return sum(leaf.nbytes for leaf in leaves)
+
+
+@kept(lambda stacks: TRACE + _bytes_of_tables(stacks), for_tracing=True)
+def stacks_of(task: Task, x64: bool) -> Stacks:
+    """With the tables on the host."""
+    check_width(task)
+    parts = seen_of(task).parts
+    each = [_planned(part, task, x64) for part in parts]
+    if len(parts) == 1:
+        return Stacks((_stack(each),), None, None)
+    alike: dict[Any, list[int]] = {}
+    for place, planned in enumerate(each):
+        alike.setdefault(structure_of(*planned[:2]), []).append(place)
+    stacks = tuple(_stack([each[place] for place in places]) for places in alike.values())
+    outputs = [output for places in alike.values() for p in places for output in parts[p].outputs]
+    assert isinstance(task.readout, Expectations)
+    add = adder_of(len(task.readout.observables), len(stacks))
+    return Stacks(stacks, np.array(outputs, np.int32), add)
+
+
+def _planned(part: Part, task: Task, x64: bool) -> Planned:
+    plan, readout = plan_circuit(part.circuit, task.batched), part.readout
+    program = in_precision(plan.program, x64)
+    if not isinstance(readout, Expectations):
+        return Planned(program, None, readout, plan.num_passes)
+    sizes = program.num_qubits, task.circuit.num_params
+    reading = reading_of(readout.observables, *sizes, task.batched, plan.frame)
+    return Planned(program, in_precision(reading, x64), None, plan.num_passes)
+
+
+def _stack(members: Sequence[Planned]) -> Stack:
+    planned, number = members[0], None
+    if len(members) > 1:
+        tables, number = [each[:2] for each in members], len(members)
+        program, reading = jax.tree.map(lambda *leaves: np.stack(leaves), *tables)
+        planned = planned._replace(program=program, reading=reading)
+    execute = executor_of(planned.program, planned.reading, number)
+    return Stack(planned, number, execute, _extent(planned, number or 1))
+
+
+def _extent(planned: Planned, number: int) -> Extent:
+    program, reading, readout, num_passes = planned
+    return Extent(
+        num_qubits=program.num_qubits,
+        num_passes=num_passes,
+        number=number,
+        reads_probabilities=isinstance(readout, Outcomes)
+        or (reading is not None and reading.diagonal),
+        reals_returned=0 if reading is not None else _reals(readout, program.num_qubits),
+    )
+
+
+def _reals(readout: States | Outcomes | None, num_qubits: int) -> int:
+    if not isinstance(readout, Outcomes):
+        return 2 << num_qubits
+    return 1 << (num_qubits if readout.qubits is None else len(readout.qubits))
+
+
+@kept(for_tracing=True)
+def check_single(task: Task) -> None:
+    """Require tables in double that parameters in single do not take beyond their range.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    for stack in stacks_of(task, True).stacks:
+        in_precision(stack.planned[:2], False)
+
+
+@kept(lambda stacks: len(stacks.stacks) * PROGRAM + 4 * _bytes_of_tables(stacks))
+def stacks_on_device(task: Task, x64: bool, device: Any) -> Stacks:
+    """With the tables where they need not be transferred at every call: on the default device."""
+    del device  # a key
+    stacks = stacks_of(task, x64)
+    # Inside of a trace they would be the trace's, and outlive it here.
+    with jax.core.eval_context():
+        return stacks._replace(stacks=tuple(map(_put, stacks.stacks)))
+
+
+def _put(stack: Stack) -> Stack:
+    planned = stack.planned
+    program, reading = jax.device_put((planned.program, planned.reading))
+    return stack._replace(planned=planned._replace(program=program, reading=reading))
+
+
+@kept(lambda stacks: len(stacks.stacks) * DERIVATIVES + 8 * _bytes_of_tables(stacks))
+def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
+    """The same, of which derivatives are compiled too."""
+    return stacks_on_device(task, x64, device)

@@ -1,0 +1,201 @@
+"""Floor 5. What is asked of a circuit -> what is simulated for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, get_args
+
+import numpy as np
+
+from qjax._base.memory import check_states_fit
+from qjax._base.store import kept
+from qjax._circuit.circuit import Circuit
+from qjax._circuit.light_cone import light_cone
+from qjax._circuit.observable import Observable, turned_by
+from qjax._circuit.slopes import near, without_slopes
+from qjax._dynamic import MAX_FOLLOWED, deferred
+from qjax._engine.views import View, check_view, views_of
+from qjax._plan import Plan, plan_circuit
+from qjax._simulators import Gradient
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """Read out the amplitudes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Read out the probabilities of basis states.
+
+    Attributes:
+        qubits: of these qubits, the first as least significant bit; None for all, records included.
+    """
+
+    qubits: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """Read out one expectation value per observable."""
+
+    observables: tuple[Observable, ...]
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return (len(self.observables),)
+
+
+Readout = States | Outcomes | Expectations
+
+
+def outcomes_of(circuit: Circuit, qubits: Sequence[int]) -> Outcomes:
+    """Read out the probabilities of some qubits of a circuit."""
+    everything = not circuit.is_dynamic and tuple(qubits) == tuple(range(circuit.num_qubits))
+    return Outcomes(None if everything else tuple(qubits))
+
+
+def as_gradient(gradient: object) -> Gradient | None:
+    """A name of how reverse mode works, or None.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    for known in (None, *get_args(Gradient)):
+        if gradient is known or (isinstance(gradient, str) and gradient == known):
+            return known
+    raise ValueError(
+        f"gradient: {gradient!r} is not supported; expected 'backprop' (keeps a state per pass), "
+        "'adjoint' (keeps none, and computes them again) or None (chooses by memory)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to simulate.
+
+    Attributes:
+        circuit: the circuit.
+        batched: the indices of the parameters that differ per sample.
+        readout: what to read out.
+        gradient: how reverse mode works; None chooses by the memory it would need.
+        near: whether to simulate beside points where angles have no slope: see `near`.
+    """
+
+    circuit: Circuit
+    batched: frozenset[int]
+    readout: Readout
+    gradient: Gradient | None = None
+    near: bool = False
+
+
+class Part(NamedTuple):
+    """A circuit that is simulated, what is read out, and which outputs of the task that is."""
+
+    circuit: Circuit
+    readout: Readout
+    outputs: tuple[int, ...] = ()
+
+
+class Seen(NamedTuple):
+    """What is simulated for a task: records included, what nothing depends on left out."""
+
+    whole: Circuit
+    parts: tuple[Part, ...]
+
+    @property
+    def widest(self) -> Part:
+        return max(self.parts, key=lambda part: part.circuit.num_qubits)
+
+
+@kept()
+def lack_slopes(task: Task) -> frozenset[int]:
+    """Which of (shared, batched) hold parameters of angles that have no slope somewhere.
+
+    Where those move, derivatives are taken beside such points.
+    """
+    if task.near:
+        return frozenset()
+    lacking = frozenset().union(*(without_slopes(part.circuit) for part in seen_of(task).parts))
+    return frozenset(int(parameter in task.batched) for parameter in lacking)
+
+
+def seen_of(task: Task) -> Seen:
+    """What is simulated, whatever the batch."""
+    return _seen(replace(task, batched=frozenset(), gradient=None))
+
+
+@kept()
+def _seen(task: Task) -> Seen:
+    if task.near:
+        seen = _seen(replace(task, near=False))
+        parts = tuple(part._replace(circuit=near(part.circuit)) for part in seen.parts)
+        return seen._replace(parts=parts)
+    dynamic, readout = task.circuit, task.readout
+    if isinstance(readout, Expectations):
+        turned = frozenset().union(*(turned_by(each) for each in readout.observables))
+        whole = deferred(dynamic, turned if dynamic.is_dynamic else frozenset())
+        views = views_of(whole, readout.observables)
+        return Seen(whole, tuple(Part(c, Expectations(o), at) for c, o, at in views))
+    if isinstance(readout, Outcomes):
+        whole = deferred(dynamic)
+        if readout.qubits is None:
+            return Seen(whole, (Part(whole, readout),))
+        cone = light_cone(whole, readout.qubits, diagonal=True)
+        places = tuple(cone.qubits.index(qubit) for qubit in readout.qubits)
+        everything = places == tuple(range(cone.circuit.num_qubits))
+        return Seen(whole, (Part(cone.circuit, Outcomes(None if everything else places)),))
+    whole = deferred(dynamic, frozenset(range(dynamic.num_qubits)))  # coherences count too
+    if whole.num_qubits > dynamic.num_qubits:
+        raise ValueError(
+            "the circuit measures or resets qubits midway: it ends in a mixture, which has no "
+            "statevector; use expectation, probabilities or sample"
+        )
+    return Seen(whole, (Part(whole, readout),))
+
+
+def num_simulated(task: Task) -> int:
+    """How many qubits are simulated at once."""
+    return seen_of(task).widest.circuit.num_qubits
+
+
+def check_width(task: Task) -> None:
+    """Require that a state of what is simulated at once fits into memory.
+
+    Raises:
+        CircuitTooLargeError: otherwise; names the observable that depends on most qubits.
+    """
+    circuit, readout, outputs = seen_of(task).widest
+    if isinstance(readout, Expectations) and isinstance(task.readout, Expectations):
+        check_view(View(circuit, readout.observables, outputs), len(task.readout.observables))
+    else:
+        check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
+
+
+@kept()
+def plan_of(task: Task) -> Plan:
+    """The plan of what can be seen; of the widest part, where there are several."""
+    check_width(task)
+    seen = seen_of(task)
+    plan = plan_circuit(seen.widest.circuit, task.batched)
+    if len(seen.parts) > 1:
+        widths = sorted(part.circuit.num_qubits for part in seen.parts)
+        note = (
+            f"cone by cone: {len(widths)} groups of observables, or of terms of their sums, are "
+            f"evaluated one after the other, each on the qubits that it depends on ({widths[0]} to "
+            f"{widths[-1]} of {seen.whole.num_qubits}); of a widest group:"
+        )
+        plan = replace(plan, summary=f"{note}\n{plan.summary}")
+    return _noting(task.circuit, seen.whole, plan)
+
+
+def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
+    """The plan, with what became of measurements and control flow."""
+    if not dynamic.is_dynamic:
+        return plan
+    note = (
+        f"dynamic: all outcomes are followed exactly, as branches of one state; "
+        f"{circuit.num_qubits - dynamic.num_qubits} further qubits keep records of them"
+    )
+    if circuit.num_qubits > max(MAX_FOLLOWED, dynamic.num_qubits):
+        note += f"; more than {MAX_FOLLOWED} qubits in all, so samples are drawn by trajectories"
+    return replace(plan, summary=f"{note}\n{plan.summary}")

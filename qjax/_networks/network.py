@@ -1,0 +1,351 @@
+"""Floor 7. What all networks share: apply, init, forward, backward."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import jax
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from qjax._base.arrays import Numbers, as_real, check_key, common_dtype
+from qjax._base.mesh import on_mesh, placed
+from qjax._base.options import as_flag, as_whole
+from qjax._base.process import check_process
+from qjax._base.weight_tree import WeightStructure, as_vector, compiled_split, joined
+from qjax._circuit.circuit import Circuit
+from qjax._engine import (
+    Model,
+    check_simulated,
+    compiled_jacobians,
+    compiled_outputs,
+    num_simulated,
+    plan_of,
+    task_of,
+)
+from qjax._networks.data import check_defined, check_sizes, finished, prepared, weight_jacobian
+from qjax._networks.namesakes import register_namesake
+from qjax._networks.parameter_roles import weight_names
+from qjax._networks.unchanging import Unchanging
+from qjax._plan import Plan
+from qjax._remote import (
+    CircuitCount,
+    Remote,
+    moving_groups,
+    remote_backward,
+    remote_forward,
+    remote_outputs,
+    stencil_size,
+)
+
+
+class NeuralNetwork(Unchanging):
+    """A quantum neural network: one pure function of weights and inputs, `apply`.
+
+    Networks are immutable, hashable and equal by value, so they may be static arguments of `jit`;
+    `replace` makes another one, with other arguments. A primitive is part of the value, as the
+    object that it is.
+    """
+
+    # The class of Qiskit ML whose interface this one has.
+    _namesake: ClassVar[str] = "NeuralNetwork"
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        input_gradients: bool,
+        sparse: bool = False,
+        remote: Remote | None = None,
+        structure: WeightStructure | None = None,
+    ) -> None:
+        self._model = model
+        self._remote = remote
+        self._structure = structure
+        self._input_gradients = as_flag(input_gradients, "input_gradients")
+        self._sparse = as_flag(sparse, "sparse")
+
+    @property  # type: ignore[misc] # `object` has a setter, which nobody needs here
+    def __class__(self) -> type:
+        """The class, which `isinstance` asks for, so that it has its namesake's instances too.
+
+        Qiskit ML's `EffectiveDimension` computes something else for networks of other classes.
+        """
+        register_namesake(type(self), self._namesake)
+        return type(self)
+
+    @property
+    def circuit(self) -> Circuit:
+        return self._model.circuit
+
+    @property
+    def num_inputs(self) -> int:
+        return len(self._model.inputs)
+
+    @property
+    def num_weights(self) -> int:
+        return len(self._model.weights)
+
+    @property
+    def input_params(self) -> tuple[str, ...]:
+        """The names of the parameters that take the inputs, in their order."""
+        return tuple(self.circuit.parameters[p] for p in self._model.inputs)
+
+    @property
+    def weight_params(self) -> tuple[str, ...]:
+        """The names of the parameters that take the weights, in the order of the flat vector."""
+        return tuple(self.circuit.parameters[p] for p in self._model.weights)
+
+    @property
+    def weight_structure(self) -> Any:
+        """The pytree that weights are: arrays of the parameters' names, of the leaves' shapes.
+
+        One vector of names, unless `weight_params` was a tree.
+        """
+        return weight_names(self.weight_params, self._structure)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return self._model.readout.output_shape
+
+    @property
+    def plan(self) -> Plan:
+        """How the network is simulated: `print(qnn.plan)` tells what was fused, and why.
+
+        Raises:
+            ValueError: for a network that is not simulated, but runs on a primitive.
+        """
+        if self._remote is not None:
+            raise ValueError(
+                f"plan: the network runs on {self._primitive_name}, which plans by itself; see "
+                "num_circuits() for what is sent, and exact().plan for a simulation"
+            )
+        return plan_of(task_of(self._model))
+
+    @property
+    def num_simulated(self) -> int | None:
+        """How many qubits are simulated at once, records of outcomes included; None on a primitive.
+
+        Those that the outputs depend on; of several groups of observables, the most of any.
+        """
+        return None if self._remote is not None else num_simulated(task_of(self._model))
+
+    @property
+    def primitive(self) -> object | None:
+        """The estimator or sampler that values come from; None for exact simulation."""
+        return None if self._remote is None else self._remote.source.primitive.value
+
+    @property
+    def gradient(self) -> object | None:
+        """How the network is differentiated: a name, or what `qjax.gradients` has."""
+        return self._model.gradient if self._remote is None else self._remote.rule
+
+    @property
+    def pass_manager(self) -> object | None:
+        """What transpiles the circuit for the primitive."""
+        held = None if self._remote is None else self._remote.source.pass_manager
+        return None if held is None else held.value
+
+    @property
+    def _primitive_name(self) -> str:
+        return type(self.primitive).__name__
+
+    def num_circuits(self, batch: int = 1) -> CircuitCount:
+        """How many circuits (parameter sets) are sent to the primitive; 0 without one.
+
+        A circuit is sent for each sample, or once where there are no inputs; for derivatives, one
+        for each shift of each angle that depends on the weights (with `input_gradients`, the inputs
+        too) and that an output depends on, or two for each direction of SPSA. One call sends one
+        pub; `forward` sends the first number, `backward` the second, and a gradient of `apply` in
+        JAX both together. An estimator may run each once per basis that it measures in.
+
+        Args:
+            batch: the number of samples.
+
+        Returns:
+            a pair `(forward, backward)`.
+
+        Raises:
+            ValueError: for a batch that is no whole number, or below 0.
+        """
+        batch = as_whole(batch, "batch", 0)
+        if self._remote is None:
+            return CircuitCount(0, 0)
+        check_process()
+        samples = batch if self.num_inputs else min(batch, 1)
+        moving = moving_groups(self._remote, self._input_gradients and self.num_inputs > 0)
+        return CircuitCount(samples, samples * stencil_size(self._remote, moving))
+
+    def exact(self) -> Self:
+        """The same network, simulated: weights mean the same, values and gradients are exact.
+
+        Raises:
+            CircuitTooLargeError: for a network that cannot be simulated.
+        """
+        twin = self.__copy__()
+        if self._remote is not None:
+            check_simulated(self._model)
+            vars(twin)["_remote"] = None
+        return twin
+
+    @property
+    def input_gradients(self) -> bool:
+        """Whether `backward` and the torch bridge differentiate in the inputs.
+
+        The one attribute that can be set, as programs for Qiskit Machine Learning do: what the
+        network computes does not depend on it.
+        """
+        return self._input_gradients
+
+    @input_gradients.setter
+    def input_gradients(self, value: bool) -> None:
+        flag = as_flag(value, "input_gradients")
+        if self._remote is not None:
+            stencil_size(self._remote, moving_groups(self._remote, flag))  # is there a rule?
+        vars(self)["_input_gradients"] = flag
+
+    @property
+    def sparse(self) -> bool:
+        return self._sparse
+
+    def _key(self) -> tuple:
+        kind, settings = type(self), (self._input_gradients, self._sparse)
+        return (kind, self._model, self._structure, *settings, self._remote)
+
+    def _argument(self, name: str) -> Any:
+        return self.weight_structure if name == "weight_params" else super()._argument(name)
+
+    def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        brings = isinstance(changes.get("circuit"), tuple)  # its inputs and weights
+        return dict.fromkeys(("input_params", "weight_params")) if brings else {}
+
+    def __hash__(self) -> int:
+        # Without what can be set: a hash stays.
+        return hash((type(self), self._model, self._structure, self._sparse, self._remote))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NeuralNetwork) and self._key() == other._key()
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(num_qubits={self.circuit.num_qubits}, "
+            f"num_inputs={self.num_inputs}, num_weights={self.num_weights}, "
+            f"output_shape={self.output_shape})"
+        )
+
+    def init(self, key: Array) -> Any:
+        """Random weights, uniform in [-1, 1), in JAX's default float dtype.
+
+        Args:
+            key: a JAX random key.
+
+        Returns:
+            shape `(num_weights,)`; or the tree of `weight_structure`, which holds the same numbers.
+
+        Raises:
+            TypeError: for what is no key.
+        """
+        check_process()
+        check_key(key)
+        vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
+        return vector if self._structure is None else compiled_split(self._structure)(vector)
+
+    def apply(
+        self, weights: Any, inputs: Numbers | None = None
+    ) -> Float[Array, "*batch_and_outputs"]:
+        """The network as a pure JAX function.
+
+        Differentiable in both arguments to any order, whatever `input_gradients` says. Compiled
+        once per network, shape and dtype; the batch is simulated in one pass. On a primitive, the
+        batch is one pub, and values are as random as the primitive's.
+
+        Args:
+            weights: real, shape `(num_weights,)`, angles in radians; float32 gives float32
+                results, float64 float64 ones (JAX's x64 flag permitting). None where there are
+                none. For a network whose `weight_params` are a tree: that tree with numbers for
+                parameters, of which the widest dtype counts; or the vector of all of them, in the
+                order of `weight_params`.
+            inputs: real, shape `(..., num_inputs)`; leading axes are kept. Left out or None where
+                there are none.
+
+        Returns:
+            shape `(..., *output_shape)`.
+
+        Raises:
+            ValueError: for a wrong number of weights or inputs, or what is too large for memory;
+                for a tree of another structure, or a leaf of another shape, which it names.
+            TypeError: for values that are not real.
+        """
+        check_process()
+        leaves = None if self._structure is None else self._structure.leaves(weights)
+        given = (as_vector(as_real, weights),) if leaves is None else leaves
+        vector = given[0] if leaves is None else None
+        inputs = as_real(() if inputs is None else inputs, "inputs")
+        check_sizes(self, self._structure, vector, inputs, "apply(weights, inputs)")
+        check_defined(self._model, given, inputs, "inputs")
+        dtype = common_dtype(*given, inputs)
+        inputs = inputs.astype(dtype)
+        cast = given if vector is None else vector.astype(dtype)
+        if self._remote is not None:
+            return _from_primitive(self._remote, joined(cast, dtype), inputs)
+        return compiled_outputs(self._model)(cast, inputs)
+
+    def forward(self, input_data: Numbers | None, weights: Any):
+        """The outputs on NumPy data; computes in double unless all data are single.
+
+        Args:
+            input_data: shape `(..., num_inputs)`; a vector is a batch of one; None or a number
+                where the network has no input or one.
+            weights: shape `(num_weights,)`; None where it has none. Or a tree, as in `apply`.
+
+        Returns:
+            array of shape `(*batch, *output_shape)`; a `scipy.sparse.coo_array` if `sparse`.
+
+        Raises:
+            ValueError: as `apply`, and for NaN.
+            TypeError: for values that are not real.
+        """
+        inputs, vector, batch = prepared(self, self._model, self._structure, input_data, weights)
+        with jax.enable_x64(vector.dtype == np.float64):
+            values = (
+                np.asarray(compiled_outputs(self._model)(vector, inputs))
+                if self._remote is None
+                else remote_forward(self._remote, vector, inputs)
+            )
+        return finished(values.reshape(*batch, *self.output_shape), self._sparse)
+
+    def backward(self, input_data: Numbers | None, weights: Any) -> tuple:
+        """The Jacobians of `forward`; arguments and errors as there.
+
+        Returns:
+            `(input_grad, weight_grad)` of shape `(*batch, *output_shape, num_inputs)` and
+            `(..., num_weights)`. The first is None unless the network has inputs and
+            `input_gradients`, the second None for a network without weights. For a tree of weights
+            the second is such a tree, a leaf of shape s giving `(*batch, *output_shape, *s)`.
+        """
+        inputs, vector, batch = prepared(self, self._model, self._structure, input_data, weights)
+        with_inputs = self._input_gradients and self.num_inputs > 0
+        if not with_inputs and self.num_weights == 0:
+            return None, None
+        with jax.enable_x64(vector.dtype == np.float64):
+            found = (
+                compiled_jacobians(self._model, with_inputs)(vector, inputs)
+                if self._remote is None
+                else remote_backward(self._remote, vector, inputs, with_inputs)
+            )
+            by_weight, *rest = (
+                np.asarray(x).reshape(*batch, *self.output_shape, x.shape[-1]) for x in found
+            )
+        input_grad = finished(rest[0], self._sparse) if with_inputs else None
+        if not self.num_weights:
+            return input_grad, None
+        return input_grad, weight_jacobian(self._structure, weights, by_weight, self._sparse)
+
+
+def _from_primitive(remote: Remote, weights: Array, inputs: Array) -> Array:
+    outputs: Callable[..., Array] = partial(remote_outputs, remote)
+    if not any(isinstance(each, jax.core.Tracer) for each in (weights, inputs)):
+        # Primitives take NumPy's arrays, from whatever devices.
+        return outputs(np.asarray(weights), np.asarray(inputs))
+    return on_mesh(outputs, weights, inputs, result=placed(inputs)[:-1])

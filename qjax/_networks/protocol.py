@@ -1,0 +1,94 @@
+"""Floor 7. What evaluation and saving need of a network."""
+
+from typing import Protocol
+
+from jax import Array
+from jaxtyping import Float
+
+from qjax._base.options import as_whole
+
+# Networks of Qiskit Machine Learning that have namesakes here.
+_HERE = ("EstimatorQNN", "SamplerQNN", "TwoLayerQNN", "OpflowQNN", "CircuitQNN")
+
+_NEEDED = ("apply", "num_inputs", "num_weights", "output_shape")
+
+
+class Network(Protocol):
+    """A pure function of weights and inputs, and its sizes: every QNN of `qjax` is one.
+
+    Optional: `weight_structure`, a pytree of arrays (or of `jax.ShapeDtypeStruct`); then `apply`
+    takes weights of that structure, and `num_weights` counts the components of all leaves.
+    """
+
+    @property
+    def num_inputs(self) -> int:
+        """Length of one input vector."""
+
+    @property
+    def num_weights(self) -> int:
+        """Length of the weight vector."""
+
+    @property
+    def output_shape(self) -> int | tuple[int, ...]:
+        """Shape of the output for one input vector."""
+
+    def apply(
+        self, weights: Float[Array, " weights"], inputs: Float[Array, "*batch inputs"]
+    ) -> Float[Array, "*batch_and_outputs"]:
+        """The pure function; inputs keep their leading batch axes."""
+
+
+def check_network(network: object) -> None:
+    """Require those attributes, of an instance.
+
+    Raises:
+        TypeError: says which are missing or of another type.
+        ValueError: for sizes below 0.
+    """
+    if isinstance(network, type):
+        raise TypeError(
+            f"network: got the class {network.__name__}; expected a network made of it, such as "
+            f"{network.__name__}(circuit=..., ...){way_from_qiskit_ml(network)}"
+        )
+    if missing := [name for name in _NEEDED if not hasattr(network, name)]:
+        raise TypeError(
+            f"network: got {type(network).__name__}, which lacks {', '.join(missing)}; expected "
+            f"a network with {', '.join(_NEEDED)}, such as qjax.EstimatorQNN"
+            + way_from_qiskit_ml(network)
+        )
+    name = type(network).__name__
+    if not callable(network.apply):  # type: ignore[attr-defined]
+        raise TypeError(f"network: {name}.apply is no function")
+    for size in ("num_inputs", "num_weights"):
+        as_whole(getattr(network, size), f"network: {name}.{size}", 0)
+    _check_shape(network.output_shape, name)  # type: ignore[attr-defined]
+
+
+def _check_shape(shape: object, name: str) -> None:
+    lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
+    for length in lengths:
+        as_whole(length, f"network: {name}.output_shape, a number or a tuple of them", 0)
+
+
+def way_from_qiskit_ml(given: object) -> str:
+    """What an error message says of an object of Qiskit Machine Learning: the name here.
+
+    Told by the module of its class, so that nothing is imported.
+    """
+    kind = given if isinstance(given, type) else type(given)
+    for each in kind.__mro__:
+        if (
+            each.__module__.partition(".")[0] == "qiskit_machine_learning"
+            and each.__name__ in _HERE
+        ):
+            return (
+                f". It is one of Qiskit Machine Learning's: use qjax.{each.__name__}, which takes "
+                "the same arguments (without a primitive it is exact)"
+            )
+    return ""
+
+
+def output_shape_of(network: Network) -> tuple[int, ...]:
+    """The output shape as a tuple."""
+    shape = network.output_shape
+    return tuple(map(int, shape)) if isinstance(shape, (tuple, list)) else (int(shape),)

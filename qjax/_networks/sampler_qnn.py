@@ -1,0 +1,114 @@
+"""Floor 7. Probabilities as outputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qiskit import QuantumCircuit
+from qiskit.passmanager import BasePassManager
+from qiskit.primitives import BaseSamplerV2
+
+from qjax._circuit.circuit import Circuit
+from qjax._engine import check_simulated
+from qjax._networks.interpretation import Interpret, make_readout, tabulated
+from qjax._networks.network import NeuralNetwork
+from qjax._networks.parameter_roles import Parameters, WeightParameters, make_model, unpacked
+from qjax._qiskit import SamplerSource, as_circuit
+from qjax._remote import on_sampler, refuse_settings, without_primitive
+
+
+class SamplerQNN(NeuralNetwork):
+    """A network whose outputs are the probabilities of what is measured.
+
+    Exact, or frequencies from a sampler of Qiskit's; weights of the one are weights of the other.
+
+    Args:
+        circuit: the parametrized circuit; without measurements, all qubits are measured.
+        input_params, weight_params: as in `EstimatorQNN`.
+        sparse: whether `forward` and `backward` return sparse arrays, and the torch bridge sparse
+            tensors.
+        interpret: the measured integer (little-endian) -> the index of the output that it counts
+            for, or a tuple of indices.
+        output_shape: a number or tuple, required with `interpret`. Default: `(2**n,)`, n the
+            number of qubits, or of classical bits in a circuit with measurements.
+        input_gradients: as in `EstimatorQNN`.
+        sampler: what is asked for samples: any of Qiskit's samplers of version 2. None simulates,
+            exactly.
+        gradient: as in `EstimatorQNN`.
+        shots: how many samples to ask the sampler for; None for its own number.
+        pass_manager: transpiles the circuit for the sampler, once.
+
+    Raises:
+        ValueError: for `interpret` without `output_shape` or with results outside of it; on a
+            sampler, for a qubit that is measured into several bits; else as `EstimatorQNN`.
+    """
+
+    def __init__(
+        self,
+        *,
+        circuit: Circuit | QuantumCircuit,
+        input_params: Parameters | None = None,
+        weight_params: WeightParameters | None = None,
+        sparse: bool = False,
+        interpret: Interpret | None = None,
+        output_shape: int | Sequence[int] | None = None,
+        input_gradients: bool = False,
+        sampler: BaseSamplerV2 | None = None,
+        gradient: object | None = None,
+        shots: int | None = None,
+        pass_manager: BasePassManager | None = None,
+    ) -> None:
+        circuit, input_params, weight_params = unpacked(circuit, input_params, weight_params)
+        if sampler is None:
+            refuse_settings(gradient, "sampler", shots=shots, pass_manager=pass_manager)
+        circuit = as_circuit(circuit)
+        readout = make_readout(circuit, interpret, output_shape)
+        simulated = gradient if sampler is None else None
+        model, structure = make_model(circuit, input_params, weight_params, readout, simulated)
+        remote = None
+        if sampler is None:
+            check_simulated(model)
+        if sampler is not None:
+            remote = on_sampler(model, sampler, shots, pass_manager, gradient, input_gradients)
+        self._interpret = interpret
+        super().__init__(
+            model,
+            input_gradients=input_gradients,
+            sparse=sparse,
+            remote=remote,
+            structure=structure,
+        )
+
+    @property
+    def interpret(self) -> Interpret | None:
+        """The function of measured integers; a table of it in a network that was unpickled."""
+        return self._interpret
+
+    @property
+    def sampler(self) -> BaseSamplerV2 | None:
+        """What is asked for samples; None for exact simulation."""
+        return self.primitive
+
+    @property
+    def shots(self) -> int | None:
+        """How many samples the sampler is asked for; None for its own number."""
+        source = None if self._remote is None else self._remote.source
+        return source.accuracy if isinstance(source, SamplerSource) else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Most functions for `interpret` cannot be pickled; what they do to each integer can."""
+        state = dict(vars(self))
+        if (interpret := self._interpret) is not None:
+            state["_interpret"] = tabulated(interpret, self.circuit)
+        return state
+
+    def _argument(self, name: str) -> Any:
+        if name == "output_shape" and self._interpret is None:
+            return None  # it follows from the circuit
+        return super()._argument(name)
+
+    def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        settings = ("gradient", "shots", "pass_manager")
+        implied = super()._implied(changes) | without_primitive("sampler", settings, self, changes)
+        if changes.get("interpret", self._interpret) is None:
+            implied["output_shape"] = None  # it follows from the circuit
+        return implied

@@ -1,0 +1,259 @@
+"""Floor 2. Blocks in order -> segments of passes, with what is free folded into them.
+
+The builder keeps the frame in which the array stands, and the phases that are still to be applied,
+as parities of the row's bits. A block that needs its qubits in front makes a pass; whatever
+permutation and phases have gathered until then go with it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import NamedTuple
+
+import numpy as np
+
+from qjax._circuit.gates import PhaseGate
+from qjax._plan.frame import (
+    Frame,
+    Move,
+    axis_frame,
+    canonical_frame,
+    leads,
+    move,
+    moved_mask,
+    parity_mask,
+    permuted,
+)
+from qjax._plan.matrix_tables import MatrixTables
+from qjax._plan.pass_tables import MadePass, Term, passes_of
+from qjax._plan.placed_gates import Member
+from qjax._plan.plan import Segment
+from qjax._plan.schedule import MAX_BODY, Block, is_lone
+
+# How often a layer is planned in search of one that ends as it begins.
+MAX_ATTEMPTS = 3
+
+
+class MadeSegment(NamedTuple):
+    """Passes that run again and again; see `Segment`."""
+
+    length: int
+    period: int
+    passes: tuple[MadePass, ...]
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where the array stands, and which phases are still to be applied."""
+
+    frame: Frame
+    terms: tuple[Term, ...] = ()
+
+    def same_as(self, other: "_State") -> bool:
+        """Equal but for the angles' numbers."""
+        return self.frame == other.frame and _shape(self.terms) == _shape(other.terms)
+
+
+def _shape(terms: Sequence[Term]) -> list[tuple]:
+    return [(t.mask, t.weight, t.angle is None, t.batched) for t in terms]
+
+
+class Builder:
+    """Turns blocks into segments, run by run."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.segments: list[Segment] = []
+        self.made: list[MadeSegment] = []
+        self._state = _State(frame)
+        self._single: list[MadePass] = []
+
+    @property
+    def frame(self) -> Frame:
+        return self._state.frame
+
+    @property
+    def num_passes(self) -> int:
+        return sum(segment.length * len(segment.passes) for segment in self.made)
+
+    @property
+    def last(self) -> MadePass:
+        """What brings the rows in order, and applies the last phases."""
+        return _rearranged(self._state, canonical_frame(len(self.frame.masks)))
+
+    def add_run(self, blocks: Sequence[Block], length: int) -> None:
+        """Append blocks that are repeated `length` times with different angles."""
+        if length == 1:
+            made, self._state = _advance(self._state, blocks)
+            self._single += made
+            return
+        entry, made, tail = _steady(blocks, len(self.frame.masks))
+        if not made:
+            # Nothing but phases and permutations: no pass at all, only terms for each repetition.
+            for repetition in range(length):
+                self._state = _advance(self._state, [_only(b, repetition) for b in blocks])[1]
+            return
+        if not (self._state.frame == entry.frame and not self._state.terms):
+            self._single.append(_rearranged(self._state, entry.frame))
+        self._flush()
+        self._emit(made, length)
+        # What the last repetition leaves behind: angles of that repetition only.
+        self._state = _State(tail.frame, tuple(_last(term) for term in tail.terms))
+
+    def end(self) -> Segment:
+        """`last`, as a segment."""
+        self._flush()
+        tables = MatrixTables(1)
+        passes = passes_of([self.last], tables, 1, 1, len(self.frame.masks))
+        return Segment(1, 1, passes, *tables.finish())
+
+    def _flush(self) -> None:
+        made, self._single = self._single, []
+        self._emit(made, 1)
+
+    def _emit(self, made: Sequence[MadePass], length: int) -> None:
+        """Cut passes into stretches that one body serves, and others."""
+        start = 0
+        while start < len(made):
+            stop = start
+            while stop < len(made) and _stacks(made[stop], made[start]):
+                stop += 1
+            whole = start == 0 and stop == len(made)
+            if _weight(made[start:stop]) > MAX_BODY and (length == 1 or whole):
+                self._append(made[start:stop], length, stop - start)
+                start = stop
+            elif length > 1:
+                self._append(made, length, 1)
+                start = len(made)
+            else:
+                stop = start + 1
+                while stop < len(made) and not self._long_stretch(made, stop):
+                    stop += 1
+                self._append(made[start:stop], length, 1)
+                start = stop
+
+    @staticmethod
+    def _long_stretch(made: Sequence[MadePass], start: int) -> bool:
+        ahead = made[start : start + MAX_BODY + 1]
+        stretch = takewhile(lambda each: _stacks(each, ahead[0]), ahead)
+        return _weight(list(stretch)) > MAX_BODY
+
+    def _append(self, made: Sequence[MadePass], length: int, period: int) -> None:
+        tables = MatrixTables(length)
+        num_qubits = len(self.frame.masks)
+        passes = passes_of(made, tables, length, period, num_qubits)
+        bank, matrices = tables.finish()
+        self.segments.append(Segment(length, period, passes, bank, matrices))
+        self.made.append(MadeSegment(length, period, tuple(made)))
+
+
+def _weight(made: Sequence[MadePass]) -> int:
+    """How long passes take to compile; those with phases take about three times as long."""
+    return sum(3 if each.terms else 1 for each in made)
+
+
+def _stacks(made: MadePass, first: MadePass) -> bool:
+    """Whether both passes can share a body: the same size of matrix, and as costly phases."""
+    return _body(made) is not None and _body(made) == _body(first)
+
+
+def _body(made: MadePass) -> tuple | None:
+    """What passes of one body have in common; None for one that shares it with no other."""
+    if made.block is None or is_lone(made.block):
+        return None
+    # Phases per sample cost as much as the matrix; those that all samples share cost little.
+    return len(made.order), any(term.batched for term in made.terms)
+
+
+def _advance(state: _State, blocks: Sequence[Block]) -> tuple[list[MadePass], _State]:
+    """The passes of some blocks, and the state after them."""
+    made, frame, terms = [], state.frame, list(state.terms)
+    for block in blocks:
+        if block.free:
+            member = block.members[0]
+            terms += _new_terms(frame, member)
+            image = member.action.image
+            frame = frame if image is None else permuted(frame, member.support, image)
+        else:
+            made.append(_make(_State(frame, tuple(terms)), block))
+            frame, terms = made[-1].frame, []
+    return made, _State(frame, tuple(terms))
+
+
+def _new_terms(frame: Frame, member: Member) -> Iterable[Term]:
+    """The phases of a gate that mixes no basis states."""
+    angle = member.angles[0] if isinstance(member.action.kind, PhaseGate) else None
+    for parity in member.action.parities or ():
+        bits = [qubit for k, qubit in enumerate(member.support) if parity.mask >> k & 1]
+        mask, flip = parity_mask(frame, bits)
+        yield Term(mask, (-1) ** flip * parity.weight, angle, member.batched, False)
+
+
+def _make(state: _State, block: Block) -> MadePass:
+    """A pass for a block: its qubits are brought in front unless they are."""
+    num_qubits = len(state.frame.masks)
+    if is_lone(block):
+        member = block.members[0]
+        order = (*member.controls[::-1], *member.qubits[::-1])
+        in_front = leads(state.frame, block.qubits) == order
+    else:
+        found = leads(state.frame, block.qubits)
+        in_front = found is not None
+        order = tuple(sorted(block.qubits, reverse=True)) if found is None else found
+    frame = state.frame
+    if not in_front:
+        others = [q for q in range(num_qubits)[::-1] if q not in block.qubits]
+        frame = axis_frame([*order, *others])
+    return _rearranged(state, frame)._replace(block=block, order=order)
+
+
+def _rearranged(state: _State, frame: Frame) -> MadePass:
+    """A pass that brings the array into a frame and applies all phases."""
+    return MadePass(frame, _move(state.frame, frame), _moved(state, frame), None, ())
+
+
+def _move(old: Frame, new: Frame) -> Move | None:
+    return None if old == new else move(old, new)
+
+
+def _moved(state: _State, frame: Frame) -> tuple[Term, ...]:
+    """The terms in the bits of another frame's rows."""
+    if state.frame == frame:
+        return state.terms
+    through, found = move(state.frame, frame), []
+    for term in state.terms:
+        mask, flip = moved_mask(term.mask, through)
+        found.append(term._replace(mask=mask, weight=(-1) ** flip * term.weight))
+    return tuple(found)
+
+
+def _steady(blocks: Sequence[Block], num_qubits: int) -> tuple[_State, list[MadePass], _State]:
+    """(state before, passes, state after) of a layer that ends as it begins."""
+    entry = _State(canonical_frame(num_qubits))
+    for _ in range(MAX_ATTEMPTS):
+        made, tail = _advance(entry, blocks)
+        if not made or tail.same_as(_State(entry.frame, entry.terms)):
+            return entry, made, tail
+        entry = _State(tail.frame, tuple(_carried(term) for term in tail.terms))
+    entry = _State(canonical_frame(num_qubits))
+    made, tail = _advance(entry, blocks)
+    # Nothing is carried over if the layer ends by bringing the rows in order.
+    made.append(_rearranged(tail, entry.frame))
+    return entry, made, entry
+
+
+def _carried(term: Term) -> Term:
+    """A term that a repetition leaves to the next: seen from there, angles are one place behind."""
+    angle = None if term.angle is None else np.roll(term.angle, 1)
+    return term._replace(angle=angle, carried=True)
+
+
+def _last(term: Term) -> Term:
+    angle = None if term.angle is None else term.angle[-1:]
+    return term._replace(angle=angle, carried=False)
+
+
+def _only(block: Block, repetition: int) -> Block:
+    chosen = slice(repetition, repetition + 1)
+    return replace(
+        block, members=tuple(m._replace(angles=m.angles[:, chosen]) for m in block.members)
+    )

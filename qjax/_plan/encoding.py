@@ -1,0 +1,46 @@
+"""Floor 2. Amplitudes to start from -> tables, and their place in the product state."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from qjax._circuit.circuit import Amplitudes
+from qjax._plan.expression_tables import Angle, group_angles
+from qjax._plan.plan import Encoding
+
+
+class Block(NamedTuple):
+    """A factor of the product state to start from.
+
+    Attributes:
+        qubits: least significant first.
+        amplitudes: those of the qubits; None for one qubit that gates on it prepare.
+    """
+
+    qubits: tuple[int, ...]
+    amplitudes: Amplitudes | None
+
+
+def start_blocks(num_qubits: int, prepared: Sequence[Amplitudes]) -> list[Block]:
+    """The factors, by their lowest qubits: the rows stand in order wherever they can."""
+    given = {qubit for each in prepared for qubit in each.qubits}
+    blocks = [Block((qubit,), None) for qubit in range(num_qubits) if qubit not in given]
+    blocks += [Block(each.qubits, each) for each in prepared]
+    return sorted(blocks, key=_lowest)
+
+
+def _lowest(block: Block) -> int:
+    return min(block.qubits, default=0)
+
+
+def encoding(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[int]) -> Encoding:
+    """How amplitudes follow from the parameters that differ per sample, and the shared ones."""
+    expressions = amplitudes.real + amplitudes.imag
+    varies = any(not batched.isdisjoint(each.parameters) for each in expressions)
+    order = [*sorted(batched), *shared] if varies else shared
+    # Numbers, not angles: they have no period.
+    numbers = [Angle(each, periodic=False) for each in expressions]
+    groups, places = group_angles(numbers, {p: k for k, p in enumerate(order)})
+    table = np.array([places[each] for each in numbers], np.int32)
+    return Encoding(varies, groups, table.reshape(-1, 2 ** len(amplitudes.qubits)))

@@ -1,0 +1,121 @@
+"""Floor 2. Passes that are decided on -> their tables.
+
+`_builder` decides what a pass does, in terms of gates and qubits; here that becomes numbers.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from qjax._plan.frame import Frame, Move, inverse_move, row_tables, sign_tables
+from qjax._plan.matrix_tables import MatrixTables
+from qjax._plan.plan import Coefficients, Dense, Pass, PerSample, Phases, Reorder
+from qjax._plan.schedule import Block, is_lone
+
+
+class Term(NamedTuple):
+    """A phase weight * angle * (-1)**parity(row & mask); without an angle, weight alone."""
+
+    mask: int
+    weight: float
+    angle: np.ndarray | None
+    batched: bool
+    carried: bool
+
+
+class MadePass(NamedTuple):
+    """A pass before its tables are made: `order` lists the leading qubits of `frame`, after it."""
+
+    frame: Frame
+    move: Move | None
+    terms: tuple[Term, ...]
+    block: Block | None
+    order: tuple[int, ...]
+
+
+def passes_of(
+    made: Sequence[MadePass], tables: MatrixTables, length: int, period: int, num_qubits: int
+) -> tuple[Pass, ...]:
+    """The passes of a segment; `period` of them in a row make one."""
+    found = []
+    for start in range(0, len(made), period):
+        group = made[start : start + period]
+        operator = _operator(group, tables)
+        found.append(
+            Pass(_reorder(group, num_qubits), _phases(group, length, num_qubits), operator)
+        )
+    return tuple(found)
+
+
+def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSample | None:
+    block = group[0].block
+    if block is None:
+        return None
+    if not is_lone(block):
+        slots = [tables.add(made.block.members, made.order) for made in group if made.block]
+        return Dense(len(group[0].order), slots[0], 0, 0)
+    member = block.members[0]
+    num_controls = len(member.controls)
+    # The first control is the least significant bit of the setting, and of the leading bits.
+    setting = member.action.setting
+    if member.batched:
+        return PerSample(member.action.kind, num_controls, setting, np.asarray(member.angles))
+    bare = member._replace(action=member.action._replace(setting=0), controls=())
+    slot = tables.add([bare], group[0].order[num_controls:])
+    return Dense(len(member.qubits), slot, num_controls, setting)
+
+
+def _reorder(group: Sequence[MadePass], num_qubits: int) -> Reorder | None:
+    if all(made.move is None for made in group):
+        return None
+    stay = Move(tuple(1 << bit for bit in range(num_qubits)), 0)
+    moves = [made.move or stay for made in group]
+    forward = [row_tables(each) for each in moves]
+    back = [row_tables(inverse_move(each)) for each in moves]
+    return Reorder(
+        *(np.stack(tables) for tables in (*zip(*forward, strict=True), *zip(*back, strict=True)))
+    )
+
+
+def _phases(group: Sequence[MadePass], length: int, num_qubits: int) -> Phases | None:
+    if not any(made.terms for made in group):
+        return None
+    masks = [list(dict.fromkeys(term.mask for term in made.terms)) for made in group]
+    most = max(len(each) for each in masks)
+    signs = [sign_tables(each + [0] * (most - len(each)), num_qubits) for each in masks]
+    high, low = (np.stack(tables) for tables in zip(*signs, strict=True))
+    shared = [[t for t in made.terms if not t.batched] for made in group]
+    batched = [[t for t in made.terms if t.batched] for made in group]
+    return Phases(
+        high,
+        low,
+        _coefficients(shared, masks, most, length) if any(shared) else None,
+        _coefficients(batched, masks, most, length) if any(batched) else None,
+    )
+
+
+def _coefficients(
+    terms: Sequence[Sequence[Term]], masks: Sequence[list[int]], most: int, length: int
+) -> Coefficients:
+    """Terms of the same parity and angle are one weight; carried and own ones are kept apart."""
+    columns = [
+        list(dict.fromkeys((t.angle.tobytes(), t.carried) for t in each if t.angle is not None))
+        for each in terms
+    ]
+    width = max((len(each) for each in columns), default=0)
+    constants = np.zeros((2, len(terms), most))
+    weights = np.zeros((len(terms), most, width))
+    places = np.zeros((length, len(terms), width), np.int32)
+    carried = np.zeros((len(terms), width), bool)
+    for k, each in enumerate(terms):
+        for term in each:
+            row = masks[k].index(term.mask)
+            if term.angle is None:
+                constants[int(term.carried), k, row] += term.weight
+                continue
+            column = columns[k].index((term.angle.tobytes(), term.carried))
+            weights[k, row, column] += term.weight
+            places[:, k, column] = term.angle
+            carried[k, column] = term.carried
+    return Coefficients(constants[0], constants[1], weights, places, carried)

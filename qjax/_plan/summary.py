@@ -1,0 +1,118 @@
+"""Floor 2. What `print(plan)` says: what was fused, how many passes, what they cost, and why."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from qjax._plan.builder import Builder, MadeSegment
+from qjax._plan.pass_tables import MadePass
+from qjax._plan.schedule import Schedule
+
+
+def summarise(
+    builder: Builder,
+    schedules: Sequence[Schedule],
+    num_qubits: int,
+    num_gates: int,
+    num_start: int,
+    num_given: int,
+) -> str:
+    """The text of a plan.
+
+    Args:
+        builder: with all segments made.
+        schedules: of the runs, in order.
+        num_qubits: n.
+        num_gates: of the circuit.
+        num_start: how many of them make the product state to start from.
+        num_given: how many qubits start from amplitudes that are given.
+    """
+    flops, moved = _work(builder.made, num_qubits)
+    lines = [
+        f"{num_qubits} qubits, {num_gates} gates: {builder.num_passes} passes over the state, "
+        f"{_count(flops)}flop and {_count(moved)}B (float32) per sample"
+    ]
+    factors = [f"{num_start} gates on single qubits"] if num_start else []
+    factors += [f"amplitudes of {num_given} qubits"] if num_given else []
+    if factors:
+        lines.append(f"  start: product state of {' and '.join(factors)}")
+    for segment in builder.made:
+        lines.append(f"  {_times(segment)}")
+        lines += [f"    {line}" for line in _collapsed(segment.passes, num_qubits)]
+    last = builder.last
+    if last.move is not None or last.terms:
+        lines.append(f"  end, where the readout needs it: {_describe(last, num_qubits)}")
+    lines += [f"  why: {reason}" for reason in dict.fromkeys(map(_why, schedules))]
+    return "\n".join(lines)
+
+
+def _times(segment: MadeSegment) -> str:
+    if segment.period > 1:
+        repeated = f"{segment.length} x " if segment.length > 1 else ""
+        return f"{repeated}one scan over {segment.period} passes:"
+    if segment.length > 1:
+        return f"{segment.length} x, as one scan (a layer that the circuit repeats):"
+    return "one after the other:"
+
+
+def _collapsed(passes: Sequence[MadePass], num_qubits: int) -> list[str]:
+    """Lines that come several times in a row once."""
+    lines = []
+    for line, same in groupby(_describe(each, num_qubits) for each in passes):
+        count = len(list(same))
+        lines.append(line if count == 1 else f"{line}, {count} times")
+    return lines
+
+
+def _describe(made: MadePass, num_qubits: int) -> str:
+    parts = []
+    if made.move is not None:
+        parts.append("rearrange")
+    if made.terms:
+        parities = len({term.mask for term in made.terms})
+        batched = any(term.batched for term in made.terms)
+        noun = "parity" if parities == 1 else "parities"
+        parts.append(f"phases of {parities} {noun}" + (" (per sample)" if batched else ""))
+    if made.block is not None:
+        qubits = ", ".join(str(qubit) for qubit in sorted(made.block.qubits))
+        which = "all qubits" if len(made.block.qubits) == num_qubits else f"qubits {qubits}"
+        gates = len(made.block.members)
+        parts.append(f"matrix on {which} from {gates} gate{'s' if gates > 1 else ''}")
+    return "; ".join(parts) or "nothing"
+
+
+def _why(schedule: Schedule) -> str:
+    costs = ", ".join(
+        f"{width}: {cost / 1000:.3g} us" for width, cost in sorted(schedule.costs, key=_width)
+    )
+    free = sum(block.free for block in schedule.blocks)
+    return (
+        f"{free} gates or parts of gates only permute or shift phases and cost no pass; estimated "
+        f"time per sample (of one layer, where layers repeat) by width of the blocks: {costs}; the "
+        f"cheapest is {schedule.width}"
+    )
+
+
+def _width(pair: tuple[int, float]) -> int:
+    return pair[0]
+
+
+def _work(segments: Sequence[MadeSegment], num_qubits: int) -> tuple[float, float]:
+    """Real operations, and bytes read and written, of all passes on one sample."""
+    flops = moved = 0.0
+    state = 8 << num_qubits
+    for segment in segments:
+        for made in segment.passes:
+            if made.block is not None:
+                flops += segment.length * 8.0 * 2 ** (num_qubits + len(made.block.qubits))
+            sweeps = (made.move is not None) + (made.block is not None)
+            moved += segment.length * 2 * state * sweeps
+            flops += segment.length * 6 * 2**num_qubits * bool(made.terms)
+    return flops, moved
+
+
+def _count(number: float) -> str:
+    for unit in ("", "k", "M", "G"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} T"

@@ -1,0 +1,201 @@
+"""Floor 2. Circuit -> QuantumCircuit."""
+
+import re
+from dataclasses import dataclass
+from itertools import count
+
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import (
+    CASE_DEFAULT,
+    BreakLoopOp,
+    Clbit,
+    ContinueLoopOp,
+    ForLoopOp,
+    IfElseOp,
+    Parameter,
+    ParameterVector,
+    SwitchCaseOp,
+    WhileLoopOp,
+)
+from qiskit.circuit.classical import expr, types
+from qiskit.circuit.library import PhaseGate, UnitaryGate
+
+from qjax._circuit.circuit import Amplitudes, Circuit, Declaration, Gate, Measure, Op
+from qjax._circuit.classical import BOOL, ClassicalExpression
+from qjax._circuit.control_flow import Block, Break, For, Reset, Store, Switch, While
+from qjax._qiskit.classical import from_classical, from_type
+from qjax._qiskit.expressions import from_expression
+from qjax._qiskit.import_circuit import GATE_NAMES, as_circuit
+from qjax._qiskit.state_preparation import from_amplitudes
+
+# Where two of Qiskit's classes share a name here, the one listed first is written.
+_CLASSES = {name: kind for kind, name in reversed(GATE_NAMES.items())}
+_ELEMENT = re.compile(r"(?P<vector>.+)\[(?P<index>\d+)\]", re.DOTALL)
+
+
+def to_qiskit(circuit: Circuit) -> QuantumCircuit:
+    """Convert a circuit to Qiskit, with the same parameters in the same order.
+
+    Parameters are new objects of the same names: bind them by name or by position. A name like
+    `x[3]` becomes an element of a `ParameterVector`. The operations are equal in
+    meaning; composite gates of the circuit that was imported stay unrolled. Amplitudes that are
+    parameters become an instruction of ours, which Qiskit can run once they are bound.
+    """
+    circuit = as_circuit(circuit)
+    clbits = [Clbit() for _ in range(circuit.num_clbits)]
+    registers = {
+        register.clbits: ClassicalRegister(
+            name=register.name, bits=[clbits[c] for c in register.clbits]
+        )
+        for register in circuit.registers
+    }
+    result = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), clbits, *registers.values())
+    variables = _variables(circuit.variables)
+    for variable in variables:
+        result.add_uninitialized_var(variable)
+    names = _Names(_parameters(circuit.parameters), tuple(clbits), registers, variables)
+    _append_block(result, circuit.ops, names)
+    return result
+
+
+def _variables(declared: tuple[Declaration, ...]) -> tuple[expr.Var, ...]:
+    """Of names that are used once: blocks side by side may have used the same."""
+    made: dict[str, expr.Var] = {}
+    for name, kind in declared:
+        names = (f"{name}_{number}" if number else name for number in count())
+        free = next(each for each in names if each not in made)
+        made[free] = expr.Var.new(free, from_type(kind))
+    return tuple(made.values())
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What stands for parameters, bits, registers and variables in the new circuit."""
+
+    parameters: tuple[Parameter, ...]
+    clbits: tuple[Clbit, ...]
+    registers: dict[tuple[int, ...], ClassicalRegister]
+    variables: tuple[expr.Var, ...]
+
+    def read(self, expression: ClassicalExpression) -> expr.Expr:
+        return from_classical(expression, self.clbits, self.registers, self.variables)
+
+
+def _append_block(result: QuantumCircuit, block: Block, names: _Names) -> None:
+    for op in block:
+        _append_op(result, op, names)
+
+
+def _append_op(result: QuantumCircuit, op: Op, names: _Names) -> None:
+    match op:
+        case Gate():
+            _append(result, op, names.parameters)
+        case Measure(qubit, clbit):
+            result.measure(qubit, clbit)
+        case Amplitudes(qubits):
+            result.append(from_amplitudes(op, names.parameters), qubits)
+        case Reset(qubit):
+            result.reset(qubit)
+        case Store(target, value):
+            result.store(names.read(target), names.read(value))
+        case For(iterations):
+            _append_for(result, iterations, names)
+        case _:
+            result.append(_flow(result, op, names), result.qubits, result.clbits)
+
+
+def _flow(result: QuantumCircuit, op: Op, names: _Names):
+    match op:
+        case Switch(target, cases):
+            blocks = [(values, _block(result, block, names)) for values, block in cases]
+            if target.type == BOOL and [values for values, _ in cases] in ([(1,)], [(1,), None]):
+                return IfElseOp(names.read(target), *(block for _, block in blocks))
+            targets = ((CASE_DEFAULT if v is None else v, block) for v, block in blocks)
+            return SwitchCaseOp(names.read(target), targets)
+        case While(condition, block):
+            return WhileLoopOp(names.read(condition), _block(result, block, names))
+        case Break():
+            return BreakLoopOp(result.num_qubits, result.num_clbits)
+    return ContinueLoopOp(result.num_qubits, result.num_clbits)
+
+
+def _block(outer: QuantumCircuit, block: Block, names: _Names) -> QuantumCircuit:
+    """A body on all bits of the circuit around it."""
+    inner = QuantumCircuit(
+        outer.qubits, outer.clbits, *outer.qregs, *outer.cregs, captures=outer.iter_vars()
+    )
+    _append_block(inner, block, names)
+    return inner
+
+
+def _append_for(result: QuantumCircuit, iterations: tuple[Block, ...], names: _Names) -> None:
+    """A loop over equal blocks; over different ones, a switch on a variable that counts."""
+    kinds = list(dict.fromkeys(iterations))
+    if len(kinds) > 1:
+        # Counted before the switch, as `continue` may leave it.
+        turn = result.add_var(_unused_name(result), expr.lift(0, types.Uint(32)))
+        body = _block(result, (), names)
+        body.store(turn, expr.add(turn, 1))
+        cases = [
+            (tuple(k for k, each in enumerate(iterations, start=1) if each == kind), kind)
+            for kind in kinds
+        ]
+        blocks = [(turns, _block(body, kind, names)) for turns, kind in cases]
+        body.append(SwitchCaseOp(turn, blocks), body.qubits, body.clbits)
+    else:
+        body = _block(result, kinds[0] if kinds else (), names)
+    loop = ForLoopOp(range(len(iterations)), None, body)
+    result.append(loop, result.qubits, result.clbits)
+
+
+def _unused_name(circuit: QuantumCircuit) -> str:
+    used = {variable.name for variable in circuit.iter_vars()}
+    return next(name for k in range(len(used) + 1) if (name := f"turn_{k}") not in used)
+
+
+def _parameters(names: tuple[str, ...]) -> tuple[Parameter, ...]:
+    # Qiskit orders elements of a vector by index and all else by name: x[2] before x[10].
+    found = [_ELEMENT.fullmatch(name) for name in names]
+    sizes: dict[str, int] = {}
+    for match in filter(None, found):
+        vector, index = match["vector"], int(match["index"])
+        sizes[vector] = max(sizes.get(vector, 0), index + 1)
+    vectors = {vector: ParameterVector(vector, size) for vector, size in sizes.items()}
+    return tuple(
+        vectors[match["vector"]][int(match["index"])] if match else Parameter(name)
+        for name, match in zip(names, found, strict=True)
+    )
+
+
+def _append(result: QuantumCircuit, gate: Gate, parameters: tuple[Parameter, ...]) -> None:
+    angles = [from_expression(angle, parameters) for angle in gate.angles]
+    if gate.name == "global_phase" and gate.controls:
+        _controlled_phase(result, gate, angles[0])
+        return
+    if gate.matrix is None:
+        operation = _CLASSES[gate.name](*angles)
+    else:
+        operation = UnitaryGate(gate.matrix.array, check_input=False)
+    if gate.controls:
+        operation = operation.control(
+            len(gate.controls),
+            ctrl_state=sum(control.value << k for k, control in enumerate(gate.controls)),
+            # Qiskit would synthesize a matrix with its controls: slow, rounded, and it may fail.
+            annotated=gate.matrix is not None,
+        )
+    result.append(operation, [*(control.qubit for control in gate.controls), *gate.qubits])
+
+
+def _controlled_phase(result: QuantumCircuit, gate: Gate, angle) -> None:
+    """A phase on one setting of the controls: a phase gate on the last, controlled by the rest."""
+    *rest, target = gate.controls
+    operation = PhaseGate(angle)
+    if rest:
+        state = sum(control.value << k for k, control in enumerate(rest))
+        operation = operation.control(len(rest), ctrl_state=state)
+    flips = [] if target.value else [target.qubit]
+    for qubit in flips:
+        result.x(qubit)
+    result.append(operation, [*(control.qubit for control in rest), target.qubit])
+    for qubit in flips:
+        result.x(qubit)

@@ -1,0 +1,23 @@
+"""Floor 4. State -> probabilities, samples, expectation values.
+
+measurement    probabilities, and draws from them
+means          means over runs, and their errors
+tables         observables -> the tables by which they are read out
+expectations   state -> expectation values
+pauli_strings  strings on states, without their matrices
+signed_sums    sums with the signs of strings of Z
+"""
+
+from qjax._readout.expectations import expectation_values as expectation_values
+from qjax._readout.means import means_and_errors as means_and_errors
+from qjax._readout.measurement import SHOTS_AT_ONCE as SHOTS_AT_ONCE
+from qjax._readout.measurement import bits_of as bits_of
+from qjax._readout.measurement import check_shots as check_shots
+from qjax._readout.measurement import check_shots_fit as check_shots_fit
+from qjax._readout.measurement import choices_of as choices_of
+from qjax._readout.measurement import draw_states as draw_states
+from qjax._readout.measurement import in_parts as in_parts
+from qjax._readout.measurement import marginal as marginal
+from qjax._readout.measurement import probabilities_of as probabilities_of
+from qjax._readout.tables import Reading as Reading
+from qjax._readout.tables import reading_of as reading_of

@@ -1,0 +1,144 @@
+"""Floor 4. State -> expectation values of observables.
+
+A projector is contracted: <psi|(|b><b| Q)|psi> = <phi|Q|phi> with phi = <b|psi> on the other
+qubits, half as large. So the projector onto |0...0> looks at one amplitude.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from qjax._circuit.observable import Projectors
+from qjax._readout.pauli_strings import State, num_strings, string_values, weighted_value
+from qjax._readout.signed_sums import signed_sums
+from qjax._readout.tables import Diagonal, Entries, Projected, Reading
+from qjax._simulators import PRECISION, all_numbers, as_complex
+
+# ---------------------------------------------------------------- values
+
+
+def expectation_values(
+    reading: Reading,
+    state: Float[Array, "planes dim batch"],
+    shared: Float[Array, " shared"],
+    batched: Float[Array, "batched batch"],
+) -> Float[Array, "observables batch"]:
+    """<psi|O|psi> for every observable, from one state.
+
+    Args:
+        reading: the observables.
+        state: real and imaginary parts; probabilities, as one plane, if `reading.diagonal`.
+        shared: the parameters that all samples have in common, in the circuit's order.
+        batched: those that differ per sample.
+    """
+    values = jnp.zeros((reading.num_outputs, state.shape[2]), state.dtype)
+    if reading.matrices is not None:
+        values = values.at[jnp.asarray(reading.dense)].add(_of_matrices(reading.matrices, state))
+    if not reading.projected:
+        return values
+    parameters = shared[:, None]
+    if reading.mixed:
+        spread = jnp.broadcast_to(parameters, (len(shared), batched.shape[1]))
+        parameters = jnp.concatenate([batched, spread])
+    coefficients = all_numbers(reading.groups, parameters)
+    if reading.num_outputs == 1 and _loops(reading):
+        return values + _one_sum(reading, coefficients, state)[None]
+    found = jnp.concatenate([_values_of(each, state) for each in reading.projected])
+    if reading.table is not None:
+        table = jnp.asarray(reading.table).astype(state.dtype)
+        values = values + jnp.matmul(table, found, precision=PRECISION)
+    for entries in reading.entries:
+        each = _factors(entries, coefficients) * found[jnp.asarray(entries.rows)]
+        values = values + jax.ops.segment_sum(
+            each, jnp.asarray(entries.outputs), reading.num_outputs, indices_are_sorted=True
+        )
+    return values
+
+
+def _of_matrices(matrices: np.ndarray, state: State) -> Float[Array, "matrices batch"]:
+    """They act on the first qubits; those behind them are records of a dynamic circuit."""
+    size, batch = matrices.shape[1], state.shape[2]
+    amplitudes = as_complex(state).reshape(-1, size, batch)
+    rows = jnp.asarray(matrices).astype(amplitudes.dtype).reshape(-1, size)
+    first = jnp.moveaxis(amplitudes, 1, 0)
+    applied = jnp.matmul(rows, first.reshape(size, -1), precision=PRECISION)
+    products = first.conj()[None] * applied.reshape(len(matrices), *first.shape)
+    return products.real.sum(axis=(1, 2))
+
+
+def _values_of(each: Projected | Diagonal, state: Array) -> Float[Array, "strings batch"]:
+    if isinstance(each, Projected):
+        return string_values(each.strings, _contracted(each.projectors, state))
+    rows, batch = _settings_in_front(each.qubits, state[0]), state.shape[2]
+    chosen = jnp.moveaxis(rows[jnp.asarray(each.settings)], 0, 1)
+    sums = signed_sums(each.sums, chosen.reshape(len(chosen), -1))
+    return jnp.moveaxis(sums.reshape(len(sums), -1, batch), 1, 0).reshape(-1, batch)
+
+
+def _settings_in_front(
+    qubits: Sequence[int], rows: Float[Array, "dim batch"]
+) -> Float[Array, "settings rest batch"]:
+    dim, batch = rows.shape
+    num_qubits = dim.bit_length() - 1
+    split = rows.reshape(*(2,) * num_qubits, batch)
+    axes = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
+    return jnp.moveaxis(split, axes, range(len(axes))).reshape(2 ** len(axes), -1, batch)
+
+
+def _factors(entries: Entries, coefficients: Array) -> Float[Array, "entries batch"]:
+    factors = jnp.asarray(entries.factors).astype(coefficients.dtype)[:, None]
+    if entries.places is None:
+        return factors
+    return factors * coefficients[jnp.asarray(entries.places)]
+
+
+def _loops(reading: Reading) -> bool:
+    return any(isinstance(p, Projected) and bool(p.strings.loops) for p in reading.projected)
+
+
+def _one_sum(reading: Reading, coefficients: Array, state: State) -> Float[Array, " batch"]:
+    """One observable: all its strings applied to the state, which reverse mode needs anyway."""
+    weights = jnp.asarray(reading.table).astype(state.dtype)[0][:, None]
+    for entries in reading.entries:
+        factors = _factors(entries, coefficients)
+        weights = jnp.broadcast_to(weights, (len(weights), factors.shape[1]))
+        weights = weights.at[jnp.asarray(entries.rows)].add(factors)
+    total, start = jnp.zeros((state.shape[2],), state.dtype), 0
+    for each in reading.projected:
+        assert isinstance(each, Projected)
+        part = weights[start : start + num_strings(each.strings)]
+        start += len(part)
+        left = _contracted(each.projectors, state)
+        if each.strings.loops:
+            total = total + weighted_value(each.strings.loops, part, left)
+        else:
+            total = total + (part * string_values(each.strings, left)).sum(axis=0)
+    return total
+
+
+# ---------------------------------------------------------------- projectors
+
+
+def _contracted(
+    projectors: Projectors, state: Float[Array, "planes dim batch"]
+) -> Float[Array, "planes rest batch"]:
+    """<b|psi> on the qubits without projectors, which stay in their order."""
+    planes, _, batch = state.shape
+    # From the highest qubit down: those below keep their places.
+    for qubit, letter in reversed(projectors):
+        zero, one = jnp.moveaxis(state.reshape(planes, -1, 2, 2**qubit, batch), 2, 0)
+        state = _bra(letter, zero, one).reshape(planes, -1, batch)
+    return state
+
+
+def _bra(letter: str, zero: Array, one: Array) -> Array:
+    if letter in "01":
+        return one if letter == "1" else zero
+    # <r| = (<0| - i <1|) / sqrt(2).
+    turned = jnp.stack([one[1], -one[0]]) if letter in "rl" else one
+    both = zero + turned if letter in "+r" else zero - turned
+    return both * np.sqrt(0.5).astype(zero.dtype)

@@ -1,0 +1,207 @@
+"""Floor 6. The function of a network on a primitive, differentiable in JAX; and on NumPy data.
+
+Values and the stencil of their derivative travel in one pub. Nothing else than the primitive runs
+outside of JAX, so a derivative of any order is one more stencil.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.custom_derivatives import SymbolicZero
+from jaxtyping import Float
+
+from qjax._base.host_call import call
+from qjax._base.mesh import alike
+from qjax._base.store import PROGRAM, kept
+from qjax._engine import Model, outputs
+from qjax._qiskit import Source
+from qjax._remote.network import (
+    Flags,
+    Point,
+    Remote,
+    differentiable,
+    moving_groups,
+    point_of,
+    rows_of,
+)
+from qjax._remote.noise import Blurred
+from qjax._remote.stencils import slope, stencil, stencil_size
+from qjax._simulators import PRECISION
+
+# ---------------------------------------------------------------- inside of JAX
+
+
+def remote_outputs(
+    remote: Remote, weights: Float[Array, " weights"], inputs: Float[Array, "*batch inputs"]
+) -> Float[Array, "*batch_and_outputs"]:
+    """The outputs as a function of JAX; called with numbers, no callback takes part."""
+    batch, shape = inputs.shape[:-1], remote.model.readout.output_shape
+    if 0 in batch:
+        return jnp.zeros((*batch, *shape), weights.dtype)
+    # Without inputs all samples are the same one.
+    samples = inputs.reshape(prod(batch) if remote.model.inputs else 1, inputs.shape[-1])
+    if any(isinstance(each, jax.core.Tracer) for each in (weights, inputs)):
+        own, samples = alike((weights, samples))
+        values = jax.vmap(partial(_outputs_of_one, remote), (None, 0))(own, samples)
+    else:
+        values = jnp.asarray(_values(remote, weights, samples).astype(weights.dtype))
+    if remote.model.inputs:
+        return values.reshape(*batch, *shape)
+    return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _outputs_of_one(remote: Remote, weights: Array, inputs: Array) -> Float[Array, " outputs"]:
+    return _values_at(remote, (point_of(remote, weights, inputs),))[0]
+
+
+@partial(_outputs_of_one.defjvp, symbolic_zeros=True)
+def _jvp_of_one(
+    remote: Remote, primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    moving = [place for place, each in enumerate(tangents) if not isinstance(each, SymbolicZero)]
+
+    def of_moving(*given: Array) -> Array:
+        filled = list(primals)
+        for place, each in zip(moving, given, strict=True):
+            filled[place] = each
+        return _values_at(at, (point_of(at, *filled),))[0]
+
+    at = differentiable(remote)
+    given = tuple(primals[place] for place in moving)
+    value, slopes = jax.jvp(of_moving, given, tuple(tangents[place] for place in moving))
+    return (_outputs_of_one(remote, *primals) if at.near else value), slopes
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _values_at(remote: Remote, points: tuple[Point, ...]) -> tuple[Array, ...]:
+    """The values `(*lead, outputs)` at each point `(*lead, numbers)`, in one pub."""
+    rows = [rows_of(remote, point) for point in points]
+    source = remote.source
+    if not isinstance(source.primitive.value, Blurred):
+        return tuple(call(source, *rows))
+    model = _simulated(remote)
+    exact = [outputs(model, jnp.zeros((0,), row.dtype), row) for row in rows]
+    flat = [values.reshape(*row.shape[:-1], -1) for values, row in zip(exact, rows, strict=True)]
+    return tuple(call(_Blur(source), *flat))
+
+
+@partial(_values_at.defjvp, symbolic_zeros=True)
+def _values_jvp(
+    remote: Remote, primals: tuple[tuple[Point, ...]], tangents: tuple[tuple[Point, ...]]
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    (points,), (moves,) = primals, tangents
+    flags = [tuple(not isinstance(each, SymbolicZero) for each in move) for move in moves]
+    moved = [
+        (place, stencil(remote, points[place], moving), moving)
+        for place, moving in enumerate(flags)
+        if any(moving) and stencil_size(remote, moving)
+    ]
+    found = _values_at(remote, (*points, *(around.points for _, around, _ in moved)))
+    values, beside = found[: len(points)], found[len(points) :]
+    slopes = [jnp.zeros_like(value) for value in values]
+    for (place, around, moving), there in zip(moved, beside, strict=True):
+        directions = tuple(
+            move if moves_it else jnp.zeros_like(group)
+            for group, move, moves_it in zip(points[place], moves[place], moving, strict=True)
+        )
+        slopes[place] = slope(around, directions, there)
+    return values, tuple(slopes)
+
+
+@dataclass(frozen=True)
+class _Blur:
+    """The noise of a primitive on this engine, for exact values."""
+
+    source: Source
+
+    @property
+    def num_outputs(self) -> int:
+        return self.source.num_outputs
+
+    def run(self, rows: np.ndarray) -> np.ndarray:
+        return self.source.primitive.value.blurred(rows, self.source.accuracy)
+
+
+@kept()
+def _simulated(remote: Remote) -> Model:
+    """The network of free angles, on this engine."""
+    free = remote.source.circuit
+    return Model(free, tuple(range(free.num_params)), (), remote.model.readout)
+
+
+# ---------------------------------------------------------------- on NumPy data, without callbacks
+
+
+def remote_forward(
+    remote: Remote, weights: np.ndarray, inputs: Float[np.ndarray, "batch inputs"]
+) -> Float[np.ndarray, "batch outputs"]:
+    """The outputs, from one pub."""
+    kept = inputs if remote.model.inputs else inputs[:1]
+    values = _values(remote, weights, kept).astype(weights.dtype)
+    return np.broadcast_to(values, (len(inputs), values.shape[1]))
+
+
+def remote_backward(
+    remote: Remote, weights: np.ndarray, inputs: np.ndarray, with_inputs: bool
+) -> tuple[Float[np.ndarray, "batch outputs weights"], Float[np.ndarray, "batch outputs inputs"]]:
+    """The Jacobians in weights and in inputs, from one pub."""
+    remote, moving = differentiable(remote), moving_groups(remote, with_inputs)
+    kept = inputs if remote.model.inputs else inputs[:1]
+    rows = np.asarray(_compiled_stencil_rows(remote, moving)(weights, kept), np.float64)
+    values = remote.source.run(rows.reshape(prod(rows.shape[:2]), rows.shape[2]))
+    values = values.reshape(*rows.shape[:2], remote.source.num_outputs).astype(weights.dtype)
+    found = _compiled_chain(remote, moving)(weights, kept, values)
+    by_weights, by_inputs = (
+        np.broadcast_to(np.asarray(each), (len(inputs), *each.shape[1:])) for each in found
+    )
+    return by_weights, by_inputs
+
+
+def sent_rows(remote: Remote, weights, inputs) -> Float[np.ndarray, "batch angles"]:
+    """What the primitive gets for the values."""
+    rows = np.asarray(_compiled_rows(remote)(weights, inputs), np.float64)
+    return np.broadcast_to(rows, (len(inputs), rows.shape[-1]))
+
+
+def _values(remote: Remote, weights, inputs) -> Float[np.ndarray, "batch outputs"]:
+    return remote.source.run(sent_rows(remote, weights, inputs))
+
+
+@kept(PROGRAM)
+def _compiled_rows(remote: Remote):
+    """(weights, inputs) -> rows."""
+    return jax.jit(lambda weights, inputs: rows_of(remote, point_of(remote, weights, inputs)))
+
+
+@kept(PROGRAM)
+def _compiled_stencil_rows(remote: Remote, moving: Flags):
+    """(weights, inputs of shape (batch, num_inputs)) -> rows `(batch, points, angles)`."""
+
+    def rows(weights: Array, inputs: Array) -> Array:
+        point = point_of(remote, weights, inputs)
+        return rows_of(remote, stencil(remote, point, moving).points)
+
+    return jax.jit(jax.vmap(rows, (None, 0)))
+
+
+@kept(PROGRAM)
+def _compiled_chain(remote: Remote, moving: Flags):
+    """(weights, inputs, values `(batch, points, outputs)`) -> Jacobians in weights and inputs."""
+
+    def chain(weights: Array, inputs: Array, values: Array) -> tuple[Array, ...]:
+        around = stencil(remote, point_of(remote, weights, inputs), moving)
+        by_numbers = jnp.matmul(
+            values.T, jnp.concatenate(around.weights, axis=-1), precision=PRECISION
+        )
+        moves = jax.jacfwd(lambda *at: jnp.concatenate(point_of(remote, *at)), (0, 1))
+        return tuple(
+            jnp.matmul(by_numbers, move, precision=PRECISION) for move in moves(weights, inputs)
+        )
+
+    return jax.jit(jax.vmap(chain, (None, 0, 0)))

@@ -1,0 +1,296 @@
+"""Floor 3. Pure states: program + parameters -> state, with reverse mode by hand.
+
+The reverse pass needs one array of the size of the state per pass: what the pass's matrix acted
+on. "backprop" keeps them from the forward pass; "adjoint" computes them again, from the result
+backwards, by the inverse of each pass (Jones and Gacon, arXiv:2009.02823), and keeps none.
+"""
+
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jaxtyping import Complex, Float, Shaped
+
+from qjax._base.linear_map import linear_map
+from qjax._base.mesh import alike
+from qjax._base.trigonometry import wrapped
+from qjax._circuit.gates import RotationGate
+from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, Segment
+from qjax._simulators.statevector.expressions import all_angles
+from qjax._simulators.statevector.matrices import PRECISION, bank_entries, gate_entries, matrices_of
+from qjax._simulators.statevector.passes import (
+    Operands,
+    State,
+    apply_matrix,
+    before_matrix,
+    matrix_cotangent,
+    phase_cotangents,
+    take_rows,
+    undo_before_matrix,
+)
+from qjax._simulators.statevector.product_state import is_state, product_state
+
+Gradient = Literal["backprop", "adjoint"]
+
+
+def zero_state(num_qubits: int, batch: int, dtype: np.dtype) -> State:
+    """|0...0>, once per sample."""
+    return jnp.zeros((2, 2**num_qubits, batch), dtype).at[0, 0].set(1)
+
+
+def identity_states(num_qubits: int, dtype: np.dtype) -> State:
+    """Every basis state: what makes of `simulate` the unitary."""
+    real = jnp.eye(2**num_qubits, dtype=dtype)
+    return jnp.stack([real, jnp.zeros_like(real)])
+
+
+def as_complex(state: State) -> Complex[Array, "dim batch"]:
+    """Amplitudes."""
+    return lax.complex(state[0], state[1])
+
+
+def simulate(
+    program: Program,
+    shared: Float[Array, " shared"],
+    batched: Float[Array, "batched batch"],
+    gradient: Gradient = "backprop",
+    state: State | None = None,
+) -> tuple[State, tuple[Operands, ...]]:
+    """Run a program up to its `end`, whose operands come with the result.
+
+    Args:
+        program: what to run.
+        shared: the parameters that all samples have in common, in the circuit's order.
+        batched: those that differ per sample, in the circuit's order, batch last.
+        gradient: how reverse mode gets the states it needs.
+        state: the initial states, for a program that was planned for any; None for |0...0>.
+    """
+    rows = _rows(program, shared, batched)
+    angles = all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
+    if state is None:
+        state = _start(program, (shared, rows), angles)
+    operands = [_segment_operands(each, *angles) for each in (*program.segments, program.end)]
+    # Loops and rules of derivatives expect one type throughout.
+    state, (*operands, last), _ = alike((state, operands, (shared, rows)))
+    for segment, numbers in zip(program.segments, operands, strict=True):
+        state = _run(gradient, segment, numbers, state)
+    return state, last
+
+
+def _rows(program: Program, shared: Array, batched: Array) -> Array:
+    if not program.mixed:
+        return batched
+    return jnp.concatenate([batched, _spread(shared, batched.shape[1])])
+
+
+def marked(
+    program: Program, shared: Array, batched: Array, values: Shaped[Array, "*outputs batch"]
+) -> Shaped[Array, "*outputs batch"]:
+    """What was read out, as NaN in samples whose amplitudes to start from are all 0."""
+    if program.start is None:
+        return values
+    found = is_state(program.start, (shared, _rows(program, shared, batched)))
+    return values if found is None else jnp.where(found, values, jnp.nan)
+
+
+def finish(
+    program: Program, state: State, operands: tuple[Operands, ...], gradient: Gradient = "backprop"
+) -> State:
+    """The program's `end`: rows in order, all phases applied."""
+    return _run(gradient, program.end, operands, state)
+
+
+def in_order(program: Program, values: Float[Array, "dim batch"]) -> Float[Array, "dim batch"]:
+    """Bring rows in order that no phases matter to, such as probabilities."""
+    reorder = program.end.passes[0].reorder
+    return values if reorder is None else linear_map(_forth, _back, reorder, values)
+
+
+def _forth(reorder: Reorder, values: Array) -> Array:
+    return take_rows(values[None], reorder.high[0], reorder.low[0])[0]
+
+
+def _back(reorder: Reorder, values: Array) -> Array:
+    return take_rows(values[None], reorder.back_high[0], reorder.back_low[0])[0]
+
+
+def _start(program: Program, parameters: tuple[Array, Array], angles: tuple[Array, Array]) -> State:
+    batch = parameters[1].shape[1]
+    if program.start is None:
+        return zero_state(program.num_qubits, batch, parameters[0].dtype)
+    state = product_state(program.start, parameters, angles)
+    return jnp.broadcast_to(state, (*state.shape[:2], batch))
+
+
+def _spread(shared: Array, batch: int) -> Array:
+    return jnp.broadcast_to(shared[:, None], (len(shared), batch))
+
+
+# ---------------------------------------------------------------- operands
+
+
+def _segment_operands(segment: Segment, shared: Array, batched: Array) -> tuple[Operands, ...]:
+    """For each pass of the body, with leading axes `(length, period)`."""
+    entries = bank_entries(segment.bank, shared, batched, segment.length)[:, :, 0]
+    matrices = {each.width: matrices_of(each, entries) for each in segment.matrices}
+    return tuple(
+        _operands(made, segment.period, matrices, shared, batched) for made in segment.passes
+    )
+
+
+def _operands(
+    made: Pass, period: int, matrices: dict[int, Array], shared: Array, batched: Array
+) -> Operands:
+    from_shared = from_batched = matrix = None
+    if made.phases is not None:
+        if made.phases.shared is not None:
+            from_shared = _coefficients(made.phases.shared, shared)
+        if made.phases.batched is not None:
+            from_batched = _coefficients(made.phases.batched, batched)
+    if isinstance(made.operator, Dense):
+        start = made.operator.slot
+        matrix = matrices[made.operator.width][:, start : start + period]
+    elif isinstance(made.operator, PerSample):
+        matrix = _per_sample(made.operator, batched)
+    return Operands(from_shared, from_batched, matrix)
+
+
+def _coefficients(
+    coefficients: Coefficients, angles: Float[Array, "angles *batch"]
+) -> Float[Array, "length period parities *batch"]:
+    length, _, width = coefficients.places.shape
+    dtype = angles.dtype
+    batch = tuple(1 for _ in angles.shape[1:])
+    later = jnp.arange(length) > 0
+    constants = (
+        jnp.where(later[:, None, None], jnp.asarray(coefficients.carried_constants, dtype)[None], 0)
+        + jnp.asarray(coefficients.constants, dtype)[None]
+    )
+    constants = constants.reshape(*constants.shape, *batch)
+    if width == 0:
+        return jnp.broadcast_to(wrapped(constants), (*constants.shape[:3], *angles.shape[1:]))
+    picked = angles[jnp.asarray(coefficients.places)]
+    absent = jnp.asarray(coefficients.carried)[None] & ~later[:, None, None]
+    picked = jnp.where(absent.reshape(*absent.shape, *batch), 0, picked)
+    weights = jnp.asarray(coefficients.weights, dtype)
+    sums = jnp.einsum("psa,lpa...->lps...", weights, picked, precision=PRECISION)
+    # Phases are sums of +-1 times these, so each may lose its full turns.
+    return wrapped(sums + constants)
+
+
+def _per_sample(operator: PerSample, batched: Array) -> Float[Array, "length 1 2 K K batch"]:
+    size = 2**operator.kind.num_qubits
+    entries = jnp.stack(_all_entries(operator, batched[jnp.asarray(operator.places)]), axis=1)
+    matrix = entries.reshape(len(entries), 1, size, size, entries.shape[-1])
+    return jnp.stack([matrix.real, matrix.imag], axis=2)
+
+
+def _all_entries(operator: PerSample, angles: Array) -> list[Array]:
+    entries = gate_entries(operator.kind, angles)
+    if isinstance(operator.kind, RotationGate):
+        return entries
+    size = len(entries)
+    zero = jnp.zeros_like(entries[0])
+    return [
+        entries[row] if row == column else zero for row in range(size) for column in range(size)
+    ]
+
+
+# ---------------------------------------------------------------- segments
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _run(
+    gradient: Gradient, segment: Segment, operands: tuple[Operands, ...], state: State
+) -> State:
+    """Run a segment."""
+    del gradient
+    return _forward(segment, operands, state, keep=False)[0]
+
+
+@_run.defjvp
+def _run_jvp(gradient: Gradient, primals: tuple, tangents: tuple) -> tuple[State, State]:
+    segment, operands, state = primals
+    result, kept = _forward(segment, operands, state, keep=gradient == "backprop")
+    residuals = (segment, operands, state, result, kept)
+    return result, linear_map(_push_forward, _pull_back, residuals, tangents[1:])
+
+
+class _Step(NamedTuple):
+    """What one run of a body takes besides the state: which tables to use, and its numbers."""
+
+    tables: Array | int
+    operands: tuple[Operands, ...]
+    kept: tuple[State, ...] = ()
+
+
+def _steps(segment: Segment, operands: tuple[Operands, ...]) -> _Step:
+    """All steps of a segment, stacked."""
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), operands)
+    return _Step(jnp.arange(segment.length * segment.period) % segment.period, flat)
+
+
+def _loop(body, carry: Any, steps: _Step, segment: Segment, reverse: bool = False) -> Any:
+    """`lax.scan`; where there is but one table, or one step, it is known when tracing."""
+    if segment.length * segment.period == 1:
+        carry, results = body(carry, jax.tree.map(lambda x: x[0], steps)._replace(tables=0))
+        return carry, jax.tree.map(lambda x: x[None], results)
+    if segment.period == 1:
+        return lax.scan(lambda c, s: body(c, s._replace(tables=0)), carry, steps, reverse=reverse)
+    return lax.scan(body, carry, steps, reverse=reverse)
+
+
+def _forward(
+    segment: Segment, operands: tuple[Operands, ...], state: State, keep: bool
+) -> tuple[State, tuple[State, ...]]:
+    """The state after a segment, and what each matrix acted on."""
+
+    def body(state: State, step: _Step) -> tuple[State, tuple[State, ...]]:
+        kept = []
+        for made, numbers in zip(segment.passes, step.operands, strict=True):
+            state = before_matrix(made, step.tables, numbers, state)
+            if keep:
+                kept.append(state)
+            state = apply_matrix(made, numbers, state)
+        return state, tuple(kept)
+
+    return _loop(body, state, _steps(segment, operands), segment)
+
+
+def _push_forward(residuals: tuple, tangents: tuple) -> State:
+    segment, operands, state, _, _ = residuals
+
+    def run(operands: tuple[Operands, ...], state: State) -> State:
+        return _forward(segment, operands, state, keep=False)[0]
+
+    return jax.jvp(run, (operands, state), tangents)[1]
+
+
+def _pull_back(residuals: tuple, cotangent: State) -> tuple[tuple[Operands, ...], State]:
+    segment, operands, _, result, kept = residuals
+
+    def body(carry: tuple, step: _Step) -> tuple[tuple, tuple[Operands, ...]]:
+        after, cotangent = carry
+        found = []
+        for place in reversed(range(len(segment.passes))):
+            made, numbers = segment.passes[place], step.operands[place]
+            acted_on = (
+                step.kept[place] if kept else apply_matrix(made, numbers, after, transposed=True)
+            )
+            to_matrix = matrix_cotangent(made, acted_on, cotangent)
+            cotangent = apply_matrix(made, numbers, cotangent, transposed=True)
+            to_phases = phase_cotangents(made, step.tables, numbers, acted_on, cotangent)
+            found.append(Operands(*to_phases, to_matrix))
+            cotangent = undo_before_matrix(made, step.tables, numbers, cotangent)
+            if not kept:
+                after = undo_before_matrix(made, step.tables, numbers, acted_on)
+        return (after, cotangent), tuple(reversed(found))
+
+    steps = _steps(segment, operands)._replace(kept=kept)
+    carry = (None if kept else result, cotangent)
+    (_, cotangent), flat = _loop(body, carry, steps, segment, reverse=True)
+    found = jax.tree.map(lambda x, y: x.reshape(y.shape), flat, operands)
+    return found, cotangent
