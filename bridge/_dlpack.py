@@ -1,4 +1,4 @@
-"""Floor 0. torch.Tensor <-> jax.Array, sharing memory."""
+"""Floor 1. torch.Tensor <-> jax.Array, sharing memory."""
 
 from __future__ import annotations
 

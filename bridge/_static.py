@@ -1,4 +1,4 @@
-"""Floor 0. Arguments that are no tensors: part of what is compiled."""
+"""Floor 1. Arguments that are no tensors: part of what is compiled."""
 
 from __future__ import annotations
 

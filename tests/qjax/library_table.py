@@ -43,8 +43,9 @@ refused; {refused} refused; {never} stand in no circuit. Written by
 
 - **supported**: taken exactly, and compared (`tests/qjax/qiskit/test_library.py`, in double
   precision to 1e-12) with what the last column says. `Operator`: the unitary matrix.
-  `Statevector`: the state after a random product state. All outcomes: classical bits and observables over every
-  branch, followed one by one with `Statevector`. Synthesis: the matrix of Qiskit's circuit for the
+  `Statevector`: the state after a random product state. All outcomes: classical bits and
+  observables over every branch, followed one by one with `Statevector`. Synthesis: the matrix of
+  Qiskit's circuit for the
   gate, with ancillas.
 - **refused**: `from_qiskit` raises `UnsupportedInstructionError`, which names the instruction, its
   place and the reason.

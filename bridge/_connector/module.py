@@ -1,4 +1,4 @@
-"""Floor 4. Neural network in JAX -> torch.nn.Module."""
+"""Floor 3. Neural network in JAX -> torch.nn.Module."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 
-from bridge._dlpack import FLOATS, check_form
-from bridge._function import TorchFunction
-from bridge._numbers import as_weights, check_real
-from bridge._process import check_process
-from bridge._weights import (
+from bridge._connector.numbers import as_weights, check_real
+from bridge._connector.weights import (
     WHOLE,
     WeightTree,
     as_leaves,
@@ -27,6 +24,9 @@ from bridge._weights import (
     register,
     weight_tree,
 )
+from bridge._dlpack import FLOATS, check_form
+from bridge._jax2torch import TorchFunction
+from bridge._process import check_process
 
 _HALF_DTYPES = frozenset({torch.float16, torch.bfloat16})
 _HERE = frozenset({"EstimatorQNN", "SamplerQNN", "TwoLayerQNN", "OpflowQNN", "CircuitQNN"})

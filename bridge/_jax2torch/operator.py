@@ -1,4 +1,4 @@
-"""Floor 0. The operator that stands for a compiled JAX function in graphs that torch records.
+"""Floor 2. The operator that stands for a compiled JAX function in graphs that torch records.
 
 `torch.compile`, `torch.export` and `make_fx` record operators, to replay them on other tensors. An
 operator has a name, and tells the shapes of its outputs without computing them. `bridge::run` is

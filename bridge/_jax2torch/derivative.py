@@ -1,4 +1,4 @@
-"""Floor 0. Flat JAX function -> its pullback, pushforward and batched function, flat as well.
+"""Floor 2. Flat JAX function -> its pullback, pushforward and batched function, flat as well.
 
 A flat function takes arrays and returns a pytree of arrays. Its derivatives are flat functions
 again, so that they have derivatives in turn: that is how second and third order come about.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
-from bridge._shape import Shape, infer_shapes
+from bridge._jax2torch.shapes import Shape, infer_shapes
 
 Symbols = tuple[int | torch.SymInt, ...]
 

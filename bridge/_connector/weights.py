@@ -1,4 +1,4 @@
-"""Floor 0. A network's weights as parameters of a module: one, or one for each leaf of a tree.
+"""Floor 3. A network's weights as parameters of a module: one, or one for each leaf of a tree.
 
 A network has a tree of weights where its attribute `weight_structure` is a pytree of arrays, or of
 whatever else has a `shape`; else, and where that is one array, its weights are one parameter.

@@ -1,4 +1,4 @@
-"""Floor 1. What a caller hands to the connector -> dense, real tensors that hold numbers."""
+"""Floor 3. What a caller hands to the connector -> dense, real tensors that hold numbers."""
 
 from __future__ import annotations
 

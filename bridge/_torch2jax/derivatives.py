@@ -1,4 +1,4 @@
-"""Floor 1. Flat torch function -> its derivatives and batched function, flat as well.
+"""Floor 2. Flat torch function -> its derivatives and batched function, flat as well.
 
 The mirror image of `_derivative`. A flat function takes tensors and returns a tuple of tensors;
 what it is made of decides whether two are equal, so that JAX compiles equal ones once.

@@ -1,4 +1,4 @@
-"""Floor 1. Tensors under torch's old vmap -> tensors with a batch axis, and back.
+"""Floor 2. Tensors under torch's old vmap -> tensors with a batch axis, and back.
 
 `torch.autograd.grad(is_grads_batched=True)`, `torch.autograd.functional` with `vectorize=True`
 and batched `gradcheck` still run on the vmap before `torch.func`, which knows no rules for

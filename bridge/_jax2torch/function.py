@@ -1,4 +1,4 @@
-"""Floor 3. JAX function of arrays -> differentiable torch function of tensors."""
+"""Floor 2. JAX function of arrays -> differentiable torch function of tensors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import torch
 from torch._dynamo import nonstrict_trace
 from torch.utils._pytree import tree_map
 
-from bridge._blocked import are_plain, block_gradient
 from bridge._dlpack import needs_wide
-from bridge._legacy import current_level, is_batched, unwrap, wrap
-from bridge._operator import find
+from bridge._jax2torch.blocked import are_plain, block_gradient
+from bridge._jax2torch.compiled import Program
+from bridge._jax2torch.old_vmap import current_level, is_batched, unwrap, wrap
+from bridge._jax2torch.operator import find
 from bridge._process import check_process
-from bridge._program import Program
 from bridge._static import Static
 
 CACHED_PROGRAMS = 256

@@ -1,4 +1,4 @@
-"""Floor 1. Flat JAX function -> one compiled for tensors, and its derivatives, compiled once."""
+"""Floor 2. Flat JAX function -> one compiled for tensors, and its derivatives, compiled once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import jax.numpy as jnp
 import torch
 from jax.tree_util import tree_flatten
 
-from bridge._derivative import FlatFunction, batched, pullback, pushforward, with_gradients
 from bridge._dlpack import adopt, borrow, jax_dtype, torch_dtype
-from bridge._operator import is_recording, record
+from bridge._jax2torch.derivative import (
+    FlatFunction,
+    batched,
+    pullback,
+    pushforward,
+    with_gradients,
+)
+from bridge._jax2torch.operator import is_recording, record
+from bridge._jax2torch.shapes import Shape, infer_shapes
 from bridge._process import check_process
-from bridge._shape import Shape, infer_shapes
 
 
 class Program:

@@ -1,4 +1,4 @@
-"""Floor 4. torch function of tensors -> differentiable JAX function of arrays.
+"""Floor 2. torch function of tensors -> differentiable JAX function of arrays.
 
 The mirror image of `_function`.
 """
@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from bridge._callback import call as call_back
-from bridge._flat import Checked, Flat, Typed
-from bridge._host import outline
 from bridge._process import check_process
 from bridge._static import Static
+from bridge._torch2jax.callback import call as call_back
+from bridge._torch2jax.derivatives import Checked, Flat, Typed
+from bridge._torch2jax.host import outline
 
 _SHORTER: dict[Any, Any] = {
     np.dtype(np.longdouble): np.float64,

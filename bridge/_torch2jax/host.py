@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from bridge._dlpack import WIDE_DTYPES, jax_dtype
-from bridge._flat import (
+from bridge._torch2jax.derivatives import (
     Batched,
     Checked,
     Flat,

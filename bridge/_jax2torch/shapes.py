@@ -1,4 +1,4 @@
-"""Floor 0. Shapes of outputs, for input shapes with sizes that are not known yet."""
+"""Floor 2. Shapes of outputs, for input shapes with sizes that are not known yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floor 3. Flat torch function -> JAX primitive that calls it back, with rules of its own.
+"""Floor 2. Flat torch function -> JAX primitive that calls it back, with rules of its own.
 
 Two primitives serve all functions: the call, and its tangents, which are linear and can be
 transposed. Their rules bind them again with derivatives of the function: that is how any order
@@ -17,8 +17,8 @@ import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from bridge._flat import Pullback, Pushforward, Typed, is_inexact
-from bridge._host import run
+from bridge._torch2jax.derivatives import Pullback, Pushforward, Typed, is_inexact
+from bridge._torch2jax.host import run
 
 
 def call(function: Typed, *arrays: jax.Array) -> list[jax.Array]:
