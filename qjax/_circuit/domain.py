@@ -17,7 +17,7 @@ import numpy as np
 from qjax._base.store import kept
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate
 from qjax._circuit.control_flow import blocks_of
-from qjax._circuit.expression import AWAY, BINARY, INSIDE, UNARY, Expression, evaluate
+from qjax._circuit.expression import BINARY, NEAR, UNARY, Expression, evaluate
 
 # Operations that are finite for some numbers only, and where they are.
 _PARTIAL = {
@@ -185,7 +185,7 @@ def _checked(slack: float, shape: tuple[int, int]) -> SimpleNamespace:
         return found
 
     return SimpleNamespace(
-        **{name: getattr(np, name) for name in (UNARY | BINARY) - {INSIDE, AWAY}}
+        **{name: getattr(np, name) for name in (UNARY | BINARY) - NEAR}
         | {name: partial(check, name) for name in _PARTIAL}
     )
 

@@ -6,11 +6,14 @@ from typing import Any
 
 # The operations are NumPy's own names, so that one evaluator serves any array module.
 UNARY = frozenset(
-    "negative sin cos tan arcsin arccos arctan exp log abs sign conjugate inside away".split()  # noqa: SIM905
+    "negative sin cos tan arcsin arccos arctan exp log abs sign conjugate".split()  # noqa: SIM905
 )
-# A number in [-1, 1], moved from its ends to the inside; a number >= 0, moved away from 0.
-INSIDE, AWAY = "inside", "away"
-BINARY = frozenset(("add", "subtract", "multiply", "divide", "power"))
+# Beside the points where the plain ones have no slope: of a number, and of the slope that it has.
+NEAR_ARCSIN, NEAR_ARCCOS, AWAY = "near_arcsin", "near_arccos", "away"
+# A power of any exponent, with slopes in both.
+NEAR_POWER = "near_power"
+NEAR = frozenset((NEAR_ARCSIN, NEAR_ARCCOS, AWAY, NEAR_POWER))
+BINARY = frozenset(("add", "subtract", "multiply", "divide", "power")) | NEAR
 PARAMETER, CONSTANT = "p", "c"
 # What is used more than once: kept when it is first computed, recalled by its number later.
 KEEP, RECALL = "=", "@"

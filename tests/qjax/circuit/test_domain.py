@@ -118,6 +118,45 @@ def test_limits_in_networks_and_batches() -> None:
     assert np.isfinite(inputs).all()
 
 
+# Two angles that reach their ends together, and the limit of the derivative of a product of their
+# sines: with sqrt(2 k (1 - x)) for the sine of arccos(1 - k (1 - x)), -2 sqrt(k).
+TOGETHER = {
+    "arcsin x, arccos x^2, twice": (
+        [("ry", X.arcsin()), ("rz", (X * X).arccos())],
+        [("ry", X.arcsin()), ("rz", (X * X).arccos())],
+        ("ZY", 1.0, -2 * np.sqrt(2)),
+    ),
+    "slopes 1 and 10": (
+        [("ry", X.arccos())],
+        [("ry", (10 * X - 9).arccos())],
+        ("XX", 1.0, -2 * np.sqrt(10)),
+    ),
+    "slopes 1 and 0.3": (
+        [("ry", X.arccos())],
+        [("ry", (0.7 + 0.3 * X).arccos())],
+        ("XX", 1.0, -2 * np.sqrt(0.3)),
+    ),
+    "square roots at 0": (
+        [("ry", X**0.5)],
+        [("ry", (3 * X) ** 0.5)],
+        ("XX", 0.0, np.sqrt(3)),
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", TOGETHER)
+def test_ends_that_are_reached_together(name: str, dtype: type) -> None:
+    *wires, (observable, at, limit) = TOGETHER[name]
+    circuit = QuantumCircuit(2)
+    for qubit, gates in enumerate(wires):
+        for gate, angle in gates:
+            getattr(circuit, gate)(angle, qubit)
+    with jax.enable_x64(dtype == np.float64):
+        slope = jax.grad(lambda x: qjax.expectation(circuit, observable, x[None]))(dtype(at))
+    assert slope == pytest.approx(limit, abs=1e-7 if dtype == np.float64 else 1e-3)
+
+
 @pytest.mark.parametrize("x", [1.0, -1.0, 0.5])
 def test_limits_on_primitives(x: float, x64: None) -> None:
     """<Z> after ry(arccos x), rx(w) is x cos(w): shift rules of one angle, times its slope."""
