@@ -76,6 +76,7 @@ class TorchConnector(torch.nn.Module):
     The network computes in the dtype that torch promotes inputs and weights to, in double on a
     `.double()` module whatever JAX's flag says. float16 and bfloat16 are computed in float32, and
     the output has the dtype of half-precision inputs. Integer inputs take the weights' dtype.
+    Samples for which an angle has no value (arccos(2)), or all amplitudes are 0, give NaN.
 
     Args:
         neural_network: a QNN of `qjax`, or any object with `apply`, `num_inputs`, `num_weights`

@@ -1,8 +1,8 @@
 """Floor 1. Circuit -> the same one, evaluated beside the points where its angles have no slope.
 
 <Z> after RY(arccos(x)) is x, with slope 1 everywhere; but the slope of arccos is infinite at 1,
-where that of the cosine is 0. A derivative there is taken at the last number inside, where the
-angle is 1.5e-8 (in single precision 3.5e-4) from its own: so much are the limit, where there is
+where that of the cosine is 0. A derivative there is taken beside it, where the angle is 3e-8 (in
+single precision 7e-4) from its own: so much are the limit, where there is
 one, and derivatives in parameters that move together with x off. Where several angles reach their
 ends together, such as arccos(x) and arccos(x**2), each is as far from its own as the slopes of x
 and x**2 say: the limit of their product depends on the ratio. Infinite slopes become large

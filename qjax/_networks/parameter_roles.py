@@ -107,7 +107,7 @@ def _vector(params: Parameters | None, what: str, vectors: _Vectors) -> dict[str
     if isinstance(params, (str, Parameter)) or not isinstance(params, (Iterable, type(None))):
         raise TypeError(
             f"{what}: expected a sequence of parameters or names, got the single "
-            f"{type(params).__name__} {params!r}"
+            f"{type(params).__name__} {params!r}; put it into a list"
         )
     check_ordered(params, what)
     if isinstance(params, Mapping):

@@ -77,10 +77,15 @@ def _labelled(term: Sequence[Any], num_qubits: int) -> tuple[str, complex | Para
         raise TypeError(f"observables: got the sparse term {term!r}; {_MEANING}")
     check_ordered(term[1], f"observables: the qubits of the sparse term {term!r}")
     letters, qubits = term[0], [_qubit(qubit, term) for qubit in term[1]]
-    if len(letters) != len(qubits) or set(letters) - set(PAULIS + PROJECTIONS):
+    if unknown := [letter for letter in letters if letter not in PAULIS + PROJECTIONS]:
+        raise ValueError(
+            f"observables: the sparse term {term!r} has the letter {unknown[0]!r}; expected some "
+            "of IXYZ, and of the projectors 0, 1, +, -, r and l"
+        )
+    if len(letters) != len(qubits):
         raise ValueError(
             f"observables: the sparse term {term!r} has {len(letters)} letters and {len(qubits)} "
-            "qubits; expected a letter of IXYZ, or 0, 1, +, -, r and l, for each"
+            "qubits; expected a letter for each qubit"
         )
     if len(set(qubits)) != len(qubits) or not all(0 <= qubit < num_qubits for qubit in qubits):
         raise ValueError(

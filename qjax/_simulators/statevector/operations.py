@@ -82,12 +82,12 @@ def _eps(x: Numbers) -> Numbers:
 
 
 def _step(x: Numbers) -> Numbers:
-    """As near as a number can be to 1: an angle such as arccos(1 - step) is sqrt(2 step).
+    """How far beside: an angle such as arccos(1 - step) is sqrt(2 step).
 
     So much are derivatives in other parameters off there, and half of an angle's digits is what
     the derivative in its own keeps.
     """
-    return jnp.finfo(x.dtype).epsneg.astype(x.dtype)
+    return 4 * jnp.finfo(x.dtype).epsneg.astype(x.dtype)
 
 
 NUMBERS = SimpleNamespace(**{name: getattr(jnp, name) for name in (UNARY | BINARY) - NEAR})
