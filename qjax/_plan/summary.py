@@ -27,8 +27,9 @@ def summarise(
         num_given: how many qubits start from amplitudes that are given.
     """
     flops, moved = _work(builder.made, num_qubits)
+    passes = "pass" if builder.num_passes == 1 else "passes"
     lines = [
-        f"{num_qubits} qubits, {num_gates} gates: {builder.num_passes} passes over the state, "
+        f"{num_qubits} qubits, {num_gates} gates: {builder.num_passes} {passes} over the state, "
         f"{_count(flops)}flop and {_count(moved)}B (float32) per sample"
     ]
     factors = [f"{num_start} gates on single qubits"] if num_start else []
