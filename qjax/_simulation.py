@@ -233,7 +233,7 @@ def apply_gate(
             f"matrix: expected shape {(2 ** len(qubits),) * 2} for {len(qubits)} qubits, "
             f"got {matrix.shape}"
         )
-    dtype = np.result_type(state.dtype, matrix.dtype, np.complex64)
+    dtype = jax.dtypes.canonicalize_dtype(np.result_type(state.dtype, matrix.dtype, np.complex64))
     leading = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
 
     def act(state: Array, matrix: Array) -> Array:

@@ -184,11 +184,13 @@ def _joined(values: Sequence[object], what: str) -> Array:
 
 
 def _as_jax_reads_it(leaf: Any) -> Any:
-    """JAX takes NumPy's numbers in the machine's byte order only, and none beyond 64 bits."""
+    """JAX takes NumPy's numbers in the machine's byte order only, and none beyond its own."""
     if not isinstance(leaf, (np.ndarray, np.generic)):
         return leaf
     native = leaf.dtype.newbyteorder("=")
     shorter = _SHORTER.get(native, native)
+    if native.kind in "iu" and native.itemsize == 8:  # else it would keep the last 32 bits
+        shorter = np.float64
     return leaf if leaf.dtype == shorter else leaf.astype(shorter)
 
 

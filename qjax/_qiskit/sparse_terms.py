@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
+from qjax._base.arrays import refuse_masks
 from qjax._base.options import check_ordered
 from qjax._circuit.observable import PAULIS, PROJECTIONS
 
@@ -118,6 +119,7 @@ def _coefficient(term: Sequence[Any]) -> complex | ParameterExpression:
             f"observables: the coefficient of {term[:2]!r} is traced by JAX, and observables are "
             "static; use a Parameter, whose value is one of params"
         )
+    refuse_masks(value, f"observables: the coefficient of the sparse term {term!r}")
     array = np.asarray(value)
     if array.shape or array.dtype.kind not in "iufc":
         raise TypeError(

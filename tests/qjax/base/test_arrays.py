@@ -250,3 +250,25 @@ def test_masked_coefficients_are_refused() -> None:
     observable = SparsePauliOp(["Z", "X"], np.array([0.5, np.ma.masked], object))
     with pytest.raises(TypeError, match="the coefficient of X: got masked numbers"):
         qjax.expectation(rotated(), observable, [0.1, 0.2])
+
+
+def test_masked_coefficients_of_sparse_terms_are_refused() -> None:
+    """`np.ma.masked` alone would be read as 0."""
+    with pytest.raises(TypeError, match=r"coefficient of the sparse term .*: got masked numbers"):
+        qjax.expectation(rotated(), [("Z", [0], np.ma.masked)], [0.1, 0.2])
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, ">i8"])
+def test_whole_numbers_beyond_32_bits(dtype: Any) -> None:
+    """JAX would keep their last 32 bits: 2**40 would be 0."""
+    flip, large = np.array([[0, 1], [1, 0]]), np.array([2**40, 1], dtype)
+    np.testing.assert_array_equal(qjax.apply_gate(large, flip, [0]), [1, 2**40])
+    np.testing.assert_array_equal(
+        qjax.apply_gate([1, 0], [[0, jnp.float32(1)], [large[0], 0]], [0]), [0, 2**40]
+    )
+
+
+def test_whole_numbers_of_jax_warn_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    found = qjax.apply_gate(jnp.array([1, 0]), jnp.array([[0, 1], [1, 0]]), [0])
+    assert found.dtype == jnp.complex64
+    assert not recwarn
