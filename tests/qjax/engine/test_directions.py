@@ -155,6 +155,18 @@ def test_what_does_not_fit_is_refused_before_it_is_compiled(
         REFUSED[name]()
 
 
+@pytest.mark.parametrize("result", [qjax.statevector, qjax.probabilities])
+def test_states_that_are_mapped_count_all_results(
+    result: Callable[..., jax.Array], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They run one by one, 32 MiB at a time; but the results are 4 GiB of states, half of reals."""
+    mapped = jax.jit(jax.vmap(lambda x: result(WIDE, x)))
+    refuse(monkeypatch, 1)
+    with pytest.raises(qjax.CircuitTooLargeError, match=r"^128 statevector.*available.*Use "):
+        mapped.lower(np.zeros((128, 44), "f"))
+    mapped.lower(np.zeros((4, 44), "f"))
+
+
 def test_jacobians_of_networks_count_samples_and_parameters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
