@@ -193,6 +193,36 @@ def test_forward_mode_of_powers_of_negative_numbers() -> None:
     assert abs(tangent - 2.4 * np.sin(1.44)) < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("base", "exponent", "slope"),
+    [
+        (0.0, 0.5, -0.5),  # cos sqrt(x)
+        (0.0, 1.0, 0.0),
+        (-2.0, 2.0, 4 * np.sin(4)),
+        (-2.0, 3.0, 12 * np.sin(8)),
+    ],
+)
+def test_powers_whose_exponent_is_a_parameter(
+    base: float, exponent: float, slope: float, x64: None
+) -> None:
+    """A slope in the exponent that does not exist spoils no other derivative, in any mode."""
+    circuit = rotated(X ** Parameter("y"))
+    circuit.rx(W, 0)  # <Z> = cos(w) cos(x ** y)
+    converted = qjax.from_qiskit(circuit)
+    w = 0.3
+    at = np.array([w, base, exponent])
+    value = np.cos(base**exponent)
+    expected = np.array([-np.sin(w) * value, np.cos(w) * slope])
+
+    def function(x: jax.Array) -> jax.Array:
+        return qjax.expectation(converted, "Z", x)
+
+    assert abs(function(at) - np.cos(w) * value) < 1e-12
+    for derivative in (jax.jacrev, jax.jacfwd):
+        assert error(derivative(function)(at)[:2], expected) < 1e-7
+    assert abs(jax.hessian(function)(at)[0, 0] + np.cos(w) * value) < 1e-7
+
+
 OUTSIDE = {
     "arccos": (X.arccos(), 1.5, r"arccos\(x\).*x = 1\.5.*from -1 to 1"),
     "arcsin": ((2 * X).arcsin() + 1, -0.7, r"arcsin of -1\.39999"),
