@@ -36,13 +36,14 @@ def without_slopes(circuit: Circuit) -> frozenset[int]:
     changed = (
         old.parameters
         for op in circuit.ops
-        for old in _expressions(op)
+        for old in expressions_of(op)
         if near_expression(old) != old
     )
     return frozenset().union(*changed)
 
 
-def _expressions(op: Op) -> tuple[Expression, ...]:
+def expressions_of(op: Op) -> tuple[Expression, ...]:
+    """The angles or amplitudes of an operation."""
     if isinstance(op, Gate):
         return op.angles
     return (*op.real, *op.imag) if isinstance(op, Amplitudes) else ()

@@ -1,6 +1,6 @@
 """Floor 5. What is asked of a circuit -> what is simulated for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, get_args
 
@@ -11,7 +11,7 @@ from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.light_cone import light_cone
 from qjax._circuit.observable import Observable, turned_by
-from qjax._circuit.slopes import near, without_slopes
+from qjax._circuit.slopes import expressions_of, near, without_slopes
 from qjax._dynamic import MAX_FOLLOWED, deferred
 from qjax._engine.views import View, check_view, views_of
 from qjax._plan import Plan, plan_circuit
@@ -115,8 +115,19 @@ def lack_slopes(task: Task) -> frozenset[int]:
     """
     if task.near:
         return frozenset()
-    lacking = frozenset().union(*(without_slopes(part.circuit) for part in seen_of(task).parts))
-    return frozenset(int(parameter in task.batched) for parameter in lacking)
+    circuits = [part.circuit for part in seen_of(task).parts]
+    lacking = frozenset().union(*map(without_slopes, circuits))
+    places = frozenset(int(parameter in task.batched) for parameter in lacking)
+    # Angles of both kinds of parameters are evaluated beside the others: what moves with slope 0
+    # there would give 0 times infinity.
+    mixed = any(len(place) > 1 for c in circuits for place in _places_in_angles(c, task.batched))
+    return frozenset((0, 1)) if places and mixed else places
+
+
+def _places_in_angles(circuit: Circuit, batched: frozenset[int]) -> Iterator[set[bool]]:
+    for op in circuit.ops:
+        for expression in expressions_of(op):
+            yield {parameter in batched for parameter in expression.parameters}
 
 
 def seen_of(task: Task) -> Seen:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -95,6 +98,20 @@ def test_derivatives_in_other_parameters_at_the_edge(expression: ParameterExpres
     assert error(slope(weights.astype(np.float32), np.float32), expected) < 1e-6
     # Where each sample moves by itself, the angles are evaluated beside the edge.
     assert error(qnn.backward([1.0], weights)[1].ravel(), expected) < 1e-7
+
+
+@pytest.mark.parametrize("derivative", [jax.jacrev, jax.jacfwd, jax.hessian])
+def test_weights_that_share_an_angle_with_a_feature_at_its_end(
+    derivative: Callable[..., Any],
+) -> None:
+    """Beside rz(w x), which is nothing here but a phase: <Z> after ry(arccos x), ry(w) at x = 1."""
+    circuit = rotated(X.arccos())
+    circuit.rz(W * X, 0)
+    circuit.ry(W, 0)
+    qnn = qjax.EstimatorQNN(circuit=circuit, input_params=[X], weight_params=[W])
+    found = derivative(lambda w: qnn.apply(w, np.ones(1, np.float32))[0])(np.float32([0.3]))
+    expected = -np.cos(0.3) if derivative is jax.hessian else -np.sin(0.3)
+    assert found == pytest.approx(expected, abs=2e-3)
 
 
 def test_limits_in_networks_and_batches() -> None:
