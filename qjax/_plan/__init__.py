@@ -1,6 +1,6 @@
 """Floor 2. Circuit -> plan: on the host, in NumPy.
 
-plan               what a plan is: tables of passes over the state
+program            what a plan is: tables of passes over the state
 planner            circuit -> plan
 full_turns         angles without the full turns that are known
 expression_tables  expressions that share a program, as one table
@@ -23,25 +23,25 @@ from qjax._plan.frame import Frame as Frame
 from qjax._plan.frame import canonical_frame as canonical_frame
 from qjax._plan.frame import parity_mask as parity_mask
 from qjax._plan.frame import sign_tables as sign_tables
-from qjax._plan.plan import AngleGroup as AngleGroup
-from qjax._plan.plan import Angles as Angles
-from qjax._plan.plan import Bank as Bank
-from qjax._plan.plan import Coefficients as Coefficients
-from qjax._plan.plan import Dense as Dense
-from qjax._plan.plan import Encoding as Encoding
-from qjax._plan.plan import Lookup as Lookup
-from qjax._plan.plan import Matrices as Matrices
-from qjax._plan.plan import Pass as Pass
-from qjax._plan.plan import PerSample as PerSample
-from qjax._plan.plan import Phases as Phases
-from qjax._plan.plan import Plan as Plan
-from qjax._plan.plan import Product as Product
-from qjax._plan.plan import Program as Program
-from qjax._plan.plan import Reorder as Reorder
-from qjax._plan.plan import Segment as Segment
-from qjax._plan.plan import Start as Start
-from qjax._plan.plan import Tape as Tape
-from qjax._plan.plan import in_precision as in_precision
-from qjax._plan.plan import static as static
-from qjax._plan.plan import table_class as table_class
 from qjax._plan.planner import plan_circuit as plan_circuit
+from qjax._plan.program import AngleGroup as AngleGroup
+from qjax._plan.program import Angles as Angles
+from qjax._plan.program import Bank as Bank
+from qjax._plan.program import Coefficients as Coefficients
+from qjax._plan.program import Dense as Dense
+from qjax._plan.program import Encoding as Encoding
+from qjax._plan.program import Lookup as Lookup
+from qjax._plan.program import Matrices as Matrices
+from qjax._plan.program import Pass as Pass
+from qjax._plan.program import PerSample as PerSample
+from qjax._plan.program import Phases as Phases
+from qjax._plan.program import Plan as Plan
+from qjax._plan.program import Product as Product
+from qjax._plan.program import Program as Program
+from qjax._plan.program import Reorder as Reorder
+from qjax._plan.program import Segment as Segment
+from qjax._plan.program import Start as Start
+from qjax._plan.program import Tape as Tape
+from qjax._plan.program import in_precision as in_precision
+from qjax._plan.program import static as static
+from qjax._plan.program import table_class as table_class

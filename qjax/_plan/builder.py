@@ -27,7 +27,7 @@ from qjax._plan.frame import (
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.pass_tables import MadePass, Term, passes_of
 from qjax._plan.placed_gates import Member
-from qjax._plan.plan import Segment
+from qjax._plan.program import Segment
 from qjax._plan.schedule import MAX_BODY, Block, is_lone
 
 # How often a layer is planned in search of one that ends as it begins.

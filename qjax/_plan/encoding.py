@@ -7,7 +7,7 @@ import numpy as np
 
 from qjax._circuit.circuit import Amplitudes
 from qjax._plan.expression_tables import Angle, group_angles
-from qjax._plan.plan import Encoding
+from qjax._plan.program import Encoding
 
 
 class Block(NamedTuple):

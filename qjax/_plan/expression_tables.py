@@ -8,7 +8,7 @@ import numpy as np
 
 from qjax._circuit.expression import Expression
 from qjax._circuit.expression_graph import LONG
-from qjax._plan.plan import AngleGroup, Angles
+from qjax._plan.program import AngleGroup, Angles
 from qjax._plan.tape import tape_of
 
 # As many operations and leaves of different programs are compiled one by one; of more, the longest

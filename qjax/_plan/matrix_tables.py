@@ -8,7 +8,7 @@ import numpy as np
 
 from qjax._circuit.gates import ConstantGate, GateKind, PhaseGate
 from qjax._plan.placed_gates import Member
-from qjax._plan.plan import Bank, Encoding, Lookup, Matrices, Product, Start
+from qjax._plan.program import Bank, Encoding, Lookup, Matrices, Product, Start
 
 ZERO, ONE = 0, 1  # the first two entries of every bank
 # So few entries in all matrices that one group, however padded, costs less than several.

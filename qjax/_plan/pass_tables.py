@@ -10,7 +10,7 @@ import numpy as np
 
 from qjax._plan.frame import Frame, Move, inverse_move, row_tables, sign_tables
 from qjax._plan.matrix_tables import MatrixTables
-from qjax._plan.plan import Coefficients, Dense, Pass, PerSample, Phases, Reorder
+from qjax._plan.program import Coefficients, Dense, Pass, PerSample, Phases, Reorder
 from qjax._plan.schedule import Block, is_lone
 
 

@@ -17,7 +17,7 @@ from qjax._plan.frame import axis_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.placed_gates import Member, place, whole
-from qjax._plan.plan import Encoding, Plan, Program, Start
+from qjax._plan.program import Encoding, Plan, Program, Start
 from qjax._plan.repeats import Run, find_repeats
 from qjax._plan.schedule import Schedule, cheapest_schedule
 from qjax._plan.summary import summarise

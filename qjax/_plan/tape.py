@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qjax._circuit.expression import BINARY, UNARY, Expression, evaluate
-from qjax._plan.plan import Tape
+from qjax._plan.program import Tape
 
 # The operation that takes a leaf to a register, and fills up what has fewer steps than others.
 COPY = "copy"
