@@ -33,7 +33,7 @@ _SHOWN = 120
 
 
 class _Alike(NamedTuple):
-    """Expressions that share a program; tables as those of `AngleGroup`."""
+    """Expressions that share a program; tables as those of `ExpressionGroup`."""
 
     program: tuple[str, ...]
     parameters: np.ndarray

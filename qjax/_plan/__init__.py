@@ -17,19 +17,19 @@ builder            blocks -> segments of passes
 summary            plan -> text
 """
 
-from qjax._plan.expression_tables import Angle as Angle
-from qjax._plan.expression_tables import group_angles as group_angles
+from qjax._plan.expression_tables import Value as Value
+from qjax._plan.expression_tables import expression_tables as expression_tables
 from qjax._plan.frame import Frame as Frame
 from qjax._plan.frame import canonical_frame as canonical_frame
 from qjax._plan.frame import parity_mask as parity_mask
 from qjax._plan.frame import sign_tables as sign_tables
 from qjax._plan.planner import plan_circuit as plan_circuit
-from qjax._plan.program import AngleGroup as AngleGroup
-from qjax._plan.program import Angles as Angles
 from qjax._plan.program import Bank as Bank
 from qjax._plan.program import Coefficients as Coefficients
 from qjax._plan.program import Dense as Dense
 from qjax._plan.program import Encoding as Encoding
+from qjax._plan.program import ExpressionGroup as ExpressionGroup
+from qjax._plan.program import ExpressionTable as ExpressionTable
 from qjax._plan.program import Lookup as Lookup
 from qjax._plan.program import Matrices as Matrices
 from qjax._plan.program import Pass as Pass

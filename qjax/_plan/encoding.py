@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qjax._circuit.circuit import Amplitudes
-from qjax._plan.expression_tables import Angle, group_angles
+from qjax._plan.expression_tables import Value, expression_tables
 from qjax._plan.program import Encoding
 
 
@@ -40,7 +40,7 @@ def encoding(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[i
     varies = any(not batched.isdisjoint(each.parameters) for each in expressions)
     order = [*sorted(batched), *shared] if varies else shared
     # Numbers, not angles: they have no period.
-    numbers = [Angle(each, periodic=False) for each in expressions]
-    groups, places = group_angles(numbers, {p: k for k, p in enumerate(order)})
+    numbers = [Value(each, periodic=False) for each in expressions]
+    groups, places = expression_tables(numbers, {p: k for k, p in enumerate(order)})
     table = np.array([places[each] for each in numbers], np.int32)
     return Encoding(varies, groups, table.reshape(-1, 2 ** len(amplitudes.qubits)))

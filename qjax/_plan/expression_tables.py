@@ -1,4 +1,4 @@
-"""Floor 2. Expressions that share a program -> one table, evaluated in one go."""
+"""Floor 2. Any expressions -> tables: one for those that share a program, tapes of the longest."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from qjax._circuit.expression import Expression
 from qjax._circuit.expression_graph import LONG
-from qjax._plan.program import AngleGroup, Angles
+from qjax._plan.program import ExpressionGroup, ExpressionTable
 from qjax._plan.tape import tape_of
 
 # As many operations and leaves of different programs are compiled one by one; of more, the longest
@@ -19,41 +19,50 @@ MOST_COMPILED = 512
 FEW_TAPES = 4
 
 
-class Angle(NamedTuple):
-    """An angle of a gate, and whether the gate has the period 4 pi in it."""
+class Value(NamedTuple):
+    """What is computed of parameters: an angle of a gate, an amplitude, a coefficient.
+
+    Attributes:
+        expression: how.
+        periodic: whether multiples of 4 pi may be taken off: the period of a gate in its angle.
+    """
 
     expression: Expression
     periodic: bool
 
 
-def group_angles(
-    angles: Iterable[Angle], positions: Mapping[int, int]
-) -> tuple[tuple[Angles, ...], dict[Angle, int]]:
-    """Tables of the distinct angles, and where each stands in their concatenation.
+def expression_tables(
+    values: Iterable[Value], positions: Mapping[int, int]
+) -> tuple[tuple[ExpressionTable, ...], dict[Value, int]]:
+    """Tables of the distinct values, and where each stands in their concatenation.
 
     Args:
-        angles: those of a circuit.
-        positions: parameter index -> its position in the array that the executor will hold.
+        values: those of a circuit.
+        positions: parameter index -> its position in the array that they are evaluated for.
     """
-    alike: dict[tuple[tuple[str, ...], bool], dict[Angle, None]] = defaultdict(dict)
-    for angle in angles:
-        alike[angle.expression.program, angle.periodic].setdefault(angle)
+    alike: dict[tuple[tuple[str, ...], bool], dict[Value, None]] = defaultdict(dict)
+    for value in values:
+        alike[value.expression.program, value.periodic].setdefault(value)
     taped = _taped([program for program, _ in alike])
-    groups: list[Angles] = []
-    ordered: list[Angle] = []
-    lanes: dict[tuple[Hashable, bool], list[Angle]] = defaultdict(list)
+    tables: list[ExpressionTable] = []
+    ordered: list[Value] = []
+    lanes: dict[tuple[Hashable, bool], list[Value]] = defaultdict(list)
     for (program, periodic), members in alike.items():
         if program in taped:
-            together = program if len(taped) <= FEW_TAPES else len(program) > LONG
+            is_long = len(program) > LONG
+            together = program if len(taped) <= FEW_TAPES else is_long
             lanes[together, periodic] += members
         else:
-            groups.append(_group(program, periodic, [a.expression for a in members], positions))
+            tables.append(group_of(_expressions(members), positions, periodic=periodic))
             ordered += members
     for (_, periodic), several in lanes.items():
-        expressions = [angle.expression for angle in several]
-        groups.append(tape_of(expressions, positions, periodic=periodic))
+        tables.append(tape_of(_expressions(several), positions, periodic=periodic))
         ordered += several
-    return tuple(groups), {angle: place for place, angle in enumerate(ordered)}
+    return tuple(tables), {value: place for place, value in enumerate(ordered)}
+
+
+def _expressions(values: Iterable[Value]) -> list[Expression]:
+    return [value.expression for value in values]
 
 
 def _taped(programs: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
@@ -66,19 +75,19 @@ def _taped(programs: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
     return found
 
 
-def _group(
-    program: tuple[str, ...],
-    periodic: bool,
-    members: Sequence[Expression],
-    positions: Mapping[int, int],
-) -> AngleGroup:
-    return AngleGroup(program, periodic, _leaves(members, positions), *_constants(members))
+def group_of(
+    members: Sequence[Expression], positions: Mapping[int, int], *, periodic: bool
+) -> ExpressionGroup:
+    """One table for some expressions, at least one, that share a program.
 
-
-def _leaves(members: Sequence[Expression], positions: Mapping[int, int]) -> np.ndarray:
-    return np.array([[positions[p] for p in e.parameters] for e in members], np.int32).T
-
-
-def _constants(members: Sequence[Expression]) -> tuple[np.ndarray, np.ndarray]:
+    Args:
+        members: the expressions.
+        positions: parameter index -> its position in the array that they are evaluated for.
+        periodic: see `ExpressionGroup`.
+    """
+    parameters = np.array([[positions[p] for p in e.parameters] for e in members], np.int32).T
     constants = np.array([e.constants for e in members], np.float64).T
-    return constants, constants - constants.astype(np.float32)
+    program = members[0].program
+    return ExpressionGroup(
+        program, periodic, parameters, constants, constants - constants.astype(np.float32)
+    )

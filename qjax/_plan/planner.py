@@ -12,7 +12,7 @@ from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, Gate, gates, preparations
 from qjax._plan.builder import Builder
 from qjax._plan.encoding import Block, encoding, start_blocks
-from qjax._plan.expression_tables import Angle, group_angles
+from qjax._plan.expression_tables import Value, expression_tables
 from qjax._plan.frame import axis_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
@@ -52,7 +52,7 @@ def plan_circuit(
     # Expressions of both kinds of parameters read rows of [batched; shared]: see `Program.mixed`.
     groups, places = {}, {}
     for flag, parameters in ((False, shared), (True, [*sorted(batched), *shared])):
-        groups[flag], places[flag] = group_angles(
+        groups[flag], places[flag] = expression_tables(
             [a for g in sequence if _is_batched(g, batched) is flag for a in _angles(g)],
             {parameter: k for k, parameter in enumerate(parameters)},
         )
@@ -90,8 +90,8 @@ def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
     return any(not batched.isdisjoint(angle.parameters) for angle in gate.angles)
 
 
-def _angles(gate: Gate) -> list[Angle]:
-    return [Angle(expression, gate.kind.periodic) for expression in without_turns(gate)]
+def _angles(gate: Gate) -> list[Value]:
+    return [Value(expression, gate.kind.periodic) for expression in without_turns(gate)]
 
 
 def _signature(placed: _Placed) -> tuple:

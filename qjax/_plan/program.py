@@ -61,7 +61,7 @@ def in_precision(tables: T, x64: bool) -> T:
 
 
 @table_class
-class AngleGroup:
+class ExpressionGroup:
     """Angles whose expressions share a program.
 
     Attributes:
@@ -89,13 +89,13 @@ class Tape:
 
     Attributes:
         operations: the names that `codes` stand for.
-        periodic: see `AngleGroup`.
+        periodic: see `ExpressionGroup`.
         num_registers: how many there are.
         uniform: whether all lanes take the same steps.
         codes, left, right, out: `(steps,)` if `uniform`, else `(steps, lanes)`.
         parameters: `(steps, lanes)` index of the parameter that is the leaf.
         is_parameter: `(steps, lanes)`, else it is the constant.
-        constants, rests: `(steps, lanes)`, see `AngleGroup`.
+        constants, rests: `(steps, lanes)`, see `ExpressionGroup`.
     """
 
     operations: tuple[str, ...] = static()
@@ -112,7 +112,7 @@ class Tape:
     rests: np.ndarray
 
 
-Angles = AngleGroup | Tape
+ExpressionTable = ExpressionGroup | Tape
 
 
 @table_class
@@ -296,7 +296,7 @@ class Encoding:
     """
 
     batched: bool = static()
-    groups: tuple[Angles, ...]
+    groups: tuple[ExpressionTable, ...]
     places: np.ndarray
 
 
@@ -332,8 +332,8 @@ class Program:
 
     num_qubits: int = static()
     mixed: bool = static()
-    shared_angles: tuple[Angles, ...]
-    batched_angles: tuple[Angles, ...]
+    shared_angles: tuple[ExpressionTable, ...]
+    batched_angles: tuple[ExpressionTable, ...]
     start: Start | None
     segments: tuple[Segment, ...]
     end: Segment

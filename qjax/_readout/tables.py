@@ -16,7 +16,15 @@ from qjax._circuit.observable import (
     is_diagonal,
     pick,
 )
-from qjax._plan import Angle, Angles, Frame, group_angles, parity_mask, static, table_class
+from qjax._plan import (
+    ExpressionTable,
+    Frame,
+    Value,
+    expression_tables,
+    parity_mask,
+    static,
+    table_class,
+)
 from qjax._readout.pauli_strings import MAX_UNROLLED, String, Strings, num_strings, tabulate
 from qjax._readout.signed_sums import SignSums, sign_sums
 
@@ -103,7 +111,7 @@ class Reading:
     matrices: np.ndarray | None
     table: np.ndarray | None
     entries: tuple[Entries, ...]
-    groups: tuple[Angles, ...]
+    groups: tuple[ExpressionTable, ...]
 
 
 # ---------------------------------------------------------------- the tables, on the host
@@ -168,14 +176,14 @@ def reading_of(
     shared = [p for p in range(num_params) if p not in batched]
     order = [*sorted(batched), *shared] if mixed else shared
     # Coefficients, not angles: they have no period.
-    expression_groups, places = group_angles(
-        [Angle(each[3], periodic=False) for each in draft.expressions],
+    expression_groups, places = expression_tables(
+        [Value(each[3], periodic=False) for each in draft.expressions],
         {p: place for place, p in enumerate(order)},
     )
     if draft.expressions:
         draft.expressions.sort(key=lambda each: each[:2])
         outputs, rows, signs, expressions = zip(*draft.expressions, strict=True)
-        found = np.array([places[Angle(e, periodic=False)] for e in expressions], np.int32)
+        found = np.array([places[Value(e, periodic=False)] for e in expressions], np.int32)
         entries = (*entries, Entries(_index(outputs), _index(rows), found, np.array(signs)))
     return Reading(
         len(observables),

@@ -25,7 +25,7 @@ from qjax._circuit.observable import is_diagonal, support_of
 from qjax._circuit.shift_rules import ShiftRule, shift_rule
 from qjax._circuit.slopes import near_expression
 from qjax._engine import Model
-from qjax._plan import Angle, Angles, group_angles, in_precision
+from qjax._plan import ExpressionTable, Value, expression_tables, in_precision
 from qjax._qiskit import EstimatorSource, Source
 from qjax._simulators import all_angles
 from qjax.gradients import SPSA, ParameterShift
@@ -78,7 +78,7 @@ class _Group(NamedTuple):
     """
 
     slots: tuple[int, ...]
-    tables: tuple[Angles, ...]
+    tables: tuple[ExpressionTable, ...]
     order: np.ndarray
 
 
@@ -156,7 +156,7 @@ def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
     by_both = sorted(set(range(len(used))) - set(by_weights) - set(by_inputs))
     places = places_of(remote.source.circuit)
     expressions = map(near_expression, remote.expressions) if remote.near else remote.expressions
-    angles = [Angle(each, places[slot].periodic) for slot, each in enumerate(expressions)]
+    angles = [Value(each, places[slot].periodic) for slot, each in enumerate(expressions)]
     return (
         _group(angles, by_weights, weights, x64),
         _group(angles, by_inputs, inputs, x64),
@@ -165,13 +165,13 @@ def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
 
 
 def _group(
-    angles: Sequence[Angle],
+    angles: Sequence[Value],
     slots: Sequence[int],
     positions: Mapping[int, int],
     x64: bool,
 ) -> _Group:
     members = [angles[slot] for slot in slots]
-    tables, places = group_angles(members, positions)
+    tables, places = expression_tables(members, positions)
     order = np.array([places[member] for member in members], np.int32)
     return _Group(tuple(slots), in_precision(tables, x64), order)
 

@@ -1,4 +1,4 @@
-"""Floor 3. Expressions of parameters -> their values."""
+"""Floor 3. Tables of expressions, parameters -> their values."""
 
 from collections.abc import Sequence
 
@@ -8,38 +8,43 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._circuit.expression import evaluate
-from qjax._plan import AngleGroup, Angles, Tape
+from qjax._plan import ExpressionGroup, ExpressionTable, Tape
 from qjax._simulators.statevector.compensated import angle_of
 from qjax._simulators.statevector.operations import NUMBERS
 from qjax._simulators.statevector.tape_loop import tape_values
 
 
 def all_angles(
-    groups: Sequence[Angles], parameters: Float[Array, "params *batch"]
+    tables: Sequence[ExpressionTable], parameters: Float[Array, "params *batch"]
 ) -> Float[Array, "angles *batch"]:
-    """Every angle of a circuit, in the order in which its plan counts them."""
-    return _concatenated(groups, parameters, compensated=parameters.dtype == np.float32)
+    """Every angle of a circuit, in the order in which `expression_tables` counts them.
+
+    In single precision they are computed in pairs of numbers, so that the last digit is right.
+    """
+    return _concatenated(tables, parameters, compensated=parameters.dtype == np.float32)
 
 
 def all_numbers(
-    groups: Sequence[Angles], parameters: Float[Array, "params *batch"]
+    tables: Sequence[ExpressionTable], parameters: Float[Array, "params *batch"]
 ) -> Float[Array, "numbers *batch"]:
-    """The same of what is no angle, such as amplitudes: no full turns are taken off."""
-    return _concatenated(groups, parameters, compensated=False)
+    """The values of what is no angle, such as amplitudes: no full turns are taken off."""
+    return _concatenated(tables, parameters, compensated=False)
 
 
-def _concatenated(groups: Sequence[Angles], parameters: Array, *, compensated: bool) -> Array:
+def _concatenated(
+    tables: Sequence[ExpressionTable], parameters: Array, *, compensated: bool
+) -> Array:
     nothing = jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
-    return jnp.concatenate([nothing, *(_values(g, parameters, compensated) for g in groups)])
+    return jnp.concatenate([nothing, *(_values(t, parameters, compensated) for t in tables)])
 
 
-def _values(group: Angles, parameters: Array, compensated: bool) -> Array:
-    if isinstance(group, Tape):
-        return tape_values(group, parameters, compensated=compensated)
-    return _together(group, parameters, compensated)
+def _values(table: ExpressionTable, parameters: Array, compensated: bool) -> Array:
+    if isinstance(table, Tape):
+        return tape_values(table, parameters, compensated=compensated)
+    return _group_values(table, parameters, compensated)
 
 
-def _together(group: AngleGroup, parameters: Array, compensated: bool) -> Array:
+def _group_values(group: ExpressionGroup, parameters: Array, compensated: bool) -> Array:
     leaves = [parameters[row] for row in group.parameters]
     column = (-1, *(1 for _ in parameters.shape[1:]))
     constants, rests = (
