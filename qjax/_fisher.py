@@ -1,4 +1,4 @@
-"""Floor 6. (circuit, params) -> quantum Fisher information, of one state or the mean over samples.
+"""Floor 7. (circuit, params) -> quantum Fisher information, of one state or the mean over samples.
 
 One forward-mode pass carries the state and its derivatives, one column for each parameter, so that
 the simulator sees nothing but a batch.

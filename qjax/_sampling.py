@@ -1,4 +1,4 @@
-"""Floor 6. (circuit, params, key) -> samples, runs, and means over runs."""
+"""Floor 7. (circuit, params, key) -> samples, runs, and means over runs."""
 
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from qjax._base.memory import check_states_fit
 from qjax._base.mesh import on_mesh
 from qjax._base.process import check_process
 from qjax._base.store import PROGRAM, kept
+from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit, Measure
 from qjax._circuit.measurements import (
     measured_bits,
@@ -27,7 +28,7 @@ from qjax._circuit.measurements import (
 from qjax._circuit.observable import Observable
 from qjax._dynamic import MAX_FOLLOWED, deferred, num_records
 from qjax._engine import Task, follow, num_simulated, outcomes_of, run
-from qjax._plan import canonical_frame, in_precision
+from qjax._plan import canonical_frame
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._readout import (
     SHOTS_AT_ONCE,

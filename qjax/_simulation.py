@@ -1,4 +1,4 @@
-"""Floor 6. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
+"""Floor 7. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
 
 Every function compiles once per circuit, shape and dtype, also when it is called eagerly.
 """
@@ -22,6 +22,7 @@ from qjax._base.mesh import on_mesh, placed
 from qjax._base.options import check_ordered
 from qjax._base.process import check_process
 from qjax._base.store import PROGRAM, kept
+from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit, preparations
 from qjax._engine import (
     Expectations,
@@ -34,7 +35,7 @@ from qjax._engine import (
     plan_of,
     run,
 )
-from qjax._plan import Plan, in_precision, plan_circuit
+from qjax._plan import Plan, plan_circuit
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
 from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
 

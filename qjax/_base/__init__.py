@@ -13,6 +13,7 @@ compilation_cache  compiled programs that survive the process
 files              files that are there only when they are complete
 row_files          rows of arrays that may be larger than memory
 host_call          functions of NumPy as operations of JAX
+tables             frozen dataclasses that are pytrees of arrays
 linear_map         linear functions with a transpose of one's own
 trigonometry       cosine and sine of many angles at once
 weight_tree        a pytree of arrays <-> one vector

@@ -1,4 +1,4 @@
-"""Floor 1. Which observables share a state: those whose light cones have much in common.
+"""Floor 2. Which observables share a state: those whose light cones have much in common.
 
 One state of all that any of them depends on may be far larger than one for each. Costs are in
 amplitudes times gates, of about a nanosecond each.

@@ -1,4 +1,4 @@
-"""Floor 2. Dynamic circuit -> a circuit of gates and final measurements, exactly.
+"""Floor 3. Dynamic circuit -> a circuit of gates and final measurements, exactly.
 
 deferral      the walk through the circuit
 branches      all outcomes, as branches of one state

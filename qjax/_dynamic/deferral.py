@@ -1,4 +1,4 @@
-"""Floor 2. Dynamic circuit -> a circuit of gates and final measurements, exactly.
+"""Floor 3. Dynamic circuit -> a circuit of gates and final measurements, exactly.
 
 Measurements are deferred (Nielsen and Chuang, sec. 4.4): an outcome that something depends on, or
 whose qubit is used again, is kept by a further qubit, its record, and what happens only for some

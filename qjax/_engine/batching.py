@@ -1,4 +1,4 @@
-"""Floor 5. Primitives, mapped over: how the simulation and its derivatives are batched.
+"""Floor 6. Primitives, mapped over: how the simulation and its derivatives are batched.
 
 `jax.vmap` of a simulation, or of its derivatives, would batch every operation in it. These rules
 plan the circuit anew instead: what is mapped over becomes what differs per sample, and runs as fast

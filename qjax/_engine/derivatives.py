@@ -1,4 +1,4 @@
-"""Floor 5. A simulation and its derivatives as primitives: what each computes.
+"""Floor 6. A simulation and its derivatives as primitives: what each computes.
 
 Five primitives, so that derivatives have rules too: the simulation; the simulation that keeps what
 reverse mode needs (the residuals); its tangents; its cotangents; tangents of those.

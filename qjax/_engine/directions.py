@@ -1,4 +1,4 @@
-"""Floor 5. Derivatives of a simulation in many directions: how many side by side fit into memory.
+"""Floor 6. Derivatives of a simulation in many directions: how many side by side fit into memory.
 
 What XLA holds at once, in multiples of the states of one pass, was read from its own account
 (`memory_analysis`) for layered, random and encoding circuits in both gradient modes.

@@ -1,4 +1,4 @@
-"""Floor 5. (task, parameters) -> what is read out, for all samples at once."""
+"""Floor 6. (task, parameters) -> what is read out, for all samples at once."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial, wraps

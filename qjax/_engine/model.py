@@ -1,4 +1,4 @@
-"""Floor 5. The pure function of a network: (weights, inputs) -> outputs, batch native.
+"""Floor 6. The pure function of a network: (weights, inputs) -> outputs, batch native.
 
 Weights are shared by the batch, inputs differ per sample: what depends on weights only is built
 once per call, whatever the batch.

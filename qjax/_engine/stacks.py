@@ -1,4 +1,4 @@
-"""Floor 5. Task -> the tables and the compiled functions that run for it."""
+"""Floor 6. Task -> the tables and the compiled functions that run for it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,9 +7,10 @@ import jax
 import numpy as np
 
 from qjax._base.store import DERIVATIVES, PROGRAM, TRACE, kept
+from qjax._base.tables import in_precision
 from qjax._engine.executor import Executor, adder_of, executor_of, structure_of
 from qjax._engine.task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
-from qjax._plan import Program, in_precision, plan_circuit
+from qjax._plan import Program, plan_circuit
 from qjax._readout import Reading, reading_of
 
 

@@ -1,4 +1,4 @@
-"""Floor 5. What is asked of a circuit -> what is simulated for it."""
+"""Floor 6. What is asked of a circuit -> what is simulated for it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Floor 5. Dynamic circuit, parameters, random key -> what happened in each of many runs.
+"""Floor 6. Dynamic circuit, parameters, random key -> what happened in each of many runs.
 
 Every run (a quantum trajectory, or quantum jump: Dalibard, Castin and Molmer, PRL 68, 580 (1992))
 has a state of its own, drawn outcomes and classical values; all of them go through the circuit
@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float
 
 from qjax._base.errors import NoExactFormError
 from qjax._base.mesh import alike
+from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op, unset_variable
 from qjax._circuit.classical import (
     DTYPES,
@@ -43,7 +44,7 @@ from qjax._circuit.control_flow import (
     blocks_of,
     expressions_of,
 )
-from qjax._plan import in_precision, plan_circuit
+from qjax._plan import plan_circuit
 from qjax._simulators import as_complex, finish, marked, simulate, zero_state
 
 Runs = Bool[Array, " shots"]

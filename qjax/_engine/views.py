@@ -1,4 +1,4 @@
-"""Floor 5. Circuit, observables -> views: parts of the circuit, and what each shows of them.
+"""Floor 6. Circuit, observables -> views: parts of the circuit, and what each shows of them.
 
 An expectation value is linear in its observable, so that each term may be read out of a state of
 its own. Local terms of a wide circuit depend on few qubits each, and together on all.

@@ -1,4 +1,4 @@
-"""Floor 7. Neural network and more samples than fit into memory -> their outputs."""
+"""Floor 8. Neural network and more samples than fit into memory -> their outputs."""
 
 import os
 from collections import deque

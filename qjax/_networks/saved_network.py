@@ -1,4 +1,4 @@
-"""Floor 7. A network that was read from a file: a compiled program, and what is known of it."""
+"""Floor 8. A network that was read from a file: a compiled program, and what is known of it."""
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass, field

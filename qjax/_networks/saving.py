@@ -1,4 +1,4 @@
-"""Floor 7. Neural network <-> file with a program that runs without its circuit."""
+"""Floor 8. Neural network <-> file with a program that runs without its circuit."""
 
 import importlib.metadata
 import importlib.util

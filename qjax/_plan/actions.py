@@ -1,4 +1,4 @@
-"""Floor 2. What a gate does to basis states: permute them, shift their phases, or mix them."""
+"""Floor 3. What a gate does to basis states: permute them, shift their phases, or mix them."""
 
 from functools import lru_cache
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Floor 2. A circuit, and which of its parameters differ per sample -> the plan to run it."""
+"""Floor 3. A circuit, and which of its parameters differ per sample -> the plan to run it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,14 +10,15 @@ import numpy as np
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, Gate, gates, preparations
+from qjax._expressions import Value, expression_tables
 from qjax._plan.builder import Builder
-from qjax._plan.encoding import Block, encoding, start_blocks
-from qjax._plan.expression_tables import Value, expression_tables
+from qjax._plan.encoding import Factor, encoding, start_factors
 from qjax._plan.frame import axis_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.placed_gates import Member, place, whole
-from qjax._plan.program import Encoding, Plan, Program, Start
+from qjax._plan.plan import Plan
+from qjax._plan.program import Encoding, Program, Start
 from qjax._plan.repeats import Run, find_repeats
 from qjax._plan.schedule import Schedule, cheapest_schedule
 from qjax._plan.summary import summarise
@@ -61,19 +62,19 @@ def plan_circuit(
         for g, flag in ((g, _is_batched(g, batched)) for g in sequence)
     ]
     prepared = preparations(circuit)
-    blocks = start_blocks(circuit.num_qubits, prepared)
+    factors = start_factors(circuit.num_qubits, prepared)
     given = {qubit for each in prepared for qubit in each.qubits}
     first, rest = _split_start(placed, given) if from_zero else ([], placed)
-    layout = [qubit for block in blocks for qubit in block.qubits]
+    layout = [qubit for factor in factors for qubit in factor.qubits]
     builder, schedules = Builder(axis_frame(layout[::-1])), []
     for run in find_repeats([_signature(p) for p in rest]):
         schedules.append(_schedule_run(rest, run, circuit.num_qubits, bool(batched)))
         builder.add_run(schedules[-1].blocks, run.length)
     encodings = [
-        None if block.amplitudes is None else encoding(block.amplitudes, batched, shared)
-        for block in blocks
+        None if factor.amplitudes is None else encoding(factor.amplitudes, batched, shared)
+        for factor in factors
     ]
-    start = _start(first, blocks, encodings) if first or prepared else None
+    start = _start(first, factors, encodings) if first or prepared else None
     end = builder.end()
     per_sample = (each.groups for each in encodings if each is not None and each.batched)
     reading = chain(groups[True], *per_sample)
@@ -118,15 +119,15 @@ def _split_start(placed: Sequence[_Placed], given: set[int]) -> tuple[list[_Plac
 
 
 def _start(
-    placed: Sequence[_Placed], blocks: Sequence[Block], encodings: Sequence[Encoding | None]
+    placed: Sequence[_Placed], factors: Sequence[Factor], encodings: Sequence[Encoding | None]
 ) -> Start:
     tables, on_qubit = MatrixTables(1), defaultdict(list)
     for gate, batched, angles in placed:
         (qubit,) = gate.support
         on_qubit[qubit].append(whole(gate, batched, np.array(angles, np.int32)[:, None]))
-    for block in blocks:
-        if block.amplitudes is None:
-            tables.add(on_qubit[block.qubits[0]], block.qubits)
+    for factor in factors:
+        if factor.amplitudes is None:
+            tables.add(on_qubit[factor.qubits[0]], factor.qubits)
     return tables.finish_start(tuple(encodings))
 
 

@@ -1,4 +1,4 @@
-"""Floor 2. Repeated layers: cut a sequence of signatures into bodies and their repetitions."""
+"""Floor 3. Repeated layers: cut a sequence of signatures into bodies and their repetitions."""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Floor 2. Gates -> an order of blocks: which gates one matrix applies together.
+"""Floor 3. Gates -> an order of blocks: which gates one matrix applies together.
 
 Every gate waits in the queue of each of its qubits; those at the head of all their queues can be
 applied next. Gates that permute basis states or shift phases are free (see `qjax._plan.frame`) and
@@ -21,7 +21,7 @@ SEEDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class GateBlock:
     """Gates that one matrix applies, in order.
 
     Attributes:
@@ -53,8 +53,8 @@ MAX_SHARED = 4
 MAX_TRIED = 1000
 
 
-def is_lone(block: Block) -> bool:
-    """Whether a block is one gate that acts under controls, or has a matrix per sample."""
+def is_single_gate(block: GateBlock) -> bool:
+    """Whether a block is applied as its one gate: under controls, or with a matrix per sample."""
     (member, *others) = block.members
     if others or set(block.qubits) != set(member.support):
         return False
@@ -70,7 +70,7 @@ class Schedule(NamedTuple):
         costs: pairs of a width and the nanoseconds per sample that it would take.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[GateBlock, ...]
     width: int
     costs: tuple[tuple[int, float], ...]
 
@@ -81,7 +81,7 @@ def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool)
     # A gate that is wider than its block takes a pass of its own, which no other shares.
     narrowest = max((len(m.support) for m in members if _wants_block(m)), default=1)
     widths = [width for width in MULTIPLY if narrowest <= width <= max(num_qubits, 1)]
-    found: dict[int, list[Block]] = {}
+    found: dict[int, list[GateBlock]] = {}
     costs: dict[int, float] = {}
     for width in widths:
         for eager in (True, False) if len(members) <= MAX_TRIED else (True,):
@@ -99,7 +99,7 @@ def _wants_block(member: Member) -> bool:
     )
 
 
-def cost(blocks: Sequence[Block], num_qubits: int, batch: int) -> float:
+def cost(blocks: Sequence[GateBlock], num_qubits: int, batch: int) -> float:
     """Estimated nanoseconds to simulate blocks."""
     amplitudes, total = batch << num_qubits, 0.0
     phases: set[bool] = set()
@@ -118,7 +118,7 @@ def cost(blocks: Sequence[Block], num_qubits: int, batch: int) -> float:
 
 def schedule(
     members: Sequence[Member], num_qubits: int, width: int, eager: bool = True
-) -> list[Block]:
+) -> list[GateBlock]:
     """Blocks whose product, in order, is the product of the members.
 
     Args:
@@ -135,9 +135,9 @@ def schedule(
     return [_trimmed(block) for block in blocks]
 
 
-def _trimmed(block: Block) -> Block:
+def _trimmed(block: GateBlock) -> GateBlock:
     """A block without the qubits that none of its gates touches."""
-    if block.free or is_lone(block):
+    if block.free or is_single_gate(block):
         return block
     touched = {qubit for member in block.members for qubit in member.support}
     return replace(block, qubits=tuple(sorted(touched)))
@@ -158,7 +158,7 @@ class _Queues:
                 self.queues[qubit].append(number)
         self.done = [0] * num_qubits
 
-    def blocks(self, eager: bool) -> Iterable[Block]:
+    def blocks(self, eager: bool) -> Iterable[GateBlock]:
         yield from self._take_free([n for n, s in enumerate(self.supports) if not s])
         yield from self._take_free(self._heads(range(len(self.queues))))
         while waiting := self._heads(range(len(self.queues))):
@@ -166,7 +166,7 @@ class _Queues:
             if not heads:
                 yield from self._take_free(waiting)
                 continue
-            lone = next((n for n in heads if self._is_lone(n)), None)
+            lone = next((n for n in heads if self._needs_own_block(n)), None)
             if lone is not None:
                 taken, qubits = [lone], self.supports[lone]
             else:
@@ -174,7 +174,7 @@ class _Queues:
                 taken, qubits = self._taken(chosen), tuple(sorted(chosen))
             for number in taken:
                 self._advance(number)
-            yield Block(qubits, tuple(self.members[n] for n in taken), False)
+            yield GateBlock(qubits, tuple(self.members[n] for n in taken), False)
             yield from self._take_free(self._heads(qubits), phases=eager)
 
     def _advance(self, number: int) -> None:
@@ -197,7 +197,7 @@ class _Queues:
         ]
         return sorted(ready)
 
-    def _take_free(self, heads: list[int], phases: bool = True) -> Iterable[Block]:
+    def _take_free(self, heads: list[int], phases: bool = True) -> Iterable[GateBlock]:
         while heads:
             number = heads.pop(0)
             if not self.free[number] or self._joins_next(number):
@@ -205,7 +205,7 @@ class _Queues:
             if self.members[number].action.parities and not phases:
                 continue
             self._advance(number)
-            yield Block(self.supports[number], (self.members[number],), True)
+            yield GateBlock(self.supports[number], (self.members[number],), True)
             heads += [n for n in self._heads(self.supports[number]) if n not in heads]
 
     def _joins_next(self, number: int) -> bool:
@@ -216,13 +216,13 @@ class _Queues:
         (qubit,) = self.supports[number]
         for later in self.queues[qubit][self.done[qubit] + 1 :]:
             if not self.free[later]:
-                return not self._is_lone(later)
+                return not self._needs_own_block(later)
             if len(self.supports[later]) > 1 or self.members[later].batched:
                 return False
         return False
 
-    def _is_lone(self, number: int) -> bool:
-        """Whether a gate takes a pass of its own: it is too wide, or has a matrix per sample."""
+    def _needs_own_block(self, number: int) -> bool:
+        """Whether no other gate joins its block: it is too wide, or has a matrix per sample."""
         return len(self.supports[number]) > self.width or self.members[number].batched
 
     def _grown(self, seed: int) -> frozenset[int]:

@@ -1,4 +1,4 @@
-"""Floor 2. exp(-i t H) -> gates, exactly.
+"""Floor 3. exp(-i t H) -> gates, exactly.
 
 Terms that anticommute with one another, directly or through others, form a group; groups commute,
 so that each evolves by itself. A group of one term is a Pauli rotation, for Qiskit to write. A
@@ -13,7 +13,7 @@ import numpy as np
 from qiskit.quantum_info import PauliList, SparseObservable, SparsePauliOp
 
 from qjax._circuit.circuit import Control, Gate, freeze_matrix
-from qjax._circuit.expression import Expression, compose, constant
+from qjax._expressions import Expression, compose, constant
 
 # The matrices of a group are dense, of size 4**n.
 MAX_EVOLUTION_QUBITS = 8

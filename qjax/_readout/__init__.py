@@ -1,4 +1,4 @@
-"""Floor 4. State -> probabilities, samples, expectation values.
+"""Floor 5. State -> probabilities, samples, expectation values.
 
 measurement    probabilities, and draws from them
 means          means over runs, and their errors

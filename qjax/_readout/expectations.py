@@ -1,4 +1,4 @@
-"""Floor 4. State -> expectation values of observables.
+"""Floor 5. State -> expectation values of observables.
 
 A projector is contracted: <psi|(|b><b| Q)|psi> = <phi|Q|phi> with phi = <b|psi> on the other
 qubits, half as large. So the projector onto |0...0> looks at one amplitude.
@@ -13,10 +13,11 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._circuit.observable import Projectors
+from qjax._expressions import all_numbers
 from qjax._readout.pauli_strings import State, num_strings, string_values, weighted_value
 from qjax._readout.signed_sums import signed_sums
 from qjax._readout.tables import Diagonal, Entries, Projected, Reading
-from qjax._simulators import PRECISION, all_numbers, as_complex
+from qjax._simulators import PRECISION, as_complex
 
 # ---------------------------------------------------------------- values
 

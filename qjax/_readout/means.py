@@ -1,4 +1,4 @@
-"""Floor 4. Values of many runs, part by part -> their means and standard errors."""
+"""Floor 5. Values of many runs, part by part -> their means and standard errors."""
 
 from collections.abc import Callable
 from typing import NamedTuple

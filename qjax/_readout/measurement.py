@@ -1,4 +1,4 @@
-"""Floor 4. State -> probabilities, samples. States are batch last."""
+"""Floor 5. State -> probabilities, samples. States are batch last."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

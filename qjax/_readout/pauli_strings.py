@@ -1,4 +1,4 @@
-"""Floor 4. Pauli strings on states, matrix-free: their expectation values, and sums of them.
+"""Floor 5. Pauli strings on states, matrix-free: their expectation values, and sums of them.
 
 A string is i**popcount(x & z) * X^x Z^z: it flips the bits of x, behind signs. All strings with one
 x share the products of amplitudes that they pair, of which each takes a signed sum. On states as
@@ -21,7 +21,7 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._base.linear_map import linear_map
-from qjax._plan import static, table_class
+from qjax._base.tables import static, table_class
 from qjax._readout.signed_sums import (
     MAX_SIGN_SUMS,
     SignSums,

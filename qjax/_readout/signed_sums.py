@@ -1,4 +1,4 @@
-"""Floor 4. Sums over the rows of a state, with the signs of strings of Z."""
+"""Floor 5. Sums over the rows of a state, with the signs of strings of Z."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from qjax._plan import sign_tables, table_class
+from qjax._base.tables import table_class
+from qjax._plan import sign_tables
 from qjax._simulators import PRECISION
 
 # More strings of Z than this are summed by one Walsh-Hadamard transform.

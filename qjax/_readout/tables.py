@@ -1,4 +1,4 @@
-"""Floor 4. Observables -> the tables by which they are read out of a state, on the host."""
+"""Floor 5. Observables -> the tables by which they are read out of a state, on the host."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from qjax._circuit.expression import Expression
+from qjax._base.tables import static, table_class
 from qjax._circuit.observable import (
     DenseObservable,
     Observable,
@@ -16,15 +16,8 @@ from qjax._circuit.observable import (
     is_diagonal,
     pick,
 )
-from qjax._plan import (
-    ExpressionTable,
-    Frame,
-    Value,
-    expression_tables,
-    parity_mask,
-    static,
-    table_class,
-)
+from qjax._expressions import Expression, ExpressionTable, Value, expression_tables
+from qjax._plan import Frame, parity_mask
 from qjax._readout.pauli_strings import MAX_UNROLLED, String, Strings, num_strings, tabulate
 from qjax._readout.signed_sums import SignSums, sign_sums
 

@@ -1,4 +1,4 @@
-"""Floor 6. The function of a network on a primitive, differentiable in JAX; and on NumPy data.
+"""Floor 7. The function of a network on a primitive, differentiable in JAX; and on NumPy data.
 
 Values and the stencil of their derivative travel in one pub. Nothing else than the primitive runs
 outside of JAX, so a derivative of any order is one more stencil.

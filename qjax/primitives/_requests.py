@@ -1,4 +1,4 @@
-"""Floor 8. Pubs -> what is asked of the engine, and jobs that answer it."""
+"""Floor 9. Pubs -> what is asked of the engine, and jobs that answer it."""
 
 import math
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""Floor 3. Angles -> the matrices of a segment, all at once.
+"""Floor 4. Angles -> the matrices of a segment, all at once.
 
 Complex matrices act on real arrays as [[Re, -Im], [Im, Re]]: a product of that form is one real
 GEMM, which XLA runs faster than the complex one on CPU.

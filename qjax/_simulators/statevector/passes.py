@@ -1,4 +1,4 @@
-"""Floor 3. One pass over the state, forwards, backwards and its cotangents.
+"""Floor 4. One pass over the state, forwards, backwards and its cotangents.
 
 States are real arrays `(2, 2**n, batch)`: real parts, imaginary parts; batch last, so that every
 matrix is one GEMM on the leading rows and every permutation moves whole rows.

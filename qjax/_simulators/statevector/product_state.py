@@ -1,4 +1,4 @@
-"""Floor 3. The product state that a program starts from: gates on single qubits, and amplitudes."""
+"""Floor 4. The product state that a program starts from: gates on single qubits, and amplitudes."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -8,8 +8,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Complex, Float
 
+from qjax._expressions import all_numbers
 from qjax._plan import Encoding, Start
-from qjax._simulators.statevector.expressions import all_numbers
 from qjax._simulators.statevector.lookup import look_up
 from qjax._simulators.statevector.matrices import PRECISION, bank_entries
 from qjax._simulators.statevector.passes import State
@@ -39,10 +39,10 @@ def product_state(start: Start, parameters: Pair, angles: Pair) -> State:
 def _vectors(start: Start, parameters: Pair, angles: Pair) -> Sequence[Array] | Array:
     """Those of the factors; without amplitudes one array, of which XLA makes better loops."""
     qubits = _qubit_vectors(start, *angles)
-    if all(block is None for block in start.blocks):
+    if all(factor is None for factor in start.factors):
         return qubits
     left = iter(qubits)
-    return [next(left) if b is None else _encoded(b, *parameters) for b in start.blocks]
+    return [next(left) if f is None else _encoded(f, *parameters) for f in start.factors]
 
 
 def _half(sizes: Sequence[int]) -> int:
@@ -115,7 +115,7 @@ def is_state(start: Start, parameters: Pair) -> Bool[Array, " batch"] | None:
     spoil the derivatives in parameters that it shares with others, even if nothing looks at it.
     """
     found = None
-    for each in start.blocks:
+    for each in start.factors:
         if each is not None:
             here = (_parts(each, *parameters) != 0).any(axis=(0, 1))
             found = here if found is None else found & here

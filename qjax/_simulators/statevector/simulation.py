@@ -1,4 +1,4 @@
-"""Floor 3. Pure states: program + parameters -> state, with reverse mode by hand.
+"""Floor 4. Pure states: program + parameters -> state, with reverse mode by hand.
 
 The reverse pass needs one array of the size of the state per pass: what the pass's matrix acted
 on. "backprop" keeps them from the forward pass; "adjoint" computes them again, from the result
@@ -18,8 +18,8 @@ from qjax._base.linear_map import linear_map
 from qjax._base.mesh import alike
 from qjax._base.trigonometry import wrapped
 from qjax._circuit.gates import RotationGate
+from qjax._expressions import all_angles
 from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, Segment
-from qjax._simulators.statevector.expressions import all_angles
 from qjax._simulators.statevector.matrices import PRECISION, bank_entries, gate_entries, matrices_of
 from qjax._simulators.statevector.passes import (
     Operands,

@@ -34,7 +34,7 @@ from qiskit.transpiler import PassManager, generate_preset_pass_manager
 
 import qjax
 from qjax._circuit.circuit import Amplitudes, Circuit
-from qjax._circuit.expression import constant, parameter
+from qjax._expressions import constant, parameter
 from qjax.gradients import SPSA, ParameterShift
 from qjax.optimizers import natural_gradient
 from qjax.primitives import Estimator, Sampler

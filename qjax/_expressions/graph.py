@@ -7,7 +7,7 @@ written out, as it was given.
 
 from dataclasses import dataclass, field
 
-from qjax._circuit.expression import CONSTANT, KEEP, PARAMETER, RECALL, Expression
+from qjax._expressions.expression import CONSTANT, KEEP, PARAMETER, RECALL, Expression
 
 # An expression of more leaves and operations than this keeps what it uses again.
 LONG = 256

@@ -1,4 +1,4 @@
-"""Floor 2. Any expressions -> tables: one for those that share a program, tapes of the longest."""
+"""Floor 1. Many expressions -> tables: one for those that share a program, evaluated in one go."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qjax._circuit.expression import Expression
-from qjax._circuit.expression_graph import LONG
-from qjax._plan.program import ExpressionGroup, ExpressionTable
-from qjax._plan.tape import tape_of
+from qjax._base.tables import static, table_class
+from qjax._expressions.expression import Expression
+from qjax._expressions.graph import LONG
+from qjax._expressions.tape import Tape, rests_of, tape_of
 
 # As many operations and leaves of different programs are compiled one by one; of more, the longest
 # go to tapes. It takes seconds to compile this many.
@@ -17,6 +17,28 @@ MOST_COMPILED = 512
 
 # So many of the longest get a loop of their own each; more share one, the short ones another.
 FEW_TAPES = 4
+
+
+@table_class
+class ExpressionGroup:
+    """Expressions that share a program.
+
+    Attributes:
+        program: see `Expression`.
+        periodic: see `Value`.
+        parameters: `(leaves, expressions)` indices into the parameters.
+        constants: `(leaves, expressions)` numbers.
+        rests: the same, what rounding to single precision takes from them.
+    """
+
+    program: tuple[str, ...] = static()
+    periodic: bool = static()
+    parameters: np.ndarray
+    constants: np.ndarray
+    rests: np.ndarray
+
+
+ExpressionTable = ExpressionGroup | Tape
 
 
 class Value(NamedTuple):
@@ -49,8 +71,7 @@ def expression_tables(
     lanes: dict[tuple[Hashable, bool], list[Value]] = defaultdict(list)
     for (program, periodic), members in alike.items():
         if program in taped:
-            is_long = len(program) > LONG
-            together = program if len(taped) <= FEW_TAPES else is_long
+            together = program if len(taped) <= FEW_TAPES else len(program) > LONG
             lanes[together, periodic] += members
         else:
             tables.append(group_of(_expressions(members), positions, periodic=periodic))
@@ -67,12 +88,12 @@ def _expressions(values: Iterable[Value]) -> list[Expression]:
 
 def _taped(programs: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
     """The programs that would take too long to compile one by one."""
-    found, total = set(), 0
+    longest, total = set(), 0
     for program in sorted(set(programs), key=len):
         total += len(program)
         if len(program) > LONG or total > MOST_COMPILED:
-            found.add(program)
-    return found
+            longest.add(program)
+    return longest
 
 
 def group_of(
@@ -88,6 +109,4 @@ def group_of(
     parameters = np.array([[positions[p] for p in e.parameters] for e in members], np.int32).T
     constants = np.array([e.constants for e in members], np.float64).T
     program = members[0].program
-    return ExpressionGroup(
-        program, periodic, parameters, constants, constants - constants.astype(np.float32)
-    )
+    return ExpressionGroup(program, periodic, parameters, constants, rests_of(constants))

@@ -1,4 +1,4 @@
-"""Floor 3. Tables of expressions, parameters -> their values."""
+"""Floor 1. Tables of expressions, parameters -> their values."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,12 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from qjax._circuit.expression import evaluate
-from qjax._plan import ExpressionGroup, ExpressionTable, Tape
-from qjax._simulators.statevector.compensated import angle_of
-from qjax._simulators.statevector.operations import NUMBERS
-from qjax._simulators.statevector.tape_loop import tape_values
+from qjax._expressions.compensated import angle_of
+from qjax._expressions.expression import evaluate
+from qjax._expressions.operations import NUMBERS
+from qjax._expressions.tables import ExpressionGroup, ExpressionTable
+from qjax._expressions.tape import Tape
+from qjax._expressions.tape_loop import tape_values
 
 
 def all_angles(
