@@ -15,13 +15,14 @@ from jaxtyping import Complex, Float, Shaped
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
+from qjax._base import tuning
 from qjax._base.arrays import as_any_number, enumerated
 from qjax._base.errors import CircuitTooLargeError
 from qjax._base.memory import check_states_fit
 from qjax._base.mesh import on_mesh, placed
 from qjax._base.options import check_ordered
 from qjax._base.process import check_process
-from qjax._base.store import PROGRAM, kept
+from qjax._base.store import kept
 from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit, preparations
 from qjax._engine import (
@@ -37,7 +38,7 @@ from qjax._engine import (
 )
 from qjax._plan import Plan, plan_circuit
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
-from qjax._simulators import PRECISION, Gradient, as_complex, finish, identity_states, simulate
+from qjax._simulators import Gradient, as_complex, finish, identity_states, simulate
 
 
 def statevector(
@@ -241,7 +242,7 @@ def apply_gate(
         split = state.reshape(*(2,) * num_qubits, -1)
         front = jnp.moveaxis(split, leading, range(len(leading)))
         rows = front.reshape(2 ** len(qubits), -1)
-        acted = jnp.matmul(matrix, rows, precision=PRECISION).reshape(front.shape)
+        acted = jnp.matmul(matrix, rows, precision=tuning.PRECISION).reshape(front.shape)
         return jnp.moveaxis(acted, range(len(leading)), leading).reshape(state.shape)
 
     return on_mesh(act, state.astype(dtype), matrix.astype(dtype), result=placed(state))
@@ -262,7 +263,7 @@ def _read(
     return on_mesh(read, params)
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled_unitary(circuit: Circuit):
     def columns(params: Array) -> Array:
         made = plan_circuit(_unitary_form(circuit), from_zero=False).program

@@ -6,6 +6,5 @@ decisions     classical values that depend on outcomes, as decision diagrams
 known_qubits  what is known of qubits, so that gates do less
 """
 
-from qjax._dynamic.deferral import MAX_FOLLOWED as MAX_FOLLOWED
 from qjax._dynamic.deferral import deferred as deferred
 from qjax._dynamic.deferral import num_records as num_records

@@ -10,6 +10,7 @@ what is known or has a record already, and none is left that nothing depends on.
 
 from collections.abc import Iterable
 
+from qjax._base import tuning
 from qjax._base.errors import NoExactFormError
 from qjax._base.store import kept
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op, unset_variable
@@ -56,15 +57,8 @@ from qjax._dynamic.decisions import (
 # Loops that go on after so many turns may never end.
 MAX_TURNS = 1000
 
-# Beyond so many qubits and records, samples are drawn by trajectories unless asked for otherwise.
-MAX_FOLLOWED = 20
 
-# A condition is a gate for each of its settings; a parity of many records gets one of its own.
-FEW_SETTINGS = 4
 MAX_SETTINGS = 256
-
-# Where fewer wires are left than this, those that nothing depends on any more are freed.
-ROOM = 8
 
 
 @kept()
@@ -158,7 +152,8 @@ def _inside(state: Branches, condition: Decision, block: Block) -> None:
 
 
 def _run(state: Branches, op: Op) -> None:
-    make_room(state, ROOM + len(op.support) if isinstance(op, Amplitudes) else ROOM)
+    needed = len(op.support) if isinstance(op, Amplitudes) else 0
+    make_room(state, tuning.SPARE_WIRES + needed)
     match op:
         case Gate():
             apply_gate(state, op)
@@ -206,7 +201,7 @@ def _value(state: Branches, expression: ClassicalExpression) -> Decision:
 
 def _recorded(state: Branches, condition: Decision) -> Decision:
     """The condition, or a record of it where it has many settings."""
-    if num_settings(condition) <= FEW_SETTINGS:
+    if num_settings(condition) <= tuning.FEW_SETTINGS:
         return condition
     parity = as_parity(condition)
     if parity is None:

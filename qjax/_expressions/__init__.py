@@ -2,7 +2,8 @@
 
 expression   an expression: a postfix program over parameters and constants
 graph        expressions while they are made
-tables       many expressions -> tables, those that share a program in one
+group        expressions that share a program, as one table
+tables       any expressions -> tables
 tape         long expressions, as steps of one loop
 operations   the operations of expressions, on arrays
 compensated  the same on pairs of numbers of single precision
@@ -16,8 +17,6 @@ from qjax._expressions.expression import AWAY as AWAY
 from qjax._expressions.expression import BINARY as BINARY
 from qjax._expressions.expression import CONSTANT as CONSTANT
 from qjax._expressions.expression import NEAR as NEAR
-from qjax._expressions.expression import NEAR_ARCCOS as NEAR_ARCCOS
-from qjax._expressions.expression import NEAR_ARCSIN as NEAR_ARCSIN
 from qjax._expressions.expression import NEAR_POWER as NEAR_POWER
 from qjax._expressions.expression import PARAMETER as PARAMETER
 from qjax._expressions.expression import RECALL as RECALL
@@ -28,8 +27,8 @@ from qjax._expressions.expression import constant as constant
 from qjax._expressions.expression import evaluate as evaluate
 from qjax._expressions.expression import parameter as parameter
 from qjax._expressions.graph import Graph as Graph
-from qjax._expressions.tables import ExpressionGroup as ExpressionGroup
+from qjax._expressions.group import ExpressionGroup as ExpressionGroup
+from qjax._expressions.group import group_of as group_of
 from qjax._expressions.tables import ExpressionTable as ExpressionTable
 from qjax._expressions.tables import Value as Value
 from qjax._expressions.tables import expression_tables as expression_tables
-from qjax._expressions.tables import group_of as group_of

@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from qjax._expressions.compensated import angle_of
 from qjax._expressions.expression import evaluate
+from qjax._expressions.group import ExpressionGroup
 from qjax._expressions.operations import NUMBERS
-from qjax._expressions.tables import ExpressionGroup, ExpressionTable
+from qjax._expressions.tables import ExpressionTable
 from qjax._expressions.tape import Tape
 from qjax._expressions.tape_loop import tape_values
 

@@ -1,42 +1,13 @@
-"""Floor 1. Many expressions -> tables: one for those that share a program, evaluated in one go."""
+"""Floor 1. Any expressions -> tables: one for those that share a program, tapes of the longest."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
-from qjax._base.tables import static, table_class
+from qjax._base import tuning
 from qjax._expressions.expression import Expression
-from qjax._expressions.graph import LONG
-from qjax._expressions.tape import Tape, rests_of, tape_of
-
-# As many operations and leaves of different programs are compiled one by one; of more, the longest
-# go to tapes. It takes seconds to compile this many.
-MOST_COMPILED = 512
-
-# So many of the longest get a loop of their own each; more share one, the short ones another.
-FEW_TAPES = 4
-
-
-@table_class
-class ExpressionGroup:
-    """Expressions that share a program.
-
-    Attributes:
-        program: see `Expression`.
-        periodic: see `Value`.
-        parameters: `(leaves, expressions)` indices into the parameters.
-        constants: `(leaves, expressions)` numbers.
-        rests: the same, what rounding to single precision takes from them.
-    """
-
-    program: tuple[str, ...] = static()
-    periodic: bool = static()
-    parameters: np.ndarray
-    constants: np.ndarray
-    rests: np.ndarray
-
+from qjax._expressions.group import ExpressionGroup, group_of
+from qjax._expressions.tape import Tape, tape_of
 
 ExpressionTable = ExpressionGroup | Tape
 
@@ -71,7 +42,8 @@ def expression_tables(
     lanes: dict[tuple[Hashable, bool], list[Value]] = defaultdict(list)
     for (program, periodic), members in alike.items():
         if program in taped:
-            together = program if len(taped) <= FEW_TAPES else len(program) > LONG
+            is_long = len(program) > tuning.LONG_EXPRESSION
+            together = program if len(taped) <= tuning.FEW_TAPES else is_long
             lanes[together, periodic] += members
         else:
             tables.append(group_of(_expressions(members), positions, periodic=periodic))
@@ -88,25 +60,9 @@ def _expressions(values: Iterable[Value]) -> list[Expression]:
 
 def _taped(programs: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
     """The programs that would take too long to compile one by one."""
-    longest, total = set(), 0
+    found, total = set(), 0
     for program in sorted(set(programs), key=len):
         total += len(program)
-        if len(program) > LONG or total > MOST_COMPILED:
-            longest.add(program)
-    return longest
-
-
-def group_of(
-    members: Sequence[Expression], positions: Mapping[int, int], *, periodic: bool
-) -> ExpressionGroup:
-    """One table for some expressions, at least one, that share a program.
-
-    Args:
-        members: the expressions.
-        positions: parameter index -> its position in the array that they are evaluated for.
-        periodic: see `ExpressionGroup`.
-    """
-    parameters = np.array([[positions[p] for p in e.parameters] for e in members], np.int32).T
-    constants = np.array([e.constants for e in members], np.float64).T
-    program = members[0].program
-    return ExpressionGroup(program, periodic, parameters, constants, rests_of(constants))
+        if len(program) > tuning.LONG_EXPRESSION or total > tuning.MAX_COMPILED_OPERATIONS:
+            found.add(program)
+    return found

@@ -14,13 +14,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._expressions.compensated import PAIRS, Pair, without_turns
 from qjax._expressions.expression import BINARY
 from qjax._expressions.operations import NUMBERS
 from qjax._expressions.tape import COPY, Tape
-
-# The leaves of so many steps, lanes and samples are in memory at once; more samples wait.
-MOST_AT_ONCE = 1 << 24
 
 # Where every operation and its derivatives are finite, for lanes that take another one.
 _SAFE = 0.5
@@ -51,7 +49,7 @@ def tape_values(
     flat = parameters.reshape(len(parameters), -1)
     lanes, batch = tape.parameters.shape[1], flat.shape[1]
     run = partial(_run, tape, compensated)
-    most = max(1, MOST_AT_ONCE // tape.parameters.size)
+    most = max(1, tuning.TAPE_LEAVES_AT_ONCE // tape.parameters.size)
     if batch <= most:
         values = run(flat)
     else:

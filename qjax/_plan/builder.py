@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qjax._base import tuning
 from qjax._circuit.gates import PhaseGate
 from qjax._plan.frame import (
     Frame,
@@ -28,10 +29,7 @@ from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.pass_tables import MadePass, Term, passes_of
 from qjax._plan.placed_gates import Member
 from qjax._plan.program import Segment
-from qjax._plan.schedule import MAX_BODY, GateBlock, is_single_gate
-
-# How often a layer is planned in search of one that ends as it begins.
-MAX_ATTEMPTS = 3
+from qjax._plan.schedule import GateBlock, is_single_gate
 
 
 class MadeSegment(NamedTuple):
@@ -118,7 +116,7 @@ class Builder:
             while stop < len(made) and _stacks(made[stop], made[start]):
                 stop += 1
             whole = start == 0 and stop == len(made)
-            if _weight(made[start:stop]) > MAX_BODY and (length == 1 or whole):
+            if _weight(made[start:stop]) > tuning.MAX_BODY and (length == 1 or whole):
                 self._append(made[start:stop], length, stop - start)
                 start = stop
             elif length > 1:
@@ -133,9 +131,9 @@ class Builder:
 
     @staticmethod
     def _long_stretch(made: Sequence[MadePass], start: int) -> bool:
-        ahead = made[start : start + MAX_BODY + 1]
+        ahead = made[start : start + tuning.MAX_BODY + 1]
         stretch = takewhile(lambda each: _stacks(each, ahead[0]), ahead)
-        return _weight(list(stretch)) > MAX_BODY
+        return _weight(list(stretch)) > tuning.MAX_BODY
 
     def _append(self, made: Sequence[MadePass], length: int, period: int) -> None:
         tables = MatrixTables(length)
@@ -229,7 +227,7 @@ def _moved(state: _State, frame: Frame) -> tuple[Term, ...]:
 def _steady(blocks: Sequence[GateBlock], num_qubits: int) -> tuple[_State, list[MadePass], _State]:
     """(state before, passes, state after) of a layer that ends as it begins."""
     entry = _State(canonical_frame(num_qubits))
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(tuning.MAX_LAYER_ATTEMPTS):
         made, tail = _advance(entry, blocks)
         if not made or tail.same_as(_State(entry.frame, entry.terms)):
             return entry, made, tail

@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qjax._base import tuning
 from qjax._circuit.gates import ConstantGate, GateKind, PhaseGate
 from qjax._plan.matrices import Bank, Lookup, Matrices, Product
 from qjax._plan.placed_gates import Member
 from qjax._plan.program import Encoding, Start
 
 ZERO, ONE = 0, 1  # the first two entries of every bank
-# So few entries in all matrices that one group, however padded, costs less than several.
-SMALL = 1 << 15
 
 
 class MatrixTables:
@@ -224,7 +223,7 @@ def _groups(tables: Sequence[np.ndarray]) -> list[tuple[tuple[int, int], list[in
     """Tables that are padded to one shape (factors, gates): few groups, and little padding."""
     by_depth: dict[int, list[int]] = defaultdict(list)
     deepest = max(len(table) for table in tables)
-    small = len(tables) * deepest * tables[0][0, 0].size < SMALL
+    small = len(tables) * deepest * tables[0][0, 0].size < tuning.SMALL_MATRICES
     for place, table in enumerate(tables):
         by_depth[((deepest if small else len(table)) - 1).bit_length()].append(place)
     return [

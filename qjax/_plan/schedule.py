@@ -11,13 +11,9 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
 
+from qjax._base import tuning
 from qjax._circuit.gates import PhaseGate
 from qjax._plan.placed_gates import Member
-
-# Up to so many passes are compiled one by one; longer rows of them run as one scan.
-MAX_BODY = 12
-# How many gates at the head of the queues are tried as the beginning of the next block.
-SEEDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +29,6 @@ class GateBlock:
     qubits: tuple[int, ...]
     members: tuple[Member, ...]
     free: bool
-
-
-# Nanoseconds on two CPU cores: per pass; per amplitude to rearrange it, to give it a phase of its
-# own, and to multiply it by a matrix on that many qubits; per multiplication of two such matrices,
-# divided by their size cubed.
-PASS = 4000.0
-REARRANGE = 0.6
-ROTATE = 2.0
-MULTIPLY = {1: 0.5, 2: 0.5, 3: 0.65, 4: 1.0, 5: 1.6, 6: 2.8}
-BUILD = 0.15
-# Plans are made before the batch is known; it is one only where nothing differs per sample.
-TYPICAL_BATCH = 32
-# No more gates than this in one block, or building its matrix takes over.
-MAX_GATES = 64
-# A gate on more qubits than this takes a pass of its own.
-MAX_SHARED = 4
-# Longer circuits are not scheduled in several ways, or planning takes over.
-MAX_TRIED = 1000
 
 
 def is_single_gate(block: GateBlock) -> bool:
@@ -77,14 +55,14 @@ class Schedule(NamedTuple):
 
 def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool) -> Schedule:
     """The schedule of the width that promises to be fastest."""
-    columns = TYPICAL_BATCH if batched else 1
+    columns = tuning.TYPICAL_BATCH if batched else 1
     # A gate that is wider than its block takes a pass of its own, which no other shares.
     narrowest = max((len(m.support) for m in members if _wants_block(m)), default=1)
-    widths = [width for width in MULTIPLY if narrowest <= width <= max(num_qubits, 1)]
+    widths = [width for width in tuning.MULTIPLY if narrowest <= width <= max(num_qubits, 1)]
     found: dict[int, list[GateBlock]] = {}
     costs: dict[int, float] = {}
     for width in widths:
-        for eager in (True, False) if len(members) <= MAX_TRIED else (True,):
+        for eager in (True, False) if len(members) <= tuning.MAX_TRIED_GATES else (True,):
             blocks = schedule(members, num_qubits, width, eager)
             nanoseconds = cost(blocks, num_qubits, columns) / columns
             if nanoseconds < costs.get(width, inf):
@@ -95,7 +73,9 @@ def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool)
 
 def _wants_block(member: Member) -> bool:
     return (
-        member.action.parities is None and not member.batched and len(member.support) <= MAX_SHARED
+        member.action.parities is None
+        and not member.batched
+        and len(member.support) <= tuning.MAX_SHARED_WIDTH
     )
 
 
@@ -109,9 +89,11 @@ def cost(blocks: Sequence[GateBlock], num_qubits: int, batch: int) -> float:
                 phases.add(block.members[0].batched)
             continue
         width = len(block.qubits)
-        total += PASS + amplitudes * (REARRANGE + MULTIPLY.get(width, 2.0**width / 20))
-        total += BUILD * len(block.members) * 8.0**width
-        total += ROTATE * sum(amplitudes if batched else 1 << num_qubits for batched in phases)
+        multiply = tuning.MULTIPLY.get(width, 2.0**width / 20)
+        total += tuning.PASS + amplitudes * (tuning.REARRANGE + multiply)
+        total += tuning.BUILD * len(block.members) * 8.0**width
+        rotated = sum(amplitudes if batched else 1 << num_qubits for batched in phases)
+        total += tuning.ROTATE * rotated
         phases = set()
     return total
 
@@ -129,7 +111,7 @@ def schedule(
             or as late as they can be, so that they are gathered in fewer passes.
     """
     blocks = list(_Queues(members, num_qubits, width).blocks(eager))
-    if sum(not block.free for block in blocks) > MAX_BODY:
+    if sum(not block.free for block in blocks) > tuning.MAX_BODY:
         # Equal widths let one compiled body serve them all.
         return blocks
     return [_trimmed(block) for block in blocks]
@@ -170,7 +152,7 @@ class _Queues:
             if lone is not None:
                 taken, qubits = [lone], self.supports[lone]
             else:
-                chosen = max((self._grown(n) for n in heads[:SEEDS]), key=self._gain)
+                chosen = max((self._grown(n) for n in heads[: tuning.SEEDS]), key=self._gain)
                 taken, qubits = self._taken(chosen), tuple(sorted(chosen))
             for number in taken:
                 self._advance(number)
@@ -245,7 +227,7 @@ class _Queues:
         done: dict[int, int] = {}
         taken: list[int] = []
         waiting = sorted(inside)
-        while waiting and len(taken) < MAX_GATES:
+        while waiting and len(taken) < tuning.MAX_BLOCK_GATES:
             qubit = waiting.pop()
             number = self._head(qubit, done)
             if number is None or self.members[number].batched:

@@ -12,12 +12,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._circuit.observable import Projectors
 from qjax._expressions import all_numbers
 from qjax._readout.pauli_strings import State, num_strings, string_values, weighted_value
 from qjax._readout.signed_sums import signed_sums
 from qjax._readout.tables import Diagonal, Entries, Projected, Reading
-from qjax._simulators import PRECISION, as_complex
+from qjax._simulators import as_complex
 
 # ---------------------------------------------------------------- values
 
@@ -51,7 +52,7 @@ def expectation_values(
     found = jnp.concatenate([_values_of(each, state) for each in reading.projected])
     if reading.table is not None:
         table = jnp.asarray(reading.table).astype(state.dtype)
-        values = values + jnp.matmul(table, found, precision=PRECISION)
+        values = values + jnp.matmul(table, found, precision=tuning.PRECISION)
     for entries in reading.entries:
         each = _factors(entries, coefficients) * found[jnp.asarray(entries.rows)]
         values = values + jax.ops.segment_sum(
@@ -66,7 +67,7 @@ def _of_matrices(matrices: np.ndarray, state: State) -> Float[Array, "matrices b
     amplitudes = as_complex(state).reshape(-1, size, batch)
     rows = jnp.asarray(matrices).astype(amplitudes.dtype).reshape(-1, size)
     first = jnp.moveaxis(amplitudes, 1, 0)
-    applied = jnp.matmul(rows, first.reshape(size, -1), precision=PRECISION)
+    applied = jnp.matmul(rows, first.reshape(size, -1), precision=tuning.PRECISION)
     products = first.conj()[None] * applied.reshape(len(matrices), *first.shape)
     return products.real.sum(axis=(1, 2))
 

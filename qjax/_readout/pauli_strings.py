@@ -20,28 +20,22 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._base.linear_map import linear_map
 from qjax._base.tables import static, table_class
+from qjax._base.walsh import hadamard
 from qjax._readout.signed_sums import (
-    MAX_SIGN_SUMS,
     SignSums,
     fold,
-    hadamard,
     low_bits_of,
     parities,
     sign_sums,
     signed_sums,
     total,
 )
-from qjax._simulators import PRECISION, as_complex
+from qjax._simulators import as_complex
 
 State = Float[Array, "2 dim batch"]
-
-# So many groups of strings are unrolled: one more costs compile time, the loop some speed.
-MAX_UNROLLED = 8
-
-# Groups are filled up to these numbers of strings; each occurring number is one loop.
-_SIZES = (1, 2, 4, 16, MAX_SIGN_SUMS)
 
 
 @table_class
@@ -105,7 +99,7 @@ def tabulate(strings: Sequence[String], num_qubits: int) -> tuple[Strings, list[
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for place, (x, z) in enumerate(strings):
         groups[x, (x & z).bit_count() & 1].append(place)
-    if len(groups) <= MAX_UNROLLED:
+    if len(groups) <= tuning.MAX_UNROLLED:
         flips = tuple(
             Flip(
                 x,
@@ -119,9 +113,14 @@ def tabulate(strings: Sequence[String], num_qubits: int) -> tuple[Strings, list[
         return Strings(flips, ()), _inverse(dict(enumerate(order)))
     by_size: dict[int, list] = defaultdict(list)
     for key, places in groups.items():
-        size = next((size for size in _SIZES if len(places) <= size), len(places))
+        size = next((size for size in tuning.GROUP_SIZES if len(places) <= size), len(places))
         by_size[size].append((key, places))
-    wide = [each for size in list(by_size) if size > _SIZES[-1] for each in by_size.pop(size)]
+    wide = [
+        each
+        for size in list(by_size)
+        if size > tuning.GROUP_SIZES[-1]
+        for each in by_size.pop(size)
+    ]
     if wide:
         by_size[max(len(places) for _, places in wide)] = wide
     loops, at, start = [], {}, 0
@@ -332,7 +331,7 @@ def _flipped(state: State, group: _Group) -> State:
 
 def _group_sums(group: _Group, products: Float[Array, "dim batch"]) -> Array:
     dim = len(products)
-    if len(group.z) > MAX_SIGN_SUMS:
+    if len(group.z) > tuning.MAX_SIGN_SUMS:
         return hadamard(products)[group.z] * group.signs[:, None]
     columns = 1 << low_bits_of(dim.bit_length() - 1)
     high = parities(group.z, jnp.arange(dim // columns, dtype=jnp.int32) * columns, products)
@@ -343,7 +342,7 @@ def _group_sums(group: _Group, products: Float[Array, "dim batch"]) -> Array:
 def _group_signs(group: _Group, weights: Float[Array, "strings batch"], dim: int) -> Array:
     """sum_k weight_k (-1)**popcount(z_k & i) for every row i."""
     batch = weights.shape[1]
-    if len(group.z) > MAX_SIGN_SUMS:
+    if len(group.z) > tuning.MAX_SIGN_SUMS:
         # Where weights are numbers, XLA would transform them when it compiles, and take seconds.
         spread = jnp.zeros((dim, batch), weights.dtype).at[group.z].add(weights)
         return hadamard(lax.optimization_barrier(spread))
@@ -353,4 +352,4 @@ def _group_signs(group: _Group, weights: Float[Array, "strings batch"], dim: int
     high = parities(group.z, jnp.arange(dim // columns, dtype=jnp.int32) * columns, weights)
     low = parities(group.z, jnp.arange(columns, dtype=jnp.int32), weights)
     weighted = (low[:, :, None] * weights[:, None, :]).reshape(len(low), -1)
-    return jnp.matmul(high.T, weighted, precision=PRECISION).reshape(dim, batch)
+    return jnp.matmul(high.T, weighted, precision=tuning.PRECISION).reshape(dim, batch)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from qjax._base import tuning
 from qjax._base.tables import static, table_class
 from qjax._circuit.observable import (
     DenseObservable,
@@ -18,20 +19,8 @@ from qjax._circuit.observable import (
 )
 from qjax._expressions import Expression, ExpressionTable, Value, expression_tables
 from qjax._plan import Frame, parity_mask
-from qjax._readout.pauli_strings import MAX_UNROLLED, String, Strings, num_strings, tabulate
+from qjax._readout.pauli_strings import String, Strings, num_strings, tabulate
 from qjax._readout.signed_sums import SignSums, sign_sums
-
-# Projectors are not tried to be written as more Pauli strings than this, equal ones counted again.
-MAX_EXPANDED = 1 << 16
-
-# Sums of Pauli strings become matrices where these have no more entries than this together.
-MAX_DENSE = 1 << 18
-
-# A multiplication of a row by a number is so many times cheaper in a matrix product.
-MATRIX_GAIN = 16
-
-# The table of the coefficients of all strings in all observables has at most so many entries.
-MAX_TABLE = 1 << 16
 
 
 @table_class
@@ -253,7 +242,7 @@ def _row_mask(z: int, rest: Sequence[int], frame: Frame | None) -> tuple[int, fl
 
 
 def _numbers(draft: _Draft, num_outputs: int) -> tuple[np.ndarray | None, tuple[Entries, ...]]:
-    if num_outputs * draft.rows <= max(MAX_TABLE, 4 * draft.rows):
+    if num_outputs * draft.rows <= max(tuning.MAX_COEFFICIENT_TABLE, 4 * draft.rows):
         table = np.zeros((num_outputs, draft.rows))
         for output, row, value in draft.numbers:
             table[output, row] += value
@@ -274,11 +263,11 @@ def _matrices(observables: Sequence[Observable], num_qubits: int) -> dict[int, n
     flips = {(term.x, (term.x & term.z).bit_count() & 1) for term in terms}
     plain = not any(isinstance(t.coefficient, Expression) or t.projectors for t in terms)
     # Twice as many numbers per row, multiplied and added, in a GEMM.
-    cheap = len(sums) << num_qubits <= MATRIX_GAIN * len(flips)
-    small = len(sums) << 2 * num_qubits <= MAX_DENSE
+    cheap = len(sums) << num_qubits <= tuning.MATRIX_GAIN * len(flips)
+    small = len(sums) << 2 * num_qubits <= tuning.MAX_DENSE
     # Given matrices are of the qubits without the records of a dynamic circuit.
     fitting = all(len(matrix) == 2**num_qubits for matrix in found.values())
-    if plain and cheap and small and fitting and len(flips) > MAX_UNROLLED:
+    if plain and cheap and small and fitting and len(flips) > tuning.MAX_UNROLLED:
         found |= {place: _matrix(sums[place].terms, num_qubits) for place in sums}
     return found
 
@@ -358,7 +347,7 @@ def cheaply_expanded(observables: Sequence[Observable]) -> list[Observable]:
 def _few_strings(terms: Sequence[PauliTerm], most: int) -> bool:
     """Whether all terms together are at most this many distinct strings, and soon found out."""
     sizes = [1 << len(term.projectors) for term in terms]
-    if max(sizes, default=0) > most or sum(sizes) > MAX_EXPANDED:
+    if max(sizes, default=0) > most or sum(sizes) > tuning.MAX_EXPANDED:
         return False
     strings: set[tuple[int, int]] = set()
     for term in terms:

@@ -3,7 +3,6 @@
 statevector  pure states, exactly, with reverse mode by hand
 """
 
-from qjax._simulators.statevector.matrices import PRECISION as PRECISION
 from qjax._simulators.statevector.simulation import Gradient as Gradient
 from qjax._simulators.statevector.simulation import as_complex as as_complex
 from qjax._simulators.statevector.simulation import finish as finish

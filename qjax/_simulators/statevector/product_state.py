@@ -8,10 +8,11 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Complex, Float
 
+from qjax._base import tuning
 from qjax._expressions import all_numbers
 from qjax._plan import Encoding, Start
 from qjax._simulators.statevector.lookup import look_up
-from qjax._simulators.statevector.matrices import PRECISION, bank_entries
+from qjax._simulators.statevector.matrices import bank_entries
 from qjax._simulators.statevector.passes import State
 
 Pair = tuple[Array, Array]
@@ -58,7 +59,7 @@ def _outer(
         # As a GEMM, since XLA is slow to sum over all amplitudes in its transpose.
         (a, b), (c, d) = (high.real[:, 0], high.imag[:, 0]), (low.real[:, 0], low.imag[:, 0])
         left = jnp.stack([jnp.stack([a, -b], axis=1), jnp.stack([b, a], axis=1)])
-        return jnp.matmul(left, jnp.stack([c, d]), precision=PRECISION)[..., None]
+        return jnp.matmul(left, jnp.stack([c, d]), precision=tuning.PRECISION)[..., None]
     # Numbers of the result's planes, times real and imaginary parts: XLA makes one loop of it.
     re, im = high.real, high.imag
     times_re, times_im = jnp.stack([re, im])[:, :, None], jnp.stack([-im, re])[:, :, None]
