@@ -3,7 +3,9 @@
 gates              names -> matrices: the table to add a gate to
 expression         an angle as a function of parameters
 expression_graph   expressions while they are made
+operations         gates in their places, measurements, amplitudes
 circuit            operations, in order
+checks             whether an operation fits a circuit
 classical          classical expressions of dynamic circuits
 control_flow       switches and loops
 measurements       which bits are measured, and when

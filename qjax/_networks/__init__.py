@@ -27,6 +27,7 @@ from qjax._networks.network import NeuralNetwork as NeuralNetwork
 from qjax._networks.opflow_qnn import ComposedOp as ComposedOp
 from qjax._networks.opflow_qnn import OpflowQNN as OpflowQNN
 from qjax._networks.opflow_qnn import TwoLayerQNN as TwoLayerQNN
+from qjax._networks.protocol import Network as Network
 from qjax._networks.protocol import way_from_qiskit_ml as way_from_qiskit_ml
 from qjax._networks.sampler_qnn import SamplerQNN as SamplerQNN
 from qjax._networks.saved_network import SavedNetwork as SavedNetwork

@@ -13,10 +13,16 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import BoxOp, CircuitInstruction, Clbit, IfElseOp, Operation, SwitchCaseOp
 from qiskit.circuit.classical import expr
 
-from qjax._circuit.circuit import Op
-from qjax._circuit.classical import BOOL, ClassicalExpression, ClassicalType, Literal, Variable
-from qjax._circuit.classical import Operation as Computed
+from qjax._circuit.classical import (
+    BOOL,
+    ClassicalExpression,
+    ClassicalOperation,
+    ClassicalType,
+    Literal,
+    Variable,
+)
 from qjax._circuit.control_flow import Case, Store, Switch
+from qjax._circuit.operations import Op
 from qjax._qiskit.control_flow import lifted, values_of
 
 # Blocks inside blocks stay as they are up to this depth.
@@ -132,7 +138,7 @@ def _guards(writer, operation, outer, guard, tools: Tools) -> list[Variable]:
     for values in cases:
         hit = _any(guards) if values is None else _any([_equal(target, v) for v in values])
         if values is None:
-            hit = Computed("logic_not", (hit,), BOOL)
+            hit = ClassicalOperation("logic_not", (hit,), BOOL)
         own = tools.variable(BOOL)
         writer.ops.append(Store(own, hit if guard is None else _both(guard, hit)))
         guards.append(own)
@@ -141,12 +147,12 @@ def _guards(writer, operation, outer, guard, tools: Tools) -> list[Variable]:
 
 def _equal(target: Variable, value: int) -> ClassicalExpression:
     if target.type == BOOL:
-        return target if value else Computed("logic_not", (target,), BOOL)
-    return Computed("equal", (target, Literal(value, target.type)), BOOL)
+        return target if value else ClassicalOperation("logic_not", (target,), BOOL)
+    return ClassicalOperation("equal", (target, Literal(value, target.type)), BOOL)
 
 
 def _both(left: ClassicalExpression, right: ClassicalExpression) -> ClassicalExpression:
-    return Computed("logic_and", (left, right), BOOL)
+    return ClassicalOperation("logic_and", (left, right), BOOL)
 
 
 def _any(parts: Sequence[ClassicalExpression]) -> ClassicalExpression:
@@ -154,4 +160,4 @@ def _any(parts: Sequence[ClassicalExpression]) -> ClassicalExpression:
     if len(parts) <= 1:
         return parts[0] if parts else Literal(False, BOOL)
     half = len(parts) // 2
-    return Computed("logic_or", (_any(parts[:half]), _any(parts[half:])), BOOL)
+    return ClassicalOperation("logic_or", (_any(parts[:half]), _any(parts[half:])), BOOL)
