@@ -117,7 +117,7 @@ def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
     if len(operands) != (1 if name in UNARY else 2 if name in BINARY else None):
         raise ValueError(
             f"{name!r} of {len(operands)} operands: expected one of {', '.join(sorted(UNARY))} of "
-            f"one, or of {', '.join(sorted(BINARY))} of two"
+            f"one, or of {', '.join(sorted(BINARY - NEAR))} of two"
         )
     program: list[str] = []
     kept = 0
