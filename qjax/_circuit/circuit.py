@@ -5,10 +5,17 @@ from functools import cached_property
 
 from qjax._base.options import as_whole
 from qjax._circuit.checks import Sizes, check_members, check_operation, check_tuple, check_type
-from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure, Op, Register
-from qjax._circuit.operations import Control as Control
-from qjax._circuit.operations import Matrix as Matrix
-from qjax._circuit.operations import freeze_matrix as freeze_matrix
+from qjax._circuit.operations import (  # noqa: F401 - from here too
+    Amplitudes,
+    Control,
+    Declaration,
+    Gate,
+    Matrix,
+    Measure,
+    Op,
+    Register,
+    freeze_matrix,
+)
 
 
 @dataclass(frozen=True, eq=False)
