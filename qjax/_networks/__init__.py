@@ -10,7 +10,7 @@ data              what callers hand in <-> what is computed with
 interpretation    what is measured -> the output that it counts for
 unchanging        objects that do not change, and copies of them with other arguments
 namesakes         the same, for Qiskit Machine Learning's isinstance
-protocol          what evaluation and saving need of a network
+protocol          what evaluation, saving and torch need of a network
 evaluation        more samples than fit into memory
 saving            network <-> file
 saved_network     a network that was read from a file
