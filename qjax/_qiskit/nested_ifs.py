@@ -110,7 +110,16 @@ def flattened(
     return tuple(writer.ops)
 
 
-def _open(writer, stack, operation, qubits, clbits, outer, guard, tools: Tools) -> None:
+def _open(
+    writer: _Writer,
+    stack: list[_Frame],
+    operation: Operation,
+    qubits: Sequence[int],
+    clbits: Sequence[int],
+    outer: Clbits,
+    guard: ClassicalExpression | None,
+    tools: Tools,
+) -> None:
     """Compute where the blocks of an operation run, and put them on the stack, first on top."""
     blocks = list(operation.blocks)
     guards = (
@@ -125,7 +134,13 @@ def _open(writer, stack, operation, qubits, clbits, outer, guard, tools: Tools) 
         stack.append(_Frame(iter(body.data), qubit_of, clbit_of, own))
 
 
-def _guards(writer, operation, outer, guard, tools: Tools) -> list[Variable]:
+def _guards(
+    writer: _Writer,
+    operation: Operation,
+    outer: Clbits,
+    guard: ClassicalExpression | None,
+    tools: Tools,
+) -> list[Variable]:
     if isinstance(operation, IfElseOp):
         value = tools.read(lifted(operation.condition), outer)
         cases: Sequence[tuple[int, ...] | None] = [(1,), None][: len(operation.blocks)]
