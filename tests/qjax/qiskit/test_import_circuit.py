@@ -159,6 +159,7 @@ def test_version_is_that_of_the_package() -> None:
         ("QuantumKernel", r"kernels import FidelityQuantumKernel, .*ComputeUncompute"),
         ("QuantumKernelTrainer", r"kernels\.algorithms import QuantumKernelTrainer"),
         ("VQE", r"qjax\.expectation"),
+        ("Gate", r"from qjax\.operations import Gate"),
     ],
 )
 def test_names_of_others_tell_the_way(name: str, way: str) -> None:
