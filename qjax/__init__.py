@@ -1,13 +1,15 @@
 """Quantum circuits and quantum neural networks as pure JAX functions.
 
 - Circuits: `from_qiskit`, `from_qasm`, `to_qiskit`; `Circuit` is what they make. Functions of
-  circuits take Qiskit's as they are. `AmplitudeEncoding` stands in those.
+  circuits take Qiskit's as they are. `AmplitudeEncoding` stands in those. `qjax.operations`: what
+  a `Circuit` is made of, to write one down without Qiskit.
 - Simulation: `statevector`, `unitary`, `probabilities`, `expectation`, `sample`, `apply_gate`,
-  `quantum_fisher_information`; `plan` tells what would run. `trajectories` and `estimate` run
-  circuits that measure more midway than exact results can follow.
+  `quantum_fisher_information`; `plan` tells what would run, as a `Plan`. `trajectories` and
+  `estimate` run circuits that measure more midway than exact results can follow.
 - Neural networks: `EstimatorQNN`, `SamplerQNN`, and `TwoLayerQNN`, `OpflowQNN`, `CircuitQNN`,
-  `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples. `qjax.gradients`:
-  how one on a primitive is differentiated.
+  `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples; `Network` is what
+  it, saving and torch need of one. `qjax.gradients`: how one on a primitive is differentiated, for
+  which it sends as many circuits as its `CircuitCount` says.
 - Saving: `enable_compilation_cache`, `export`, `load`.
 - `qjax.optimizers`: natural gradient for optax. `qjax.primitives`: Qiskit's Estimator and Sampler.
   Both are imported when they are first asked for. `bridge`: the way to PyTorch.
@@ -18,7 +20,8 @@ The floors of the code, each importing only from those below; each package lists
    gradients                         how networks on primitives are differentiated: frozen choices
 1  _expressions                      real functions of parameters, many at once
 2  _circuit                          circuits and observables as data
-3  _dynamic                          dynamic circuit -> one of gates and final measurements
+3  operations                        what circuits are made of, for those who write them down
+   _dynamic                          dynamic circuit -> one of gates and final measurements
    _qiskit                           Qiskit's objects <-> ours
    _plan                             circuit -> plan, on the host, in NumPy
 4  _simulators                       plan, parameters -> state
@@ -41,6 +44,7 @@ from qjax._networks import (
     CircuitQNN,
     ComposedOp,
     EstimatorQNN,
+    Network,
     NeuralNetwork,
     OpflowQNN,
     SamplerQNN,
@@ -50,13 +54,16 @@ from qjax._networks import (
     export,
     load,
 )
+from qjax._plan import Plan
 from qjax._qiskit import AmplitudeEncoding, from_qasm, from_qiskit, to_qiskit
+from qjax._remote import CircuitCount
 from qjax._sampling import Estimate, Trajectories, estimate, sample, trajectories
 from qjax._simulation import apply_gate, expectation, plan, probabilities, statevector, unitary
 from qjax._version import __version__
 
 if TYPE_CHECKING:
     from qjax import gradients as gradients
+    from qjax import operations as operations
     from qjax import optimizers as optimizers
     from qjax import primitives as primitives
 else:
@@ -70,14 +77,17 @@ else:
 __all__ = [
     "AmplitudeEncoding",
     "Circuit",
+    "CircuitCount",
     "CircuitQNN",
     "CircuitTooLargeError",
     "ComposedOp",
     "Estimate",
     "EstimatorQNN",
+    "Network",
     "NeuralNetwork",
     "NoExactFormError",
     "OpflowQNN",
+    "Plan",
     "SamplerQNN",
     "SavedNetwork",
     "Trajectories",

@@ -4,6 +4,7 @@ One forward-mode pass carries the state and its derivatives, one column for each
 the simulator sees nothing but a batch.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -59,7 +60,9 @@ def quantum_fisher_information(
 
 
 @kept(tuning.DERIVATIVES_BYTES)
-def compiled_mean_information(circuit: Circuit, weights: tuple[int, ...], inputs: tuple[int, ...]):
+def compiled_mean_information(
+    circuit: Circuit, weights: tuple[int, ...], inputs: tuple[int, ...]
+) -> Callable[[Array, Array], Float[Array, "weights weights"]]:
     """(weights, inputs of shape (batch, num_inputs)) -> F in the weights, mean over the batch.
 
     Args:

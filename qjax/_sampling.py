@@ -1,5 +1,6 @@
 """Floor 7. (circuit, params, key) -> samples, runs, and means over runs."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Literal, NamedTuple
@@ -159,7 +160,7 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_sample(circuit: Circuit, shots: int):
+def _compiled_sample(circuit: Circuit, shots: int) -> Callable[[Array, Array], Array]:
     whole = deferred(circuit)
     kept = measured_qubits(whole)
     place = {qubit: place for place, qubit in enumerate(kept)}
@@ -204,7 +205,7 @@ def has_exact_form(circuit: Circuit) -> bool:
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_runs(circuit: Circuit, shots: int):
+def _compiled_runs(circuit: Circuit, shots: int) -> Callable[[Array, Array], Array]:
     """Bits of as many runs as shots, in parts that fit the cache."""
     without_bits = not writes_bits(circuit.ops)
     if without_bits:
@@ -225,7 +226,7 @@ def _compiled_runs(circuit: Circuit, shots: int):
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_trajectories(circuit: Circuit, shots: int):
+def _compiled_trajectories(circuit: Circuit, shots: int) -> Callable[[Array, Array], Trajectories]:
     def run(params: Array, key: Array) -> Trajectories:
         check_states_fit(circuit.num_qubits, shots, np.result_type(params.dtype, np.complex64))
 
@@ -243,7 +244,9 @@ def _runs_at_once(circuit: Circuit) -> int:
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_estimate(circuit: Circuit, observables: tuple[Observable, ...], shots: int):
+def _compiled_estimate(
+    circuit: Circuit, observables: tuple[Observable, ...], shots: int
+) -> Callable[[Array, Array], tuple[Array, Array]]:
     circuit = replace(circuit, ops=without_final_measurements(circuit))
     in_order = canonical_frame(circuit.num_qubits)
     sizes = circuit.num_qubits, circuit.num_params

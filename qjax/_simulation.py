@@ -4,7 +4,7 @@ Every function compiles once per circuit, shape and dtype, also when it is calle
 """
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import jax
@@ -264,7 +264,7 @@ def _read(
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_unitary(circuit: Circuit):
+def _compiled_unitary(circuit: Circuit) -> Callable[[Array], Complex[Array, "2**n 2**n"]]:
     def columns(params: Array) -> Array:
         made = plan_circuit(_unitary_form(circuit), from_zero=False).program
         program = in_precision(made, jax.config.read("jax_enable_x64"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import jax
@@ -28,38 +28,13 @@ from bridge._dlpack import FLOATS, check_form
 from bridge._jax2torch import TorchFunction
 from bridge._process import check_process
 
+if TYPE_CHECKING:
+    from qjax import Network  # torch functions need no qjax, and wait for no Qiskit
+
 _HALF_DTYPES = frozenset({torch.float16, torch.bfloat16})
 _HERE = frozenset({"EstimatorQNN", "SamplerQNN", "TwoLayerQNN", "OpflowQNN", "CircuitQNN"})
 _FIXED = frozenset({"neural_network", "sparse", "weight_tree"})
 _RANKS = {torch.float16: 0, torch.bfloat16: 0, torch.float32: 1, torch.float64: 2}
-
-
-class NeuralNetwork(Protocol):
-    """What the connector needs of a network: its sizes and one pure JAX function.
-
-    Optional attributes: `sparse` (bool, default of the connector's `sparse`), `input_gradients`
-    (bool; False keeps gradients from flowing to the inputs), and `weight_structure` (a pytree of
-    arrays: `apply` then takes weights of that structure).
-    """
-
-    @property
-    def num_inputs(self) -> int:
-        """Length of one input vector."""
-
-    @property
-    def num_weights(self) -> int:
-        """Length of the weight vector."""
-
-    @property
-    def output_shape(self) -> int | tuple[int, ...]:
-        """Shape of the output for one input vector."""
-
-    def apply(
-        self,
-        weights: Float[jax.Array, " num_weights"],
-        inputs: Float[jax.Array, "*batch num_inputs"],
-    ) -> Float[jax.Array, "*batch *output_shape"]:
-        """The network's pure function; inputs keep their leading batch axes."""
 
 
 class TorchConnector(torch.nn.Module):
@@ -80,7 +55,7 @@ class TorchConnector(torch.nn.Module):
 
     Args:
         neural_network: a QNN of `qjax`, or any object with `apply`, `num_inputs`, `num_weights`
-            and `output_shape`.
+            and `output_shape`: see `qjax.Network`.
         initial_weights: `(num_weights,)` real numbers, kept in torch's default dtype; or a tree of
             them. Without them torch draws uniform in [-1, 1), so `torch.manual_seed` decides.
         sparse: whether outputs are sparse COO tensors; None takes the network's own setting.
@@ -95,7 +70,7 @@ class TorchConnector(torch.nn.Module):
 
     def __init__(
         self,
-        neural_network: NeuralNetwork,
+        neural_network: Network,
         initial_weights: Any = None,
         sparse: bool | None = None,
     ) -> None:
@@ -145,7 +120,7 @@ class TorchConnector(torch.nn.Module):
         )
 
     @property
-    def neural_network(self) -> NeuralNetwork:
+    def neural_network(self) -> Network:
         """The network underneath."""
         return self._neural_network
 
@@ -206,7 +181,7 @@ class TorchConnector(torch.nn.Module):
 class _Application:
     """The network's function. Its output's shape is checked when it is traced, not per call."""
 
-    network: NeuralNetwork
+    network: Network
 
     def __call__(self, weights: jax.Array | tuple[jax.Array, ...], inputs: jax.Array) -> jax.Array:
         expected = inputs.shape[:-1] + _shape(self.network)
@@ -225,9 +200,7 @@ class _Application:
         return outputs
 
 
-def _as_torch_functions(
-    network: NeuralNetwork, num_leaves: int
-) -> tuple[TorchFunction, TorchFunction]:
+def _as_torch_functions(network: Network, num_leaves: int) -> tuple[TorchFunction, TorchFunction]:
     """The network's function on tensors, without and with gradients in the inputs.
 
     Equal networks share one, and what it has compiled. It dies with the last connector, but for a
@@ -251,11 +224,11 @@ def _shared_function(application: _Application, blocked: tuple[int, ...]) -> Tor
     return _living.setdefault((application, blocked), TorchFunction(application, blocked))
 
 
-def _has_input_gradients(network: NeuralNetwork) -> bool:
+def _has_input_gradients(network: Network) -> bool:
     return bool(getattr(network, "input_gradients", True))
 
 
-def _shape(network: NeuralNetwork) -> tuple[int, ...]:
+def _shape(network: Network) -> tuple[int, ...]:
     shape = network.output_shape
     return (shape,) if isinstance(shape, int) else tuple(shape)
 
@@ -297,7 +270,7 @@ def _initial(length: int, tree: WeightTree | None, values: Any) -> list[torch.Te
     return as_leaves(tree, values, as_weights, "initial_weights")
 
 
-def _choose_sparse(network: NeuralNetwork, sparse: bool | None) -> bool:
+def _choose_sparse(network: Network, sparse: bool | None) -> bool:
     if not isinstance(sparse, (bool, np.bool_, type(None))):
         raise TypeError(f"sparse must be True, False or None, got {sparse!r}")
     own = getattr(network, "sparse", None)

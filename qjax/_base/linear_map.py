@@ -11,12 +11,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import ShapedArray
 from jax.extend.core import Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
 from qjax._base import tuning
 from qjax._base.memory import check_fits
 from qjax._base.mesh import alike, type_of_result
+
+# A function of flat arrays.
+_Flat = Callable[..., Sequence[Array]]
 
 _linear_p = Primitive("linear_map")
 _linear_p.multiple_results = True
@@ -72,18 +76,29 @@ def jvp_of(
     return jax.jvp(of_moving, moving, tuple(tangents[place] for place in places))
 
 
-def _evaluate(*arguments: Array, function, transpose, num_residuals) -> Sequence[Array]:
+def _evaluate(
+    *arguments: Array, function: _Flat, transpose: _Flat, num_residuals: int
+) -> Sequence[Array]:
     del transpose, num_residuals
     return function(*arguments)
 
 
-def _abstract(*arguments, function, transpose, num_residuals):
+def _abstract(
+    *arguments: ShapedArray, function: _Flat, transpose: _Flat, num_residuals: int
+) -> list[ShapedArray]:
     del transpose, num_residuals
     results = jax.eval_shape(function, *arguments)
     return [type_of_result(each.shape, each.dtype, arguments) for each in results]
 
 
-def _jvp(primals, tangents, *, function, transpose, num_residuals):
+def _jvp(
+    primals: Sequence[Array],
+    tangents: Sequence[Array | ad.Zero],
+    *,
+    function: _Flat,
+    transpose: _Flat,
+    num_residuals: int,
+) -> tuple[Sequence[Array], Sequence[Array]]:
     bound = {"function": function, "transpose": transpose, "num_residuals": num_residuals}
     values = _linear_p.bind(*primals, **bound)
     residuals, moving = primals[:num_residuals], tangents[:num_residuals]
@@ -99,7 +114,13 @@ def _jvp(primals, tangents, *, function, transpose, num_residuals):
     return values, results
 
 
-def _transpose(cotangents, *arguments, function, transpose, num_residuals):
+def _transpose(
+    cotangents: Sequence[Array | ad.Zero],
+    *arguments: Array,
+    function: _Flat,
+    transpose: _Flat,
+    num_residuals: int,
+) -> list[Array | None]:
     del function
     residuals = arguments[:num_residuals]
     given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
@@ -107,11 +128,18 @@ def _transpose(cotangents, *arguments, function, transpose, num_residuals):
     return [*(None for _ in residuals), *found]
 
 
-def _batch(arguments, dimensions, *, function, transpose, num_residuals):
+def _batch(
+    arguments: Sequence[Array],
+    dimensions: Sequence[int | None],
+    *,
+    function: _Flat,
+    transpose: _Flat,
+    num_residuals: int,
+) -> tuple[Sequence[Array], list[int]]:
     batched = [dimension is not None for dimension in dimensions]
     moved = [
-        jnp.moveaxis(x, dimension, 0) if is_batched else x
-        for x, dimension, is_batched in zip(arguments, dimensions, batched, strict=True)
+        x if dimension is None else jnp.moveaxis(x, dimension, 0)
+        for x, dimension in zip(arguments, dimensions, strict=True)
     ]
     held = [x.nbytes for x, flag in zip(moved, batched, strict=True) if flag]
     check_fits(

@@ -5,7 +5,7 @@ import sys
 from types import ModuleType
 from typing import NoReturn
 
-LAZY = ("gradients", "optimizers", "primitives")
+LAZY = ("gradients", "operations", "optimizers", "primitives")
 """Modules that are public, and that `import qjax` leaves out."""
 
 _LEARNING = "qiskit_machine_learning"
@@ -21,6 +21,7 @@ _PRIMITIVE = "from qjax.primitives import {1}"
 _GRADIENT = "networks have exact gradients; leave gradient= out, or on a primitive give {1}"
 _QISKIT = "from qiskit.circuit{1} import {0}; networks and functions of qjax take Qiskit's circuits"
 _BRIDGE = "from bridge import {0}"
+_OPERATIONS = "from qjax.operations import {0}"
 _OPFLOW = "opflow's place is taken by qjax.ComposedOp(observable, circuit) and Qiskit's observables"
 _OPTIMIZER = (
     f"from {_LEARNING}.optimizers import {{0}}, or an optimizer of optax or torch; networks "
@@ -102,6 +103,9 @@ _WAYS = {
     "validate_initial_point validate_bounds|utils": _AS_IT_IS,
     "VQE SamplingVQE QAOA": "minimise qjax.expectation(circuit, observable, params), which "
     "differentiates in JAX, or give {0} of qiskit_algorithms a primitive of qjax.primitives",
+    "Gate Control Matrix Measure Reset Amplitudes Register gate matrix_gate": _OPERATIONS,
+    "Switch Case For While Break Continue Store Declaration": _OPERATIONS,
+    "Expression parameter constant": _OPERATIONS,
     "TorchConnector jax2torch torch2jax to_jax to_torch": _BRIDGE,
 }
 

@@ -183,7 +183,7 @@ def joined(weights: Array | tuple[Array, ...], dtype: np.dtype) -> Float[Array, 
 
 
 @lru_cache(64)
-def compiled_split(structure: WeightStructure):
+def compiled_split(structure: WeightStructure) -> Callable[[Array], Any]:
     """(vector) -> tree."""
     return jax.jit(structure.split)
 

@@ -1,7 +1,9 @@
 """Floor 2. Circuits and observables as data, and what can be said of them without simulating.
 
 gates              names -> matrices: the table to add a gate to
+operations         gates in their places, measurements, amplitudes
 circuit            operations, in order
+checks             whether an operation fits a circuit
 classical          classical expressions of dynamic circuits
 control_flow       switches and loops
 measurements       which bits are measured, and when

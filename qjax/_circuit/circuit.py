@@ -2,134 +2,33 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
-import numpy as np
-
-from qjax._circuit.classical import Bits, ClassicalType, Variable, expressions_in
-from qjax._circuit.control_flow import (
-    Break,
-    Continue,
-    ControlFlow,
-    For,
-    Reset,
-    While,
-    blocks_of,
-    expressions_of,
+from qjax._base.options import as_whole
+from qjax._circuit.checks import Sizes, check_members, check_operation, check_tuple, check_type
+from qjax._circuit.operations import (  # noqa: F401 - from here too
+    Amplitudes,
+    Control,
+    Declaration,
+    Gate,
+    Matrix,
+    Measure,
+    Op,
+    Register,
+    freeze_matrix,
 )
-from qjax._circuit.gates import GATES, ConstantGate, GateKind
-from qjax._expressions import Expression, constant
-
-
-class Control(NamedTuple):
-    """A control qubit and the value, 0 or 1, on which the gate acts."""
-
-    qubit: int
-    value: int
-
-
-class Matrix(NamedTuple):
-    """A constant square complex128 matrix, hashable: its bytes in row-major order."""
-
-    dimension: int
-    data: bytes
-
-    @property
-    def array(self) -> np.ndarray:
-        return np.frombuffer(self.data, np.complex128).reshape(self.dimension, self.dimension)
-
-
-def freeze_matrix(array: np.ndarray) -> Matrix:
-    """The hashable form of a square matrix."""
-    array = np.ascontiguousarray(array, np.complex128)
-    return Matrix(array.shape[0], array.tobytes())
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A gate in its place.
-
-    Attributes:
-        name: a key of `qjax._circuit.gates.GATES`, or `"unitary"` for the constant `matrix`.
-        qubits: the targets, least significant first.
-        angles: what the gate's angles are, in radians.
-        controls: the qubits that must hold the given values for the gate to act.
-        matrix: for `"unitary"` only.
-    """
-
-    name: str
-    qubits: tuple[int, ...]
-    angles: tuple[Expression, ...] = ()
-    controls: tuple[Control, ...] = ()
-    matrix: Matrix | None = None
-
-    @property
-    def kind(self) -> GateKind:
-        return GATES[self.name] if self.matrix is None else ConstantGate(self.matrix.array)
-
-    @property
-    def support(self) -> tuple[int, ...]:
-        """Every qubit that the gate touches, controls last."""
-        return self.qubits + tuple(control.qubit for control in self.controls)
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A measurement in the computational basis."""
-
-    qubit: int
-    clbit: int
-
-    @property
-    def support(self) -> tuple[int, ...]:
-        """Every qubit that it touches."""
-        return (self.qubit,)
-
-
-@dataclass(frozen=True, slots=True)
-class Amplitudes:
-    """The state of some qubits: these numbers, divided by their norm.
-
-    What the qubits were is lost, as by a reset.
-
-    There is no such state where all of them are 0: known zeros are refused, others give NaN.
-
-    Attributes:
-        qubits: least significant first.
-        real: the `2**k` real parts.
-        imag: the imaginary parts; none where all amplitudes are real.
-    """
-
-    qubits: tuple[int, ...]
-    real: tuple[Expression, ...]
-    imag: tuple[Expression, ...] = ()
-
-    @property
-    def support(self) -> tuple[int, ...]:
-        """Every qubit that it touches."""
-        return self.qubits
-
-
-Op = Gate | Measure | Amplitudes | ControlFlow
-
-
-class Register(NamedTuple):
-    """A name for some classical bits."""
-
-    name: str
-    clbits: tuple[int, ...]
-
-
-class Declaration(NamedTuple):
-    """A classical variable."""
-
-    name: str
-    type: ClassicalType
 
 
 @dataclass(frozen=True, eq=False)
 class Circuit:
     """An immutable quantum circuit.
+
+    `from_qiskit` makes one of Qiskit's, and one can be written down without Qiskit, of what
+    `qjax.operations` has:
+
+        from qjax.operations import Measure, gate, parameter
+
+        ops = (gate("h", 0), gate("ry", 1, 2 * parameter(0)), gate("x", 1, controls=[0]))
+        circuit = qjax.Circuit(num_qubits=2, ops=ops, parameters=("theta",))
 
     Attributes:
         num_qubits: n; qubit 0 is the least significant bit of a basis index (as in Qiskit).
@@ -140,7 +39,8 @@ class Circuit:
         variables: classical variables of the control flow.
 
     Raises:
-        ValueError: where an operation does not fit the circuit.
+        ValueError: where an operation does not fit the circuit, or a name stands for two things.
+        TypeError: for what is no operation, no angle, no tuple. Both name the operation's place.
     """
 
     num_qubits: int
@@ -151,9 +51,13 @@ class Circuit:
     variables: tuple[Declaration, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_declarations(self)
+        sizes = Sizes(self.num_qubits, self.num_clbits, self.num_params, len(self.variables))
         for place, op in enumerate(self.ops):
-            if complaint := _complaint(self, op):
-                raise ValueError(f"operation {place} of the circuit, {op}: {complaint}")
+            try:
+                check_operation(sizes, op)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"operation {place} of the circuit, {op}: {error}") from error
 
     @property
     def num_params(self) -> int:
@@ -235,57 +139,20 @@ def unset_variable(circuit: Circuit, number: int) -> ValueError:
     return ValueError(f"the variable {name!r} is read before it has a value; store one")
 
 
-def _complaint(circuit: Circuit, op: Op, in_loop: bool = False) -> str | None:
-    """What is wrong with an operation, if anything is."""
-    if isinstance(op, Amplitudes):
-        return _amplitudes_complaint(circuit, op)
-    if isinstance(op, Measure):
-        fits = 0 <= op.qubit < circuit.num_qubits and 0 <= op.clbit < circuit.num_clbits
-        return None if fits else "its qubit or classical bit lies outside the circuit"
-    if not isinstance(op, Gate):
-        return _flow_complaint(circuit, op, in_loop)
-    if op.matrix is None and op.name not in GATES:
-        return f"unknown gate {op.name!r}; expected one of {', '.join(GATES)}, or a matrix"
-    if len(op.qubits) != op.kind.num_qubits:
-        return f"it acts on {op.kind.num_qubits} qubits, got {len(op.qubits)}"
-    if len(op.angles) != op.kind.num_angles:
-        return f"it takes {op.kind.num_angles} angles, got {len(op.angles)}"
-    if len(set(op.support)) != len(op.support):
-        return "a qubit stands in it twice"
-    if any(not 0 <= qubit < circuit.num_qubits for qubit in op.support):
-        return f"a qubit lies outside the circuit's {circuit.num_qubits}"
-    if any(p >= circuit.num_params for angle in op.angles for p in angle.parameters):
-        return f"an angle uses a parameter beyond the circuit's {circuit.num_params}"
-    return None
-
-
-def _amplitudes_complaint(circuit: Circuit, op: Amplitudes) -> str | None:
-    """What is wrong with amplitudes, if anything is."""
-    size = 2 ** len(op.qubits)
-    if len(op.real) != size or len(op.imag) not in (0, size):
-        return f"{len(op.qubits)} qubits have {size} amplitudes, got {len(op.real)}, {len(op.imag)}"
-    if len(set(op.qubits)) != len(op.qubits):
-        return "a qubit stands in it twice"
-    if any(not 0 <= qubit < circuit.num_qubits for qubit in op.qubits):
-        return f"a qubit lies outside the circuit's {circuit.num_qubits}"
-    if any(p >= circuit.num_params for each in op.real + op.imag for p in each.parameters):
-        return f"an amplitude uses a parameter beyond the circuit's {circuit.num_params}"
-    if all(each == constant(0) for each in op.real + op.imag):
-        return "all amplitudes are 0, which is no state"
-    return None
-
-
-def _flow_complaint(circuit: Circuit, op: ControlFlow, in_loop: bool) -> str | None:
-    if isinstance(op, Reset) and not 0 <= op.qubit < circuit.num_qubits:
-        return f"a qubit lies outside the circuit's {circuit.num_qubits}"
-    if isinstance(op, (Break, Continue)) and not in_loop:
-        return "it stands outside of every loop"
-    for part in (inner for outer in expressions_of(op) for inner in expressions_in(outer)):
-        if isinstance(part, Bits) and not all(0 <= c < circuit.num_clbits for c in part.clbits):
-            return f"a classical bit lies outside the circuit's {circuit.num_clbits}"
-        if isinstance(part, Variable) and not 0 <= part.number < len(circuit.variables):
-            return f"a variable lies outside the circuit's {len(circuit.variables)}"
-    in_loop = in_loop or isinstance(op, (For, While))
-    inner = (each for block in blocks_of(op) for each in block)
-    found = ((each, _complaint(circuit, each, in_loop)) for each in inner)
-    return next((f"{each}: {complaint}" for each, complaint in found if complaint), None)
+def _check_declarations(circuit: Circuit) -> None:
+    """Require that sizes are numbers, and that a name stands for one thing."""
+    as_whole(circuit.num_qubits, "num_qubits", 0)
+    as_whole(circuit.num_clbits, "num_clbits", 0)
+    check_tuple(circuit.ops, "ops")
+    check_members(circuit.parameters, "parameters", str)
+    check_members(circuit.registers, "registers", Register)
+    check_members(circuit.variables, "variables", Declaration)
+    if len(set(circuit.parameters)) < len(circuit.parameters):
+        raise ValueError(f"parameters: a name is given twice, in {circuit.parameters}")
+    for register in circuit.registers:
+        if not all(0 <= bit < circuit.num_clbits for bit in register.clbits):
+            raise ValueError(
+                f"registers: {register} holds a bit beyond the circuit's {circuit.num_clbits}"
+            )
+    for declaration in circuit.variables:
+        check_type(declaration.type)

@@ -46,7 +46,7 @@ class Literal(NamedTuple):
     type: ClassicalType
 
 
-class Operation(NamedTuple):
+class ClassicalOperation(NamedTuple):
     """An operation of `OPERATIONS` on its operands, with the type of the result."""
 
     name: str
@@ -54,7 +54,7 @@ class Operation(NamedTuple):
     type: ClassicalType
 
 
-ClassicalExpression = Bits | Variable | Literal | Operation
+ClassicalExpression = Bits | Variable | Literal | ClassicalOperation
 
 
 def _quotient(a: float, b: float) -> float:
@@ -165,7 +165,7 @@ def evaluate_classical(
     """
     if isinstance(expression, Literal):
         return algebra.literal(expression)
-    if not isinstance(expression, Operation):
+    if not isinstance(expression, ClassicalOperation):
         return read(expression)
     operands = (evaluate_classical(each, read, apply, algebra) for each in expression.operands)
     return apply(expression.name, expression.type, *operands)
@@ -173,5 +173,5 @@ def evaluate_classical(
 
 def expressions_in(expression: ClassicalExpression) -> list[ClassicalExpression]:
     """An expression and all that it is made of."""
-    parts = expression.operands if isinstance(expression, Operation) else ()
+    parts = expression.operands if isinstance(expression, ClassicalOperation) else ()
     return [expression, *(inner for part in parts for inner in expressions_in(part))]

@@ -19,6 +19,7 @@ from qjax._circuit.classical import (
     PYTHON,
     Bits,
     ClassicalExpression,
+    ClassicalType,
     Variable,
     evaluate_classical,
 )
@@ -192,7 +193,7 @@ def _value(state: Branches, expression: ClassicalExpression) -> Decision:
             raise unset_variable(state.circuit, source.number)
         return state.values[key]
 
-    def compute(name: str, kind, *operands: Decision) -> Decision:
+    def compute(name: str, kind: ClassicalType, *operands: Decision) -> Decision:
         function = OPERATIONS[name]
         return apply(lambda *values: function(PYTHON, kind, *values), *operands)
 

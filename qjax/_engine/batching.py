@@ -103,11 +103,19 @@ def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array
     return replace(task, batched=frozenset(range(count))), rows
 
 
-def _batch_run(arguments: Sequence[Array], axes: Sequence[Axis], *, task: Task):
+def _batch_run(
+    arguments: Sequence[Array], axes: Sequence[Axis], *, task: Task
+) -> tuple[Array, int]:
     return _replanned(task, arguments, axes, size_of(arguments, axes)), 2
 
 
-def _batch_residuals(arguments, axes, *, task, moving):
+def _batch_residuals(
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    *,
+    task: Task,
+    moving: tuple[int, ...],
+) -> tuple[list[Array], list[int]]:
     value, axis = _batch_run(arguments, axes, task=task)
     # The batched derivatives keep residuals of their own. These, batched operation by operation,
     # serve what reaches in between, and are not computed where nothing does.
@@ -116,15 +124,18 @@ def _batch_residuals(arguments, axes, *, task, moving):
     return [value, *residuals], [axis, *(0 for _ in residuals)]
 
 
-def _differentiable(arguments, axes, *, task, moving) -> tuple[Callable[..., Any], list[Array]]:
+def _differentiable(
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    *,
+    task: Task,
+    moving: tuple[int, ...],
+) -> tuple[Callable[..., Any], list[Array]]:
     """The batched simulation of what moves, and what it moves from, one for each of the batch."""
     size = size_of(arguments, axes)
     primals, from_axes = list(arguments[:2]), list(axes[:2])
     for place in moving:
-        if from_axes[place] is None:
-            primals[place] = jnp.broadcast_to(primals[place], (size, *primals[place].shape))
-        else:
-            primals[place] = jnp.moveaxis(primals[place], from_axes[place], 0)
+        primals[place] = _in_front(primals[place], from_axes[place], size)
         from_axes[place] = 0
 
     def simulate(*given: Array) -> Array:
@@ -137,7 +148,13 @@ def _in_front(x: Array, axis: Axis, size: int) -> Array:
     return jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
 
 
-def _batch_tangent(arguments, axes, *, task, moving):
+def _batch_tangent(
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    *,
+    task: Task,
+    moving: tuple[int, ...],
+) -> tuple[Array, int]:
     if all(axis is None for axis in axes[:2]):
         inside = partial(evaluate_tangent, task=task, moving=moving)
         return grouped("tangents", inside, arguments, axes, task), 0
@@ -148,14 +165,21 @@ def _batch_tangent(arguments, axes, *, task, moving):
     return jax.jvp(simulate, tuple(primals), tuple(given))[1], 0
 
 
-def _batch_cotangent(arguments, axes, *, task, moving, count=None):
+def _batch_cotangent(
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    *,
+    task: Task,
+    moving: tuple[int, ...],
+    count: int | None = None,
+) -> tuple[list[Array], list[int]]:
     bind = partial(cotangent_p.bind, task=task, moving=moving)
     if count is not None:
         results = _one_after_the_other(partial(bind, count=count), arguments, axes)
     elif all(axis is None for axis in axes[:-1]) and is_large(
         "second derivatives", task, arguments, moving
     ):
-        given = jnp.moveaxis(arguments[-1], axes[-1], 0)
+        given = _in_front(arguments[-1], axes[-1], size_of(arguments, axes))
         results = bind(*arguments[:-1], given, count=len(given))
     elif all(axis is None for axis in axes[:2]):
         inside = partial(evaluate_cotangent, task=task, moving=moving)
@@ -167,7 +191,15 @@ def _batch_cotangent(arguments, axes, *, task, moving, count=None):
     return list(results), [0] * len(moving)
 
 
-def _batch_second(arguments, axes, *, task, moving, along, count=None):
+def _batch_second(
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    *,
+    task: Task,
+    moving: tuple[int, ...],
+    along: tuple[int, ...],
+    count: int | None = None,
+) -> tuple[list[Array], list[int]]:
     """Wide circuits only: samples, and what has cotangents of its own, run one after the other."""
     bind = partial(second_p.bind, task=task, moving=moving, along=along)
     if count is None and all(axis is None for axis in axes[:3]):
@@ -179,7 +211,9 @@ def _batch_second(arguments, axes, *, task, moving, along, count=None):
     return list(results), [0] * len(moving)
 
 
-def _one_after_the_other(bind: Callable[..., Any], arguments, axes) -> Any:
+def _one_after_the_other(
+    bind: Callable[..., Any], arguments: Sequence[Array], axes: Sequence[Axis]
+) -> Any:
     size = size_of(arguments, axes)
     every = [_in_front(x, axis, size) for x, axis in zip(arguments, axes, strict=True)]
     return lax.map(lambda one: bind(*one), every)

@@ -17,7 +17,7 @@ from jax.interpreters import mlir
 from qjax._base import tuning
 from qjax._base.mesh import context, on_mesh_of, type_of_result
 from qjax._base.store import kept
-from qjax._engine.directions import Kind, columns_at_once, in_groups, size_of
+from qjax._engine.directions import Axis, Kind, columns_at_once, in_groups, size_of
 from qjax._engine.execution import always_compiled, evaluate, evaluate_now
 from qjax._engine.task import Task
 
@@ -119,7 +119,11 @@ def _cotangents_of(task: Task, moving: tuple[int, ...]) -> Callable[..., Any]:
 
 
 def evaluate_second(
-    *arguments: Array, task: Task, moving, along, count: int | None = None
+    *arguments: Array,
+    task: Task,
+    moving: tuple[int, ...],
+    along: tuple[int, ...],
+    count: int | None = None,
 ) -> list[Array]:
     """Tangents of the cotangents, as `along`, among (shared, batched, cotangent), moves.
 
@@ -135,30 +139,44 @@ def evaluate_second(
     return list(jax.jvp(function, tuple(primals[place] for place in along), tuple(tangents))[1])
 
 
-def _abstract_run(shared, batched, *, task):
+def _abstract_run(shared: ShapedArray, batched: ShapedArray, *, task: Task) -> ShapedArray:
     given = (jax.ShapeDtypeStruct(each.shape, each.dtype) for each in (shared, batched))
     result = jax.eval_shape(partial(evaluate, task=task), *given)
     return type_of_result(result.shape, result.dtype, (shared, batched))
 
 
-def _abstract_residuals(*arguments, task, moving):
+def _abstract_residuals(
+    *arguments: ShapedArray, task: Task, moving: tuple[int, ...]
+) -> list[ShapedArray]:
     return on_mesh_of(arguments, _kept_for(task, moving, arguments).forward.out_avals)
 
 
-def _abstract_tangent(*arguments, task, moving):
+def _abstract_tangent(*arguments: ShapedArray, task: Task, moving: tuple[int, ...]) -> ShapedArray:
     result = _abstract_run(*arguments[:2], task=task)
     del moving
     return type_of_result(result.shape, result.dtype, arguments)
 
 
-def _abstract_cotangent(*arguments, task, moving, along=None, count=None):
+def _abstract_cotangent(
+    *arguments: ShapedArray,
+    task: Task,
+    moving: tuple[int, ...],
+    along: tuple[int, ...] | None = None,
+    count: int | None = None,
+) -> list[ShapedArray]:
     del task, along
     front = () if count is None else (count,)
     given = (arguments[place] for place in moving)
     return [type_of_result((*front, *x.shape), x.dtype, arguments) for x in given]
 
 
-def grouped(kind: Kind, inside: Callable[..., Any], arguments, axes, task: Task) -> Any:
+def grouped(
+    kind: Kind,
+    inside: Callable[..., Any],
+    arguments: Sequence[Array],
+    axes: Sequence[Axis],
+    task: Task,
+) -> Any:
     size = size_of(arguments, axes)
     width = columns_at_once(kind, task, arguments, size)
     return in_groups(inside, axes, size, width)(*arguments)

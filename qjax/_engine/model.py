@@ -70,7 +70,7 @@ class Model:
 
 
 @kept(tuning.PROGRAM_BYTES)
-def compiled_outputs(model: Model):
+def compiled_outputs(model: Model) -> Callable[..., Array]:
     """(weights, inputs) -> outputs; leading axes of the inputs are kept.
 
     Weights are a vector, or a tuple of the leaves that it is made of.
@@ -87,7 +87,7 @@ def compiled_outputs(model: Model):
 
 
 @kept(tuning.DERIVATIVES_BYTES)
-def compiled_jacobians(model: Model, with_inputs: bool):
+def compiled_jacobians(model: Model, with_inputs: bool) -> Callable[..., tuple[Array, ...]]:
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
 
     def single(weights: Array, inputs: Array) -> Array:
@@ -130,7 +130,7 @@ def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callabl
 
 
 @kept(tuning.PROGRAM_BYTES)
-def compiled_draws(model: Model, shots: int):
+def compiled_draws(model: Model, shots: int) -> Callable[..., Int[Array, "batch shots"]]:
     """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
 
     def draw(weights: Array, inputs: Array, key: Array) -> Int[Array, "batch shots"]:

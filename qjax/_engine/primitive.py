@@ -30,6 +30,9 @@ from qjax._engine.directions import columns_at_once, is_large
 from qjax._engine.execution import always_compiled, differentiate_now
 from qjax._engine.task import Task, lack_slopes
 
+# Of what does not move, JAX gives a symbolic zero.
+Tangent = Array | ad.Zero
+
 
 def run(
     task: Task,
@@ -46,7 +49,9 @@ def run(
     return run_p.bind(*alike((shared, batched)), task=task)
 
 
-def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
+def _jvp_run(
+    primals: Sequence[Array], tangents: Sequence[Tangent], *, task: Task
+) -> tuple[Array, Array]:
     moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
     if not lack_slopes(task).isdisjoint(moving):
         beside = replace(task, near=True)
@@ -60,12 +65,23 @@ def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tup
     return value, tangent_p.bind(*primals, *residuals, *given, task=task, moving=moving)
 
 
-def _jvp_inside(function: Callable[..., Any], primals, tangents, **parameters):
+def _jvp_inside(
+    function: Callable[..., Any],
+    primals: Sequence[Array],
+    tangents: Sequence[Tangent],
+    **parameters: Any,
+) -> tuple[Any, Any]:
     """Higher derivatives go through the operations."""
     return jvp_of(partial(function, **parameters), primals, tangents)
 
 
-def _jvp_residuals(primals, tangents, *, task, moving):
+def _jvp_residuals(
+    primals: Sequence[Array],
+    tangents: Sequence[Tangent],
+    *,
+    task: Task,
+    moving: tuple[int, ...],
+) -> tuple[Sequence[Array], Sequence[Tangent]]:
     """Nothing takes the tangents of the residuals: whatever uses those computes them anew."""
     if not is_large("second derivatives", task, primals, moving):
         return _jvp_inside(evaluate_residuals, primals, tangents, task=task, moving=moving)
@@ -78,7 +94,14 @@ def _jvp_residuals(primals, tangents, *, task, moving):
     return [value, *residuals], [moved, *nothing]
 
 
-def _jvp_cotangent(primals, tangents, *, task, moving, count=None):
+def _jvp_cotangent(
+    primals: Sequence[Array],
+    tangents: Sequence[Tangent],
+    *,
+    task: Task,
+    moving: tuple[int, ...],
+    count: int | None = None,
+) -> tuple[Sequence[Array], Sequence[Array]]:
     """Second derivatives of wide circuits come from the parameters, so that they run in groups."""
     if not is_large("second derivatives", task, primals, moving):
         return _jvp_inside(evaluate_cotangent, primals, tangents, task=task, moving=moving)
@@ -97,7 +120,14 @@ def _jvp_cotangent(primals, tangents, *, task, moving, count=None):
     return results, moved
 
 
-def _transpose_second(cotangents, *arguments, task, moving, along, count=None):
+def _transpose_second(
+    cotangents: Sequence[Tangent],
+    *arguments: Array | None,
+    task: Task,
+    moving: tuple[int, ...],
+    along: tuple[int, ...],
+    count: int | None = None,
+) -> list[Array | None]:
     """By the symmetry of second derivatives: those along the cotangents, of what moved."""
     known = arguments[:3]
     if count is not None:
@@ -117,14 +147,25 @@ def _transpose_second(cotangents, *arguments, task, moving, along, count=None):
     return [None, None, None, *(found[place] for place in along)]
 
 
-def _transpose_tangent(cotangent, *arguments, task, moving):
+def _transpose_tangent(
+    cotangent: Tangent,
+    *arguments: Array,
+    task: Task,
+    moving: tuple[int, ...],
+) -> list[Array | None]:
     known = arguments[: -len(moving)]
     given = ad.instantiate_zeros(cotangent)
     found = cotangent_p.bind(*known, given, task=task, moving=moving)
     return [*(None for _ in known), *found]
 
 
-def _transpose_cotangent(cotangents, *arguments, task, moving, count=None):
+def _transpose_cotangent(
+    cotangents: Sequence[Tangent],
+    *arguments: Array,
+    task: Task,
+    moving: tuple[int, ...],
+    count: int | None = None,
+) -> list[Array | None]:
     given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
     known = arguments[:-1]
     bind = partial(tangent_p.bind, *known, task=task, moving=moving)

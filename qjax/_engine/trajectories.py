@@ -323,7 +323,9 @@ def _for(place: _Place, op: For, world: World, running: Running) -> tuple[World,
     for block, same in groupby(op.iterations):
         turns = len(list(same))
 
-        def turn(_: Any, carry: tuple[World, Running], block=block) -> tuple[World, Running]:
+        def turn(
+            _: Any, carry: tuple[World, Running], block: Block = block
+        ) -> tuple[World, Running]:
             world, running = carry
             return _inside(inner, block, world, running, running[-1])
 

@@ -22,6 +22,8 @@ from qjax._expressions.expression import PARAMETER as PARAMETER
 from qjax._expressions.expression import RECALL as RECALL
 from qjax._expressions.expression import UNARY as UNARY
 from qjax._expressions.expression import Expression as Expression
+from qjax._expressions.expression import as_expression as as_expression
+from qjax._expressions.expression import check_program as check_program
 from qjax._expressions.expression import compose as compose
 from qjax._expressions.expression import constant as constant
 from qjax._expressions.expression import evaluate as evaluate

@@ -1,8 +1,12 @@
 """Floor 1. Parameter expressions as data: a program (static) over leaves (numbers)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 # The operations are NumPy's own names, so that one evaluator serves any array module.
 UNARY = frozenset(
@@ -27,11 +31,49 @@ class Expression:
     `parameters[k]`, the k-th `"c"` for `constants[k]`. `"="` keeps a value that is used again; the
     k-th that was kept is `"@k"`. Expressions that share a program differ in numbers only and are
     evaluated together, as one array operation.
+
+    `parameter` and `constant` make the leaves; `+`, `-`, `*`, `/` and `**` work on expressions and
+    numbers, and `compose` knows the functions:
+
+        compose("sin", [2 * parameter(0) + parameter(1) ** 2])
     """
 
     program: tuple[str, ...]
     parameters: tuple[int, ...] = ()
     constants: tuple[float, ...] = ()
+
+    def __add__(self, other: Expression | float) -> Expression:
+        return compose("add", [self, other])
+
+    def __radd__(self, other: Expression | float) -> Expression:
+        return compose("add", [other, self])
+
+    def __sub__(self, other: Expression | float) -> Expression:
+        return compose("subtract", [self, other])
+
+    def __rsub__(self, other: Expression | float) -> Expression:
+        return compose("subtract", [other, self])
+
+    def __mul__(self, other: Expression | float) -> Expression:
+        return compose("multiply", [self, other])
+
+    def __rmul__(self, other: Expression | float) -> Expression:
+        return compose("multiply", [other, self])
+
+    def __truediv__(self, other: Expression | float) -> Expression:
+        return compose("divide", [self, other])
+
+    def __rtruediv__(self, other: Expression | float) -> Expression:
+        return compose("divide", [other, self])
+
+    def __pow__(self, other: Expression | float) -> Expression:
+        return compose("power", [self, other])
+
+    def __rpow__(self, other: Expression | float) -> Expression:
+        return compose("power", [other, self])
+
+    def __neg__(self) -> Expression:
+        return compose("negative", [self])
 
 
 def constant(value: float) -> Expression:
@@ -40,24 +82,100 @@ def constant(value: float) -> Expression:
 
 
 def parameter(index: int) -> Expression:
-    """The circuit parameter with this index, itself."""
+    """The parameter of a circuit with this index in `Circuit.parameters`, itself."""
     return Expression((PARAMETER,), (index,))
 
 
-def compose(name: str, operands: Sequence[Expression]) -> Expression:
-    """The expression that is the operation `name` of others."""
+def as_expression(value: Expression | float) -> Expression:
+    """An expression as it is, a real number as a constant.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        return constant(float(value))
+    raise TypeError(
+        f"expected a real number or an Expression, such as 2 * parameter(0), got the "
+        f"{type(value).__name__} {value!r}"
+    )
+
+
+def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
+    """The expression that is an operation on others.
+
+    Args:
+        name: NumPy's name of it: negative, sin, cos, tan, arcsin, arccos, arctan, exp, log, abs or
+            sign of one; add, subtract, multiply, divide or power of two.
+        operands: expressions or numbers.
+
+    Raises:
+        ValueError: for another name, or number of operands.
+        TypeError: for operands that are neither expressions nor real numbers.
+    """
+    if len(operands) != (1 if name in UNARY else 2 if name in BINARY else None):
+        raise ValueError(
+            f"{name!r} of {len(operands)} operands: expected one of {', '.join(sorted(UNARY))} of "
+            f"one, or of {', '.join(sorted(BINARY - NEAR))} of two"
+        )
     program: list[str] = []
     kept = 0
-    for each in operands:
+    given = [as_expression(each) for each in operands]
+    for each in given:
         program += (
             each.program if not kept else (_renumbered(token, kept) for token in each.program)
         )
         kept += each.program.count(KEEP)
     return Expression(
         (*program, name),
-        tuple(p for e in operands for p in e.parameters),
-        tuple(c for e in operands for c in e.constants),
+        tuple(p for e in given for p in e.parameters),
+        tuple(c for e in given for c in e.constants),
     )
+
+
+def check_program(expression: Expression) -> None:
+    """Require that a program can be evaluated, with a number for each of its leaves.
+
+    Raises:
+        ValueError: where it cannot.
+    """
+    program = expression.program
+    if program in ((PARAMETER,), (CONSTANT,)):
+        counts = (1, 0) if program == (PARAMETER,) else (0, 1)
+    elif _is_evaluable(program):
+        counts = (program.count(PARAMETER), program.count(CONSTANT))
+    else:
+        raise ValueError(
+            f"the program {program} cannot be evaluated; expressions are made of parameter(index), "
+            "constant(value), arithmetic and compose(name, operands)"
+        )
+    if counts != (len(expression.parameters), len(expression.constants)):
+        raise ValueError(
+            f"the program {program} has {counts[0]} parameters and {counts[1]} constants, got "
+            f"{len(expression.parameters)} and {len(expression.constants)}"
+        )
+
+
+def _is_evaluable(program: tuple[str, ...]) -> bool:
+    """Whether each operation finds its operands, and one value is left."""
+    height = kept = 0
+    for token in program:
+        if token in (PARAMETER, CONSTANT):
+            height += 1
+        elif token.startswith(RECALL):
+            if int(token[1:]) >= kept:
+                return False
+            height += 1
+        elif token == KEEP:
+            kept += 1
+        elif token in BINARY:
+            height -= 1
+        elif token not in UNARY:
+            return False
+        if height < 1:
+            return False
+    return height == 1
 
 
 def _renumbered(token: str, first: int) -> str:

@@ -6,7 +6,7 @@ Which operand is computed first decides how many registers there must be: the on
 of them (R. Sethi and J. D. Ullman, J. ACM 17, 715 (1970)).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from types import SimpleNamespace
@@ -135,7 +135,7 @@ def _operations(expression: Expression, positions: Mapping[int, int]) -> list[_O
     """What is computed, in postfix order; what an expression keeps is one operation."""
     found: list[_Operation] = []
 
-    def recorded(name: str):
+    def recorded(name: str) -> Callable[..., int]:
         def record(*operands: _Leaf | int) -> int:
             found.append(_Operation(name, operands))
             return len(found) - 1

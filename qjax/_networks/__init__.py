@@ -10,7 +10,7 @@ data              what callers hand in <-> what is computed with
 interpretation    what is measured -> the output that it counts for
 unchanging        objects that do not change, and copies of them with other arguments
 namesakes         the same, for Qiskit Machine Learning's isinstance
-protocol          what evaluation and saving need of a network
+protocol          what evaluation, saving and torch need of a network
 evaluation        more samples than fit into memory
 saving            network <-> file
 saved_network     a network that was read from a file
@@ -27,6 +27,7 @@ from qjax._networks.network import NeuralNetwork as NeuralNetwork
 from qjax._networks.opflow_qnn import ComposedOp as ComposedOp
 from qjax._networks.opflow_qnn import OpflowQNN as OpflowQNN
 from qjax._networks.opflow_qnn import TwoLayerQNN as TwoLayerQNN
+from qjax._networks.protocol import Network as Network
 from qjax._networks.protocol import way_from_qiskit_ml as way_from_qiskit_ml
 from qjax._networks.sampler_qnn import SamplerQNN as SamplerQNN
 from qjax._networks.saved_network import SavedNetwork as SavedNetwork

@@ -6,9 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 from qiskit import QuantumCircuit
 from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseSamplerV2
+from scipy.sparse import coo_array
 
 from qjax._base.arrays import Numbers, check_key
 from qjax._base.options import as_flag, is_whole
@@ -144,7 +146,7 @@ class CircuitQNN(SamplerQNN):
             )
         return super().apply(weights, inputs)
 
-    def forward(self, input_data: Numbers | None, weights: Any):
+    def forward(self, input_data: Numbers | None, weights: Any) -> np.ndarray | coo_array:
         """`sample` if the network is sampling, else `probabilities`."""
         if self._sampling:
             return self.sample(input_data, weights)
@@ -156,12 +158,14 @@ class CircuitQNN(SamplerQNN):
             return None, None
         return self.probability_gradients(input_data, weights)
 
-    def probabilities(self, input_data: Numbers | None, weights: Any):
+    def probabilities(
+        self, input_data: Numbers | None, weights: Any
+    ) -> Float[np.ndarray, "*batch_and_outputs"] | coo_array:
         """The probability of each output, as `NeuralNetwork.forward`."""
         self._refuse_sampling("probabilities")
         return super().forward(input_data, weights)
 
-    def probability_gradients(self, input_data: Numbers | None, weights: Any):
+    def probability_gradients(self, input_data: Numbers | None, weights: Any) -> tuple:
         """The Jacobians of `probabilities`, as `NeuralNetwork.backward`."""
         self._refuse_sampling("probability_gradients")
         return super().backward(input_data, weights)

@@ -11,6 +11,10 @@ def register_namesake(cls: type, name: str) -> None:
 
     Qiskit ML's classes are abstract base classes, and know virtual subclasses (`ABCMeta.register`).
     Nothing is imported, and nothing happens before a program has imported Qiskit ML itself.
+
+    A network may be made before that, and all that `isinstance` then reads of it is `__class__`:
+    hence networks call this where they are asked for that. An import hook would do too, but act on
+    every program that imports `qjax`, and real subclasses would import Qiskit ML.
     """
     package = sys.modules.get(_THEIRS)
     # While the package is being imported, the name may not be there yet.

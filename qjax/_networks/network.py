@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax import Array
 from jaxtyping import Float
+from scipy.sparse import coo_array
 
 from qjax._base.arrays import Numbers, as_real, check_key, common_dtype
 from qjax._base.mesh import on_mesh, placed
@@ -291,7 +292,9 @@ class NeuralNetwork(Unchanging):
             return _from_primitive(self._remote, joined(cast, dtype), inputs)
         return compiled_outputs(self._model)(cast, inputs)
 
-    def forward(self, input_data: Numbers | None, weights: Any):
+    def forward(
+        self, input_data: Numbers | None, weights: Any
+    ) -> Float[np.ndarray, "*batch_and_outputs"] | coo_array:
         """The outputs on NumPy data; computes in double unless all data are single.
 
         Args:

@@ -188,7 +188,9 @@ class TwoLayerQNN(OpflowQNN):
         return None if name in self._defaults else super()._argument(name)
 
 
-def _common_size(num_qubits, feature_map, ansatz) -> int:
+def _common_size(
+    num_qubits: int | None, feature_map: QuantumCircuit | None, ansatz: QuantumCircuit | None
+) -> int:
     for name, circuit in (("feature_map", feature_map), ("ansatz", ansatz)):
         if circuit is not None and not isinstance(circuit, QuantumCircuit):
             raise TypeError(f"{name}: expected a QuantumCircuit, got {type(circuit).__name__}")
@@ -200,7 +202,9 @@ def _common_size(num_qubits, feature_map, ansatz) -> int:
     if num_qubits is not None and not is_whole(num_qubits):
         raise TypeError(f"num_qubits: expected a whole number, got {num_qubits!r}")
     sizes = {name: size for name, size in given.items() if size is not None}
-    if len(set(sizes.values())) != 1 or min(sizes.values()) < 1:
+    if sizes and min(sizes.values()) < 1:
+        raise ValueError(f"there are no qubits to observe: got {sizes}; expected at least one")
+    if len(set(sizes.values())) != 1:
         raise ValueError(
             f"the number of qubits is unclear: got {sizes or 'nothing'}; expected num_qubits, "
             "feature_map or ansatz, and all that are given to agree"

@@ -1,4 +1,4 @@
-"""Floor 8. What evaluation and saving need of a network."""
+"""Floor 8. What evaluation, saving and torch need of a network."""
 
 from typing import Protocol
 
@@ -14,10 +14,25 @@ _NEEDED = ("apply", "num_inputs", "num_weights", "output_shape")
 
 
 class Network(Protocol):
-    """A pure function of weights and inputs, and its sizes: every QNN of `qjax` is one.
+    """What a network is to `evaluate`, `export` and `bridge.TorchConnector`: sizes and a function.
 
-    Optional: `weight_structure`, a pytree of arrays (or of `jax.ShapeDtypeStruct`); then `apply`
-    takes weights of that structure, and `num_weights` counts the components of all leaves.
+    All networks of `qjax` are such, and so is any object with the four attributes below, for
+    instance a frozen dataclass around a pure JAX function; nothing has to be inherited. A frozen,
+    hashable one is compiled once for all calls and connectors.
+
+    `evaluate` and `export` need those four, and `TorchConnector` needs no more. These are read
+    where an object has them:
+
+    - `weight_structure`: a pytree of arrays, or of `jax.ShapeDtypeStruct`. Then `apply` takes
+      weights of that structure, and `num_weights` counts the components of all leaves. Evaluation,
+      saving and the connector follow it, and take one vector of all components too.
+    - `input_gradients`: a bool; False keeps the connector's gradients from flowing to the inputs.
+      Without it they flow.
+    - `sparse`: a bool, the default of the connector's `sparse`; without it False.
+    - `input_params`, `weight_params`: sequences of names, for messages of `evaluate`, and for the
+      file that `export` writes; without them there are no names.
+    - `num_simulated`: how many qubits `apply` simulates at once, for the size of the blocks in
+      which `evaluate` computes; without it a few kilobytes per sample are assumed.
     """
 
     @property
@@ -33,9 +48,11 @@ class Network(Protocol):
         """Shape of the output for one input vector."""
 
     def apply(
-        self, weights: Float[Array, " weights"], inputs: Float[Array, "*batch inputs"]
+        self,
+        weights: Float[Array, " num_weights"],
+        inputs: Float[Array, "*batch num_inputs"],
     ) -> Float[Array, "*batch_and_outputs"]:
-        """The pure function; inputs keep their leading batch axes."""
+        """The pure function: differentiable JAX, which keeps the leading batch axes of inputs."""
 
 
 def check_network(network: object) -> None:

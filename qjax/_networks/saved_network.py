@@ -221,7 +221,9 @@ class SavedNetwork(_Held):
 
 
 @kept(tuning.DERIVATIVES_BYTES)
-def _compiled_jacobians(network: SavedNetwork, with_inputs: bool):
+def _compiled_jacobians(
+    network: SavedNetwork, with_inputs: bool
+) -> Callable[..., tuple[Array, ...]]:
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
     size = prod(network.output_shape)
 

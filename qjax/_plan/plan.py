@@ -8,11 +8,15 @@ from qjax._plan.program import Program
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How to run a circuit. `print(plan)` tells what was fused, and what it costs.
+    """How a circuit is simulated: what `qjax.plan(circuit)` and the `plan` of a network return.
+
+    `print(plan)` tells which gates were fused into which passes over the state, what a sample
+    costs in operations and bytes, and why these passes were chosen. Immutable.
 
     Attributes:
-        program: what to run.
-        frame: which basis states the rows hold before the program's `end`.
+        program: what the simulator runs: tables of all passes, on the host.
+        frame: which basis state each row of the state stands for when the passes are done, before
+            the program's `end` brings them into Qiskit's order.
         num_passes: how many times the program goes through the state.
         summary: what `print` says.
     """

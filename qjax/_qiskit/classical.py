@@ -6,17 +6,17 @@ from typing import Any
 from qiskit.circuit import Clbit
 from qiskit.circuit.classical import expr, types
 
-from qjax._circuit.circuit import Declaration
 from qjax._circuit.classical import (
     BOOL,
     FLOAT,
     Bits,
     ClassicalExpression,
+    ClassicalOperation,
     ClassicalType,
     Literal,
-    Operation,
     Variable,
 )
+from qjax._circuit.operations import Declaration
 
 
 def to_classical(
@@ -52,7 +52,7 @@ def to_classical(
         name = node.name if isinstance(node, expr.Stretch) else node
         raise ValueError(f"it depends on {name!r}, a duration that only hardware knows")
     converted = tuple(to_classical(each, clbits, variables) for each in operands)
-    return Operation(name, converted, _type(node.type))
+    return ClassicalOperation(name, converted, _type(node.type))
 
 
 def declarations_of(variables: Mapping[expr.Var, Variable]) -> tuple[Declaration, ...]:

@@ -63,7 +63,9 @@ class Distribution:
         chosen = np.arange(self.size).reshape(self.shape)[index]
         return Distribution(self.joint.reshape(-1, self.joint.shape[-1])[chosen], self.places)
 
-    def get_probabilities(self, loc: int | tuple[int, ...] | None = None):
+    def get_probabilities(
+        self, loc: int | tuple[int, ...] | None = None
+    ) -> dict[str, float] | np.ndarray:
         """Probabilities by bitstring, highest bit first; what has none is left out.
 
         Args:

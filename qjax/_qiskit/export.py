@@ -12,7 +12,9 @@ from qiskit.circuit import (
     ContinueLoopOp,
     ForLoopOp,
     IfElseOp,
+    Instruction,
     Parameter,
+    ParameterExpression,
     ParameterVector,
     SwitchCaseOp,
     WhileLoopOp,
@@ -104,7 +106,7 @@ def _append_op(result: QuantumCircuit, op: Op, names: _Names) -> None:
             result.append(_flow(result, op, names), result.qubits, result.clbits)
 
 
-def _flow(result: QuantumCircuit, op: Op, names: _Names):
+def _flow(result: QuantumCircuit, op: Op, names: _Names) -> Instruction:
     match op:
         case Switch(target, cases):
             blocks = [(values, _block(result, block, names)) for values, block in cases]
@@ -186,7 +188,9 @@ def _append(result: QuantumCircuit, gate: Gate, parameters: tuple[Parameter, ...
     result.append(operation, [*(control.qubit for control in gate.controls), *gate.qubits])
 
 
-def _controlled_phase(result: QuantumCircuit, gate: Gate, angle) -> None:
+def _controlled_phase(
+    result: QuantumCircuit, gate: Gate, angle: float | ParameterExpression
+) -> None:
     """A phase on one setting of the controls: a phase gate on the last, controlled by the rest."""
     *rest, target = gate.controls
     operation = PhaseGate(angle)

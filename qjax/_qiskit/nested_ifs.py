@@ -13,10 +13,16 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import BoxOp, CircuitInstruction, Clbit, IfElseOp, Operation, SwitchCaseOp
 from qiskit.circuit.classical import expr
 
-from qjax._circuit.circuit import Op
-from qjax._circuit.classical import BOOL, ClassicalExpression, ClassicalType, Literal, Variable
-from qjax._circuit.classical import Operation as Computed
+from qjax._circuit.classical import (
+    BOOL,
+    ClassicalExpression,
+    ClassicalOperation,
+    ClassicalType,
+    Literal,
+    Variable,
+)
 from qjax._circuit.control_flow import Case, Store, Switch
+from qjax._circuit.operations import Op
 from qjax._qiskit.control_flow import lifted, values_of
 
 # Blocks inside blocks stay as they are up to this depth.
@@ -104,7 +110,16 @@ def flattened(
     return tuple(writer.ops)
 
 
-def _open(writer, stack, operation, qubits, clbits, outer, guard, tools: Tools) -> None:
+def _open(
+    writer: _Writer,
+    stack: list[_Frame],
+    operation: Operation,
+    qubits: Sequence[int],
+    clbits: Sequence[int],
+    outer: Clbits,
+    guard: ClassicalExpression | None,
+    tools: Tools,
+) -> None:
     """Compute where the blocks of an operation run, and put them on the stack, first on top."""
     blocks = list(operation.blocks)
     guards = (
@@ -119,7 +134,13 @@ def _open(writer, stack, operation, qubits, clbits, outer, guard, tools: Tools) 
         stack.append(_Frame(iter(body.data), qubit_of, clbit_of, own))
 
 
-def _guards(writer, operation, outer, guard, tools: Tools) -> list[Variable]:
+def _guards(
+    writer: _Writer,
+    operation: Operation,
+    outer: Clbits,
+    guard: ClassicalExpression | None,
+    tools: Tools,
+) -> list[Variable]:
     if isinstance(operation, IfElseOp):
         value = tools.read(lifted(operation.condition), outer)
         cases: Sequence[tuple[int, ...] | None] = [(1,), None][: len(operation.blocks)]
@@ -132,7 +153,7 @@ def _guards(writer, operation, outer, guard, tools: Tools) -> list[Variable]:
     for values in cases:
         hit = _any(guards) if values is None else _any([_equal(target, v) for v in values])
         if values is None:
-            hit = Computed("logic_not", (hit,), BOOL)
+            hit = ClassicalOperation("logic_not", (hit,), BOOL)
         own = tools.variable(BOOL)
         writer.ops.append(Store(own, hit if guard is None else _both(guard, hit)))
         guards.append(own)
@@ -141,12 +162,12 @@ def _guards(writer, operation, outer, guard, tools: Tools) -> list[Variable]:
 
 def _equal(target: Variable, value: int) -> ClassicalExpression:
     if target.type == BOOL:
-        return target if value else Computed("logic_not", (target,), BOOL)
-    return Computed("equal", (target, Literal(value, target.type)), BOOL)
+        return target if value else ClassicalOperation("logic_not", (target,), BOOL)
+    return ClassicalOperation("equal", (target, Literal(value, target.type)), BOOL)
 
 
 def _both(left: ClassicalExpression, right: ClassicalExpression) -> ClassicalExpression:
-    return Computed("logic_and", (left, right), BOOL)
+    return ClassicalOperation("logic_and", (left, right), BOOL)
 
 
 def _any(parts: Sequence[ClassicalExpression]) -> ClassicalExpression:
@@ -154,4 +175,4 @@ def _any(parts: Sequence[ClassicalExpression]) -> ClassicalExpression:
     if len(parts) <= 1:
         return parts[0] if parts else Literal(False, BOOL)
     half = len(parts) // 2
-    return Computed("logic_or", (_any(parts[:half]), _any(parts[half:])), BOOL)
+    return ClassicalOperation("logic_or", (_any(parts[:half]), _any(parts[half:])), BOOL)

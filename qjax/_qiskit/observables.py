@@ -101,9 +101,13 @@ def as_observable(
 
     Raises:
         ValueError: where it is not Hermitian, has another size, holds NaN, or parameters that the
-            circuit has not.
+            circuit has not; for a circuit without qubits.
         TypeError: for any other kind of object.
     """
+    if num_qubits == 0:
+        raise ValueError(
+            "the circuit has no qubits, so there is nothing to observe; expected at least one qubit"
+        )
     index = {name: place for place, name in enumerate(parameters)}
     if is_sparse(observable):
         return _from_labels(num_qubits, labelled(observable, num_qubits), index)

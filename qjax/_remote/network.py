@@ -57,11 +57,14 @@ class Remote:
 
 
 class CircuitCount(NamedTuple):
-    """How many parameter sets a network sends to its primitive, in one pub per call.
+    """How many circuits a network sends to its primitive: what its `num_circuits(batch)` returns.
+
+    A circuit with one set of parameters counts as one; each call sends all of its own as one pub
+    (a "primitive unified bloc", Qiskit's unit of work). Both are 0 for a network that is simulated.
 
     Attributes:
-        forward: for the values.
-        backward: for the derivatives, in addition.
+        forward: for the values, as `forward` of the network sends them.
+        backward: for the derivatives, as `backward` sends them; a gradient of `apply` sends both.
     """
 
     forward: int

@@ -4,6 +4,7 @@ Values and the stencil of their derivative travel in one pub. Nothing else than 
 outside of JAX, so a derivative of any order is one more stencil.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -163,24 +164,28 @@ def remote_backward(
     return by_weights, by_inputs
 
 
-def sent_rows(remote: Remote, weights, inputs) -> Float[np.ndarray, "batch angles"]:
+def sent_rows(
+    remote: Remote, weights: Array | np.ndarray, inputs: Array | np.ndarray
+) -> Float[np.ndarray, "batch angles"]:
     """What the primitive gets for the values."""
     rows = np.asarray(_compiled_rows(remote)(weights, inputs), np.float64)
     return np.broadcast_to(rows, (len(inputs), rows.shape[-1]))
 
 
-def _values(remote: Remote, weights, inputs) -> Float[np.ndarray, "batch outputs"]:
+def _values(
+    remote: Remote, weights: Array | np.ndarray, inputs: Array | np.ndarray
+) -> Float[np.ndarray, "batch outputs"]:
     return remote.source.run(sent_rows(remote, weights, inputs))
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_rows(remote: Remote):
+def _compiled_rows(remote: Remote) -> Callable[..., Array]:
     """(weights, inputs) -> rows."""
     return jax.jit(lambda weights, inputs: rows_of(remote, point_of(remote, weights, inputs)))
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_stencil_rows(remote: Remote, moving: Flags):
+def _compiled_stencil_rows(remote: Remote, moving: Flags) -> Callable[..., Array]:
     """(weights, inputs of shape (batch, num_inputs)) -> rows `(batch, points, angles)`."""
 
     def rows(weights: Array, inputs: Array) -> Array:
@@ -191,7 +196,7 @@ def _compiled_stencil_rows(remote: Remote, moving: Flags):
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_chain(remote: Remote, moving: Flags):
+def _compiled_chain(remote: Remote, moving: Flags) -> Callable[..., tuple[Array, ...]]:
     """(weights, inputs, values `(batch, points, outputs)`) -> Jacobians in weights and inputs."""
 
     def chain(weights: Array, inputs: Array, values: Array) -> tuple[Array, ...]:

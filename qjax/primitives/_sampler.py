@@ -205,7 +205,9 @@ def _found(
             yield _runs(circuit, rows, count, random)
 
 
-def _distribution(circuit: Circuit, probabilities: Float[np.ndarray, "points states"]):
+def _distribution(
+    circuit: Circuit, probabilities: Float[np.ndarray, "points states"]
+) -> Distribution:
     """Of all classical bits."""
     sources = _sources(circuit)
     qubits = sorted({qubit for qubit in sources if qubit is not None})

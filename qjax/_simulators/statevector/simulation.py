@@ -5,6 +5,7 @@ on. "backprop" keeps them from the forward pass; "adjoint" computes them again, 
 backwards, by the inverse of each pass (Jones and Gacon, arXiv:2009.02823), and keeps none.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -234,7 +235,13 @@ def _steps(segment: Segment, operands: tuple[Operands, ...]) -> _Step:
     return _Step(jnp.arange(segment.length * segment.period) % segment.period, flat)
 
 
-def _loop(body, carry: Any, steps: _Step, segment: Segment, reverse: bool = False) -> Any:
+def _loop(
+    body: Callable[[Any, _Step], tuple[Any, Any]],
+    carry: Any,
+    steps: _Step,
+    segment: Segment,
+    reverse: bool = False,
+) -> Any:
     """`lax.scan`; where there is but one table, or one step, it is known when tracing."""
     if segment.length * segment.period == 1:
         carry, results = body(carry, jax.tree.map(lambda x: x[0], steps)._replace(tables=0))

@@ -346,3 +346,15 @@ def test_single_precision_of_many_amplitudes(several: bool) -> None:
     operator = SparsePauliOp.from_sparse_list([("X", [q], 1.0) for q in range(20)], 20)
     found = qjax.expectation(circuit, [operator, operator] if several else operator)
     assert error(np.asarray(found) / 20, np.full(found.shape, np.cos(0.3))) < 2e-6
+
+
+@pytest.mark.parametrize("observable", ["", "Z", SparsePauliOp([""], [2.0]), [("", [], 2.0)]])
+def test_a_circuit_without_qubits_says_so(observable: object) -> None:
+    with pytest.raises(ValueError, match="circuit has no qubits, so there is nothing to observe"):
+        qjax.expectation(QuantumCircuit(0), observable)
+
+
+def test_an_estimator_of_a_circuit_without_qubits_says_so() -> None:
+    job = [(QuantumCircuit(0), SparsePauliOp([""], [2.0]))]
+    with pytest.raises(ValueError, match="circuit has no qubits"):
+        qjax.primitives.Estimator().run(job).result()

@@ -62,6 +62,9 @@ print({name for name, value in jax.config.values.items() if before[name] != valu
 NAMES = [
     "AmplitudeEncoding",
     "Circuit",
+    "CircuitCount",
+    "Network",
+    "Plan",
     "UnsupportedInstructionError",
     "apply_gate",
     "expectation",
@@ -80,16 +83,33 @@ def test_public_names_are_there_and_documented() -> None:
     assert run(code) == "[]"
 
 
+def test_every_public_name_has_a_docstring_of_its_own() -> None:
+    code = """
+import qjax, qjax.operations
+for module in (qjax, qjax.operations):
+    for name in module.__all__:
+        held = getattr(module, name)
+        text = (held.__doc__ or "") if callable(held) else "a constant"
+        if not text or text.startswith(f"{name}("):
+            print(name)
+"""
+    assert run(code) == ""
+
+
 def test_error_is_a_value_error() -> None:
     code = "import qjax; print(issubclass(qjax.UnsupportedInstructionError, ValueError))"
     assert run(code) == "True"
 
 
+LAZY = ("gradients", "operations", "optimizers", "primitives")
+
+
 def test_public_modules_are_imported_when_they_are_asked_for() -> None:
-    code = """
+    code = f"""
 import sys
 import qjax
-print([name for name in qjax.__dir__() if name in ("gradients", "optimizers", "primitives")])
+print([name for name in qjax.__dir__() if name in {LAZY}])
+print(qjax.operations.parameter(0).parameters)
 print(qjax.gradients.SPSA().epsilon, qjax.primitives.Sampler(default_shots=3).default_shots)
 print("optax" in sys.modules)
 print(qjax.optimizers.natural_gradient.__name__, "optax" in sys.modules)
@@ -97,7 +117,8 @@ from qjax import primitives
 print(primitives is qjax.primitives is sys.modules["qjax.primitives"])
 """
     expected = [
-        "['gradients', 'optimizers', 'primitives']",
+        str(list(LAZY)),
+        "(0,)",
         "0.1 3",
         "False",
         "natural_gradient True",
@@ -138,6 +159,7 @@ def test_version_is_that_of_the_package() -> None:
         ("QuantumKernel", r"kernels import FidelityQuantumKernel, .*ComputeUncompute"),
         ("QuantumKernelTrainer", r"kernels\.algorithms import QuantumKernelTrainer"),
         ("VQE", r"qjax\.expectation"),
+        ("Gate", r"from qjax\.operations import Gate"),
     ],
 )
 def test_names_of_others_tell_the_way(name: str, way: str) -> None:

@@ -1,0 +1,212 @@
+"""Floor 2. Whether what a circuit is written down as has a meaning: errors say what is wrong."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from qjax._base.options import is_whole
+from qjax._circuit.classical import (
+    OPERATIONS,
+    Bits,
+    ClassicalExpression,
+    ClassicalOperation,
+    ClassicalType,
+    Literal,
+    Variable,
+    expressions_in,
+)
+from qjax._circuit.control_flow import (
+    Break,
+    Case,
+    Continue,
+    ControlFlow,
+    For,
+    Reset,
+    Store,
+    Switch,
+    While,
+    blocks_of,
+    expressions_of,
+)
+from qjax._circuit.gates import GATES
+from qjax._circuit.operations import (
+    Amplitudes,
+    Control,
+    Gate,
+    Matrix,
+    Measure,
+    Op,
+)
+from qjax._expressions import Expression, check_program, constant
+
+
+class Sizes(NamedTuple):
+    """How many of each a circuit has."""
+
+    qubits: int
+    clbits: int
+    params: int
+    variables: int
+
+
+def check_operation(sizes: Sizes, op: Op, in_loop: bool = False) -> None:
+    """Require that an operation fits a circuit.
+
+    Args:
+        sizes: those of the circuit.
+        op: the operation.
+        in_loop: whether it stands inside a loop, and may leave one.
+
+    Raises:
+        ValueError: for qubits, bits, parameters or variables that the circuit lacks or that are
+            given twice, unknown names, and wrong numbers of them.
+        TypeError: for what is no operation, or holds what is no tuple or no expression.
+    """
+    if isinstance(op, Gate):
+        _check_gate(sizes, op)
+    elif isinstance(op, Measure):
+        if not (_is_below(op.qubit, sizes.qubits) and _is_below(op.clbit, sizes.clbits)):
+            raise ValueError("its qubit or classical bit lies outside the circuit")
+    elif isinstance(op, Amplitudes):
+        _check_amplitudes(sizes, op)
+    elif isinstance(op, ControlFlow):
+        _check_flow(sizes, op, in_loop)
+    else:
+        raise TypeError(
+            f"a {type(op).__name__} is no operation; expected what qjax.operations has, such as "
+            "gate('h', 0) or Measure(0, 0)"
+        )
+
+
+def _check_gate(sizes: Sizes, op: Gate) -> None:
+    if op.matrix is None and op.name not in GATES:
+        raise ValueError(
+            f"unknown gate {op.name!r}; expected one of {', '.join(GATES)}, or a matrix"
+        )
+    if op.matrix is not None and not isinstance(op.matrix, Matrix):
+        raise TypeError(
+            f"its matrix is a {type(op.matrix).__name__}; expected a gate made by "
+            "qjax.operations.matrix_gate(matrix, qubits)"
+        )
+    for part in (op.qubits, op.angles, op.controls):
+        check_tuple(part, "qubits, angles and controls")
+    kind = op.kind
+    if len(op.qubits) != kind.num_qubits:
+        raise ValueError(f"it acts on {kind.num_qubits} qubits, got {len(op.qubits)}")
+    if len(op.angles) != kind.num_angles:
+        raise ValueError(f"it takes {kind.num_angles} angles, got {len(op.angles)}")
+    for control in op.controls:
+        if not isinstance(control, Control):
+            raise TypeError(f"its control {control!r} is no Control(qubit, value)")
+        if control.value not in (0, 1):
+            raise ValueError(f"it is controlled by the value {control.value!r}; expected 0 or 1")
+    _check_qubits(sizes, op.support)
+    _check_expressions(sizes, op.angles, "an angle")
+
+
+def _check_amplitudes(sizes: Sizes, op: Amplitudes) -> None:
+    for part in (op.qubits, op.real, op.imag):
+        check_tuple(part, "qubits, real and imag")
+    size = 2 ** len(op.qubits)
+    if len(op.real) != size or len(op.imag) not in (0, size):
+        raise ValueError(
+            f"{len(op.qubits)} qubits have {size} amplitudes, got {len(op.real)}, {len(op.imag)}"
+        )
+    _check_qubits(sizes, op.qubits)
+    _check_expressions(sizes, op.real + op.imag, "an amplitude")
+    if all(each == constant(0) for each in op.real + op.imag):
+        raise ValueError("all amplitudes are 0, which is no state")
+
+
+def _check_qubits(sizes: Sizes, qubits: tuple[int, ...]) -> None:
+    if len(set(qubits)) != len(qubits):
+        raise ValueError("a qubit stands in it twice")
+    if not all(_is_below(qubit, sizes.qubits) for qubit in qubits):
+        raise ValueError(f"a qubit lies outside the circuit's {sizes.qubits}")
+
+
+def _is_below(number: object, size: int) -> bool:
+    return is_whole(number) and 0 <= number < size  # type: ignore[operator]
+
+
+def _check_expressions(sizes: Sizes, expressions: Iterable[Expression], what: str) -> None:
+    for each in expressions:
+        if not isinstance(each, Expression):
+            raise TypeError(
+                f"{what} is a {type(each).__name__}, {each!r}; expected an Expression, such as "
+                "qjax.operations.constant(0.5) or parameter(0)"
+            )
+        if not all(_is_below(p, sizes.params) for p in each.parameters):
+            raise ValueError(f"{what} uses a parameter beyond the circuit's {sizes.params}")
+        check_program(each)
+
+
+# ---------------------------------------------------------------- control flow
+
+
+def _check_flow(sizes: Sizes, op: ControlFlow, in_loop: bool) -> None:
+    if isinstance(op, Reset):
+        _check_qubits(sizes, (op.qubit,))
+    if isinstance(op, (Break, Continue)) and not in_loop:
+        raise ValueError("it stands outside of every loop")
+    if isinstance(op, Store) and not isinstance(op.target, Bits | Variable):
+        raise TypeError(f"it writes to {op.target!r}; expected Bits or a Variable")
+    for expression in expressions_of(op):
+        _check_classical(sizes, expression)
+    if isinstance(op, Switch):
+        _check_cases(op)
+    for block in blocks_of(op):
+        check_tuple(block, "a block")
+        for inner in block:
+            try:
+                check_operation(sizes, inner, in_loop or isinstance(op, (For, While)))
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{inner}: {error}") from error
+
+
+def _check_cases(op: Switch) -> None:
+    check_members(op.cases, "its cases", Case)
+    for case in op.cases:
+        if case.values is not None:
+            check_tuple(case.values, "the values of a case")
+
+
+def _check_classical(sizes: Sizes, expression: ClassicalExpression) -> None:
+    for part in expressions_in(expression):
+        if not isinstance(part, Bits | Variable | Literal | ClassicalOperation):
+            raise TypeError(
+                f"a {type(part).__name__}, {part!r}, is no classical expression; expected Bits, a "
+                "Variable, a Literal or a ClassicalOperation"
+            )
+        check_type(part.type)
+        if isinstance(part, Bits) and not all(_is_below(c, sizes.clbits) for c in part.clbits):
+            raise ValueError(f"a classical bit lies outside the circuit's {sizes.clbits}")
+        if isinstance(part, Variable) and not _is_below(part.number, sizes.variables):
+            raise ValueError(f"a variable lies outside the circuit's {sizes.variables}")
+        if isinstance(part, ClassicalOperation) and part.name not in OPERATIONS:
+            known = ", ".join(OPERATIONS)
+            raise ValueError(f"unknown classical operation {part.name!r}; expected one of {known}")
+
+
+# ---------------------------------------------------------------- tuples and types
+
+
+def check_type(kind: ClassicalType) -> None:
+    """Require a type of classical values."""
+    if not isinstance(kind, ClassicalType):
+        raise TypeError(f"{kind!r} is no ClassicalType, such as BOOL or ClassicalType('uint', 8)")
+    if kind.kind not in ("bool", "uint", "float"):
+        raise ValueError(f"unknown type {kind.kind!r}; expected 'bool', 'uint' or 'float'")
+
+
+def check_tuple(value: object, what: str) -> None:
+    """Require a tuple: circuits are hashable."""
+    if not isinstance(value, tuple):
+        raise TypeError(f"{what}: expected a tuple, got the {type(value).__name__} {value!r}")
+
+
+def check_members(values: tuple, what: str, kind: type) -> None:
+    """Require a tuple of one kind of things."""
+    check_tuple(values, what)
+    for each in values:
+        if not isinstance(each, kind):
+            raise TypeError(f"{what}: expected a tuple of {kind.__name__}, it holds {each!r}")

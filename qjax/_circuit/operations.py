@@ -1,0 +1,193 @@
+"""Floor 2. What a circuit is made of, beside control flow: gates in their places, measurements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from qjax._base.options import as_whole, is_whole
+from qjax._circuit.classical import ClassicalType
+from qjax._circuit.control_flow import ControlFlow
+from qjax._circuit.gates import GATES, ConstantGate, GateKind
+from qjax._expressions import Expression, as_expression
+
+
+class Control(NamedTuple):
+    """A control qubit and the value, 0 or 1, on which the gate acts."""
+
+    qubit: int
+    value: int
+
+
+class Matrix(NamedTuple):
+    """A constant square complex128 matrix, hashable: its bytes in row-major order."""
+
+    dimension: int
+    data: bytes
+
+    @property
+    def array(self) -> np.ndarray:
+        return np.frombuffer(self.data, np.complex128).reshape(self.dimension, self.dimension)
+
+
+def freeze_matrix(array: np.ndarray) -> Matrix:
+    """The hashable form of a square matrix."""
+    array = np.ascontiguousarray(array, np.complex128)
+    return Matrix(array.shape[0], array.tobytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A gate in its place.
+
+    Attributes:
+        name: Qiskit's name of it, such as "rx", or "unitary" for the constant `matrix`.
+        qubits: the targets, least significant first.
+        angles: what the gate's angles are, in radians.
+        controls: the qubits that must hold the given values for the gate to act.
+        matrix: for "unitary" only.
+    """
+
+    name: str
+    qubits: tuple[int, ...]
+    angles: tuple[Expression, ...] = ()
+    controls: tuple[Control, ...] = ()
+    matrix: Matrix | None = None
+
+    @property
+    def kind(self) -> GateKind:
+        return GATES[self.name] if self.matrix is None else ConstantGate(self.matrix.array)
+
+    @property
+    def support(self) -> tuple[int, ...]:
+        """Every qubit that the gate touches, controls last."""
+        return self.qubits + tuple(control.qubit for control in self.controls)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measurement in the computational basis."""
+
+    qubit: int
+    clbit: int
+
+    @property
+    def support(self) -> tuple[int, ...]:
+        """Every qubit that it touches."""
+        return (self.qubit,)
+
+
+@dataclass(frozen=True, slots=True)
+class Amplitudes:
+    """The state of some qubits: these numbers, divided by their norm.
+
+    What the qubits were is lost, as by a reset.
+
+    There is no such state where all of them are 0: known zeros are refused, others give NaN.
+
+    Attributes:
+        qubits: least significant first.
+        real: the `2**k` real parts.
+        imag: the imaginary parts; none where all amplitudes are real.
+    """
+
+    qubits: tuple[int, ...]
+    real: tuple[Expression, ...]
+    imag: tuple[Expression, ...] = ()
+
+    @property
+    def support(self) -> tuple[int, ...]:
+        """Every qubit that it touches."""
+        return self.qubits
+
+
+Op = Gate | Measure | Amplitudes | ControlFlow
+
+
+class Register(NamedTuple):
+    """A name for some classical bits."""
+
+    name: str
+    clbits: tuple[int, ...]
+
+
+class Declaration(NamedTuple):
+    """A classical variable."""
+
+    name: str
+    type: ClassicalType
+
+
+def gate(
+    name: str,
+    qubits: int | Sequence[int] = (),
+    *angles: Expression | float,
+    controls: int | Control | Sequence[int | Control] = (),
+) -> Gate:
+    """A gate of Qiskit's library in its place: `gate("ry", 1, 2 * parameter(0), controls=[0])`.
+
+    Args:
+        name: id, x, y, z, h, s, sdg, t, tdg, sx, sxdg, p, rx, ry, rz, r, u, rv on one qubit; swap,
+            iswap, dcx, ecr, rxx, ryy, rzz, rzx, xx_plus_yy, xx_minus_yy on two; global_phase on
+            none.
+        qubits: the targets, the least significant of the gate's matrix first; or the only one.
+        angles: as many as the gate takes, in Qiskit's order, in radians: numbers, or expressions of
+            the circuit's parameters.
+        controls: the qubits that must be 1 for the gate to act, or `Control(qubit, value)`; or the
+            only one. A CNOT is `gate("x", target, controls=[control])`.
+
+    Raises:
+        ValueError: for an unknown name, or a wrong number of qubits or angles.
+        TypeError: for angles that are neither real numbers nor expressions.
+    """
+    if name not in GATES:
+        raise ValueError(
+            f"unknown gate {name!r}; expected one of {', '.join(GATES)}. Others are given as "
+            "matrix_gate(matrix, qubits), or as one of these with controls="
+        )
+    placed = Gate(name, _qubits(qubits), tuple(map(as_expression, angles)), _controls(controls))
+    kind = placed.kind
+    if len(placed.qubits) != kind.num_qubits or len(angles) != kind.num_angles:
+        raise ValueError(
+            f"gate {name!r}: got the qubits {placed.qubits} and {len(angles)} angles; it acts on "
+            f"{kind.num_qubits} qubits, beside its controls, and takes {kind.num_angles} angles"
+        )
+    return placed
+
+
+def matrix_gate(
+    matrix: np.ndarray,
+    qubits: int | Sequence[int],
+    controls: int | Control | Sequence[int | Control] = (),
+) -> Gate:
+    """A gate with a constant matrix.
+
+    Args:
+        matrix: unitary, shape `(2**k, 2**k)`.
+        qubits: the k targets, the least significant bit of the matrix's index first.
+        controls: as in `gate`.
+
+    Raises:
+        ValueError: for another shape, or a matrix that is not unitary within 1e-8.
+    """
+    array, targets = np.asarray(matrix, np.complex128), _qubits(qubits)
+    size = 2 ** len(targets)
+    if array.shape != (size, size):
+        raise ValueError(f"matrix: expected shape {(size, size)} for {targets}, got {array.shape}")
+    if not np.allclose(array.conj().T @ array, np.eye(size), atol=1e-8):
+        raise ValueError("matrix: it is not unitary within 1e-8, so no gate has it")
+    return Gate("unitary", targets, (), _controls(controls), freeze_matrix(array))
+
+
+def _qubits(qubits: int | Sequence[int]) -> tuple[int, ...]:
+    given = (qubits,) if is_whole(qubits) else qubits
+    return tuple(as_whole(qubit, "qubits", 0) for qubit in given)  # type: ignore[union-attr]
+
+
+def _controls(controls: int | Control | Sequence[int | Control]) -> tuple[Control, ...]:
+    given = (controls,) if isinstance(controls, Control) or is_whole(controls) else controls
+    return tuple(
+        each if isinstance(each, Control) else Control(as_whole(each, "controls", 0), 1)
+        for each in given  # type: ignore[union-attr]
+    )
