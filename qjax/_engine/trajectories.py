@@ -6,15 +6,13 @@ together, batch last, and what happens only in some is computed for all and kept
 gates between two measurements run as one plan.
 """
 
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from qjax._base.errors import NoExactFormError
 from qjax._base.mesh import alike
@@ -43,26 +41,8 @@ from qjax._circuit.control_flow import (
     blocks_of,
     expressions_of,
 )
-from qjax._plan import in_precision, plan_circuit
-from qjax._simulators import as_complex, finish, marked, simulate, zero_state
-
-Runs = Bool[Array, " shots"]
-
-
-class World(NamedTuple):
-    """Where every run stands.
-
-    Attributes:
-        state: real and imaginary parts of the normalised states.
-        bits: the classical bits.
-        variables: the classical variables.
-        key: where random numbers come from.
-    """
-
-    state: Float[Array, "2 dim shots"]
-    bits: Bool[Array, "clbits shots"]
-    variables: tuple[Array, ...]
-    key: Array
+from qjax._engine.runs import Runs, World, measured, prepared, reset, with_gates
+from qjax._simulators import zero_state
 
 
 class _Place(NamedTuple):
@@ -136,7 +116,7 @@ def _block(place: _Place, block: Block, world: World, running: Running) -> tuple
     """Run a block where its innermost condition holds."""
     for are_gates, ops in groupby(block, lambda op: isinstance(op, Gate)):
         if are_gates:
-            world = world._replace(state=_gates(place, tuple(ops), world.state, running[-1]))
+            world = with_gates(place.circuit, place.params, tuple(ops), world, running[-1])
         else:
             for op in ops:
                 world, running = _step(place, op, world, running)
@@ -146,12 +126,12 @@ def _block(place: _Place, block: Block, world: World, running: Running) -> tuple
 def _step(place: _Place, op: Op, world: World, running: Running) -> tuple[World, Running]:
     match op:
         case Measure(qubit, clbit):
-            world, outcome = _measured(world, qubit, running[-1])
+            world, outcome = measured(world, qubit, running[-1])
             return world._replace(bits=_kept(world.bits, clbit, outcome, running[-1])), running
         case Reset(qubit):
-            return _reset(world, qubit, running[-1]), running
+            return reset(world, qubit, running[-1]), running
         case Amplitudes():
-            return _prepared(place, op, world, running[-1]), running
+            return prepared(place.circuit, place.params, op, world, running[-1]), running
         case Store():
             return _store(place, op, world, running[-1]), running
         case Switch():
@@ -171,85 +151,6 @@ def _left(running: Running, depth: int) -> Running:
     """Without the runs of the innermost block, from a depth on."""
     leaving = running[-1]
     return running[:depth] + tuple(runs & ~leaving for runs in running[depth:])
-
-
-# ---------------------------------------------------------------- qubits
-
-
-def _gates(place: _Place, ops: tuple[Gate, ...], state: Array, runs: Runs) -> Array:
-    part = Circuit(place.circuit.num_qubits, ops, place.circuit.parameters)
-    return _where(runs, _simulated(part, place.params, state, state.shape[-1]), state)
-
-
-def _simulated(circuit: Circuit, params: Array, state: Array | None, batch: int) -> Array:
-    """From these states, or from |0...0>."""
-    planned = plan_circuit(circuit, from_zero=state is None).program
-    program = in_precision(planned, jax.config.read("jax_enable_x64"))
-    nothing = jnp.zeros((0, batch), params.dtype)
-    found = finish(program, *simulate(program, params, nothing, state=state))
-    return marked(program, params, nothing, found) if state is None else found
-
-
-def _where(runs: Runs, then: Array, otherwise: Array) -> Array:
-    return jnp.where(jnp.broadcast_to(runs, then.shape), then, otherwise)
-
-
-def _split(state: Array, qubit: int) -> Float[Array, "2 high 2 low shots"]:
-    return state.reshape(2, -1, 2, 2**qubit, state.shape[-1])
-
-
-def _measured(world: World, qubit: int, runs: Runs) -> tuple[World, Runs]:
-    """The states after a measurement, and its outcomes; False where it does not take place."""
-    key, drawn = jax.random.split(world.key)
-    split = _split(world.state, qubit)
-    weights = jnp.square(split).sum(axis=(0, 1, 3))
-    outcome = runs & _drawn(weights, drawn)
-    scale = 1 / jnp.sqrt(jnp.where(outcome, weights[1], weights[0]))
-    # What is left of the amplitudes of 0 and of 1.
-    factors = jnp.stack([jnp.where(outcome, 0, scale), jnp.where(outcome, scale, 0)])
-    collapsed = (split * factors[None, None, :, None]).reshape(world.state.shape)
-    return world._replace(state=_where(runs, collapsed, world.state), key=key), outcome
-
-
-def _drawn(weights: Float[Array, "2 shots"], key: Array) -> Runs:
-    """Whether the outcome is 1; one of weight zero is never drawn.
-
-    The less likely one is, where numbers are small and thus finer: none is rounded away.
-    """
-    word = np.dtype(np.uint32 if weights.dtype == np.float32 else np.uint64)
-    bits = jax.random.bits(key, weights.shape[1:], word).astype(weights.dtype)
-    uniform = bits * weights.dtype.type(0.5 ** (8 * word.itemsize))
-    one_is_rarer = weights[1] < weights[0]
-    is_rarer = uniform * weights.sum(axis=0) < jnp.minimum(weights[0], weights[1])
-    return is_rarer == one_is_rarer
-
-
-def _reset(world: World, qubit: int, runs: Runs) -> World:
-    world, outcome = _measured(world, qubit, runs)
-    return world._replace(state=_flipped(world.state, qubit, outcome))
-
-
-def _prepared(place: _Place, op: Amplitudes, world: World, runs: Runs) -> World:
-    """Bring the qubits to |0>, and put the amplitudes in the place of that."""
-    for qubit in op.qubits:
-        world = _reset(world, qubit, runs)
-    own = tuple(range(len(op.qubits)))
-    part = Circuit(len(own), (replace(op, qubits=own),), place.circuit.parameters)
-    amplitudes = _simulated(part, place.params, None, 1)
-    count = place.circuit.num_qubits
-    front = [count - 1 - qubit for qubit in reversed(op.qubits)]
-    split = as_complex(world.state).reshape(*(2,) * count, -1)
-    rest = jnp.moveaxis(split, front, range(len(own))).reshape(2 ** len(own), -1)[0]
-    product = as_complex(amplitudes) * rest[None]
-    whole = jnp.moveaxis(product.reshape(split.shape), range(len(own)), front)
-    whole = whole.reshape(world.state.shape[1:])
-    state = jnp.stack([whole.real, whole.imag])
-    return world._replace(state=_where(runs, state, world.state))
-
-
-def _flipped(state: Array, qubit: int, runs: Runs) -> Array:
-    flipped = jnp.flip(_split(state, qubit), axis=2).reshape(state.shape)
-    return _where(runs, flipped, state)
 
 
 # ---------------------------------------------------------------- classical values
