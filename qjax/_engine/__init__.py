@@ -23,7 +23,6 @@ from qjax._engine.model import compiled_draws as compiled_draws
 from qjax._engine.model import compiled_jacobians as compiled_jacobians
 from qjax._engine.model import compiled_outputs as compiled_outputs
 from qjax._engine.model import outputs as outputs
-from qjax._engine.model import states as states
 from qjax._engine.model import task_of as task_of
 from qjax._engine.primitive import run as run
 from qjax._engine.task import Expectations as Expectations

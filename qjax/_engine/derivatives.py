@@ -17,7 +17,7 @@ from jax.interpreters import mlir
 from qjax._base.mesh import context, on_mesh_of, type_of_result
 from qjax._base.store import TRACE, kept
 from qjax._engine.directions import Kind, columns_at_once, in_groups, size_of
-from qjax._engine.execution import always_compiled, evaluate, evaluate_now
+from qjax._engine.execution import always_compiled, execute, execute_now
 from qjax._engine.task import Task
 
 run_p = Primitive("simulate")
@@ -51,7 +51,7 @@ def _kept(
         nonlocal structure
         given = [arguments[place] for place in moving]
         value, pull_back = jax.vjp(
-            of_moving(partial(evaluate, task=task), arguments, moving), *given
+            of_moving(partial(execute, task=task), arguments, moving), *given
         )
         leaves, structure = jax.tree.flatten(pull_back)
         return [value, *leaves]
@@ -88,7 +88,7 @@ def evaluate_tangent(*arguments: Array, task: Task, moving: tuple[int, ...]) -> 
     """From the parameters, without residuals: forward mode keeps no states."""
     primals, tangents = arguments[:2], arguments[-len(moving) :]
     columns_at_once("tangents", task, primals, 1)
-    function = of_moving(partial(evaluate, task=task), primals, moving)
+    function = of_moving(partial(execute, task=task), primals, moving)
     return jax.jvp(function, tuple(primals[place] for place in moving), tuple(tangents))[1]
 
 
@@ -111,7 +111,7 @@ def _cotangents_of(task: Task, moving: tuple[int, ...]) -> Callable[..., Any]:
 
     def cotangents(shared: Array, batched: Array, cotangent: Array) -> tuple[Array, ...]:
         primals = shared, batched
-        function = of_moving(partial(evaluate, task=task), primals, moving)
+        function = of_moving(partial(execute, task=task), primals, moving)
         return jax.vjp(function, *(primals[place] for place in moving))[1](cotangent)
 
     return cotangents
@@ -136,7 +136,7 @@ def evaluate_second(
 
 def _abstract_run(shared, batched, *, task):
     given = (jax.ShapeDtypeStruct(each.shape, each.dtype) for each in (shared, batched))
-    result = jax.eval_shape(partial(evaluate, task=task), *given)
+    result = jax.eval_shape(partial(execute, task=task), *given)
     return type_of_result(result.shape, result.dtype, (shared, batched))
 
 
@@ -163,9 +163,9 @@ def grouped(kind: Kind, inside: Callable[..., Any], arguments, axes, task: Task)
     return in_groups(inside, axes, size, width)(*arguments)
 
 
-run_p.def_impl(evaluate_now)
+run_p.def_impl(execute_now)
 run_p.def_abstract_eval(_abstract_run)
-mlir.register_lowering(run_p, mlir.lower_fun(evaluate, multiple_results=False))
+mlir.register_lowering(run_p, mlir.lower_fun(execute, multiple_results=False))
 
 for _primitive, _function, _abstract in (
     (residuals_p, evaluate_residuals, _abstract_residuals),

@@ -71,7 +71,9 @@ def as_gradient(gradient: object) -> Gradient | None:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to simulate.
+    """What the engine runs: a circuit and what to read out, parameters in the circuit's order.
+
+    A network's `Model` says which parameters are weights and inputs; see there why both exist.
 
     Attributes:
         circuit: the circuit.

@@ -21,7 +21,7 @@ from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
-from qjax._engine.execution import evaluate
+from qjax._engine.execution import execute
 from qjax._engine.primitive import run
 from qjax._engine.task import Expectations, Outcomes, Readout, States, Task, plan_of
 from qjax._qiskit.observables import as_observable
@@ -461,7 +461,7 @@ def test_a_batch_in_chunks(name: str, x64: None, monkeypatch: pytest.MonkeyPatch
     arguments = shared[2:], batched
     whole = results(*arguments)
     monkeypatch.setattr("qjax._engine.execution.MAX_CHUNK", 4 * 16 << CONVERTED.num_qubits)
-    in_chunks = str(jax.make_jaxpr(lambda *a: evaluate(*a, task=task))(*arguments))
+    in_chunks = str(jax.make_jaxpr(lambda *a: execute(*a, task=task))(*arguments))
     assert "length=3" in in_chunks
     for left, right in zip(
         jax.tree.leaves(results(*arguments)), jax.tree.leaves(whole), strict=True
