@@ -33,7 +33,7 @@ second_p.multiple_results = True
 
 
 class _Kept(NamedTuple):
-    """A simulation that returns its residuals too, and how to make its cotangents of those."""
+    """A simulation that returns its residuals too, and what makes its cotangents of them."""
 
     forward: ClosedJaxpr
     structure: Any
@@ -85,7 +85,7 @@ def evaluate_residuals(*arguments: Array, task: Task, moving: tuple[int, ...]) -
 
 
 def evaluate_tangent(*arguments: Array, task: Task, moving: tuple[int, ...]) -> Array:
-    """From the parameters, without residuals: forward mode keeps no states."""
+    """Tangents, from the parameters and without residuals: forward mode keeps no states."""
     primals, tangents = arguments[:2], arguments[-len(moving) :]
     columns_at_once("tangents", task, primals, 1)
     function = of_moving(partial(execute, task=task), primals, moving)
@@ -95,7 +95,7 @@ def evaluate_tangent(*arguments: Array, task: Task, moving: tuple[int, ...]) -> 
 def evaluate_cotangent(
     *arguments: Array, task: Task, moving: tuple[int, ...], count: int | None = None
 ) -> list[Array]:
-    """With a count, of as many cotangents in front."""
+    """Cotangents of what moves; with a count, of as many cotangents along a first axis."""
     if count is not None:
         axes = (*(None for _ in arguments[1:]), 0)
         inside = partial(evaluate_cotangent, task=task, moving=moving)

@@ -31,7 +31,7 @@ _IN_GROUPS = 3
 
 
 def states_held(kind: Kind, cost: Cost) -> tuple[float, float]:
-    """What is held once, and what per direction, in multiples of the states of one pass."""
+    """(once, per direction): the states that are held, in multiples of those of one pass."""
     keeps = cost.gradient == "backprop"
     if kind == "tangents":
         return 2, 3.5 if cost.reads_probabilities else 5
@@ -130,6 +130,6 @@ def in_groups(
 
 
 def _split(x: Array, groups: int, width: int) -> Array:
-    """The last group is filled up with zeros: derivatives along nothing."""
+    """The first axis as `(groups, width)`, filled up with zeros: derivatives along nothing."""
     padded = jnp.pad(x, ((0, groups * width - len(x)), *((0, 0) for _ in x.shape[1:])))
     return padded.reshape(groups, width, *x.shape[1:])

@@ -61,7 +61,7 @@ def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tup
 
 
 def _jvp_inside(function: Callable[..., Any], primals, tangents, **parameters):
-    """Higher derivatives go through the operations."""
+    """The tangent of an operation by those inside of it: higher derivatives need no more rules."""
     return jvp_of(partial(function, **parameters), primals, tangents)
 
 
@@ -98,7 +98,10 @@ def _jvp_cotangent(primals, tangents, *, task, moving, count=None):
 
 
 def _transpose_second(cotangents, *arguments, task, moving, along, count=None):
-    """By the symmetry of second derivatives: those along the cotangents, of what moved."""
+    """The transpose of a second derivative along `along`, in what `moving` says.
+
+    Second derivatives are symmetric: it is one along the cotangents, in what `along` says.
+    """
     known = arguments[:3]
     if count is not None:
         single = partial(_transpose_second, task=task, moving=moving, along=along)

@@ -80,7 +80,7 @@ def _bytes_of_tables(stacks: Stacks) -> int:
 
 @kept(lambda stacks: TRACE + _bytes_of_tables(stacks), for_tracing=True)
 def stacks_of(task: Task, x64: bool) -> Stacks:
-    """With the tables on the host."""
+    """What runs for a task, with the tables on the host."""
     check_width(task)
     parts = seen_of(task).parts
     each = [_planned(part, task, x64) for part in parts]
@@ -147,7 +147,7 @@ def check_single(task: Task) -> None:
 
 @kept(lambda stacks: len(stacks.stacks) * PROGRAM + 4 * _bytes_of_tables(stacks))
 def stacks_on_device(task: Task, x64: bool, device: Any) -> Stacks:
-    """With the tables where they need not be transferred at every call: on the default device."""
+    """What runs for a task, with the tables on the default device: no call has to bring them."""
     del device  # a key
     stacks = stacks_of(task, x64)
     # Inside of a trace they would be the trace's, and outlive it here.
@@ -163,5 +163,5 @@ def _put(stack: Stack) -> Stack:
 
 @kept(lambda stacks: len(stacks.stacks) * DERIVATIVES + 8 * _bytes_of_tables(stacks))
 def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
-    """The same, of which derivatives are compiled too."""
+    """What runs for a task and its derivatives, which are compiled too: kept as a larger thing."""
     return stacks_on_device(task, x64, device)

@@ -176,7 +176,7 @@ def _weighted_sum_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 def weighted_value(
     loops: tuple[Loop, ...], weights: Float[Array, "strings batch"], state: State
 ) -> Float[Array, " batch"]:
-    """sum_P weight_P <psi|P|psi>: for one sum, what reverse mode needs comes with its value."""
+    """sum_P weight_P <psi|P|psi>, of one sum: reverse mode finds what it needs beside the value."""
     return _overlap(state, weighted_sum(loops, weights, state))
 
 
@@ -204,7 +204,7 @@ def _overlap(left: State, right: State) -> Float[Array, " batch"]:
 
 
 class _Group(NamedTuple):
-    """One group of a `Loop`, or all of them."""
+    """The tables of a `Loop` as arrays: of one group, or along a first axis of all."""
 
     x: Array
     imaginary: Array

@@ -36,7 +36,7 @@ class Flip:
 
 @table_class
 class Loop:
-    """Groups of equally many strings; those of a group flip the same bits.
+    """Groups of equally many strings, where all strings of a group flip the same bits.
 
     Attributes:
         x: `(groups,)` the bits.
@@ -67,7 +67,7 @@ class String(NamedTuple):
 
 
 def num_strings(strings: Strings) -> int:
-    """How many values there are, those of filled up groups included."""
+    """How many values all strings have, with the places that fill up a group."""
     return sum(len(flip.signs) for flip in strings.flips) + sum(
         loop.z.size for loop in strings.loops
     )

@@ -214,7 +214,7 @@ def _add_strings(draft: _Draft, groups: _Groups, num_qubits: int) -> None:
 
 
 def _add_diagonal(draft: _Draft, groups: _Groups, num_qubits: int, frame: Frame | None) -> None:
-    """Signs of basis states; with a frame, those of the rows that hold them."""
+    """Strings of Z, as signs of basis states; with a frame, as signs of the rows."""
     by_qubits: dict[tuple[int, ...], list[Projectors]] = defaultdict(list)
     for projectors in groups:
         by_qubits[tuple(qubit for qubit, _ in projectors)].append(projectors)

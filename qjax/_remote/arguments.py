@@ -170,7 +170,10 @@ def _held(pass_manager: BasePassManager | None) -> Held | None:
 
 
 def _prepared(remote: Remote, with_inputs: bool) -> Remote:
-    """With the circuit that is sent; what cannot be transpiled or differentiated shows here."""
+    """The network, with the circuit that is sent made: what cannot be transpiled shows here.
+
+    So does what cannot be differentiated.
+    """
     check_process()
     source: Source = remote.source
     check_target(source.primitive.value, source.sent.circuit, source.pass_manager is not None)

@@ -89,7 +89,10 @@ class _Group(NamedTuple):
 def point_of(
     remote: Remote, weights: Float[Array, "*lead weights"], inputs: Float[Array, "*lead inputs"]
 ) -> Point:
-    """Where a network is differentiated."""
+    """Where a network is differentiated: its angles, by what they depend on.
+
+    For SPSA, its weights and inputs.
+    """
     return (weights, inputs) if isinstance(remote.rule, SPSA) else _angles(remote, weights, inputs)
 
 
@@ -103,7 +106,7 @@ def rows_of(remote: Remote, point: Point) -> Float[Array, "*lead angles"]:
 
 @kept()
 def differentiable(remote: Remote) -> Remote:
-    """What derivatives are taken of: the same, where all angles have slopes."""
+    """The network that derivatives are taken of: beside points where an angle has no slope."""
     has_slopes = all(near_expression(each) == each for each in remote.expressions)
     return remote if has_slopes else replace(remote, near=True)
 
@@ -129,7 +132,7 @@ def _evaluated(group: _Group, parameters: Array) -> Float[Array, "*lead angles"]
 
 
 def _joined(*arrays: Array) -> Array:
-    """Side by side along the last axis, leading axes broadcast."""
+    """The arrays side by side along the last axis, leading axes broadcast."""
     lead = np.broadcast_shapes(*(array.shape[:-1] for array in arrays))
     return jnp.concatenate([_broadcast(array, lead) for array in arrays], axis=-1)
 

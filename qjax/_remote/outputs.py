@@ -130,7 +130,7 @@ class _Blur:
 
 @kept()
 def _simulated(remote: Remote) -> Model:
-    """The network of free angles, on this engine."""
+    """The network whose weights are all angles, simulated on this engine."""
     free = remote.source.circuit
     return Model(free, tuple(range(free.num_params)), (), remote.model.readout)
 
@@ -141,7 +141,7 @@ def _simulated(remote: Remote) -> Model:
 def remote_forward(
     remote: Remote, weights: np.ndarray, inputs: Float[np.ndarray, "batch inputs"]
 ) -> Float[np.ndarray, "batch outputs"]:
-    """The outputs, from one pub."""
+    """A network's outputs on NumPy arrays, `(batch, outputs)`, from one pub."""
     kept = inputs if remote.model.inputs else inputs[:1]
     values = _values(remote, weights, kept).astype(weights.dtype)
     return np.broadcast_to(values, (len(inputs), values.shape[1]))
@@ -164,7 +164,7 @@ def remote_backward(
 
 
 def sent_rows(remote: Remote, weights, inputs) -> Float[np.ndarray, "batch angles"]:
-    """What the primitive gets for the values."""
+    """The rows of angles that the primitive gets for the outputs, without derivatives."""
     rows = np.asarray(_compiled_rows(remote)(weights, inputs), np.float64)
     return np.broadcast_to(rows, (len(inputs), rows.shape[-1]))
 
@@ -175,7 +175,7 @@ def _values(remote: Remote, weights, inputs) -> Float[np.ndarray, "batch outputs
 
 @kept(PROGRAM)
 def _compiled_rows(remote: Remote):
-    """(weights, inputs) -> rows."""
+    """(weights, inputs) -> the rows of angles that the primitive gets, `(*lead, angles)`."""
     return jax.jit(lambda weights, inputs: rows_of(remote, point_of(remote, weights, inputs)))
 
 
