@@ -6,6 +6,7 @@ Every function compiles once per circuit, shape and dtype, also when it is calle
 import operator
 from collections.abc import Iterable, Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array

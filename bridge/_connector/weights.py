@@ -103,10 +103,10 @@ def register(module: torch.nn.Module, names: Sequence[str], leaves: Sequence[tor
     for name, leaf in zip(names, leaves, strict=True):
         *containers, last = name.split(".")
         owner = module
-        for each in containers:
-            if each not in owner._modules:
-                owner.add_module(each, Leaves())
-            owner = getattr(owner, each)
+        for container in containers:
+            if container not in owner._modules:
+                owner.add_module(container, Leaves())
+            owner = getattr(owner, container)
         owner.register_parameter(last, torch.nn.Parameter(leaf))
 
 

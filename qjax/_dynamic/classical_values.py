@@ -72,7 +72,7 @@ def recorded(state: Branches, condition: Decision) -> Decision:
 
 
 def _integer(*bits: bool) -> int:
-    return sum(int(bit) << place for place, bit in enumerate(bits))
+    return sum(int(bit) << position for position, bit in enumerate(bits))
 
 
 def store(state: Branches, op: Store) -> None:
@@ -81,6 +81,6 @@ def store(state: Branches, op: Store) -> None:
     if isinstance(op.target, Variable):
         assign(state, ("variable", op.target.number), value)
         return
-    for place, clbit in enumerate(op.target.clbits):
-        bit = apply(lambda v, place=place: bool(int(v) >> place & 1), value)
+    for position, clbit in enumerate(op.target.clbits):
+        bit = apply(lambda v, position=position: bool(int(v) >> position & 1), value)
         assign(state, ("bit", clbit), bit)

@@ -47,7 +47,7 @@ def run(
 
 
 def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tuple[Array, Array]:
-    moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    moving = tuple(argument for argument, t in enumerate(tangents) if not isinstance(t, ad.Zero))
     if not lack_slopes(task).isdisjoint(moving):
         beside = replace(task, near=True)
         return run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
@@ -56,7 +56,7 @@ def _jvp_run(primals: Sequence[Array], tangents: Sequence, *, task: Task) -> tup
         columns_at_once("cotangents", task, primals, 1)
         return differentiate_now(primals, tangents, task=task)
     value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)
-    given = [tangents[place] for place in moving]
+    given = [tangents[argument] for argument in moving]
     return value, tangent_p.bind(*primals, *residuals, *given, task=task, moving=moving)
 
 
@@ -70,8 +70,8 @@ def _jvp_residuals(primals, tangents, *, task, moving):
     if not is_large("second derivatives", task, primals, moving):
         return _jvp_inside(evaluate_residuals, primals, tangents, task=task, moving=moving)
     value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)
-    places = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
-    given = [tangents[place] for place in places]
+    places = tuple(argument for argument, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    given = [tangents[argument] for argument in places]
     _, *own = residuals_p.bind(*primals, task=task, moving=places)
     moved = tangent_p.bind(*primals, *own, *given, task=task, moving=places)
     nothing = [ad.Zero(jax.typeof(x).to_tangent_aval()) for x in residuals]
@@ -84,13 +84,15 @@ def _jvp_cotangent(primals, tangents, *, task, moving, count=None):
         return _jvp_inside(evaluate_cotangent, primals, tangents, task=task, moving=moving)
     results = cotangent_p.bind(*primals, task=task, moving=moving, count=count)
     moves = (*tangents[:2], tangents[-1])
-    along = tuple(place for place, t in enumerate(moves) if not isinstance(t, ad.Zero))
+    along = tuple(argument for argument, t in enumerate(moves) if not isinstance(t, ad.Zero))
     bind = partial(second_p.bind, task=task, moving=moving, along=along)
     if count is None:
-        return results, bind(*primals[:2], primals[-1], *(moves[place] for place in along))
+        return results, bind(*primals[:2], primals[-1], *(moves[argument] for argument in along))
     moved = lax.map(
         lambda one: bind(
-            *primals[:2], one[0], *(one[1] if place == 2 else moves[place] for place in along)
+            *primals[:2],
+            one[0],
+            *(one[1] if argument == 2 else moves[argument] for argument in along),
         ),
         (primals[-1], ad.instantiate_zeros(tangents[-1])),
     )
@@ -109,30 +111,30 @@ def _transpose_second(cotangents, *arguments, task, moving, along, count=None):
         rows = jax.vmap(lambda *given: single(given, *known, *(None for _ in along))[3:])(*every)
         return [None, None, None, *rows]
     given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
-    places = tuple(place for place in along if place < 2)
-    found: dict[int, Array] = {}
+    places = tuple(argument for argument in along if argument < 2)
+    by_argument: dict[int, Array] = {}
     if places:
         moved = second_p.bind(*known, *given, task=task, moving=places, along=moving)
-        found = dict(zip(places, moved, strict=True))
+        by_argument = dict(zip(places, moved, strict=True))
     if 2 in along:
         _, *residuals = residuals_p.bind(*known[:2], task=task, moving=moving)
-        found[2] = tangent_p.bind(*known[:2], *residuals, *given, task=task, moving=moving)
-    return [None, None, None, *(found[place] for place in along)]
+        by_argument[2] = tangent_p.bind(*known[:2], *residuals, *given, task=task, moving=moving)
+    return [None, None, None, *(by_argument[argument] for argument in along)]
 
 
 def _transpose_tangent(cotangent, *arguments, task, moving):
     known = arguments[: -len(moving)]
     given = ad.instantiate_zeros(cotangent)
-    found = cotangent_p.bind(*known, given, task=task, moving=moving)
-    return [*(None for _ in known), *found]
+    results = cotangent_p.bind(*known, given, task=task, moving=moving)
+    return [*(None for _ in known), *results]
 
 
 def _transpose_cotangent(cotangents, *arguments, task, moving, count=None):
     given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
     known = arguments[:-1]
     bind = partial(tangent_p.bind, *known, task=task, moving=moving)
-    found = bind(*given) if count is None else jax.vmap(bind)(*given)
-    return [*(None for _ in known), found]
+    result = bind(*given) if count is None else jax.vmap(bind)(*given)
+    return [*(None for _ in known), result]
 
 
 _JVPS: dict[Primitive, Callable[..., Any]] = {

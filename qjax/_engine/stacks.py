@@ -83,13 +83,13 @@ def stacks_of(task: Task, x64: bool) -> Stacks:
     """What runs for a task, with the tables on the host."""
     check_width(task)
     parts = seen_of(task).parts
-    each = [_planned(part, task, x64) for part in parts]
+    plans = [_planned(part, task, x64) for part in parts]
     if len(parts) == 1:
-        return Stacks((_stack(each),), None, None)
+        return Stacks((_stack(plans),), None, None)
     alike: dict[Any, list[int]] = {}
-    for place, planned in enumerate(each):
-        alike.setdefault(structure_of(*planned[:2]), []).append(place)
-    stacks = tuple(_stack([each[place] for place in places]) for places in alike.values())
+    for number, planned in enumerate(plans):
+        alike.setdefault(structure_of(*planned[:2]), []).append(number)
+    stacks = tuple(_stack([plans[number] for number in places]) for places in alike.values())
     outputs = [output for places in alike.values() for p in places for output in parts[p].outputs]
     assert isinstance(task.readout, Expectations)
     add = adder_of(len(task.readout.observables), len(stacks))
@@ -109,7 +109,7 @@ def _planned(part: Part, task: Task, x64: bool) -> Planned:
 def _stack(members: Sequence[Planned]) -> Stack:
     planned, number = members[0], None
     if len(members) > 1:
-        tables, number = [each[:2] for each in members], len(members)
+        tables, number = [member[:2] for member in members], len(members)
         program, reading = jax.tree.map(lambda *leaves: np.stack(leaves), *tables)
         planned = planned._replace(program=program, reading=reading)
     execute = executor_of(planned.program, planned.reading, number)

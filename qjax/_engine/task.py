@@ -145,7 +145,7 @@ def _seen(task: Task) -> Seen:
         return seen._replace(parts=parts)
     dynamic, readout = task.circuit, task.readout
     if isinstance(readout, Expectations):
-        turned = frozenset().union(*(turned_by(each) for each in readout.observables))
+        turned = frozenset().union(*(turned_by(observable) for observable in readout.observables))
         whole = deferred(dynamic, turned if dynamic.is_dynamic else frozenset())
         views = views_of(whole, readout.observables)
         return Seen(whole, tuple(Part(c, Expectations(o), at) for c, o, at in views))

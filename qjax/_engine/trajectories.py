@@ -45,7 +45,7 @@ from qjax._engine.runs import Runs, World, measured, prepared, reset, with_gates
 from qjax._simulators import zero_state
 
 
-class _Place(NamedTuple):
+class _Site(NamedTuple):
     """Where in the circuit an operation stands.
 
     Attributes:
@@ -83,7 +83,7 @@ def follow(circuit: Circuit, params: Float[Array, " params"], shots: int, key: A
     )
     # Loops expect one type throughout.
     world, running, params = alike((world, (jnp.ones(shots, bool),), params))
-    return _block(_Place(circuit, params, set()), circuit.ops, world, running)[0]
+    return _block(_Site(circuit, params, set()), circuit.ops, world, running)[0]
 
 
 @jax.custom_jvp
@@ -112,18 +112,18 @@ def _check_widths(block: Block) -> None:
             _check_widths(inner)
 
 
-def _block(place: _Place, block: Block, world: World, running: Running) -> tuple[World, Running]:
+def _block(site: _Site, block: Block, world: World, running: Running) -> tuple[World, Running]:
     """Run a block where its innermost condition holds."""
     for are_gates, ops in groupby(block, lambda op: isinstance(op, Gate)):
         if are_gates:
-            world = with_gates(place.circuit, place.params, tuple(ops), world, running[-1])
+            world = with_gates(site.circuit, site.params, tuple(ops), world, running[-1])
         else:
             for op in ops:
-                world, running = _step(place, op, world, running)
+                world, running = _step(site, op, world, running)
     return world, running
 
 
-def _step(place: _Place, op: Op, world: World, running: Running) -> tuple[World, Running]:
+def _step(site: _Site, op: Op, world: World, running: Running) -> tuple[World, Running]:
     match op:
         case Measure(qubit, clbit):
             world, outcome = measured(world, qubit, running[-1])
@@ -131,19 +131,19 @@ def _step(place: _Place, op: Op, world: World, running: Running) -> tuple[World,
         case Reset(qubit):
             return reset(world, qubit, running[-1]), running
         case Amplitudes():
-            return prepared(place.circuit, place.params, op, world, running[-1]), running
+            return prepared(site.circuit, site.params, op, world, running[-1]), running
         case Store():
-            return _store(place, op, world, running[-1]), running
+            return _store(site, op, world, running[-1]), running
         case Switch():
-            return _switch(place, op, world, running)
+            return _switch(site, op, world, running)
         case For():
-            return _for(place, op, world, running)
+            return _for(site, op, world, running)
         case While():
-            return _while(place, op, world, running)
+            return _while(site, op, world, running)
         case Break():
-            return world, _left(running, place.loop)
+            return world, _left(running, site.loop)
         case Continue():
-            return world, _left(running, place.loop + 1)
+            return world, _left(running, site.loop + 1)
     raise AssertionError(op)
 
 
@@ -156,11 +156,11 @@ def _left(running: Running, depth: int) -> Running:
 # ---------------------------------------------------------------- classical values
 
 
-def _value(place: _Place, world: World, expression: ClassicalExpression) -> Array:
+def _value(site: _Site, world: World, expression: ClassicalExpression) -> Array:
     def read(source: Bits | Variable) -> Array:
         if isinstance(source, Variable):
-            if source.number not in place.written:
-                raise unset_variable(place.circuit, source.number)
+            if source.number not in site.written:
+                raise unset_variable(site.circuit, source.number)
             return world.variables[source.number]
         if source.type.kind == "bool":
             return world.bits[source.clbits[0]]
@@ -178,11 +178,11 @@ def _kept(table: Array, row: int, values: Array, runs: Runs) -> Array:
     return table.at[row].set(jnp.where(runs, values, table[row]))
 
 
-def _store(place: _Place, op: Store, world: World, runs: Runs) -> World:
-    value = _value(place, world, op.value)
+def _store(site: _Site, op: Store, world: World, runs: Runs) -> World:
+    value = _value(site, world, op.value)
     if isinstance(op.target, Variable):
         number = op.target.number
-        place.written.add(number)
+        site.written.add(number)
         stored = jnp.where(runs, value, world.variables[number])
         variables = (*world.variables[:number], stored, *world.variables[number + 1 :])
         return world._replace(variables=variables)
@@ -196,20 +196,20 @@ def _store(place: _Place, op: Store, world: World, runs: Runs) -> World:
 
 
 def _inside(
-    place: _Place, block: Block, world: World, running: Running, runs: Runs
+    site: _Site, block: Block, world: World, running: Running, runs: Runs
 ) -> tuple[World, Running]:
-    world, after = _block(place, block, world, (*running, runs))
+    world, after = _block(site, block, world, (*running, runs))
     return world, after[:-1]
 
 
-def _switch(place: _Place, op: Switch, world: World, running: Running) -> tuple[World, Running]:
-    value, left, chosen = _value(place, world, op.target), running[-1], []
+def _switch(site: _Site, op: Switch, world: World, running: Running) -> tuple[World, Running]:
+    value, left, chosen = _value(site, world, op.target), running[-1], []
     for values, _ in op.cases:
         hit = left if values is None else left & jnp.isin(TRACED.uint(value), _numbers(values))
         chosen.append(hit)
         left = left & ~hit
     for hit, (_, block) in zip(chosen, op.cases, strict=True):
-        world, running = _inside(place, block, world, running, hit)
+        world, running = _inside(site, block, world, running, hit)
     return world, running
 
 
@@ -217,8 +217,8 @@ def _numbers(values: tuple[int, ...]) -> Array:
     return jnp.array([value for value in values if value < 2**MAX_TRACED_WIDTH], jnp.uint32)
 
 
-def _for(place: _Place, op: For, world: World, running: Running) -> tuple[World, Running]:
-    inner = place._replace(loop=len(running))
+def _for(site: _Site, op: For, world: World, running: Running) -> tuple[World, Running]:
+    inner = site._replace(loop=len(running))
     looping = (*running, running[-1])
     for block, same in groupby(op.iterations):
         turns = len(list(same))
@@ -234,8 +234,8 @@ def _for(place: _Place, op: For, world: World, running: Running) -> tuple[World,
     return world, looping[:-1]
 
 
-def _while(place: _Place, op: While, world: World, running: Running) -> tuple[World, Running]:
-    inner = place._replace(loop=len(running))
+def _while(site: _Site, op: While, world: World, running: Running) -> tuple[World, Running]:
+    inner = site._replace(loop=len(running))
 
     def asked(world: World, running: Running) -> tuple[World, Running]:
         return world, (*running[:-1], running[-1] & _value(inner, world, op.condition))

@@ -19,8 +19,8 @@ MATRIX_GAIN = 16
 def matrices_of(observables: Sequence[Observable], num_qubits: int) -> dict[int, np.ndarray]:
     """What is applied as a matrix: that was given as one, or sums of many strings on few qubits."""
     matrices = {
-        place: observable.matrix.array
-        for place, observable in enumerate(observables)
+        output: observable.matrix.array
+        for output, observable in enumerate(observables)
         if isinstance(observable, DenseObservable)
     }
     sums = {p: o for p, o in enumerate(observables) if isinstance(o, PauliSum)}
@@ -33,7 +33,7 @@ def matrices_of(observables: Sequence[Observable], num_qubits: int) -> dict[int,
     # Given matrices are of the qubits without the records of a dynamic circuit.
     fitting = all(len(matrix) == 2**num_qubits for matrix in matrices.values())
     if plain and cheap and small and fitting and len(flips) > MAX_UNROLLED:
-        matrices |= {place: _matrix(sums[place].terms, num_qubits) for place in sums}
+        matrices |= {output: _matrix(sums[output].terms, num_qubits) for output in sums}
     return matrices
 
 

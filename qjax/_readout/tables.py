@@ -158,7 +158,7 @@ def reading_of(
     # Coefficients, not angles: they have no period.
     expression_groups, places = group_angles(
         [Angle(entry[3], periodic=False) for entry in draft.expressions],
-        {p: place for place, p in enumerate(order)},
+        {p: position for position, p in enumerate(order)},
     )
     if draft.expressions:
         draft.expressions.sort(key=lambda entry: entry[:2])

@@ -94,8 +94,8 @@ def _refuse_parameters(observables: tuple[Observable, ...]) -> None:
 
 
 def _refuse_transpiling(free: Circuit, pass_manager: BasePassManager | None) -> None:
-    amplitudes = (each for op in preparations(free) for each in op.real + op.imag)
-    if pass_manager is not None and any(each.parameters for each in amplitudes):
+    amplitudes = (expression for op in preparations(free) for expression in op.real + op.imag)
+    if pass_manager is not None and any(expression.parameters for expression in amplitudes):
         raise ValueError(
             "pass_manager: the circuit starts from amplitudes that are parameters, which nothing "
             "can transpile before they are bound; expected a primitive that takes circuits as they "

@@ -150,16 +150,18 @@ def _slots(remote: Remote) -> list[tuple[int, ...]]:
 @kept()
 def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
     model = remote.model
-    inputs = {parameter: place for place, parameter in enumerate(model.inputs)}
-    weights = {parameter: place for place, parameter in enumerate(model.weights)}
-    both = weights | {parameter: len(weights) + place for parameter, place in inputs.items()}
+    inputs = {parameter: position for position, parameter in enumerate(model.inputs)}
+    weights = {parameter: position for position, parameter in enumerate(model.weights)}
+    both = weights | {parameter: len(weights) + position for parameter, position in inputs.items()}
     used = [set(expression.parameters) for expression in remote.expressions]
-    by_weights = [slot for slot, each in enumerate(used) if each <= set(weights)]
-    by_inputs = [slot for slot, each in enumerate(used) if each <= set(inputs)]
+    by_weights = [slot for slot, parameters in enumerate(used) if parameters <= set(weights)]
+    by_inputs = [slot for slot, parameters in enumerate(used) if parameters <= set(inputs)]
     by_both = sorted(set(range(len(used))) - set(by_weights) - set(by_inputs))
     places = places_of(remote.source.circuit)
     expressions = map(near_expression, remote.expressions) if remote.near else remote.expressions
-    angles = [Angle(each, places[slot].periodic) for slot, each in enumerate(expressions)]
+    angles = [
+        Angle(expression, places[slot].periodic) for slot, expression in enumerate(expressions)
+    ]
     return (
         _group(angles, by_weights, weights, x64),
         _group(angles, by_inputs, inputs, x64),

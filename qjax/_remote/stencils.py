@@ -52,12 +52,12 @@ def stencil(remote: Remote, point: Point, moving: Flags) -> Stencil:
 
 @jax.jit
 def slope(
-    found: Stencil, moves: Point, values: Float[Array, "points *lead outputs"]
+    around: Stencil, moves: Point, values: Float[Array, "points *lead outputs"]
 ) -> Float[Array, "*lead outputs"]:
     """The derivative along d, from the values at the stencil's points."""
     terms = [
         jnp.sum(weight * move[None], axis=-1)
-        for weight, move in zip(found.weights, moves, strict=True)
+        for weight, move in zip(around.weights, moves, strict=True)
     ]
     shape = np.broadcast_shapes(*(term.shape for term in terms))
     along = jnp.sum(jnp.stack([jnp.broadcast_to(term, shape) for term in terms]), axis=0)
