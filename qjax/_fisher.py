@@ -20,7 +20,7 @@ from qjax._base.mesh import alike, on_mesh
 from qjax._base.process import check_process
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
-from qjax._engine import Expectations, Model, states
+from qjax._engine import States, Task, run
 from qjax._qiskit import ParameterValues, as_circuit, as_parameters
 
 
@@ -68,13 +68,13 @@ def compiled_mean_information(
     Args:
         circuit: the circuit.
         weights: which of its parameters, by index, the weights are.
-        inputs: the same for the inputs, which stay fixed.
+        inputs: which of its parameters the inputs are, which stay fixed.
     """
     # int32: JAX 0.10 refuses an int64 array that it has seen in both precisions.
     order = np.argsort(weights + inputs).astype(np.int32)
     directions = np.eye(circuit.num_params)[list(weights)]
 
-    def run(values: Array, rows: Array) -> Float[Array, "weights weights"]:
+    def information(values: Array, rows: Array) -> Float[Array, "weights weights"]:
         if not weights:
             return jnp.zeros((0, 0), values.dtype)
         shared = jnp.broadcast_to(values[None], (len(rows), len(values)))
@@ -83,7 +83,7 @@ def compiled_mean_information(
         # The two triangles differ by rounding; solvers and eigenvalues want them equal.
         return jnp.triu(total) + jnp.triu(total, 1).T
 
-    return jax.jit(partial(on_mesh, run))
+    return jax.jit(partial(on_mesh, information))
 
 
 def _mean(
@@ -154,12 +154,12 @@ def _tangents(
 
     Real and imaginary parts in one column: their scalar product is the real part of the complex.
     """
-    everything = Model(circuit, tuple(range(circuit.num_params)), (), Expectations(()))
+    task = Task(circuit, frozenset(range(circuit.num_params)), States())
     nothing = jnp.zeros((0,), samples.dtype)
     shape = (len(directions), *samples.shape)
     rows = jnp.broadcast_to(samples, shape).reshape(-1, shape[2])
     moves = jnp.broadcast_to(directions[:, None], shape).reshape(-1, shape[2])
-    state, moved = jax.jvp(lambda x: states(everything, nothing, x), (rows,), (moves,))
+    state, moved = jax.jvp(lambda batch: run(task, nothing, batch.T), (rows,), (moves,))
     # What lies along the state changes its phase only.
     across = moved - state * jnp.sum(state.conj() * moved, axis=0, keepdims=True)
     real = jnp.concatenate([across.real, across.imag]).reshape(-1, *shape[:2])

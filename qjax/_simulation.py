@@ -4,8 +4,7 @@ Every function compiles once per circuit, shape and dtype, also when it is calle
 """
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +17,9 @@ from qiskit.circuit import Parameter
 from qjax._base import tuning
 from qjax._base.arrays import as_any_number, enumerated
 from qjax._base.errors import CircuitTooLargeError
-from qjax._base.memory import check_states_fit
 from qjax._base.mesh import on_mesh, placed
 from qjax._base.options import check_ordered
 from qjax._base.process import check_process
-from qjax._base.store import kept
-from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit, preparations
 from qjax._engine import (
     Expectations,
@@ -32,13 +28,14 @@ from qjax._engine import (
     States,
     Task,
     as_gradient,
+    compiled_unitary,
     outcomes_of,
     plan_of,
     run,
 )
-from qjax._plan import Plan, plan_circuit
+from qjax._plan import Plan
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
-from qjax._simulators import Gradient, as_complex, finish, identity_states, simulate
+from qjax._simulators import Gradient
 
 
 def statevector(
@@ -92,7 +89,7 @@ def unitary(
             f"unitary: the circuit starts from given amplitudes of qubits {prepared[0].qubits}, so "
             "no matrix says what it does; expected gates only. `statevector` gives its state"
         )
-    return _compiled_unitary(circuit)(as_parameters(circuit, params))
+    return compiled_unitary(circuit)(as_parameters(circuit, params))
 
 
 def probabilities(
@@ -203,12 +200,12 @@ def _names(inputs: Iterable[Parameter | str] | str, vectors: dict[str, list[str]
     if isinstance(inputs, (str, Parameter)) or not isinstance(inputs, Iterable):
         raise TypeError(f"inputs: expected a sequence of parameters or names, got {inputs!r}")
     names = list(inputs)
-    if strange := [each for each in names if not isinstance(each, (str, Parameter))]:
+    if strange := [name for name in names if not isinstance(name, (str, Parameter))]:
         raise TypeError(
             f"inputs: expected parameters or their names, got {strange[0]!r} of type "
             f"{type(strange[0]).__name__}"
         )
-    known = [vectors.get(each, [each]) if isinstance(each, str) else [each.name] for each in names]
+    known = [vectors.get(name, [name]) if isinstance(name, str) else [name.name] for name in names]
     return set().union(*known)
 
 
@@ -261,30 +258,6 @@ def _read(
         return run(task, params, np.zeros((0, 1), params.dtype)).reshape(shape)
 
     return on_mesh(read, params)
-
-
-@kept(tuning.PROGRAM_BYTES)
-def _compiled_unitary(circuit: Circuit) -> Callable[[Array], Complex[Array, "2**n 2**n"]]:
-    def columns(params: Array) -> Array:
-        made = plan_circuit(_unitary_form(circuit), from_zero=False).program
-        program = in_precision(made, jax.config.read("jax_enable_x64"))
-        count = 2**circuit.num_qubits
-        check_states_fit(circuit.num_qubits, count, np.result_type(params.dtype, np.complex64))
-        start = identity_states(circuit.num_qubits, params.dtype)
-        nothing = jnp.zeros((0, count), params.dtype)
-        state, last = simulate(program, params, nothing, state=start)
-        return as_complex(finish(program, state, last))
-
-    return jax.jit(partial(on_mesh, columns))
-
-
-def _unitary_form(circuit: Circuit) -> Circuit:
-    if circuit.is_dynamic:
-        raise ValueError(
-            "the circuit resets qubits, or measures them midway: it has no unitary; use "
-            "expectation, probabilities or sample"
-        )
-    return circuit
 
 
 def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:

@@ -362,3 +362,11 @@ _FUNCTIONS = {
     "SHIFT_RIGHT": operator.rshift, "ADD": operator.add, "SUB": operator.sub,
     "MUL": operator.mul, "DIV": operator.floordiv,
 }  # fmt: skip
+
+
+def read_midway():
+    """A qubit in superposition whose outcome is in a bit."""
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    return circuit

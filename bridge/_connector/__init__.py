@@ -1,9 +1,12 @@
 """Floor 3. Neural network in JAX -> torch.nn.Module.
 
-module    the module
-protocol  what it needs of a network
-weights   one parameter, or one for each leaf of a tree
-numbers   what callers hand in -> dense, real tensors
+module       the module
+protocol     the public name of what it needs of a network
+network      whether a network has that
+application  the network's function on tensors
+inputs       their shape, and the dtypes to compute in
+weights      one parameter, or one for each leaf of a tree
+numbers      what callers hand in -> dense, real tensors
 """
 
 from bridge._connector.module import TorchConnector as TorchConnector

@@ -103,10 +103,10 @@ def register(module: torch.nn.Module, names: Sequence[str], leaves: Sequence[tor
     for name, leaf in zip(names, leaves, strict=True):
         *containers, last = name.split(".")
         owner = module
-        for each in containers:
-            if each not in owner._modules:
-                owner.add_module(each, Leaves())
-            owner = getattr(owner, each)
+        for container in containers:
+            if container not in owner._modules:
+                owner.add_module(container, Leaves())
+            owner = getattr(owner, container)
         owner.register_parameter(last, torch.nn.Parameter(leaf))
 
 
@@ -193,3 +193,26 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, (torch.Tensor, np.ndarray, jax.Array)):
         return value.ndim == 0
     return isinstance(value, (int, float, complex, np.generic))
+
+
+def accept_alias(
+    module: torch.nn.Module,
+    state_dict: dict[str, Any],
+    prefix: str,
+    local_metadata: Any,
+    strict: bool,
+    missing_keys: list[str],
+    unexpected_keys: list[str],
+    error_msgs: list[str],
+) -> None:
+    """Qiskit Machine Learning saves the weights twice, as `weight` and as `_weights`."""
+    del module, local_metadata, strict, missing_keys, unexpected_keys
+    alias = state_dict.pop(prefix + "_weights", None)
+    if alias is None:
+        return
+    weight = state_dict.setdefault(prefix + "weight", alias)
+    if not torch.equal(weight, alias):
+        error_msgs.append(
+            f"the checkpoint's {prefix}weight and {prefix}_weights differ, expected two copies of "
+            "the same tensor: delete the wrong one"
+        )

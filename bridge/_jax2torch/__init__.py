@@ -1,6 +1,7 @@
 """Floor 2. JAX function of arrays -> differentiable torch function of tensors.
 
-function    the function: what is traced, what its nodes carry
+function    the function: what is traced
+node        a compiled function in torch's graph
 compiled    flat JAX function -> one compiled for tensors, and its derivatives
 derivative  flat JAX function -> its pullback, pushforward and batched function
 operator    what stands for a compiled function in graphs that torch records

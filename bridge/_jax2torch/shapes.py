@@ -76,15 +76,16 @@ def _fit(
         for symbol, size in zip(symbols.values(), small, strict=True)
     )
     steps = [
-        tuple(size + (place == moved) for place, size in enumerate(base)) for moved in range(count)
+        tuple(size + (symbol == moved) for symbol, size in enumerate(base))
+        for moved in range(count)
     ]
     large = tuple(2 * size + prime for size, prime in zip(base, small, strict=True))
     points = [base, *steps, large, small]
     try:
-        found = [evaluate(_at(shapes, dict(zip(symbols, point, strict=True)))) for point in points]
+        traced = [evaluate(_at(shapes, dict(zip(symbols, point, strict=True)))) for point in points]
     except Exception as error:
         raise _NotAffineError from error
-    shapes_found, keys = zip(*found, strict=True)
+    shapes_found, keys = zip(*traced, strict=True)
     ranks = [list(map(len, outputs)) for outputs in shapes_found]
     if any(rank != ranks[0] for rank in ranks) or any(key != keys[0] for key in keys):
         raise _NotAffineError

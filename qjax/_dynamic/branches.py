@@ -7,18 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from qjax._base.errors import NoExactFormError
 from qjax._circuit.circuit import Amplitudes, Circuit, Control, Gate
-from qjax._circuit.dependence import moved_gate, reached
+from qjax._circuit.dependence import reached
 from qjax._circuit.gates import is_diagonal
 from qjax._dynamic.decisions import (
     Decision,
     Node,
-    choose,
-    either,
-    outcome_of,
     records_of,
-    rename,
     settings,
-    without,
 )
 from qjax._dynamic.known_qubits import Known, sum_of, without_known
 
@@ -101,40 +96,14 @@ def holds_somewhere(decision: Decision) -> bool:
     return isinstance(decision, Node) or bool(decision)
 
 
-def apply_gate(state: Branches, gate: Gate) -> None:
-    """A gate, where the block runs; a measured qubit that it changes is recorded before."""
-    if gate.name == "id":
-        return
-    if gate.name == "swap" and not gate.controls and state.running is True:
-        _exchange(state, *gate.qubits)
-        return
-    gate = moved_gate(gate, dict(enumerate(state.wires)))
-    changes = not is_diagonal(gate.kind)
-    for wire in gate.qubits:
-        asked = wire in records_of(state.running)
-        if ("measured", wire) in state.values and (changes or asked):
-            keep_outcome(state, wire)
-    state.effective.update(wire for wire in gate.support if ("measured", wire) in state.values)
-    write(state, gate, state.running)
-
-
-def _exchange(state: Branches, left: int, right: int) -> None:
-    wires = state.wires
-    wires[left], wires[right] = wires[right], wires[left]
-    # Something comes after their measurement.
-    state.effective.update(
-        wire for wire in (wires[left], wires[right]) if ("measured", wire) in state.values
-    )
-
-
 def write(state: Branches, gate: Gate, condition: Decision) -> None:
     """Append a gate on wires, controlled by the records of the condition."""
     state.touched.update(gate.support)
     for setting in settings(condition):
         controls = dict(setting)
         if all(controls.setdefault(qubit, value) == value for qubit, value in gate.controls):
-            made = tuple(Control(qubit, value) for qubit, value in controls.items())
-            _append(state, replace(gate, controls=made))
+            added = tuple(Control(qubit, value) for qubit, value in controls.items())
+            _append(state, replace(gate, controls=added))
 
 
 def _append(state: Branches, gate: Gate) -> None:
@@ -149,10 +118,11 @@ def _append(state: Branches, gate: Gate) -> None:
         known[reduced.qubits[0]] ^= flips
     elif not is_diagonal(reduced.kind):
         for wire in reduced.qubits:
-            known[wire] = _variable(state)
+            known[wire] = new_variable(state)
 
 
-def _variable(state: Branches) -> int:
+def new_variable(state: Branches) -> int:
+    """What a wire holds that nothing is known of: a variable of its own, as a mask."""
     state.num_variables += 1
     return 1 << state.num_variables
 
@@ -188,137 +158,32 @@ def make_room(state: Branches, wanted: int) -> None:
     """
     unused = MAX_RECORDS + state.circuit.num_qubits - state.num_wires
     if len(state.free) + unused < wanted and state.crowded:
-        forget(state, _asked(state))
+        forget(state, asked(state))
 
 
-def _asked(state: Branches) -> set[int]:
+def asked(state: Branches) -> set[int]:
+    """The records that any value depends on."""
     return set().union(*map(records_of, state.values.values()))
 
 
-def forget(state: Branches, asked: set[int]) -> None:
+def forget(state: Branches, records: set[int]) -> None:
     """Leave out what neither the qubits nor these records depend on, and free its wires."""
-    looked_at = {*state.wires, *asked}
-    found = reached(state.gates, state.prepared, looked_at, state.wires)
-    state.gates = [state.gates[place] for place in found.gates]
-    state.prepared = list(found.prepared)
-    state.free = [wire for wire in range(state.num_wires) if wire not in found.qubits]
+    looked_at = {*state.wires, *records}
+    seen = reached(state.gates, state.prepared, looked_at, state.wires)
+    state.gates = [state.gates[place] for place in seen.gates]
+    state.prepared = list(seen.prepared)
+    state.free = [wire for wire in range(state.num_wires) if wire not in seen.qubits]
     state.known.update(dict.fromkeys(state.free, 0))
     state.touched.difference_update(state.free)
     state.crowded = False
 
 
-def _sum_of_records(state: Branches, wire: int) -> list[int] | None:
+def sum_of_records(state: Branches, wire: int) -> list[int] | None:
     """Records that together hold what the wire does, or its opposite; None if there are none."""
-    return sum_of(state.known[wire], {each: state.known[each] for each in state.records})
+    return sum_of(state.known[wire], {record: state.known[record] for record in state.records})
 
 
-def _copy_of(state: Branches, wire: int) -> int | None:
+def copy_of(state: Branches, wire: int) -> int | None:
     """A record that holds what the wire does, if there is one."""
     known = state.known[wire]
     return next((record for record in state.records if state.known[record] == known), None)
-
-
-# ---------------------------------------------------------------- measurements and resets
-
-
-def keep_outcome(state: Branches, wire: int) -> int:
-    """Keep the outcome of a qubit that is about to change."""
-    record = _copy_of(state, wire)
-    if record is None:
-        record = new_record(state)
-        write(state, flip_by(record, wire), state.values["measured", wire])
-    _rename(state, wire, record)
-    return record
-
-
-def _rename(state: Branches, wire: int, record: int) -> None:
-    del state.values["measured", wire]
-    state.effective.discard(wire)
-    for key, value in state.values.items():
-        state.values[key] = rename(value, wire, record)
-
-
-def measure(state: Branches, qubit: int, clbit: int) -> None:
-    """A measurement: the qubit is its own record until something changes it."""
-    wire = state.wires[qubit]
-    value: Decision = bool(state.known[wire])
-    if state.known[wire] > 1:
-        record = _copy_of(state, wire)
-        value = outcome_of(wire if record is None else record)
-        if record is None:
-            before = state.values.get(("measured", wire), False)
-            state.values["measured", wire] = either(before, state.running)
-            if state.depth > 1:
-                state.effective.add(wire)  # control flow is no end of a circuit
-    assign(state, ("bit", clbit), value)
-
-
-def reset(state: Branches, qubit: int) -> None:
-    """What the qubit held stays on its wire, where it is not known."""
-    wire = state.wires[qubit]
-    if state.known[wire] == 0:
-        return
-    if state.running is not True:
-        _reset_somewhere(state, wire)
-        return
-    measured = ("measured", wire) in state.values
-    if measured and (record := _copy_of(state, wire)) is not None:
-        _rename(state, wire, record)
-        measured = False
-    records = None if measured else _sum_of_records(state, wire)
-    if records is None or not (state.thrifty or _asked(state).issuperset(records)):
-        leave(state, qubit)
-        return
-    for record in records:
-        write(state, flip_by(wire, record), True)
-    if state.known[wire]:
-        write(state, Gate("x", (wire,)), True)
-
-
-def leave(state: Branches, qubit: int) -> None:
-    """Go on with another wire, in |0>."""
-    wire = state.wires[qubit]
-    state.wires[qubit] = new_record(state)
-    state.values.pop(("measured", wire), None)
-    state.effective.discard(wire)
-
-
-def _reset_somewhere(state: Branches, wire: int) -> None:
-    """Move what the wire held to a record, in the branches where the block runs."""
-    measured = state.values.get(("measured", wire), False)
-    record = keep_outcome(state, wire) if measured is not False else None
-    if record is None or holds_somewhere(without(state.running, measured)):
-        record = new_record(state)
-        write(state, flip_by(record, wire), state.running)
-    write(state, flip_by(wire, record), state.running)
-
-
-def prepare(state: Branches, op: Amplitudes) -> None:
-    """Amplitudes are there from the start: those that come later wait on further wires."""
-    wires = [state.wires[qubit] for qubit in op.qubits]
-    if state.running is True:
-        if not state.touched.isdisjoint(wires):
-            for qubit in op.qubits:
-                leave(state, qubit)
-        wires = [state.wires[qubit] for qubit in op.qubits]
-        _start(state, op, wires)
-        return
-    for wire in wires:
-        if ("measured", wire) in state.values:
-            keep_outcome(state, wire)
-    waiting = [new_record(state) for _ in op.qubits]
-    _start(state, op, waiting)
-    for pair in zip(wires, waiting, strict=True):
-        write(state, Gate("swap", pair), state.running)
-
-
-def _start(state: Branches, op: Amplitudes, wires: list[int]) -> None:
-    state.prepared.append(replace(op, qubits=tuple(wires)))
-    state.touched.update(wires)
-    for wire in wires:
-        state.known[wire] = _variable(state)
-
-
-def assign(state: Branches, key: Key, value: Decision) -> None:
-    """A value for a bit or a variable, where the block runs."""
-    state.values[key] = choose(state.running, value, state.values.get(key, value))

@@ -34,7 +34,7 @@ def _node(record: int, low: Decision, high: Decision) -> Decision:
 
 
 def outcome_of(record: int) -> Decision:
-    """The record itself, as a bool."""
+    """The decision that is what one record holds, as a bool."""
     return _node(record, False, True)
 
 
@@ -48,12 +48,12 @@ def apply(function: Callable[..., Any], *operands: Decision) -> Decision:
         return known[operands]
 
     def split(operands: tuple[Decision, ...]) -> Decision:
-        asked = [each.record for each in operands if isinstance(each, Node)]
+        asked = [operand.record for operand in operands if isinstance(operand, Node)]
         if not asked:
             return function(*operands)
         record = min(asked)
         low, high = (
-            combine(tuple(_side(each, record, side) for each in operands)) for side in (0, 1)
+            combine(tuple(_side(operand, record, side) for operand in operands)) for side in (0, 1)
         )
         return _node(record, low, high)
 
@@ -81,7 +81,7 @@ def either(left: Decision, right: Decision) -> Decision:
 
 
 def rename(decision: Decision, old: int, new: int) -> Decision:
-    """The same value with another record in the place of one."""
+    """A decision that asks the record `new` wherever this one asks `old`."""
     known: dict[Decision, Decision] = {}
 
     def renamed(decision: Decision) -> Decision:
@@ -97,21 +97,21 @@ def rename(decision: Decision, old: int, new: int) -> Decision:
 
 
 def records_of(decision: Decision) -> set[int]:
-    """The records that it asks."""
-    found: set[int] = set()
+    """The records that a decision asks."""
+    records: set[int] = set()
     seen: set[Decision] = set()
     left = [decision]
     while left:
-        each = left.pop()
-        if isinstance(each, Node) and each not in seen:
-            seen.add(each)
-            found.add(each.record)
-            left += [each.low, each.high]
-    return found
+        node = left.pop()
+        if isinstance(node, Node) and node not in seen:
+            seen.add(node)
+            records.add(node.record)
+            left += [node.low, node.high]
+    return records
 
 
 def settings(decision: Decision) -> Iterator[dict[int, int]]:
-    """Values of records, `{record: value}`, no two of which overlap: where it holds."""
+    """Values of records, `{record: value}`, no two of which overlap: where a decision holds."""
     if isinstance(decision, Node):
         for value, side in ((0, decision.low), (1, decision.high)):
             for setting in settings(side):
@@ -121,7 +121,7 @@ def settings(decision: Decision) -> Iterator[dict[int, int]]:
 
 
 def num_settings(decision: Decision) -> int:
-    """How many `settings` it has."""
+    """How many `settings` a decision has, without making them."""
     known: dict[Decision, int] = {}
 
     def count(decision: Decision) -> int:
@@ -142,7 +142,7 @@ class Parity(NamedTuple):
 
 
 def as_parity(decision: Decision) -> Parity | None:
-    """The parity that a condition is, if it is one."""
+    """The parity that a condition is; None if it is none."""
     if not isinstance(decision, Node):
         return Parity((), bool(decision))
     records: list[int] = []

@@ -13,16 +13,7 @@ from collections.abc import Iterable
 from qjax._base import tuning
 from qjax._base.errors import NoExactFormError
 from qjax._base.store import kept
-from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op, unset_variable
-from qjax._circuit.classical import (
-    OPERATIONS,
-    PYTHON,
-    Bits,
-    ClassicalExpression,
-    ClassicalType,
-    Variable,
-    evaluate_classical,
-)
+from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op
 from qjax._circuit.control_flow import Block, Break, Continue, For, Reset, Store, Switch, While
 from qjax._circuit.dependence import moved_amplitudes, moved_gate
 from qjax._circuit.measurements import writes_bits
@@ -30,36 +21,18 @@ from qjax._dynamic.branches import (
     REMEDY,
     Branches,
     all_zero,
-    apply_gate,
-    assign,
-    flip_by,
     forget,
     holds_somewhere,
-    keep_outcome,
     make_room,
-    measure,
     new_record,
-    prepare,
-    reset,
     write,
 )
-from qjax._dynamic.decisions import (
-    Decision,
-    Node,
-    apply,
-    as_parity,
-    both,
-    num_settings,
-    outcome_of,
-    records_of,
-    without,
-)
+from qjax._dynamic.classical_values import recorded, store, value_of
+from qjax._dynamic.decisions import Decision, Node, apply, both, outcome_of, without
+from qjax._dynamic.steps import apply_gate, keep_outcome, measure, prepare, reset
 
 # Loops that go on after so many turns may never end.
 MAX_TURNS = 1000
-
-
-MAX_SETTINGS = 256
 
 
 @kept()
@@ -83,18 +56,18 @@ def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circui
     """
     if not circuit.is_dynamic:
         return circuit
-    found, errors = [], []
+    forms, errors = [], []
     for thrifty in (False, True):
         try:
-            found.append(_deferred(circuit, observed, thrifty))
+            forms.append(_deferred(circuit, observed, thrifty))
         except NoExactFormError as error:
             errors.append(error)
             continue
-        if found[-1].num_qubits == circuit.num_qubits:
+        if forms[-1].num_qubits == circuit.num_qubits:
             break
-    if not found:
+    if not forms:
         raise errors[0]
-    return min(found, key=lambda form: form.num_qubits)
+    return min(forms, key=lambda form: form.num_qubits)
 
 
 def _deferred(circuit: Circuit, observed: frozenset[int], thrifty: bool) -> Circuit:
@@ -119,7 +92,7 @@ def _in_order(state: Branches, bits: list[tuple[int, int]]) -> Circuit:
         num_clbits = circuit.num_qubits
         final = [Measure(qubit, qubit) for qubit in range(num_clbits)]
     ops: tuple[Op, ...] = (
-        *(moved_amplitudes(each, places) for each in state.prepared),
+        *(moved_amplitudes(amplitudes, places) for amplitudes in state.prepared),
         *(moved_gate(gate, places) for gate in state.gates),
         *final,
     )
@@ -165,7 +138,7 @@ def _run(state: Branches, op: Op) -> None:
         case Amplitudes():
             prepare(state, op)
         case Store():
-            _store(state, op)
+            store(state, op)
         case Switch():
             _switch(state, op)
         case For() | While():
@@ -174,64 +147,6 @@ def _run(state: Branches, op: Op) -> None:
             _leave(state, state.loops[-1])
         case Continue():
             _leave(state, state.loops[-1] + 1)
-
-
-# ---------------------------------------------------------------- classical values
-
-
-def _value(state: Branches, expression: ClassicalExpression) -> Decision:
-    """What an expression is worth now. The measurements that it reads are not final."""
-
-    def read(source: Bits | Variable) -> Decision:
-        if isinstance(source, Bits):
-            bits = [state.values["bit", clbit] for clbit in source.clbits]
-            # Whatever comes of it: something looks at the outcome.
-            state.effective.update(*map(records_of, bits))
-            return bits[0] if source.type.kind == "bool" else apply(_integer, *bits)
-        key = ("variable", source.number)
-        if key not in state.values:
-            raise unset_variable(state.circuit, source.number)
-        return state.values[key]
-
-    def compute(name: str, kind: ClassicalType, *operands: Decision) -> Decision:
-        function = OPERATIONS[name]
-        return apply(lambda *values: function(PYTHON, kind, *values), *operands)
-
-    return evaluate_classical(expression, read, compute, PYTHON)
-
-
-def _recorded(state: Branches, condition: Decision) -> Decision:
-    """The condition, or a record of it where it has many settings."""
-    if num_settings(condition) <= tuning.FEW_SETTINGS:
-        return condition
-    parity = as_parity(condition)
-    if parity is None:
-        if (count := num_settings(condition)) > MAX_SETTINGS:
-            raise NoExactFormError(
-                f"a condition of the circuit holds for {count} settings of outcomes; exact results "
-                f"follow at most {MAX_SETTINGS}. {REMEDY}"
-            )
-        return condition
-    record = new_record(state)
-    for source in parity.records:
-        write(state, flip_by(record, source), True)
-    if parity.flipped:
-        write(state, Gate("x", (record,)), True)
-    return outcome_of(record)
-
-
-def _integer(*bits: bool) -> int:
-    return sum(int(bit) << place for place, bit in enumerate(bits))
-
-
-def _store(state: Branches, op: Store) -> None:
-    value = _value(state, op.value)
-    if isinstance(op.target, Variable):
-        assign(state, ("variable", op.target.number), value)
-        return
-    for place, clbit in enumerate(op.target.clbits):
-        bit = apply(lambda v, place=place: bool(int(v) >> place & 1), value)
-        assign(state, ("bit", clbit), bit)
 
 
 def _wire(state: Branches, clbit: int) -> int:
@@ -257,11 +172,11 @@ def _holding(state: Branches, value: int) -> int | None:
 
 
 def _switch(state: Branches, op: Switch) -> None:
-    value, left, keys = _value(state, op.target), state.running, []
+    value, left, keys = value_of(state, op.target), state.running, []
     for values, _ in op.cases:
         hit: Decision = True
         if values is not None:
-            hit = _recorded(state, apply(lambda v, among=values: v in among, value))
+            hit = recorded(state, apply(lambda v, among=values: v in among, value))
         state.cases += 1
         keys.append(("case", state.cases))
         state.values[keys[-1]] = both(left, hit)
@@ -285,7 +200,7 @@ def _loop(state: Branches, op: For | While) -> None:
 def _turns(state: Branches, op: While) -> Iterable[Block]:
     """The block, for as long as its condition may hold."""
     for _ in range(MAX_TURNS):
-        going_on = both(state.running, _recorded(state, _value(state, op.condition)))
+        going_on = both(state.running, recorded(state, value_of(state, op.condition)))
         state.values["running", state.depth] = going_on
         if not holds_somewhere(going_on):
             return
@@ -299,5 +214,5 @@ def _turns(state: Branches, op: While) -> Iterable[Block]:
 def _leave(state: Branches, depth: int) -> None:
     """End every block from this depth on, where the innermost one runs."""
     leaving = state.running
-    for each in range(depth, state.depth + 1):
-        state.values["running", each] = without(state.values["running", each], leaving)
+    for level in range(depth, state.depth + 1):
+        state.values["running", level] = without(state.values["running", level], leaving)

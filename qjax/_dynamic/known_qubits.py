@@ -15,7 +15,10 @@ Known = dict[int, int]
 
 
 def without_known(gate: Gate, known: Known) -> Gate | None:
-    """The same on all states in which wires hold what is known; None where it does nothing."""
+    """A gate with fewer controls that does as this one where wires hold what is known.
+
+    None where it does nothing.
+    """
     if any(known[control.qubit] == 1 - control.value for control in gate.controls):
         return None
     controls = tuple(c for c in gate.controls if known[c.qubit] != c.value)
@@ -30,7 +33,7 @@ def without_known(gate: Gate, known: Known) -> Gate | None:
 
 
 def _is_phase_of_one(kind: GateKind) -> bool:
-    """Whether it is diag(1, phase)."""
+    """Whether a gate is diag(1, phase)."""
     if isinstance(kind, PhaseGate):
         return len(kind.phases) == 2 and kind.phases[0] == 0
     if not isinstance(kind, ConstantGate) or kind.num_qubits != 1:
@@ -39,7 +42,7 @@ def _is_phase_of_one(kind: GateKind) -> bool:
 
 
 def sum_of(target: int, known: Mapping[int, int]) -> list[int] | None:
-    """Wires that together hold this, or its opposite; None if there are none.
+    """Wires whose sum is this sum of variables, or its opposite; None if there are none.
 
     By elimination modulo 2.
     """

@@ -7,9 +7,11 @@ executor      the structure of a plan -> the compiled function
 execution     task, parameters -> what is read out
 directions    how many derivatives side by side fit into memory
 derivatives   a simulation and its derivatives as operations of JAX
-batching      the same, mapped over
+batching      those operations, mapped over a batch
 primitive     the rules of those operations
+runs          the states of many runs of a circuit
 trajectories  dynamic circuits, run by run
+unitary       circuit -> its matrix
 model         the pure function of a network: (weights, inputs) -> outputs
 """
 
@@ -21,7 +23,6 @@ from qjax._engine.model import compiled_draws as compiled_draws
 from qjax._engine.model import compiled_jacobians as compiled_jacobians
 from qjax._engine.model import compiled_outputs as compiled_outputs
 from qjax._engine.model import outputs as outputs
-from qjax._engine.model import states as states
 from qjax._engine.model import task_of as task_of
 from qjax._engine.primitive import run as run
 from qjax._engine.task import Expectations as Expectations
@@ -34,3 +35,4 @@ from qjax._engine.task import num_simulated as num_simulated
 from qjax._engine.task import outcomes_of as outcomes_of
 from qjax._engine.task import plan_of as plan_of
 from qjax._engine.trajectories import follow as follow
+from qjax._engine.unitary import compiled_unitary as compiled_unitary

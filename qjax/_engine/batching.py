@@ -48,7 +48,10 @@ def _replanned(
     size: int,
     differentiated: bool = False,
 ) -> Shaped[Array, "outputs batch size"]:
-    """What is mapped over differs per sample; so does what is not, where it must."""
+    """The task and its parameters, where those that are mapped over differ per sample.
+
+    So do the others, where one array has both.
+    """
     (shared, batched), (from_shared, from_batched) = arguments, axes
     if from_batched is not None:
         batched = jnp.moveaxis(batched, from_batched, 2)
@@ -80,7 +83,7 @@ def _is_wide(task: Task, dtype: np.dtype, differentiated: bool) -> bool:
 def _one_by_one(
     task: Task, params: Float[Array, "params batch size"]
 ) -> Shaped[Array, "outputs batch size"]:
-    """Each sample's matrices are built and applied by themselves."""
+    """Samples one after the other: the matrices of each are built and applied alone."""
     alone = replace(task, batched=frozenset())
     nothing = jnp.zeros((0, 1), params.dtype)
     cost = cost_of(alone, jax.ShapeDtypeStruct(params.shape[:1], params.dtype), nothing)
@@ -200,7 +203,10 @@ def _batch_second(
     along: tuple[int, ...],
     count: int | None = None,
 ) -> tuple[list[Array], list[int]]:
-    """Wide circuits only: samples, and what has cotangents of its own, run one after the other."""
+    """Second derivatives mapped over a batch, which only wide circuits take this way.
+
+    Samples, and what has cotangents of its own, run one after the other.
+    """
     bind = partial(second_p.bind, task=task, moving=moving, along=along)
     if count is None and all(axis is None for axis in axes[:3]):
         size = size_of(arguments, axes)

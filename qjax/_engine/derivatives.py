@@ -18,7 +18,7 @@ from qjax._base import tuning
 from qjax._base.mesh import context, on_mesh_of, type_of_result
 from qjax._base.store import kept
 from qjax._engine.directions import Axis, Kind, columns_at_once, in_groups, size_of
-from qjax._engine.execution import always_compiled, evaluate, evaluate_now
+from qjax._engine.execution import always_compiled, execute, execute_now
 from qjax._engine.task import Task
 
 run_p = Primitive("simulate")
@@ -34,7 +34,7 @@ second_p.multiple_results = True
 
 
 class _Kept(NamedTuple):
-    """A simulation that returns its residuals too, and how to make its cotangents of those."""
+    """A simulation that returns its residuals too, and what makes its cotangents of them."""
 
     forward: ClosedJaxpr
     structure: Any
@@ -52,7 +52,7 @@ def _kept(
         nonlocal structure
         given = [arguments[place] for place in moving]
         value, pull_back = jax.vjp(
-            of_moving(partial(evaluate, task=task), arguments, moving), *given
+            of_moving(partial(execute, task=task), arguments, moving), *given
         )
         leaves, structure = jax.tree.flatten(pull_back)
         return [value, *leaves]
@@ -86,17 +86,17 @@ def evaluate_residuals(*arguments: Array, task: Task, moving: tuple[int, ...]) -
 
 
 def evaluate_tangent(*arguments: Array, task: Task, moving: tuple[int, ...]) -> Array:
-    """From the parameters, without residuals: forward mode keeps no states."""
+    """Tangents, from the parameters and without residuals: forward mode keeps no states."""
     primals, tangents = arguments[:2], arguments[-len(moving) :]
     columns_at_once("tangents", task, primals, 1)
-    function = of_moving(partial(evaluate, task=task), primals, moving)
+    function = of_moving(partial(execute, task=task), primals, moving)
     return jax.jvp(function, tuple(primals[place] for place in moving), tuple(tangents))[1]
 
 
 def evaluate_cotangent(
     *arguments: Array, task: Task, moving: tuple[int, ...], count: int | None = None
 ) -> list[Array]:
-    """With a count, of as many cotangents in front."""
+    """Cotangents of what moves; with a count, of as many cotangents along a first axis."""
     if count is not None:
         axes = (*(None for _ in arguments[1:]), 0)
         inside = partial(evaluate_cotangent, task=task, moving=moving)
@@ -112,7 +112,7 @@ def _cotangents_of(task: Task, moving: tuple[int, ...]) -> Callable[..., Any]:
 
     def cotangents(shared: Array, batched: Array, cotangent: Array) -> tuple[Array, ...]:
         primals = shared, batched
-        function = of_moving(partial(evaluate, task=task), primals, moving)
+        function = of_moving(partial(execute, task=task), primals, moving)
         return jax.vjp(function, *(primals[place] for place in moving))[1](cotangent)
 
     return cotangents
@@ -141,7 +141,7 @@ def evaluate_second(
 
 def _abstract_run(shared: ShapedArray, batched: ShapedArray, *, task: Task) -> ShapedArray:
     given = (jax.ShapeDtypeStruct(each.shape, each.dtype) for each in (shared, batched))
-    result = jax.eval_shape(partial(evaluate, task=task), *given)
+    result = jax.eval_shape(partial(execute, task=task), *given)
     return type_of_result(result.shape, result.dtype, (shared, batched))
 
 
@@ -182,9 +182,9 @@ def grouped(
     return in_groups(inside, axes, size, width)(*arguments)
 
 
-run_p.def_impl(evaluate_now)
+run_p.def_impl(execute_now)
 run_p.def_abstract_eval(_abstract_run)
-mlir.register_lowering(run_p, mlir.lower_fun(evaluate, multiple_results=False))
+mlir.register_lowering(run_p, mlir.lower_fun(execute, multiple_results=False))
 
 for _primitive, _function, _abstract in (
     (residuals_p, evaluate_residuals, _abstract_residuals),

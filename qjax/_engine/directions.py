@@ -28,7 +28,7 @@ _REMEDIES: dict[Kind, str] = {
 
 
 def states_held(kind: Kind, cost: Cost) -> tuple[float, float]:
-    """What is held once, and what per direction, in multiples of the states of one pass."""
+    """(once, per direction): the states that are held, in multiples of those of one pass."""
     keeps = cost.gradient == "backprop"
     if kind == "tangents":
         return 2, 3.5 if cost.reads_probabilities else 5
@@ -50,19 +50,21 @@ def columns_at_once(kind: Kind, task: Task, arguments: Sequence[Any], count: int
         CircuitTooLargeError: where not even one fits.
     """
     cost = cost_of(task, *arguments[:2])
-    fixed, each = (int(multiple * cost.bytes_of_states) for multiple in states_held(kind, cost))
+    fixed, per_direction = (
+        int(multiple * cost.bytes_of_states) for multiple in states_held(kind, cost)
+    )
     fixed += cost.bytes_returned if kind == "tangents" else cost.bytes_between
-    if always_fits(fixed + count * each):
+    if always_fits(fixed + count * per_direction):
         return count
     available = available_memory(jax.devices()[0])
-    if fixed + count * each <= available:
+    if fixed + count * per_direction <= available:
         return count
     check_fits(
-        fixed + (each if count == 1 else tuning.IN_GROUPS_COPIES * each),
+        fixed + (per_direction if count == 1 else tuning.IN_GROUPS_COPIES * per_direction),
         f"{kind} of a circuit of {cost.num_qubits} qubits, one direction at a time,",
         _REMEDIES[kind],
     )
-    return max(1, (available - fixed) // 2 // (tuning.IN_GROUPS_COPIES * each))
+    return max(1, (available - fixed) // 2 // (tuning.IN_GROUPS_COPIES * per_direction))
 
 
 def check_directions(kind: Kind, task: Task, arguments: Sequence[Any], count: int) -> None:
@@ -78,9 +80,9 @@ def check_directions(kind: Kind, task: Task, arguments: Sequence[Any], count: in
         CircuitTooLargeError: otherwise.
     """
     cost = cost_of(task, *arguments[:2])
-    fixed, each = (multiple * cost.bytes_of_states for multiple in states_held(kind, cost))
+    fixed, per_direction = (multiple * cost.bytes_of_states for multiple in states_held(kind, cost))
     check_fits(
-        int(fixed + count * each) + (cost.bytes_between if kind != "tangents" else 0),
+        int(fixed + count * per_direction) + (cost.bytes_between if kind != "tangents" else 0),
         f"{kind} of a circuit of {cost.num_qubits} qubits in {count} direction(s)",
         _REMEDIES[kind],
     )
@@ -89,7 +91,7 @@ def check_directions(kind: Kind, task: Task, arguments: Sequence[Any], count: in
 def is_large(kind: Kind, task: Task, arguments: Sequence[Any], moving: Sequence[int]) -> bool:
     """Whether all directions at once might not fit."""
     cost = cost_of(task, *arguments[:2])
-    count = sum(arguments[place].size for place in moving)
+    count = sum(arguments[argument].size for argument in moving)
     return not always_fits(max(1, count) * states_held(kind, cost)[1] * cost.bytes_of_states)
 
 
@@ -112,21 +114,21 @@ def in_groups(
         ]
         if groups == 1:
             return together(*moved)
-        places = [place for place, axis in enumerate(axes) if axis is not None]
+        places = [argument for argument, axis in enumerate(axes) if axis is not None]
 
         def run_group(group: Sequence[Array]) -> Any:
             filled = list(moved)
-            for place, part in zip(places, group, strict=True):
-                filled[place] = part
+            for argument, part in zip(places, group, strict=True):
+                filled[argument] = part
             return together(*filled)
 
-        parts = [_split(moved[place], groups, width) for place in places]
+        parts = [_split(moved[argument], groups, width) for argument in places]
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:size], lax.map(run_group, parts))
 
     return run
 
 
 def _split(x: Array, groups: int, width: int) -> Array:
-    """The last group is filled up with zeros: derivatives along nothing."""
+    """The first axis as `(groups, width)`, filled up with zeros: derivatives along nothing."""
     padded = jnp.pad(x, ((0, groups * width - len(x)), *((0, 0) for _ in x.shape[1:])))
     return padded.reshape(groups, width, *x.shape[1:])

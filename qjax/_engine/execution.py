@@ -59,10 +59,10 @@ class Cost(NamedTuple):
     reads_probabilities: bool
 
 
-def evaluate(
+def execute(
     shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
 ) -> Shaped[Array, "outputs batch"]:
-    """Simulate inside of another program: the tables are constants of it.
+    """Run a task inside of another program: the tables are constants of it.
 
     Args:
         shared: the parameters that all samples have in common, in the circuit's order.
@@ -70,14 +70,14 @@ def evaluate(
         task: what to simulate.
     """
     stacks = stacks_of(task, _context(task, shared)[0])
-    return _evaluate_stacks(stacks, shared, batched, task.gradient)
+    return _execute_stacks(stacks, shared, batched, task.gradient)
 
 
 def always_compiled(function: Callable[P, T]) -> Callable[P, T]:
-    """The same, also under `jax.disable_jit()`.
+    """The function, run compiled under `jax.disable_jit()` too.
 
-    That is for looking at operations of one's own. A simulation has thousands, and takes seconds
-    where it is run one by one.
+    That mode is for looking at operations of one's own. A simulation has thousands, and takes
+    seconds where it is run one by one.
     """
 
     @wraps(function)
@@ -91,21 +91,25 @@ def always_compiled(function: Callable[P, T]) -> Callable[P, T]:
 
 
 @always_compiled
-def evaluate_now(
+def execute_now(
     shared: Float[Array, " shared"], batched: Float[Array, "batched batch"], *, task: Task
 ) -> Shaped[Array, "outputs batch"]:
-    """The same by itself: circuits whose plans have the same structure share a compiled program."""
+    """Run a task outside of any program; arguments as in `execute`.
+
+    Circuits whose plans have the same structure share a compiled program, whose arguments the
+    tables are.
+    """
     stacks = stacks_on_device(task, *_context(task, shared))
-    return _evaluate_stacks(stacks, shared, batched, task.gradient)
+    return _execute_stacks(stacks, shared, batched, task.gradient)
 
 
 @always_compiled
 def differentiate_now(
     primals: Sequence[Array], tangents: Sequence[Any], *, task: Task
 ) -> tuple[Array, Array]:
-    """Its value and tangent, in the rule of a primitive."""
+    """What a task reads out, and its tangent, outside of any program."""
     stacks = differentiated_stacks(task, *_context(task, primals[0]))
-    return jvp_of(partial(_evaluate_stacks, stacks, gradient=task.gradient), primals, tangents)
+    return jvp_of(partial(_execute_stacks, stacks, gradient=task.gradient), primals, tangents)
 
 
 def _context(task: Task, shared: Array) -> tuple[bool, Any]:
@@ -117,21 +121,19 @@ def _context(task: Task, shared: Array) -> tuple[bool, Any]:
     return x64, device
 
 
-def _evaluate_stacks(
+def _execute_stacks(
     planned: Stacks, shared: Array, batched: Array, gradient: Gradient | None
 ) -> Array:
     stacks, outputs, add = planned
     if batched.shape[1] == 0:
         one = jax.ShapeDtypeStruct((len(batched), 1), batched.dtype)
-        result = jax.eval_shape(partial(_evaluate_stacks, planned, gradient=gradient), shared, one)
+        result = jax.eval_shape(partial(_execute_stacks, planned, gradient=gradient), shared, one)
         return jnp.zeros((result.shape[0], 0), result.dtype)
-    found = [_evaluate_stack(stack, shared, batched, gradient) for stack in stacks]
-    return found[0] if add is None else add(jnp.asarray(outputs), *found)
+    values = [_execute_stack(stack, shared, batched, gradient) for stack in stacks]
+    return values[0] if add is None else add(jnp.asarray(outputs), *values)
 
 
-def _evaluate_stack(
-    stack: Stack, shared: Array, batched: Array, gradient: Gradient | None
-) -> Array:
+def _execute_stack(stack: Stack, shared: Array, batched: Array, gradient: Gradient | None) -> Array:
     program, reading, readout, _ = stack.planned
     cost, batch = _cost(stack, shared, batched, gradient), batched.shape[1]
     check_values(cost, batch, cost.num_chunks > 1 or stack.number is not None)

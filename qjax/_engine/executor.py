@@ -72,13 +72,13 @@ def _execute(
     def read_out(batched: Array) -> Array:
         state, last = simulate(program, shared, batched, gradient)
         if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
-            found = probabilities_of(state)
+            rows = probabilities_of(state)
             if reading is None:
-                found, kept = in_order(program, found), _qubits_of(readout)
-                return found if kept is None else marginal(found, kept)
+                ordered, kept = in_order(program, rows), _qubits_of(readout)
+                return ordered if kept is None else marginal(ordered, kept)
             if not reading.any_order:
-                found = in_order(program, found)
-            return expectation_values(reading, found[None], shared, batched)
+                rows = in_order(program, rows)
+            return expectation_values(reading, rows[None], shared, batched)
         state = finish(program, state, last, gradient)
         if reading is not None:
             return expectation_values(reading, state, shared, batched)
@@ -101,10 +101,10 @@ def _qubits_of(readout: States | Outcomes | None) -> tuple[int, ...] | None:
 def _execute_all(
     program: Program, reading: Reading, shared: Array, batched: Array, *how: Any
 ) -> Float[Array, "outputs batch"]:
-    """The same for programs whose tables are stacked, one after the other."""
+    """Run programs of one structure, whose tables are stacked, one after the other."""
 
     def run(tables: tuple[Program, Reading]) -> Array:
         return _execute(*tables, shared, batched, *how)
 
-    found = lax.map(run, (program, reading))
-    return found.reshape(-1, found.shape[-1])
+    values = lax.map(run, (program, reading))
+    return values.reshape(-1, values.shape[-1])

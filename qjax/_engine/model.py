@@ -5,7 +5,7 @@ once per call, whatever the batch.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Complex, Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from qjax._base import tuning
 from qjax._base.mesh import alike, on_mesh, placed
@@ -25,7 +25,7 @@ from qjax._circuit.measurements import measured_qubits
 from qjax._dynamic import deferred
 from qjax._engine.directions import Kind, check_directions
 from qjax._engine.primitive import run
-from qjax._engine.task import Expectations, Outcomes, States, Task, check_width, outcomes_of
+from qjax._engine.task import Expectations, Outcomes, Task, check_width, outcomes_of
 from qjax._readout import check_shots_fit, choices_of, draw_states, in_parts
 from qjax._simulators import Gradient
 
@@ -57,9 +57,21 @@ NetworkReadout = Expectations | Probabilities
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A circuit, which of its parameters (by index) are inputs and weights, and the readout.
+    """What a network computes: a function of weights and inputs, each in the user's order.
 
-    `gradient` says how reverse mode works; None chooses by the memory it would need.
+    A `Task` is what the engine runs, and has less: parameters in the circuit's order, of which it
+    knows only whether they differ per sample, and a readout that the simulator has. Both are kept
+    apart because they are compiled by different keys. Models that differ in the order of their
+    weights, or in the output that each bitstring counts for, are different functions but the same
+    task, and share its plan and its program; and the public functions of a circuit (`expectation`,
+    `probabilities`, the Fisher information) are tasks without being networks. `task_of` is the way
+    from one to the other.
+
+    Attributes:
+        circuit: the circuit.
+        inputs, weights: which of its parameters, by index, these are, in their order.
+        readout: what the outputs are.
+        gradient: how reverse mode works; None chooses by the memory it would need.
     """
 
     circuit: Circuit
@@ -162,13 +174,6 @@ def outputs(
         return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
     samples = inputs.reshape(prod(batch), len(model.inputs))
     return _read(model, weights, samples).T.reshape(*batch, *shape)
-
-
-def states(
-    model: Model, weights: Float[Array, " weights"], inputs: Float[Array, "batch inputs"]
-) -> Complex[Array, "dim batch"]:
-    """The statevectors, batch last."""
-    return _run(model, replace(task_of(model), readout=States()), weights, inputs)
 
 
 def check_simulated(model: Model) -> None:

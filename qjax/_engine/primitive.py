@@ -52,7 +52,7 @@ def run(
 def _jvp_run(
     primals: Sequence[Array], tangents: Sequence[Tangent], *, task: Task
 ) -> tuple[Array, Array]:
-    moving = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    moving = tuple(argument for argument, t in enumerate(tangents) if not isinstance(t, ad.Zero))
     if not lack_slopes(task).isdisjoint(moving):
         beside = replace(task, near=True)
         return run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
@@ -61,7 +61,7 @@ def _jvp_run(
         columns_at_once("cotangents", task, primals, 1)
         return differentiate_now(primals, tangents, task=task)
     value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)
-    given = [tangents[place] for place in moving]
+    given = [tangents[argument] for argument in moving]
     return value, tangent_p.bind(*primals, *residuals, *given, task=task, moving=moving)
 
 
@@ -71,7 +71,7 @@ def _jvp_inside(
     tangents: Sequence[Tangent],
     **parameters: Any,
 ) -> tuple[Any, Any]:
-    """Higher derivatives go through the operations."""
+    """The tangent of an operation by those inside of it: higher derivatives need no more rules."""
     return jvp_of(partial(function, **parameters), primals, tangents)
 
 
@@ -86,8 +86,8 @@ def _jvp_residuals(
     if not is_large("second derivatives", task, primals, moving):
         return _jvp_inside(evaluate_residuals, primals, tangents, task=task, moving=moving)
     value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)
-    places = tuple(place for place, t in enumerate(tangents) if not isinstance(t, ad.Zero))
-    given = [tangents[place] for place in places]
+    places = tuple(argument for argument, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    given = [tangents[argument] for argument in places]
     _, *own = residuals_p.bind(*primals, task=task, moving=places)
     moved = tangent_p.bind(*primals, *own, *given, task=task, moving=places)
     nothing = [ad.Zero(jax.typeof(x).to_tangent_aval()) for x in residuals]
@@ -107,13 +107,15 @@ def _jvp_cotangent(
         return _jvp_inside(evaluate_cotangent, primals, tangents, task=task, moving=moving)
     results = cotangent_p.bind(*primals, task=task, moving=moving, count=count)
     moves = (*tangents[:2], tangents[-1])
-    along = tuple(place for place, t in enumerate(moves) if not isinstance(t, ad.Zero))
+    along = tuple(argument for argument, t in enumerate(moves) if not isinstance(t, ad.Zero))
     bind = partial(second_p.bind, task=task, moving=moving, along=along)
     if count is None:
-        return results, bind(*primals[:2], primals[-1], *(moves[place] for place in along))
+        return results, bind(*primals[:2], primals[-1], *(moves[argument] for argument in along))
     moved = lax.map(
         lambda one: bind(
-            *primals[:2], one[0], *(one[1] if place == 2 else moves[place] for place in along)
+            *primals[:2],
+            one[0],
+            *(one[1] if argument == 2 else moves[argument] for argument in along),
         ),
         (primals[-1], ad.instantiate_zeros(tangents[-1])),
     )
@@ -128,7 +130,10 @@ def _transpose_second(
     along: tuple[int, ...],
     count: int | None = None,
 ) -> list[Array | None]:
-    """By the symmetry of second derivatives: those along the cotangents, of what moved."""
+    """The transpose of a second derivative along `along`, in what `moving` says.
+
+    Second derivatives are symmetric: it is one along the cotangents, in what `along` says.
+    """
     known = arguments[:3]
     if count is not None:
         single = partial(_transpose_second, task=task, moving=moving, along=along)
@@ -136,15 +141,15 @@ def _transpose_second(
         rows = jax.vmap(lambda *given: single(given, *known, *(None for _ in along))[3:])(*every)
         return [None, None, None, *rows]
     given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
-    places = tuple(place for place in along if place < 2)
-    found: dict[int, Array] = {}
+    places = tuple(argument for argument in along if argument < 2)
+    by_argument: dict[int, Array] = {}
     if places:
         moved = second_p.bind(*known, *given, task=task, moving=places, along=moving)
-        found = dict(zip(places, moved, strict=True))
+        by_argument = dict(zip(places, moved, strict=True))
     if 2 in along:
         _, *residuals = residuals_p.bind(*known[:2], task=task, moving=moving)
-        found[2] = tangent_p.bind(*known[:2], *residuals, *given, task=task, moving=moving)
-    return [None, None, None, *(found[place] for place in along)]
+        by_argument[2] = tangent_p.bind(*known[:2], *residuals, *given, task=task, moving=moving)
+    return [None, None, None, *(by_argument[argument] for argument in along)]
 
 
 def _transpose_tangent(
@@ -155,8 +160,8 @@ def _transpose_tangent(
 ) -> list[Array | None]:
     known = arguments[: -len(moving)]
     given = ad.instantiate_zeros(cotangent)
-    found = cotangent_p.bind(*known, given, task=task, moving=moving)
-    return [*(None for _ in known), *found]
+    results = cotangent_p.bind(*known, given, task=task, moving=moving)
+    return [*(None for _ in known), *results]
 
 
 def _transpose_cotangent(
@@ -169,8 +174,8 @@ def _transpose_cotangent(
     given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
     known = arguments[:-1]
     bind = partial(tangent_p.bind, *known, task=task, moving=moving)
-    found = bind(*given) if count is None else jax.vmap(bind)(*given)
-    return [*(None for _ in known), found]
+    result = bind(*given) if count is None else jax.vmap(bind)(*given)
+    return [*(None for _ in known), result]
 
 
 _JVPS: dict[Primitive, Callable[..., Any]] = {

@@ -82,16 +82,16 @@ def _bytes_of_tables(stacks: Stacks) -> int:
 
 @kept(lambda stacks: tuning.TRACE_BYTES + _bytes_of_tables(stacks), for_tracing=True)
 def stacks_of(task: Task, x64: bool) -> Stacks:
-    """With the tables on the host."""
+    """What runs for a task, with the tables on the host."""
     check_width(task)
     parts = seen_of(task).parts
-    each = [_planned(part, task, x64) for part in parts]
+    plans = [_planned(part, task, x64) for part in parts]
     if len(parts) == 1:
-        return Stacks((_stack(each),), None, None)
+        return Stacks((_stack(plans),), None, None)
     alike: dict[Any, list[int]] = {}
-    for place, planned in enumerate(each):
-        alike.setdefault(structure_of(*planned[:2]), []).append(place)
-    stacks = tuple(_stack([each[place] for place in places]) for places in alike.values())
+    for number, planned in enumerate(plans):
+        alike.setdefault(structure_of(*planned[:2]), []).append(number)
+    stacks = tuple(_stack([plans[number] for number in places]) for places in alike.values())
     outputs = [output for places in alike.values() for p in places for output in parts[p].outputs]
     assert isinstance(task.readout, Expectations)
     add = adder_of(len(task.readout.observables), len(stacks))
@@ -111,7 +111,7 @@ def _planned(part: Part, task: Task, x64: bool) -> Planned:
 def _stack(members: Sequence[Planned]) -> Stack:
     planned, number = members[0], None
     if len(members) > 1:
-        tables, number = [each[:2] for each in members], len(members)
+        tables, number = [member[:2] for member in members], len(members)
         program, reading = jax.tree.map(lambda *leaves: np.stack(leaves), *tables)
         planned = planned._replace(program=program, reading=reading)
     execute = executor_of(planned.program, planned.reading, number)
@@ -149,7 +149,7 @@ def check_single(task: Task) -> None:
 
 @kept(lambda stacks: len(stacks.stacks) * tuning.PROGRAM_BYTES + 4 * _bytes_of_tables(stacks))
 def stacks_on_device(task: Task, x64: bool, device: Any) -> Stacks:
-    """With the tables where they need not be transferred at every call: on the default device."""
+    """What runs for a task, with the tables on the default device: no call has to bring them."""
     del device  # a key
     stacks = stacks_of(task, x64)
     # Inside of a trace they would be the trace's, and outlive it here.
@@ -165,5 +165,5 @@ def _put(stack: Stack) -> Stack:
 
 @kept(lambda stacks: len(stacks.stacks) * tuning.DERIVATIVES_BYTES + 8 * _bytes_of_tables(stacks))
 def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
-    """The same, of which derivatives are compiled too."""
+    """What runs for a task and its derivatives, which are compiled too: kept as a larger thing."""
     return stacks_on_device(task, x64, device)

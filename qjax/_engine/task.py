@@ -72,7 +72,9 @@ def as_gradient(gradient: object) -> Gradient | None:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to simulate.
+    """What the engine runs: a circuit and what to read out, parameters in the circuit's order.
+
+    A network's `Model` says which parameters are weights and inputs; see there why both exist.
 
     Attributes:
         circuit: the circuit.
@@ -144,7 +146,7 @@ def _seen(task: Task) -> Seen:
         return seen._replace(parts=parts)
     dynamic, readout = task.circuit, task.readout
     if isinstance(readout, Expectations):
-        turned = frozenset().union(*(turned_by(each) for each in readout.observables))
+        turned = frozenset().union(*(turned_by(observable) for observable in readout.observables))
         whole = deferred(dynamic, turned if dynamic.is_dynamic else frozenset())
         views = views_of(whole, readout.observables)
         return Seen(whole, tuple(Part(c, Expectations(o), at) for c, o, at in views))

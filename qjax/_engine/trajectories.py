@@ -6,19 +6,16 @@ together, batch last, and what happens only in some is computed for all and kept
 gates between two measurements run as one plan.
 """
 
-from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from qjax._base.errors import NoExactFormError
 from qjax._base.mesh import alike
-from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op, unset_variable
 from qjax._circuit.classical import (
     DTYPES,
@@ -44,29 +41,11 @@ from qjax._circuit.control_flow import (
     blocks_of,
     expressions_of,
 )
-from qjax._plan import plan_circuit
-from qjax._simulators import as_complex, finish, marked, simulate, zero_state
-
-Runs = Bool[Array, " shots"]
+from qjax._engine.runs import Runs, World, measured, prepared, reset, with_gates
+from qjax._simulators import zero_state
 
 
-class World(NamedTuple):
-    """Where every run stands.
-
-    Attributes:
-        state: real and imaginary parts of the normalised states.
-        bits: the classical bits.
-        variables: the classical variables.
-        key: where random numbers come from.
-    """
-
-    state: Float[Array, "2 dim shots"]
-    bits: Bool[Array, "clbits shots"]
-    variables: tuple[Array, ...]
-    key: Array
-
-
-class _Place(NamedTuple):
+class _Site(NamedTuple):
     """Where in the circuit an operation stands.
 
     Attributes:
@@ -104,7 +83,7 @@ def follow(circuit: Circuit, params: Float[Array, " params"], shots: int, key: A
     )
     # Loops expect one type throughout.
     world, running, params = alike((world, (jnp.ones(shots, bool),), params))
-    return _block(_Place(circuit, params, set()), circuit.ops, world, running)[0]
+    return _block(_Site(circuit, params, set()), circuit.ops, world, running)[0]
 
 
 @jax.custom_jvp
@@ -133,38 +112,38 @@ def _check_widths(block: Block) -> None:
             _check_widths(inner)
 
 
-def _block(place: _Place, block: Block, world: World, running: Running) -> tuple[World, Running]:
+def _block(site: _Site, block: Block, world: World, running: Running) -> tuple[World, Running]:
     """Run a block where its innermost condition holds."""
     for are_gates, ops in groupby(block, lambda op: isinstance(op, Gate)):
         if are_gates:
-            world = world._replace(state=_gates(place, tuple(ops), world.state, running[-1]))
+            world = with_gates(site.circuit, site.params, tuple(ops), world, running[-1])
         else:
             for op in ops:
-                world, running = _step(place, op, world, running)
+                world, running = _step(site, op, world, running)
     return world, running
 
 
-def _step(place: _Place, op: Op, world: World, running: Running) -> tuple[World, Running]:
+def _step(site: _Site, op: Op, world: World, running: Running) -> tuple[World, Running]:
     match op:
         case Measure(qubit, clbit):
-            world, outcome = _measured(world, qubit, running[-1])
+            world, outcome = measured(world, qubit, running[-1])
             return world._replace(bits=_kept(world.bits, clbit, outcome, running[-1])), running
         case Reset(qubit):
-            return _reset(world, qubit, running[-1]), running
+            return reset(world, qubit, running[-1]), running
         case Amplitudes():
-            return _prepared(place, op, world, running[-1]), running
+            return prepared(site.circuit, site.params, op, world, running[-1]), running
         case Store():
-            return _store(place, op, world, running[-1]), running
+            return _store(site, op, world, running[-1]), running
         case Switch():
-            return _switch(place, op, world, running)
+            return _switch(site, op, world, running)
         case For():
-            return _for(place, op, world, running)
+            return _for(site, op, world, running)
         case While():
-            return _while(place, op, world, running)
+            return _while(site, op, world, running)
         case Break():
-            return world, _left(running, place.loop)
+            return world, _left(running, site.loop)
         case Continue():
-            return world, _left(running, place.loop + 1)
+            return world, _left(running, site.loop + 1)
     raise AssertionError(op)
 
 
@@ -174,93 +153,14 @@ def _left(running: Running, depth: int) -> Running:
     return running[:depth] + tuple(runs & ~leaving for runs in running[depth:])
 
 
-# ---------------------------------------------------------------- qubits
-
-
-def _gates(place: _Place, ops: tuple[Gate, ...], state: Array, runs: Runs) -> Array:
-    part = Circuit(place.circuit.num_qubits, ops, place.circuit.parameters)
-    return _where(runs, _simulated(part, place.params, state, state.shape[-1]), state)
-
-
-def _simulated(circuit: Circuit, params: Array, state: Array | None, batch: int) -> Array:
-    """From these states, or from |0...0>."""
-    planned = plan_circuit(circuit, from_zero=state is None).program
-    program = in_precision(planned, jax.config.read("jax_enable_x64"))
-    nothing = jnp.zeros((0, batch), params.dtype)
-    found = finish(program, *simulate(program, params, nothing, state=state))
-    return marked(program, params, nothing, found) if state is None else found
-
-
-def _where(runs: Runs, then: Array, otherwise: Array) -> Array:
-    return jnp.where(jnp.broadcast_to(runs, then.shape), then, otherwise)
-
-
-def _split(state: Array, qubit: int) -> Float[Array, "2 high 2 low shots"]:
-    return state.reshape(2, -1, 2, 2**qubit, state.shape[-1])
-
-
-def _measured(world: World, qubit: int, runs: Runs) -> tuple[World, Runs]:
-    """The states after a measurement, and its outcomes; False where it does not take place."""
-    key, drawn = jax.random.split(world.key)
-    split = _split(world.state, qubit)
-    weights = jnp.square(split).sum(axis=(0, 1, 3))
-    outcome = runs & _drawn(weights, drawn)
-    scale = 1 / jnp.sqrt(jnp.where(outcome, weights[1], weights[0]))
-    # What is left of the amplitudes of 0 and of 1.
-    factors = jnp.stack([jnp.where(outcome, 0, scale), jnp.where(outcome, scale, 0)])
-    collapsed = (split * factors[None, None, :, None]).reshape(world.state.shape)
-    return world._replace(state=_where(runs, collapsed, world.state), key=key), outcome
-
-
-def _drawn(weights: Float[Array, "2 shots"], key: Array) -> Runs:
-    """Whether the outcome is 1; one of weight zero is never drawn.
-
-    The less likely one is, where numbers are small and thus finer: none is rounded away.
-    """
-    word = np.dtype(np.uint32 if weights.dtype == np.float32 else np.uint64)
-    bits = jax.random.bits(key, weights.shape[1:], word).astype(weights.dtype)
-    uniform = bits * weights.dtype.type(0.5 ** (8 * word.itemsize))
-    one_is_rarer = weights[1] < weights[0]
-    is_rarer = uniform * weights.sum(axis=0) < jnp.minimum(weights[0], weights[1])
-    return is_rarer == one_is_rarer
-
-
-def _reset(world: World, qubit: int, runs: Runs) -> World:
-    world, outcome = _measured(world, qubit, runs)
-    return world._replace(state=_flipped(world.state, qubit, outcome))
-
-
-def _prepared(place: _Place, op: Amplitudes, world: World, runs: Runs) -> World:
-    """Bring the qubits to |0>, and put the amplitudes in the place of that."""
-    for qubit in op.qubits:
-        world = _reset(world, qubit, runs)
-    own = tuple(range(len(op.qubits)))
-    part = Circuit(len(own), (replace(op, qubits=own),), place.circuit.parameters)
-    amplitudes = _simulated(part, place.params, None, 1)
-    count = place.circuit.num_qubits
-    front = [count - 1 - qubit for qubit in reversed(op.qubits)]
-    split = as_complex(world.state).reshape(*(2,) * count, -1)
-    rest = jnp.moveaxis(split, front, range(len(own))).reshape(2 ** len(own), -1)[0]
-    product = as_complex(amplitudes) * rest[None]
-    whole = jnp.moveaxis(product.reshape(split.shape), range(len(own)), front)
-    whole = whole.reshape(world.state.shape[1:])
-    state = jnp.stack([whole.real, whole.imag])
-    return world._replace(state=_where(runs, state, world.state))
-
-
-def _flipped(state: Array, qubit: int, runs: Runs) -> Array:
-    flipped = jnp.flip(_split(state, qubit), axis=2).reshape(state.shape)
-    return _where(runs, flipped, state)
-
-
 # ---------------------------------------------------------------- classical values
 
 
-def _value(place: _Place, world: World, expression: ClassicalExpression) -> Array:
+def _value(site: _Site, world: World, expression: ClassicalExpression) -> Array:
     def read(source: Bits | Variable) -> Array:
         if isinstance(source, Variable):
-            if source.number not in place.written:
-                raise unset_variable(place.circuit, source.number)
+            if source.number not in site.written:
+                raise unset_variable(site.circuit, source.number)
             return world.variables[source.number]
         if source.type.kind == "bool":
             return world.bits[source.clbits[0]]
@@ -278,11 +178,11 @@ def _kept(table: Array, row: int, values: Array, runs: Runs) -> Array:
     return table.at[row].set(jnp.where(runs, values, table[row]))
 
 
-def _store(place: _Place, op: Store, world: World, runs: Runs) -> World:
-    value = _value(place, world, op.value)
+def _store(site: _Site, op: Store, world: World, runs: Runs) -> World:
+    value = _value(site, world, op.value)
     if isinstance(op.target, Variable):
         number = op.target.number
-        place.written.add(number)
+        site.written.add(number)
         stored = jnp.where(runs, value, world.variables[number])
         variables = (*world.variables[:number], stored, *world.variables[number + 1 :])
         return world._replace(variables=variables)
@@ -296,20 +196,20 @@ def _store(place: _Place, op: Store, world: World, runs: Runs) -> World:
 
 
 def _inside(
-    place: _Place, block: Block, world: World, running: Running, runs: Runs
+    site: _Site, block: Block, world: World, running: Running, runs: Runs
 ) -> tuple[World, Running]:
-    world, after = _block(place, block, world, (*running, runs))
+    world, after = _block(site, block, world, (*running, runs))
     return world, after[:-1]
 
 
-def _switch(place: _Place, op: Switch, world: World, running: Running) -> tuple[World, Running]:
-    value, left, chosen = _value(place, world, op.target), running[-1], []
+def _switch(site: _Site, op: Switch, world: World, running: Running) -> tuple[World, Running]:
+    value, left, chosen = _value(site, world, op.target), running[-1], []
     for values, _ in op.cases:
         hit = left if values is None else left & jnp.isin(TRACED.uint(value), _numbers(values))
         chosen.append(hit)
         left = left & ~hit
     for hit, (_, block) in zip(chosen, op.cases, strict=True):
-        world, running = _inside(place, block, world, running, hit)
+        world, running = _inside(site, block, world, running, hit)
     return world, running
 
 
@@ -317,8 +217,8 @@ def _numbers(values: tuple[int, ...]) -> Array:
     return jnp.array([value for value in values if value < 2**MAX_TRACED_WIDTH], jnp.uint32)
 
 
-def _for(place: _Place, op: For, world: World, running: Running) -> tuple[World, Running]:
-    inner = place._replace(loop=len(running))
+def _for(site: _Site, op: For, world: World, running: Running) -> tuple[World, Running]:
+    inner = site._replace(loop=len(running))
     looping = (*running, running[-1])
     for block, same in groupby(op.iterations):
         turns = len(list(same))
@@ -336,8 +236,8 @@ def _for(place: _Place, op: For, world: World, running: Running) -> tuple[World,
     return world, looping[:-1]
 
 
-def _while(place: _Place, op: While, world: World, running: Running) -> tuple[World, Running]:
-    inner = place._replace(loop=len(running))
+def _while(site: _Site, op: While, world: World, running: Running) -> tuple[World, Running]:
+    inner = site._replace(loop=len(running))
 
     def asked(world: World, running: Running) -> tuple[World, Running]:
         return world, (*running[:-1], running[-1] & _value(inner, world, op.condition))

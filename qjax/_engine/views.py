@@ -42,7 +42,7 @@ def views_of(circuit: Circuit, observables: Sequence[Observable]) -> tuple[View,
         observables: all of one size.
     """
     together = _view(circuit, dict(enumerate(observables)))
-    sums = [each for each in observables if isinstance(each, PauliSum)]
+    sums = [observable for observable in observables if isinstance(observable, PauliSum)]
     if together.circuit.num_qubits < tuning.MIN_QUBITS_TO_SPLIT or len(sums) < len(observables):
         return (together,)
     terms = _by_sight(sums)
@@ -52,7 +52,7 @@ def views_of(circuit: Circuit, observables: Sequence[Observable]) -> tuple[View,
         return (together,)
     parts = [_gathered(terms[sight] for sight in group) for group in groups]
     parts[0] = _gathered([parts[0], nowhere])
-    return tuple(_view(circuit, each) for each in parts)
+    return tuple(_view(circuit, members) for members in parts)
 
 
 def check_view(view: View, num_outputs: int) -> None:
@@ -70,8 +70,10 @@ def check_view(view: View, num_outputs: int) -> None:
         check_states_fit(num_qubits, 1, np.dtype(np.complex64))
     except CircuitTooLargeError as error:
         widths = [
-            light_cone(view.circuit, support_of(each), is_diagonal(each)).circuit.num_qubits
-            for each in view.observables
+            light_cone(
+                view.circuit, support_of(observable), is_diagonal(observable)
+            ).circuit.num_qubits
+            for observable in view.observables
         ]
         most = max(widths)
         name = f"observables[{view.outputs[widths.index(most)]}]" if num_outputs > 1 else "this one"
@@ -95,25 +97,25 @@ def _view(circuit: Circuit, parts: _Parts) -> View:
 
 
 def _by_sight(observables: Sequence[PauliSum]) -> dict[Sight, _Parts]:
-    found: dict[Sight, dict[int, list]] = defaultdict(lambda: defaultdict(list))
+    terms_by_sight: dict[Sight, dict[int, list]] = defaultdict(lambda: defaultdict(list))
     for output, observable in enumerate(observables):
         for term in observable.terms:
             projected = sum(1 << qubit for qubit, _ in term.projectors)
             diagonal = is_diagonal(PauliSum(observable.num_qubits, (term,)))
-            found[Sight(term.x | term.z | projected, diagonal)][output].append(term)
+            terms_by_sight[Sight(term.x | term.z | projected, diagonal)][output].append(term)
     return {
         sight: {o: replace(observables[o], terms=tuple(terms)) for o, terms in parts.items()}
-        for sight, parts in found.items()
+        for sight, parts in terms_by_sight.items()
     }
 
 
 def _gathered(parts: Iterable[_Parts]) -> _Parts:
     """The sums of the terms."""
-    found: dict[int, list] = defaultdict(list)
-    for each in parts:
-        for output, observable in each.items():
-            found[output].append(observable)
-    return {output: _sum(members) for output, members in found.items()}
+    sums: dict[int, list] = defaultdict(list)
+    for part in parts:
+        for output, observable in part.items():
+            sums[output].append(observable)
+    return {output: _sum(members) for output, members in sums.items()}
 
 
 def _sum(members: Sequence[PauliSum]) -> PauliSum:

@@ -1,6 +1,7 @@
 """Floor 8. Quantum neural networks: what users hold.
 
 network           what all networks share: apply, init, forward, backward
+description       what can be asked of a network: circuit, sizes, plan, primitive
 estimator_qnn     expectation values
 sampler_qnn       probabilities
 opflow_qnn        the tutorial's OpflowQNN and TwoLayerQNN, over expectation values
@@ -9,7 +10,7 @@ parameter_roles   which parameter is which input or weight
 data              what callers hand in <-> what is computed with
 interpretation    what is measured -> the output that it counts for
 unchanging        objects that do not change, and copies of them with other arguments
-namesakes         the same, for Qiskit Machine Learning's isinstance
+namesakes         networks as instances of Qiskit Machine Learning's classes
 protocol          what evaluation, saving and torch need of a network
 evaluation        more samples than fit into memory
 saving            network <-> file

@@ -31,11 +31,11 @@ class Sizes(Protocol):
 
     @property
     def input_params(self) -> tuple[str, ...]:
-        """Their names; none where they are unknown."""
+        """The names of the inputs; none where they are unknown."""
 
     @property
     def weight_params(self) -> tuple[str, ...]:
-        """Their names; none where they are unknown."""
+        """The names of the weights; none where they are unknown."""
 
 
 def check_sizes(

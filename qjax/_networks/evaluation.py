@@ -144,7 +144,7 @@ def _check_apart(out: object, inputs: np.ndarray) -> None:
 def _block(
     network: Network, dtype: np.dtype, count: int, batch_size: int | None, weights: Array
 ) -> int:
-    """Samples per block; the same for many counts, so that programs are used again."""
+    """How many samples a block has: one size for many counts, so that programs are used again."""
     if batch_size is None:
         (device,) = weights.devices()
         batch_size = samples_per_pass(_bytes_per_sample(network, dtype), device)

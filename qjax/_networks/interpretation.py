@@ -67,9 +67,9 @@ def make_readout(
 def measured_part(circuit: Circuit) -> Circuit:
     """The measurements alone, on the qubits (and records of outcomes) that they read."""
     circuit = deferred(circuit)
-    place = {qubit: place for place, qubit in enumerate(measured_qubits(circuit))}
-    final = tuple(Measure(place[each.qubit], each.clbit) for each in measurements(circuit))
-    return Circuit(len(place), final, (), circuit.num_clbits)
+    position = {qubit: k for k, qubit in enumerate(measured_qubits(circuit))}
+    final = tuple(Measure(position[op.qubit], op.clbit) for op in measurements(circuit))
+    return Circuit(len(position), final, (), circuit.num_clbits)
 
 
 def check_interpret(interpret: object) -> None:
@@ -95,9 +95,9 @@ def measured_integers(circuit: Circuit) -> tuple[np.ndarray, int]:
     states = np.arange(2**circuit.num_qubits)
     # From 63 bits on, only Python's integers are long enough.
     integers = np.zeros(len(states), np.int64 if len(bits) < 63 else object)
-    for place, qubit in enumerate(bits):
+    for bit, qubit in enumerate(bits):
         if qubit is not None:
-            integers |= (states >> qubit & 1).astype(integers.dtype) << place
+            integers |= (states >> qubit & 1).astype(integers.dtype) << bit
     return integers, 2 ** len(bits)
 
 
@@ -127,13 +127,13 @@ def _is_index(index: Any) -> bool:
 
 def tabulated(interpret: Interpret, circuit: Circuit) -> Tabulated:
     """The function's values on all that the circuit measures."""
-    found = []
+    rows = []
     for value in np.unique(measured_integers(measured_part(circuit))[0]).tolist():
         row = interpreted(interpret, value)
         assert row is not None, "checked when the network was made"
         several = _are_several(interpret(value))
-        found.append((value, tuple(row.tolist()) if several else int(row[0])))
-    return Tabulated(tuple(found))
+        rows.append((value, tuple(row.tolist()) if several else int(row[0])))
+    return Tabulated(tuple(rows))
 
 
 def _flat_index(interpret: Interpret, value: int, shape: tuple[int, ...]) -> int:

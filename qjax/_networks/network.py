@@ -12,26 +12,19 @@ from scipy.sparse import coo_array
 
 from qjax._base.arrays import Numbers, as_real, check_key, common_dtype
 from qjax._base.mesh import on_mesh, placed
-from qjax._base.options import as_flag, as_whole
+from qjax._base.options import as_flag
 from qjax._base.process import check_process
 from qjax._base.weight_tree import WeightStructure, as_vector, compiled_split, joined
-from qjax._circuit.circuit import Circuit
 from qjax._engine import (
     Model,
     check_simulated,
     compiled_jacobians,
     compiled_outputs,
-    num_simulated,
-    plan_of,
-    task_of,
 )
 from qjax._networks.data import check_defined, check_sizes, finished, prepared, weight_jacobian
+from qjax._networks.description import NetworkDescription
 from qjax._networks.namesakes import register_namesake
-from qjax._networks.parameter_roles import weight_names
-from qjax._networks.unchanging import Unchanging
-from qjax._plan import Plan
 from qjax._remote import (
-    CircuitCount,
     Remote,
     moving_groups,
     remote_backward,
@@ -41,7 +34,7 @@ from qjax._remote import (
 )
 
 
-class NeuralNetwork(Unchanging):
+class NeuralNetwork(NetworkDescription):
     """A quantum neural network: one pure function of weights and inputs, `apply`.
 
     Networks are immutable, hashable and equal by value, so they may be static arguments of `jit`;
@@ -75,108 +68,6 @@ class NeuralNetwork(Unchanging):
         """
         register_namesake(type(self), self._namesake)
         return type(self)
-
-    @property
-    def circuit(self) -> Circuit:
-        return self._model.circuit
-
-    @property
-    def num_inputs(self) -> int:
-        return len(self._model.inputs)
-
-    @property
-    def num_weights(self) -> int:
-        return len(self._model.weights)
-
-    @property
-    def input_params(self) -> tuple[str, ...]:
-        """The names of the parameters that take the inputs, in their order."""
-        return tuple(self.circuit.parameters[p] for p in self._model.inputs)
-
-    @property
-    def weight_params(self) -> tuple[str, ...]:
-        """The names of the parameters that take the weights, in the order of the flat vector."""
-        return tuple(self.circuit.parameters[p] for p in self._model.weights)
-
-    @property
-    def weight_structure(self) -> Any:
-        """The pytree that weights are: arrays of the parameters' names, of the leaves' shapes.
-
-        One vector of names, unless `weight_params` was a tree.
-        """
-        return weight_names(self.weight_params, self._structure)
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        return self._model.readout.output_shape
-
-    @property
-    def plan(self) -> Plan:
-        """How the network is simulated: `print(qnn.plan)` tells what was fused, and why.
-
-        Raises:
-            ValueError: for a network that is not simulated, but runs on a primitive.
-        """
-        if self._remote is not None:
-            raise ValueError(
-                f"plan: the network runs on {self._primitive_name}, which plans by itself; see "
-                "num_circuits() for what is sent, and exact().plan for a simulation"
-            )
-        return plan_of(task_of(self._model))
-
-    @property
-    def num_simulated(self) -> int | None:
-        """How many qubits are simulated at once, records of outcomes included; None on a primitive.
-
-        Those that the outputs depend on; of several groups of observables, the most of any.
-        """
-        return None if self._remote is not None else num_simulated(task_of(self._model))
-
-    @property
-    def primitive(self) -> object | None:
-        """The estimator or sampler that values come from; None for exact simulation."""
-        return None if self._remote is None else self._remote.source.primitive.value
-
-    @property
-    def gradient(self) -> object | None:
-        """How the network is differentiated: a name, or what `qjax.gradients` has."""
-        return self._model.gradient if self._remote is None else self._remote.rule
-
-    @property
-    def pass_manager(self) -> object | None:
-        """What transpiles the circuit for the primitive."""
-        held = None if self._remote is None else self._remote.source.pass_manager
-        return None if held is None else held.value
-
-    @property
-    def _primitive_name(self) -> str:
-        return type(self.primitive).__name__
-
-    def num_circuits(self, batch: int = 1) -> CircuitCount:
-        """How many circuits (parameter sets) are sent to the primitive; 0 without one.
-
-        A circuit is sent for each sample, or once where there are no inputs; for derivatives, one
-        for each shift of each angle that depends on the weights (with `input_gradients`, the inputs
-        too) and that an output depends on, or two for each direction of SPSA. One call sends one
-        pub; `forward` sends the first number, `backward` the second, and a gradient of `apply` in
-        JAX both together. An estimator may run each once per basis that it measures in.
-
-        Args:
-            batch: the number of samples.
-
-        Returns:
-            a pair `(forward, backward)`.
-
-        Raises:
-            ValueError: for a batch that is no whole number, or below 0.
-        """
-        batch = as_whole(batch, "batch", 0)
-        if self._remote is None:
-            return CircuitCount(0, 0)
-        check_process()
-        samples = batch if self.num_inputs else min(batch, 1)
-        moving = moving_groups(self._remote, self._input_gradients and self.num_inputs > 0)
-        return CircuitCount(samples, samples * stencil_size(self._remote, moving))
 
     def exact(self) -> Self:
         """The same network, simulated: weights mean the same, values and gradients are exact.
@@ -332,13 +223,13 @@ class NeuralNetwork(Unchanging):
         if not with_inputs and self.num_weights == 0:
             return None, None
         with jax.enable_x64(vector.dtype == np.float64):
-            found = (
+            jacobians = (
                 compiled_jacobians(self._model, with_inputs)(vector, inputs)
                 if self._remote is None
                 else remote_backward(self._remote, vector, inputs, with_inputs)
             )
             by_weight, *rest = (
-                np.asarray(x).reshape(*batch, *self.output_shape, x.shape[-1]) for x in found
+                np.asarray(x).reshape(*batch, *self.output_shape, x.shape[-1]) for x in jacobians
             )
         input_grad = finished(rest[0], self._sparse) if with_inputs else None
         if not self.num_weights:
@@ -348,7 +239,7 @@ class NeuralNetwork(Unchanging):
 
 def _from_primitive(remote: Remote, weights: Array, inputs: Array) -> Array:
     outputs: Callable[..., Array] = partial(remote_outputs, remote)
-    if not any(isinstance(each, jax.core.Tracer) for each in (weights, inputs)):
+    if not any(isinstance(values, jax.core.Tracer) for values in (weights, inputs)):
         # Primitives take NumPy's arrays, from whatever devices.
         return outputs(np.asarray(weights), np.asarray(inputs))
     return on_mesh(outputs, weights, inputs, result=placed(inputs)[:-1])

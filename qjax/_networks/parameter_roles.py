@@ -126,7 +126,7 @@ def _weights(
         pairs, tree = tree_flatten_with_path(params, is_leaf=_is_array)
     except (TypeError, ValueError) as error:  # keys of a dict that cannot be sorted
         raise TypeError(f"{what}: {type(params).__name__} is no pytree of JAX: {error}") from error
-    leaves = {keystr(path): _leaf(each, what + keystr(path), vectors) for path, each in pairs}
+    leaves = {keystr(path): _leaf(leaf, what + keystr(path), vectors) for path, leaf in pairs}
     structure = WeightStructure(tree, tuple(leaf.shape for leaf in leaves.values()))
     try:
         hash(structure)
@@ -144,7 +144,7 @@ def _is_flat(params: object) -> bool:
     if isinstance(params, np.ndarray):
         return params.ndim == 1
     if type(params) in (list, tuple):
-        return all(isinstance(each, (str, Parameter)) for each in params)  # type: ignore[attr-defined]
+        return all(isinstance(member, (str, Parameter)) for member in params)  # type: ignore[attr-defined]
     return all_leaves([params]) and not isinstance(params, Mapping)
 
 
@@ -152,8 +152,9 @@ def _is_array(node: object) -> bool:
     """Whether a node of a tree is one leaf."""
     if type(node) in (list, tuple):
         return all(
-            isinstance(each, (str, Parameter)) or (type(each) in (list, tuple) and _is_array(each))
-            for each in node  # type: ignore[attr-defined]
+            isinstance(member, (str, Parameter))
+            or (type(member) in (list, tuple) and _is_array(member))
+            for member in node  # type: ignore[attr-defined]
         )
     return all_leaves([node])
 
@@ -181,16 +182,18 @@ def _leaf(node: Any, what: str, vectors: _Vectors, rank: int | None = None) -> _
 def _spelled_out(node: Any, vectors: _Vectors) -> Any:
     """Elements in the place of vectors' names, in nested sequences."""
     if isinstance(node, np.ndarray):
-        named = any(isinstance(each, str) and each in vectors for each in node.ravel().tolist())
+        named = any(
+            isinstance(member, str) and member in vectors for member in node.ravel().tolist()
+        )
         return _spelled_out(node.tolist(), vectors) if named else node
     if isinstance(node, str):
         return vectors.get(node, node)
     if not isinstance(node, (list, tuple)):
         return node
     members: list[Any] = []
-    for each in node:
-        spelled = _spelled_out(each, vectors)
-        members += spelled if isinstance(each, str) and each in vectors else [spelled]
+    for member in node:
+        spelled = _spelled_out(member, vectors)
+        members += spelled if isinstance(member, str) and member in vectors else [spelled]
     return members
 
 
@@ -213,7 +216,7 @@ def _name(param: object, what: str) -> str:
 
 
 def _indices(circuit: Circuit, leaves: dict[str, _Names], what: str) -> tuple[int, ...]:
-    known = {name: place for place, name in enumerate(circuit.parameters)}
+    known = {name: index for index, name in enumerate(circuit.parameters)}
     first: dict[str, str] = {}
     for path, array in leaves.items():
         names = array.ravel().tolist()

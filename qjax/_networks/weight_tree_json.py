@@ -24,7 +24,7 @@ class _Leaf:
 
 
 def portable(structure: WeightStructure | None) -> WeightStructure | None:
-    """The structure, where it can be written; else None, for one vector."""
+    """A structure of weights, where JSON can hold it; else None, which stands for one vector."""
     if structure is None:
         return None
     return structure if _is_plain(_skeleton(structure)) else None
@@ -36,7 +36,7 @@ def structure_as_json(structure: WeightStructure) -> list:
 
 
 def structure_from_json(value: object, num_weights: int, what: str) -> WeightStructure | None:
-    """The way back; None stands for one vector.
+    """A structure from what JSON reads; None stands for one vector.
 
     Raises:
         ValueError: for what `structure_as_json` did not make, or another number of weights; calls

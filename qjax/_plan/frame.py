@@ -4,6 +4,37 @@ X, CX and SWAP permute basis states, and do so linearly in the bits of their ind
 Gottesman, Phys. Rev. A 70, 052328 (2004), sec. II). So they need not touch the state at all: a
 frame says which basis state each row of the array holds, and phases and observables are written
 in the bits of the row.
+
+On three qubits, nothing has happened at first: row p holds basis state p.
+
+>>> frame = canonical_frame(3)
+>>> frame
+Frame(masks=(1, 2, 4), flips=(0, 0, 0))
+
+After a CX with control 0 and target 2, qubit 2 of the state in row p is bit 2 of p plus bit 0, its
+old value plus the control's. An X on qubit 1 then flips what stands there. No amplitude has moved:
+
+>>> cx = Image(rows=(0b01, 0b11), shift=(0, 0))  # of the bits (control, target)
+>>> frame = permuted(frame, [0, 2], cx)
+>>> frame = permuted(frame, [1], Image(rows=(0b1,), shift=(1,)))
+>>> frame
+Frame(masks=(1, 2, 5), flips=(0, 1, 0))
+
+So row 1, which holds |001> (qubit 2 first), now stands for |111>, and "ZZI", the parity of qubits 1
+and 2, is read off the rows by the parity of all three bits, flipped:
+
+>>> bits = [(1 & mask).bit_count() % 2 ^ flip for mask, flip in zip(*frame)]
+>>> bits  # of qubits 0, 1, 2
+[1, 1, 1]
+>>> parity_mask(frame, [1, 2])
+(7, 1)
+
+Where rows must be in order again, one gather brings them there:
+
+>>> back = move(frame, canonical_frame(3))
+>>> high, low = row_tables(back)
+>>> [int(high[p >> 1] ^ low[p & 1]) for p in range(8)]  # the row that basis state p stands in
+[2, 7, 0, 5, 6, 3, 4, 1]
 """
 
 from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ import numpy as np
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, Gate, gates, preparations
-from qjax._expressions import Value, expression_tables
+from qjax._expressions import ExpressionTable, Value, expression_tables
 from qjax._plan.builder import Builder
 from qjax._plan.encoding import Factor, encoding, start_factors
 from qjax._plan.frame import axis_frame
@@ -48,43 +48,88 @@ def plan_circuit(
         CircuitTooLargeError: where not even one state fits into memory.
     """
     check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
-    sequence = gates(circuit)
-    shared = [p for p in range(circuit.num_params) if p not in batched]
-    # Expressions of both kinds of parameters read rows of [batched; shared]: see `Program.mixed`.
-    groups, places = {}, {}
-    for flag, parameters in ((False, shared), (True, [*sorted(batched), *shared])):
-        groups[flag], places[flag] = expression_tables(
-            [a for g in sequence if _is_batched(g, batched) is flag for a in _angles(g)],
-            {parameter: k for k, parameter in enumerate(parameters)},
-        )
-    placed = [
-        _Placed(g, flag, tuple(places[flag][a] for a in _angles(g)))
-        for g, flag in ((g, _is_batched(g, batched)) for g in sequence)
-    ]
+    tables = _angle_tables(circuit, batched)
     prepared = preparations(circuit)
     factors = start_factors(circuit.num_qubits, prepared)
-    given = {qubit for each in prepared for qubit in each.qubits}
-    first, rest = _split_start(placed, given) if from_zero else ([], placed)
-    layout = [qubit for factor in factors for qubit in factor.qubits]
-    builder, schedules = Builder(axis_frame(layout[::-1])), []
-    for run in find_repeats([_signature(p) for p in rest]):
-        schedules.append(_schedule_run(rest, run, circuit.num_qubits, bool(batched)))
-        builder.add_run(schedules[-1].blocks, run.length)
+    given = {qubit for amplitudes in prepared for qubit in amplitudes.qubits}
+    first, rest = _split_start(tables.gates, given) if from_zero else ([], tables.gates)
+    shared = _shared(circuit, batched)
     encodings = [
         None if factor.amplitudes is None else encoding(factor.amplitudes, batched, shared)
         for factor in factors
     ]
     start = _start(first, factors, encodings) if first or prepared else None
+    builder, schedules = _scheduled(rest, factors, circuit.num_qubits, bool(batched))
     end = builder.end()
-    per_sample = (each.groups for each in encodings if each is not None and each.batched)
-    reading = chain(groups[True], *per_sample)
-    mixed = any((group.parameters >= len(batched)).any() for group in reading)
-    segments = tuple(builder.segments)
-    program = Program(circuit.num_qubits, mixed, groups[False], groups[True], start, segments, end)
+    program = Program(
+        circuit.num_qubits,
+        _reads_shared(tables.batched, encodings, len(batched)),
+        tables.shared,
+        tables.batched,
+        start,
+        tuple(builder.segments),
+        end,
+    )
     summary = summarise(
-        builder, schedules, circuit.num_qubits, len(sequence), len(first), len(given)
+        builder, schedules, circuit.num_qubits, len(tables.gates), len(first), len(given)
     )
     return Plan(program, builder.frame, builder.num_passes, summary)
+
+
+class _AngleTables(NamedTuple):
+    """The gates of a circuit, and how their angles follow from its parameters.
+
+    Attributes:
+        gates: in the circuit's order.
+        shared: the angles of gates that are the same for all samples.
+        batched: the angles of the others.
+    """
+
+    gates: list[_Placed]
+    shared: tuple[ExpressionTable, ...]
+    batched: tuple[ExpressionTable, ...]
+
+
+def _angle_tables(circuit: Circuit, batched: frozenset[int]) -> _AngleTables:
+    both = [(gate, _is_batched(gate, batched)) for gate in gates(circuit)]
+    shared = _shared(circuit, batched)
+    # Expressions of both kinds of parameters read rows of [batched; shared]: see `Program.mixed`.
+    tables, places = {}, {}
+    for flag, parameters in ((False, shared), (True, [*sorted(batched), *shared])):
+        tables[flag], places[flag] = expression_tables(
+            [angle for gate, differs in both if differs is flag for angle in _angles(gate)],
+            {parameter: k for k, parameter in enumerate(parameters)},
+        )
+    placed = [
+        _Placed(gate, flag, tuple(places[flag][angle] for angle in _angles(gate)))
+        for gate, flag in both
+    ]
+    return _AngleTables(placed, tables[False], tables[True])
+
+
+def _shared(circuit: Circuit, batched: frozenset[int]) -> list[int]:
+    """The parameters that all samples have in common."""
+    return [parameter for parameter in range(circuit.num_params) if parameter not in batched]
+
+
+def _scheduled(
+    placed: Sequence[_Placed], factors: Sequence[Factor], num_qubits: int, batched: bool
+) -> tuple[Builder, list[Schedule]]:
+    """The passes of all gates but those of the start, and how each run of layers was fused."""
+    layout = [qubit for factor in factors for qubit in factor.qubits]
+    builder, schedules = Builder(axis_frame(layout[::-1])), []
+    for run in find_repeats([_signature(gate) for gate in placed]):
+        schedules.append(_schedule_run(placed, run, num_qubits, batched))
+        builder.add_run(schedules[-1].blocks, run.length)
+    return builder, schedules
+
+
+def _reads_shared(
+    angles: Sequence[ExpressionTable], encodings: Sequence[Encoding | None], num_batched: int
+) -> bool:
+    """Whether anything that differs per sample depends on shared parameters too."""
+    amplitudes = (e.groups for e in encodings if e is not None and e.batched)
+    return any((table.parameters >= num_batched).any() for table in chain(angles, *amplitudes))
 
 
 def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
@@ -108,12 +153,12 @@ def _split_start(placed: Sequence[_Placed], given: set[int]) -> tuple[list[_Plac
     """
     entangled = set(given)
     first, rest = [], []
-    for each in placed:
-        support = each.gate.support
+    for gate in placed:
+        support = gate.gate.support
         if len(support) == 1 and support[0] not in entangled:
-            first.append(each)
+            first.append(gate)
         else:
-            rest.append(each)
+            rest.append(gate)
             entangled.update(support)
     return first, rest
 
@@ -138,6 +183,6 @@ def _schedule_run(placed: Sequence[_Placed], run: Run, num_qubits: int, batched:
         first = run.start + offset
         stop = run.start + run.period * run.length
         same = placed[first : stop : run.period]
-        angles = np.array([each.angles for each in same], np.int32).T
+        angles = np.array([gate.angles for gate in same], np.int32).T
         members += place(same[0].gate, same[0].batched, angles.reshape(-1, run.length))
     return cheapest_schedule(members, num_qubits, batched)

@@ -27,7 +27,8 @@ from qjax._circuit.classical import BOOL, ClassicalExpression
 from qjax._circuit.control_flow import Block, Break, For, Reset, Store, Switch, While
 from qjax._qiskit.classical import from_classical, from_type
 from qjax._qiskit.expressions import from_expression
-from qjax._qiskit.import_circuit import GATE_NAMES, as_circuit
+from qjax._qiskit.gate_names import GATE_NAMES
+from qjax._qiskit.import_circuit import as_circuit
 from qjax._qiskit.state_preparation import from_amplitudes
 
 # Where two of Qiskit's classes share a name here, the one listed first is written.

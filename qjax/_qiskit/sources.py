@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from qiskit import QuantumCircuit
-from qiskit.passmanager import BasePassManager
-from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2, DataBin
-from qiskit.providers import BackendV2
+from qiskit.primitives import DataBin
 from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp
 
 from qjax._circuit.circuit import Circuit, Measure, Register
@@ -185,8 +182,8 @@ class SamplerSource:
         return self.primitive.value.run([pub], **options).result()[0].data
 
     def _states(self, data: DataBin, count: int) -> Int[np.ndarray, "rows shots"]:
-        found = sum(states_of(data[name], places) for name, places in self._registers)
-        return np.broadcast_to(found, (count, np.shape(found)[-1]))
+        states = sum(states_of(data[name], places) for name, places in self._registers)
+        return np.broadcast_to(states, (count, np.shape(states)[-1]))
 
     def _probabilities(self, data: DataBin) -> Float[np.ndarray, "rows states"] | None:
         (name, places), *others = self._registers
@@ -200,80 +197,16 @@ class SamplerSource:
     def _registers(self) -> list[tuple[str, dict[int, int]]]:
         """Bit of the state for each bit of each classical register that is measured into."""
         circuit, sources = self.sent.circuit, measured_bits(self.circuit)
-        place = {qubit: place for place, qubit in enumerate(measured_qubits(self.circuit))}
-        found = []
+        state_bit = {qubit: bit for bit, qubit in enumerate(measured_qubits(self.circuit))}
+        registers = []
         for register in circuit.cregs:
             shown = [sources[circuit.find_bit(bit).index] for bit in register]
-            places = {bit: place[qubit] for bit, qubit in enumerate(shown) if qubit is not None}
-            found.append((register.name, places))
-        return found
+            places = {bit: state_bit[qubit] for bit, qubit in enumerate(shown) if qubit is not None}
+            registers.append((register.name, places))
+        return registers
 
 
 Source = EstimatorSource | SamplerSource
-
-
-def check_estimator(estimator: object, precision: object) -> None:
-    """Require an estimator of version 2, and a precision or None.
-
-    Raises:
-        TypeError: for another kind of estimator.
-        ValueError: for a precision that is none.
-    """
-    if not isinstance(estimator, BaseEstimatorV2):
-        raise TypeError(_unknown("estimator", estimator, "BaseEstimatorV2", "StatevectorEstimator"))
-    if precision is not None and not (
-        isinstance(precision, (int, float))
-        and not isinstance(precision, bool)
-        and precision >= 0
-        and isfinite(precision)
-    ):
-        raise ValueError(
-            f"default_precision: got {precision!r}; expected a standard error of at least 0, or "
-            "None for the estimator's own"
-        )
-
-
-def check_sampler(sampler: object, circuit: Circuit) -> None:
-    """Require a sampler of version 2, and a circuit that measures each qubit once.
-
-    Raises:
-        TypeError: for another kind of sampler.
-        ValueError: for a qubit that is measured into several bits, which noise may make different.
-    """
-    if not isinstance(sampler, BaseSamplerV2):
-        raise TypeError(_unknown("sampler", sampler, "BaseSamplerV2", "StatevectorSampler"))
-    bits = [qubit for qubit in measured_bits(circuit) if qubit is not None]
-    if twice := sorted({qubit for qubit in bits if bits.count(qubit) > 1}):
-        raise ValueError(
-            f"sampler: qubit {twice[0]} is measured into several classical bits, which may differ "
-            "on a machine; expected one for each. Copy the bit in `interpret` instead"
-        )
-
-
-def check_pass_manager(pass_manager: object) -> None:
-    """Require something that transpiles circuits, or None.
-
-    Raises:
-        TypeError: for anything else.
-    """
-    if pass_manager is not None and not isinstance(pass_manager, BasePassManager):
-        raise TypeError(
-            f"pass_manager: got {type(pass_manager).__name__}; expected one of Qiskit's, such as "
-            "`generate_preset_pass_manager(1, backend)`"
-        )
-
-
-def _unknown(name: str, primitive: object, base: str, example: str) -> str:
-    kind = base.removeprefix("Base")
-    held = (
-        f". On a backend: {name}=qiskit.primitives.Backend{kind}(backend=...), with pass_manager="
-        if isinstance(primitive, BackendV2)
-        else ""
-    )
-    return (
-        f"{name}: got {type(primitive).__name__}; expected one of Qiskit's primitives of version "
-        f"2, a {base} such as qiskit.primitives.{example}, or None for exact simulation{held}"
-    )
 
 
 def _sent(circuit: Circuit, pass_manager: Held | None) -> Sent:
@@ -288,8 +221,8 @@ def _sparse(observable: Observable) -> SparsePauliOp:
         return SparsePauliOp.from_operator(Operator(observable.matrix.array))
     size = observable.num_qubits
     terms = [(_label(term, size), _number(term.coefficient)) for term in observable.terms]
-    found = SparseObservable.from_list(terms, num_qubits=size)
-    return SparsePauliOp.from_sparse_observable(found).simplify(atol=0, rtol=0)
+    written = SparseObservable.from_list(terms, num_qubits=size)
+    return SparsePauliOp.from_sparse_observable(written).simplify(atol=0, rtol=0)
 
 
 def _number(coefficient: float | Expression) -> float:

@@ -1,11 +1,14 @@
 """Floor 5. State -> probabilities, samples, expectation values.
 
-measurement    probabilities, and draws from them
-means          means over runs, and their errors
-tables         observables -> the tables by which they are read out
-expectations   state -> expectation values
-pauli_strings  strings on states, without their matrices
-signed_sums    sums with the signs of strings of Z
+measurement          probabilities, and draws from them
+means                means over runs, and their errors
+tables               observables -> the tables by which they are read out
+string_tables        Pauli strings -> the tables by which they are read out
+dense_sums           observables that are read out as matrices
+expanded_projectors  projectors -> Pauli strings, where this is cheap
+expectations         state -> expectation values
+pauli_strings        strings on states, without their matrices
+signed_sums          sums with the signs of strings of Z
 """
 
 from qjax._readout.expectations import expectation_values as expectation_values

@@ -15,12 +15,11 @@ from jaxtyping import Float
 from qjax._base import tuning
 from qjax._circuit.observable import Projectors
 from qjax._expressions import all_numbers
-from qjax._readout.pauli_strings import State, num_strings, string_values, weighted_value
+from qjax._readout.pauli_strings import State, string_values, weighted_value
 from qjax._readout.signed_sums import signed_sums
+from qjax._readout.string_tables import num_strings
 from qjax._readout.tables import Diagonal, Entries, Projected, Reading
 from qjax._simulators import as_complex
-
-# ---------------------------------------------------------------- values
 
 
 def expectation_values(
@@ -49,14 +48,14 @@ def expectation_values(
     coefficients = all_numbers(reading.groups, parameters)
     if reading.num_outputs == 1 and _loops(reading):
         return values + _one_sum(reading, coefficients, state)[None]
-    found = jnp.concatenate([_values_of(each, state) for each in reading.projected])
+    strings = jnp.concatenate([_values_of(group, state) for group in reading.projected])
     if reading.table is not None:
         table = jnp.asarray(reading.table).astype(state.dtype)
-        values = values + jnp.matmul(table, found, precision=tuning.PRECISION)
+        values = values + jnp.matmul(table, strings, precision=tuning.PRECISION)
     for entries in reading.entries:
-        each = _factors(entries, coefficients) * found[jnp.asarray(entries.rows)]
+        summands = _factors(entries, coefficients) * strings[jnp.asarray(entries.rows)]
         values = values + jax.ops.segment_sum(
-            each, jnp.asarray(entries.outputs), reading.num_outputs, indices_are_sorted=True
+            summands, jnp.asarray(entries.outputs), reading.num_outputs, indices_are_sorted=True
         )
     return values
 
@@ -72,12 +71,12 @@ def _of_matrices(matrices: np.ndarray, state: State) -> Float[Array, "matrices b
     return products.real.sum(axis=(1, 2))
 
 
-def _values_of(each: Projected | Diagonal, state: Array) -> Float[Array, "strings batch"]:
-    if isinstance(each, Projected):
-        return string_values(each.strings, _contracted(each.projectors, state))
-    rows, batch = _settings_in_front(each.qubits, state[0]), state.shape[2]
-    chosen = jnp.moveaxis(rows[jnp.asarray(each.settings)], 0, 1)
-    sums = signed_sums(each.sums, chosen.reshape(len(chosen), -1))
+def _values_of(group: Projected | Diagonal, state: Array) -> Float[Array, "strings batch"]:
+    if isinstance(group, Projected):
+        return string_values(group.strings, _contracted(group.projectors, state))
+    rows, batch = _settings_in_front(group.qubits, state[0]), state.shape[2]
+    chosen = jnp.moveaxis(rows[jnp.asarray(group.settings)], 0, 1)
+    sums = signed_sums(group.sums, chosen.reshape(len(chosen), -1))
     return jnp.moveaxis(sums.reshape(len(sums), -1, batch), 1, 0).reshape(-1, batch)
 
 
@@ -110,15 +109,15 @@ def _one_sum(reading: Reading, coefficients: Array, state: State) -> Float[Array
         weights = jnp.broadcast_to(weights, (len(weights), factors.shape[1]))
         weights = weights.at[jnp.asarray(entries.rows)].add(factors)
     total, start = jnp.zeros((state.shape[2],), state.dtype), 0
-    for each in reading.projected:
-        assert isinstance(each, Projected)
-        part = weights[start : start + num_strings(each.strings)]
+    for group in reading.projected:
+        assert isinstance(group, Projected)
+        part = weights[start : start + num_strings(group.strings)]
         start += len(part)
-        left = _contracted(each.projectors, state)
-        if each.strings.loops:
-            total = total + weighted_value(each.strings.loops, part, left)
+        left = _contracted(group.projectors, state)
+        if group.strings.loops:
+            total = total + weighted_value(group.strings.loops, part, left)
         else:
-            total = total + (part * string_values(each.strings, left)).sum(axis=0)
+            total = total + (part * string_values(group.strings, left)).sum(axis=0)
     return total
 
 

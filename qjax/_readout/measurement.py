@@ -145,11 +145,11 @@ def in_parts(
         return zeros_of(x, (*x.shape[:axis], shots, *x.shape[axis + 1 :]))
 
     def put(part: Array, whole: T) -> T:
-        found = draw(jax.random.fold_in(key, part), most)
+        drawn = draw(jax.random.fold_in(key, part), most)
         # The last part ends at the end: it is written over some of the one before.
         start = jnp.minimum(part * most, shots - most)
         write = partial(lax.dynamic_update_slice_in_dim, start_index=start, axis=axis)
-        return jax.tree.map(write, whole, found)
+        return jax.tree.map(write, whole, drawn)
 
     whole = jax.tree.map(empty, jax.eval_shape(lambda own: draw(own, most), key))
     return lax.fori_loop(0, -(-shots // most), put, whole)

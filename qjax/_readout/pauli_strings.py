@@ -7,10 +7,29 @@ real numbers `(2, 2**n, batch)`, a string with an odd number of Y's also swaps t
 A few such groups are unrolled. Many of them run as a loop over tables, so that neither the program
 nor, in reverse mode, the memory grows with their number: from d<psi|P|psi> = 2 Re<P psi|d psi>, the
 cotangent of the state is a sum of strings on it, which the same loop computes.
+
+On three qubits, "IXZ" (X on qubit 1, Z on qubit 0) has x = 0b010 and z = 0b001, "ZXI" the same x
+and z = 0b100. Both pair each amplitude with the one two rows away:
+
+>>> psi = np.arange(1, 9) / np.sqrt(204)
+>>> rows = np.arange(8)
+>>> products = psi[rows ^ 0b010].conj() * psi
+>>> (204 * products).round().astype(int).tolist()
+[3, 8, 3, 8, 35, 48, 35, 48]
+
+and differ in the signs of the sum, the parities of i & z:
+
+>>> sign_of = lambda z: 1 - 2 * (np.bitwise_count(rows & z) & 1).astype(int)
+>>> [int((204 * sign_of(z) * products).sum().round()) for z in (0b001, 0b100)]
+[-36, -144]
+
+As a matrix, "IXZ" gives the same:
+
+>>> one, x, z = np.eye(2), np.eye(2)[::-1], np.diag([1, -1])
+>>> int((204 * psi @ np.kron(one, np.kron(x, z)) @ psi).round())
+-36
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -22,137 +41,18 @@ from jaxtyping import Float
 
 from qjax._base import tuning
 from qjax._base.linear_map import linear_map
-from qjax._base.tables import static, table_class
 from qjax._base.walsh import hadamard
 from qjax._readout.signed_sums import (
-    SignSums,
     fold,
     low_bits_of,
     parities,
-    sign_sums,
     signed_sums,
     total,
 )
+from qjax._readout.string_tables import Flip, Loop, Strings
 from qjax._simulators import as_complex
 
 State = Float[Array, "2 dim batch"]
-
-
-@table_class
-class Flip:
-    """The strings that flip the same bits.
-
-    Attributes:
-        x: the bits.
-        imaginary: whether they take the imaginary part of the products, for an odd number of Y's.
-        sums: the signed sums.
-        signs: `(strings,)`, +1 or -1.
-    """
-
-    x: int = static()
-    imaginary: bool = static()
-    sums: SignSums
-    signs: np.ndarray
-
-
-@table_class
-class Loop:
-    """Groups of equally many strings; those of a group flip the same bits.
-
-    Attributes:
-        x: `(groups,)` the bits.
-        imaginary: `(groups,)`, 0 or 1, as in `Flip`.
-        z: `(groups, strings)` where signs change.
-        signs: `(groups, strings)`: +1 or -1, or 0 where a group has fewer strings.
-    """
-
-    x: np.ndarray
-    imaginary: np.ndarray
-    z: np.ndarray
-    signs: np.ndarray
-
-
-@table_class
-class Strings:
-    """All strings to be measured: first those of `flips`, then those of `loops`."""
-
-    flips: tuple[Flip, ...]
-    loops: tuple[Loop, ...]
-
-
-class String(NamedTuple):
-    """i**popcount(x & z) X^x Z^z."""
-
-    x: int
-    z: int
-
-
-def num_strings(strings: Strings) -> int:
-    """How many values there are, those of filled up groups included."""
-    return sum(len(flip.signs) for flip in strings.flips) + sum(
-        loop.z.size for loop in strings.loops
-    )
-
-
-def tabulate(strings: Sequence[String], num_qubits: int) -> tuple[Strings, list[int]]:
-    """The tables of some strings, and the place of each string among their values."""
-    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for place, (x, z) in enumerate(strings):
-        groups[x, (x & z).bit_count() & 1].append(place)
-    if len(groups) <= tuning.MAX_UNROLLED:
-        flips = tuple(
-            Flip(
-                x,
-                bool(odd),
-                sign_sums([strings[p].z for p in places], num_qubits),
-                _signs(strings, places),
-            )
-            for (x, odd), places in groups.items()
-        )
-        order = [place for places in groups.values() for place in places]
-        return Strings(flips, ()), _inverse(dict(enumerate(order)))
-    by_size: dict[int, list] = defaultdict(list)
-    for key, places in groups.items():
-        size = next((size for size in tuning.GROUP_SIZES if len(places) <= size), len(places))
-        by_size[size].append((key, places))
-    wide = [
-        each
-        for size in list(by_size)
-        if size > tuning.GROUP_SIZES[-1]
-        for each in by_size.pop(size)
-    ]
-    if wide:
-        by_size[max(len(places) for _, places in wide)] = wide
-    loops, at, start = [], {}, 0
-    for size, members in sorted(by_size.items()):
-        loops.append(_loop(strings, size, members))
-        for row, (_, places) in enumerate(members):
-            at.update({start + row * size + k: place for k, place in enumerate(places)})
-        start += size * len(members)
-    return Strings((), tuple(loops)), _inverse(at)
-
-
-def _inverse(at: Mapping[int, int]) -> list[int]:
-    found = [0] * len(at)
-    for place, what in at.items():
-        found[what] = place
-    return found
-
-
-def _loop(strings: Sequence[String], size: int, members: Sequence) -> Loop:
-    z = np.zeros((len(members), size), np.int32)
-    signs = np.zeros((len(members), size), np.float64)
-    for row, (_, places) in enumerate(members):
-        z[row, : len(places)] = [strings[place].z for place in places]
-        signs[row, : len(places)] = _signs(strings, places)
-    x, imaginary = np.array([key for key, _ in members], np.int32).T
-    return Loop(x, imaginary, z, signs)
-
-
-def _signs(strings: Sequence[String], places: Sequence[int]) -> np.ndarray:
-    """Re(i**k p) is +Re(p), -Im(p), -Re(p), +Im(p) for k = 0, 1, 2, 3."""
-    counts = np.array([(strings[place].x & strings[place].z).bit_count() for place in places])
-    return np.array([1.0, -1.0, -1.0, 1.0])[counts % 4]
 
 
 # ---------------------------------------------------------------- values
@@ -276,7 +176,7 @@ def _weighted_sum_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 def weighted_value(
     loops: tuple[Loop, ...], weights: Float[Array, "strings batch"], state: State
 ) -> Float[Array, " batch"]:
-    """sum_P weight_P <psi|P|psi>: for one sum, what reverse mode needs comes with its value."""
+    """sum_P weight_P <psi|P|psi>, of one sum: reverse mode finds what it needs beside the value."""
     return _overlap(state, weighted_sum(loops, weights, state))
 
 
@@ -304,7 +204,7 @@ def _overlap(left: State, right: State) -> Float[Array, " batch"]:
 
 
 class _Group(NamedTuple):
-    """One group of a `Loop`, or all of them."""
+    """The tables of a `Loop` as arrays: of one group, or along a first axis of all."""
 
     x: Array
     imaginary: Array

@@ -94,8 +94,8 @@ def _refuse_parameters(observables: tuple[Observable, ...]) -> None:
 
 
 def _refuse_transpiling(free: Circuit, pass_manager: BasePassManager | None) -> None:
-    amplitudes = (each for op in preparations(free) for each in op.real + op.imag)
-    if pass_manager is not None and any(each.parameters for each in amplitudes):
+    amplitudes = (expression for op in preparations(free) for expression in op.real + op.imag)
+    if pass_manager is not None and any(expression.parameters for expression in amplitudes):
         raise ValueError(
             "pass_manager: the circuit starts from amplitudes that are parameters, which nothing "
             "can transpile before they are bound; expected a primitive that takes circuits as they "
@@ -170,7 +170,10 @@ def _held(pass_manager: BasePassManager | None) -> Held | None:
 
 
 def _prepared(remote: Remote, with_inputs: bool) -> Remote:
-    """With the circuit that is sent; what cannot be transpiled or differentiated shows here."""
+    """The network, with the circuit that is sent made: what cannot be transpiled shows here.
+
+    So does what cannot be differentiated.
+    """
     check_process()
     source: Source = remote.source
     check_target(source.primitive.value, source.sent.circuit, source.pass_manager is not None)

@@ -91,7 +91,10 @@ class _Group(NamedTuple):
 def point_of(
     remote: Remote, weights: Float[Array, "*lead weights"], inputs: Float[Array, "*lead inputs"]
 ) -> Point:
-    """Where a network is differentiated."""
+    """Where a network is differentiated: its angles, by what they depend on.
+
+    For SPSA, its weights and inputs.
+    """
     return (weights, inputs) if isinstance(remote.rule, SPSA) else _angles(remote, weights, inputs)
 
 
@@ -105,7 +108,7 @@ def rows_of(remote: Remote, point: Point) -> Float[Array, "*lead angles"]:
 
 @kept()
 def differentiable(remote: Remote) -> Remote:
-    """What derivatives are taken of: the same, where all angles have slopes."""
+    """The network that derivatives are taken of: beside points where an angle has no slope."""
     has_slopes = all(near_expression(each) == each for each in remote.expressions)
     return remote if has_slopes else replace(remote, near=True)
 
@@ -131,7 +134,7 @@ def _evaluated(group: _Group, parameters: Array) -> Float[Array, "*lead angles"]
 
 
 def _joined(*arrays: Array) -> Array:
-    """Side by side along the last axis, leading axes broadcast."""
+    """The arrays side by side along the last axis, leading axes broadcast."""
     lead = np.broadcast_shapes(*(array.shape[:-1] for array in arrays))
     return jnp.concatenate([_broadcast(array, lead) for array in arrays], axis=-1)
 
@@ -149,16 +152,18 @@ def _slots(remote: Remote) -> list[tuple[int, ...]]:
 @kept()
 def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
     model = remote.model
-    inputs = {parameter: place for place, parameter in enumerate(model.inputs)}
-    weights = {parameter: place for place, parameter in enumerate(model.weights)}
-    both = weights | {parameter: len(weights) + place for parameter, place in inputs.items()}
+    inputs = {parameter: position for position, parameter in enumerate(model.inputs)}
+    weights = {parameter: position for position, parameter in enumerate(model.weights)}
+    both = weights | {parameter: len(weights) + position for parameter, position in inputs.items()}
     used = [set(expression.parameters) for expression in remote.expressions]
-    by_weights = [slot for slot, each in enumerate(used) if each <= set(weights)]
-    by_inputs = [slot for slot, each in enumerate(used) if each <= set(inputs)]
+    by_weights = [slot for slot, parameters in enumerate(used) if parameters <= set(weights)]
+    by_inputs = [slot for slot, parameters in enumerate(used) if parameters <= set(inputs)]
     by_both = sorted(set(range(len(used))) - set(by_weights) - set(by_inputs))
     places = places_of(remote.source.circuit)
     expressions = map(near_expression, remote.expressions) if remote.near else remote.expressions
-    angles = [Value(each, places[slot].periodic) for slot, each in enumerate(expressions)]
+    angles = [
+        Value(expression, places[slot].periodic) for slot, expression in enumerate(expressions)
+    ]
     return (
         _group(angles, by_weights, weights, x64),
         _group(angles, by_inputs, inputs, x64),

@@ -65,17 +65,21 @@ def _outputs_of_one(remote: Remote, weights: Array, inputs: Array) -> Float[Arra
 def _jvp_of_one(
     remote: Remote, primals: tuple[Array, Array], tangents: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    moving = [place for place, each in enumerate(tangents) if not isinstance(each, SymbolicZero)]
+    moving = [
+        argument
+        for argument, tangent in enumerate(tangents)
+        if not isinstance(tangent, SymbolicZero)
+    ]
 
     def of_moving(*given: Array) -> Array:
         filled = list(primals)
-        for place, each in zip(moving, given, strict=True):
-            filled[place] = each
+        for argument, value_there in zip(moving, given, strict=True):
+            filled[argument] = value_there
         return _values_at(at, (point_of(at, *filled),))[0]
 
     at = differentiable(remote)
-    given = tuple(primals[place] for place in moving)
-    value, slopes = jax.jvp(of_moving, given, tuple(tangents[place] for place in moving))
+    given = tuple(primals[argument] for argument in moving)
+    value, slopes = jax.jvp(of_moving, given, tuple(tangents[argument] for argument in moving))
     return (_outputs_of_one(remote, *primals) if at.near else value), slopes
 
 
@@ -97,21 +101,21 @@ def _values_jvp(
     remote: Remote, primals: tuple[tuple[Point, ...]], tangents: tuple[tuple[Point, ...]]
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     (points,), (moves,) = primals, tangents
-    flags = [tuple(not isinstance(each, SymbolicZero) for each in move) for move in moves]
+    flags = [tuple(not isinstance(tangent, SymbolicZero) for tangent in move) for move in moves]
     moved = [
-        (place, stencil(remote, points[place], moving), moving)
-        for place, moving in enumerate(flags)
+        (number, stencil(remote, points[number], moving), moving)
+        for number, moving in enumerate(flags)
         if any(moving) and stencil_size(remote, moving)
     ]
-    found = _values_at(remote, (*points, *(around.points for _, around, _ in moved)))
-    values, beside = found[: len(points)], found[len(points) :]
+    all_values = _values_at(remote, (*points, *(around.points for _, around, _ in moved)))
+    values, beside = all_values[: len(points)], all_values[len(points) :]
     slopes = [jnp.zeros_like(value) for value in values]
-    for (place, around, moving), there in zip(moved, beside, strict=True):
+    for (number, around, moving), there in zip(moved, beside, strict=True):
         directions = tuple(
             move if moves_it else jnp.zeros_like(group)
-            for group, move, moves_it in zip(points[place], moves[place], moving, strict=True)
+            for group, move, moves_it in zip(points[number], moves[number], moving, strict=True)
         )
-        slopes[place] = slope(around, directions, there)
+        slopes[number] = slope(around, directions, there)
     return values, tuple(slopes)
 
 
@@ -131,7 +135,7 @@ class _Blur:
 
 @kept()
 def _simulated(remote: Remote) -> Model:
-    """The network of free angles, on this engine."""
+    """The network whose weights are all angles, simulated on this engine."""
     free = remote.source.circuit
     return Model(free, tuple(range(free.num_params)), (), remote.model.readout)
 
@@ -142,7 +146,7 @@ def _simulated(remote: Remote) -> Model:
 def remote_forward(
     remote: Remote, weights: np.ndarray, inputs: Float[np.ndarray, "batch inputs"]
 ) -> Float[np.ndarray, "batch outputs"]:
-    """The outputs, from one pub."""
+    """A network's outputs on NumPy arrays, `(batch, outputs)`, from one pub."""
     kept = inputs if remote.model.inputs else inputs[:1]
     values = _values(remote, weights, kept).astype(weights.dtype)
     return np.broadcast_to(values, (len(inputs), values.shape[1]))
@@ -157,9 +161,10 @@ def remote_backward(
     rows = np.asarray(_compiled_stencil_rows(remote, moving)(weights, kept), np.float64)
     values = remote.source.run(rows.reshape(prod(rows.shape[:2]), rows.shape[2]))
     values = values.reshape(*rows.shape[:2], remote.source.num_outputs).astype(weights.dtype)
-    found = _compiled_chain(remote, moving)(weights, kept, values)
+    jacobians = _compiled_chain(remote, moving)(weights, kept, values)
     by_weights, by_inputs = (
-        np.broadcast_to(np.asarray(each), (len(inputs), *each.shape[1:])) for each in found
+        np.broadcast_to(np.asarray(jacobian), (len(inputs), *jacobian.shape[1:]))
+        for jacobian in jacobians
     )
     return by_weights, by_inputs
 
@@ -167,7 +172,7 @@ def remote_backward(
 def sent_rows(
     remote: Remote, weights: Array | np.ndarray, inputs: Array | np.ndarray
 ) -> Float[np.ndarray, "batch angles"]:
-    """What the primitive gets for the values."""
+    """The rows of angles that the primitive gets for the outputs, without derivatives."""
     rows = np.asarray(_compiled_rows(remote)(weights, inputs), np.float64)
     return np.broadcast_to(rows, (len(inputs), rows.shape[-1]))
 
@@ -180,7 +185,7 @@ def _values(
 
 @kept(tuning.PROGRAM_BYTES)
 def _compiled_rows(remote: Remote) -> Callable[..., Array]:
-    """(weights, inputs) -> rows."""
+    """(weights, inputs) -> the rows of angles that the primitive gets, `(*lead, angles)`."""
     return jax.jit(lambda weights, inputs: rows_of(remote, point_of(remote, weights, inputs)))
 
 

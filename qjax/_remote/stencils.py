@@ -52,12 +52,12 @@ def stencil(remote: Remote, point: Point, moving: Flags) -> Stencil:
 
 @jax.jit
 def slope(
-    found: Stencil, moves: Point, values: Float[Array, "points *lead outputs"]
+    around: Stencil, moves: Point, values: Float[Array, "points *lead outputs"]
 ) -> Float[Array, "*lead outputs"]:
     """The derivative along d, from the values at the stencil's points."""
     terms = [
         jnp.sum(weight * move[None], axis=-1)
-        for weight, move in zip(found.weights, moves, strict=True)
+        for weight, move in zip(around.weights, moves, strict=True)
     ]
     shape = np.broadcast_shapes(*(term.shape for term in terms))
     along = jnp.sum(jnp.stack([jnp.broadcast_to(term, shape) for term in terms]), axis=0)
@@ -70,7 +70,7 @@ def _with_lead(table: np.ndarray, group: Array) -> Array:
 
 
 def _simultaneous(rule: SPSA, point: Point, moving: Flags) -> Stencil:
-    """Spall's: every number by plus or minus epsilon, and back."""
+    """Spall's stencil: every number moved by plus or minus epsilon at once, and the opposite."""
     directions = [
         group if moves else jnp.zeros_like(group)
         for group, moves in zip(_directions(rule, point), moving, strict=True)
@@ -84,7 +84,7 @@ def _simultaneous(rule: SPSA, point: Point, moving: Flags) -> Stencil:
 
 
 def _directions(rule: SPSA, point: Point) -> Point:
-    """Plus and minus ones, `(batch_size, *lead, numbers)` for each group."""
+    """Random signs, +1 and -1, `(batch_size, *lead, numbers)` for each group."""
     lead = np.broadcast_shapes(*(group.shape[:-1] for group in point))
     words = _word(
         jnp.concatenate([jnp.broadcast_to(b, (*lead, b.shape[-1])) for b in map(_bits, point)], -1)

@@ -31,7 +31,7 @@ def bank_entries(
 
 
 def _kind_entries(kind: GateKind, angles: Float[Array, "angles length gates batch"]) -> Array:
-    """`(gates * entries, length, batch)`."""
+    """The matrix entries of gates of one kind, `(gates * entries, length, batch)`."""
     stacked = jnp.stack(gate_entries(kind, angles), axis=2)
     in_front = jnp.moveaxis(stacked, 0, 2)
     return in_front.reshape(-1, *in_front.shape[2:])
@@ -50,8 +50,12 @@ def matrices_of(
     matrices: Matrices, entries: Complex[Array, "entries length"]
 ) -> Float[Array, "length slots 2K 2K"]:
     """All matrices of one width, as real ones, in the order of the passes."""
-    made = [_product(product, entries) for product in matrices.products]
-    stacked = made[0] if len(made) == 1 else jnp.concatenate(made)[jnp.asarray(matrices.order)]
+    products = [_product(product, entries) for product in matrices.products]
+    stacked = (
+        products[0]
+        if len(products) == 1
+        else jnp.concatenate(products)[jnp.asarray(matrices.order)]
+    )
     return jnp.moveaxis(as_real(stacked), 1, 0)
 
 
@@ -65,7 +69,7 @@ def _product(product: Product, entries: Array) -> Array:
 
 
 def _side_by_side(product: Product, entries: Array) -> Array:
-    """`(slots, factors, length, K, K)`."""
+    """Gates side by side, multiplied entry by entry: `(slots, factors, length, K, K)`."""
     looked_up = look_up(product.factors, entries)
     value = looked_up[:, :, 0]
     for gate in range(1, looked_up.shape[2]):
@@ -74,6 +78,6 @@ def _side_by_side(product: Product, entries: Array) -> Array:
 
 
 def as_real(matrix: Complex[Array, "*stack K K"]) -> Float[Array, "*stack 2K 2K"]:
-    """[[Re, -Im], [Im, Re]]."""
+    """Complex matrices as real ones, [[Re, -Im], [Im, Re]], which act on (Re, Im)."""
     upper = jnp.concatenate([matrix.real, -matrix.imag], axis=-1)
     return jnp.concatenate([upper, jnp.concatenate([matrix.imag, matrix.real], axis=-1)], axis=-2)

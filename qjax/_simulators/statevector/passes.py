@@ -32,29 +32,29 @@ class Operands(NamedTuple):
     matrix: Array | None
 
 
-def before_matrix(made: Pass, step: Array | int, operands: Operands, state: State) -> State:
+def before_matrix(pass_: Pass, step: Array | int, operands: Operands, state: State) -> State:
     """Rearrange and multiply by phases; `step` says which of the pass's tables to use."""
-    if made.reorder is not None:
-        state = take_rows(state, _row(made.reorder.high, step), _row(made.reorder.low, step))
-    if made.phases is not None:
-        state = _rotate(state, _angles(made.phases, step, operands))
+    if pass_.reorder is not None:
+        state = take_rows(state, _row(pass_.reorder.high, step), _row(pass_.reorder.low, step))
+    if pass_.phases is not None:
+        state = _rotate(state, _angles(pass_.phases, step, operands))
     return state
 
 
-def undo_before_matrix(made: Pass, step: Array | int, operands: Operands, state: State) -> State:
-    """The inverse, which is also the transpose."""
-    if made.phases is not None:
-        state = _rotate(state, -_angles(made.phases, step, operands))
-    if made.reorder is not None:
+def undo_before_matrix(pass_: Pass, step: Array | int, operands: Operands, state: State) -> State:
+    """Undo `before_matrix`: the inverse, which is also the transpose."""
+    if pass_.phases is not None:
+        state = _rotate(state, -_angles(pass_.phases, step, operands))
+    if pass_.reorder is not None:
         state = take_rows(
-            state, _row(made.reorder.back_high, step), _row(made.reorder.back_low, step)
+            state, _row(pass_.reorder.back_high, step), _row(pass_.reorder.back_low, step)
         )
     return state
 
 
-def apply_matrix(made: Pass, operands: Operands, state: State, transposed: bool = False) -> State:
+def apply_matrix(pass_: Pass, operands: Operands, state: State, transposed: bool = False) -> State:
     """Multiply the leading rows, or those at one setting of the leading controls."""
-    operator, matrix = made.operator, operands.matrix
+    operator, matrix = pass_.operator, operands.matrix
     if operator is None or matrix is None:
         return state
     if transposed:
@@ -66,9 +66,9 @@ def apply_matrix(made: Pass, operands: Operands, state: State, transposed: bool 
     return settings.at[:, operator.setting].set(acted).reshape(state.shape)
 
 
-def matrix_cotangent(made: Pass, state: State, cotangent: State) -> Array | None:
+def matrix_cotangent(pass_: Pass, state: State, cotangent: State) -> Array | None:
     """The cotangent of a pass's matrix, from the state that it acted on."""
-    operator = made.operator
+    operator = pass_.operator
     if operator is None:
         return None
     if operator.num_controls:
@@ -88,10 +88,13 @@ def matrix_cotangent(made: Pass, state: State, cotangent: State) -> Array | None
 
 
 def phase_cotangents(
-    made: Pass, step: Array | int, operands: Operands, state: State, cotangent: State
+    pass_: Pass, step: Array | int, operands: Operands, state: State, cotangent: State
 ) -> tuple[Array | None, Array | None]:
-    """Those of the coefficients, from the state with its phases: d(e^{i a} x) = i e^{i a} x da."""
-    phases = made.phases
+    """Cotangents of a pass's phases, shared and batched: d(e^{i a} x) = i e^{i a} x da.
+
+    `state` is the one with its phases, e^{i a} x.
+    """
+    phases = pass_.phases
     if phases is None:
         return None, None
     per_row = cotangent[1] * state[0] - cotangent[0] * state[1]
@@ -116,7 +119,7 @@ def _row(tables: np.ndarray, step: Array | int) -> Array:
 def take_rows(
     state: Float[Array, "planes dim batch"], high: Array, low: Array
 ) -> Float[Array, "planes dim batch"]:
-    """Row p is the old row high[p >> l] ^ low[p % 2**l]."""
+    """The state rearranged: its row p is the old row high[p >> l] ^ low[p % 2**l]."""
     source = (jnp.asarray(high)[:, None] ^ jnp.asarray(low)[None]).reshape(-1)
     if state.shape[2] == 1:
         return state.at[:, source].get(unique_indices=True, mode="promise_in_bounds")

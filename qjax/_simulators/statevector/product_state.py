@@ -19,13 +19,13 @@ Pair = tuple[Array, Array]
 
 
 def product_state(start: Start, parameters: Pair, angles: Pair) -> State:
-    """The state, with a batch of 1 where nothing in it differs per sample.
+    """The state to start from, with a batch of 1 where nothing in it differs per sample.
 
     Args:
         start: its factors.
-        parameters: the shared ones `(shared,)`, and the rows `(batched, batch)` of those that
-            differ per sample, followed by the shared ones if the program is `mixed`.
-        angles: all that depend on shared parameters `(angles,)`, and on batched ones
+        parameters: the shared parameters `(shared,)`, and the rows `(batched, batch)` of those
+            that differ per sample, followed by the shared ones if the program is `mixed`.
+        angles: the angles that depend on shared parameters only `(angles,)`, and the others
             `(angles, batch)`.
     """
     vectors = _vectors(start, parameters, angles)
@@ -38,7 +38,7 @@ def product_state(start: Start, parameters: Pair, angles: Pair) -> State:
 
 
 def _vectors(start: Start, parameters: Pair, angles: Pair) -> Sequence[Array] | Array:
-    """Those of the factors; without amplitudes one array, of which XLA makes better loops."""
+    """The amplitudes of each factor; where none are given, in one array: XLA loops better."""
     qubits = _qubit_vectors(start, *angles)
     if all(factor is None for factor in start.factors):
         return qubits
@@ -78,7 +78,7 @@ def _qubit_vectors(start: Start, shared: Array, batched: Array) -> Sequence[Arra
 
 
 def _kronecker(vectors: Sequence[Array] | Array, dtype: np.dtype) -> Array:
-    """`(rows, batch)`; the last vector is the most significant."""
+    """The Kronecker product, `(rows, batch)`; the last vector is the most significant."""
     state = jnp.ones((1, 1), dtype)
     for vector in vectors:
         product = vector[:, None] * state[None]
@@ -90,7 +90,7 @@ def _kronecker(vectors: Sequence[Array] | Array, dtype: np.dtype) -> Array:
 
 
 def _encoded(encoding: Encoding, shared: Array, rows: Array) -> Complex[Array, "2**k batch"]:
-    """Amplitudes of norm 1; 0 where all values are 0."""
+    """Given amplitudes, divided by their norm; 0 where all values are 0."""
     parts = _parts(encoding, shared, rows)
     # A factor that all amplitudes have in common changes nothing, derivatives included: this one
     # keeps the squares from overflow and underflow.

@@ -44,13 +44,13 @@ def zero_state(num_qubits: int, batch: int, dtype: np.dtype) -> State:
 
 
 def identity_states(num_qubits: int, dtype: np.dtype) -> State:
-    """Every basis state: what makes of `simulate` the unitary."""
+    """Every basis state, one per column of the batch: `simulate` makes the unitary of them."""
     real = jnp.eye(2**num_qubits, dtype=dtype)
     return jnp.stack([real, jnp.zeros_like(real)])
 
 
 def as_complex(state: State) -> Complex[Array, "dim batch"]:
-    """Amplitudes."""
+    """The amplitudes of a state as complex numbers."""
     return lax.complex(state[0], state[1])
 
 
@@ -74,7 +74,7 @@ def simulate(
     angles = all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
     if state is None:
         state = _start(program, (shared, rows), angles)
-    operands = [_segment_operands(each, *angles) for each in (*program.segments, program.end)]
+    operands = [_segment_operands(segment, *angles) for segment in (*program.segments, program.end)]
     # Loops and rules of derivatives expect one type throughout.
     state, (*operands, last), _ = alike((state, operands, (shared, rows)))
     for segment, numbers in zip(program.segments, operands, strict=True):
@@ -94,14 +94,14 @@ def marked(
     """What was read out, as NaN in samples whose amplitudes to start from are all 0."""
     if program.start is None:
         return values
-    found = is_state(program.start, (shared, _rows(program, shared, batched)))
-    return values if found is None else jnp.where(found, values, jnp.nan)
+    valid = is_state(program.start, (shared, _rows(program, shared, batched)))
+    return values if valid is None else jnp.where(valid, values, jnp.nan)
 
 
 def finish(
     program: Program, state: State, operands: tuple[Operands, ...], gradient: Gradient = "backprop"
 ) -> State:
-    """The program's `end`: rows in order, all phases applied."""
+    """The state after a program's `end`: rows in order, all phases applied."""
     return _run(gradient, program.end, operands, state)
 
 
@@ -135,28 +135,30 @@ def _spread(shared: Array, batch: int) -> Array:
 
 
 def _segment_operands(segment: Segment, shared: Array, batched: Array) -> tuple[Operands, ...]:
-    """For each pass of the body, with leading axes `(length, period)`."""
+    """What each pass of the body takes, with leading axes `(length, period)`."""
     entries = bank_entries(segment.bank, shared, batched, segment.length)[:, :, 0]
-    matrices = {each.width: matrices_of(each, entries) for each in segment.matrices}
+    matrices = {
+        same_width.width: matrices_of(same_width, entries) for same_width in segment.matrices
+    }
     return tuple(
-        _operands(made, segment.period, matrices, shared, batched) for made in segment.passes
+        _operands(pass_, segment.period, matrices, shared, batched) for pass_ in segment.passes
     )
 
 
 def _operands(
-    made: Pass, period: int, matrices: dict[int, Array], shared: Array, batched: Array
+    pass_: Pass, period: int, matrices: dict[int, Array], shared: Array, batched: Array
 ) -> Operands:
     from_shared = from_batched = matrix = None
-    if made.phases is not None:
-        if made.phases.shared is not None:
-            from_shared = _coefficients(made.phases.shared, shared)
-        if made.phases.batched is not None:
-            from_batched = _coefficients(made.phases.batched, batched)
-    if isinstance(made.operator, Dense):
-        start = made.operator.slot
-        matrix = matrices[made.operator.width][:, start : start + period]
-    elif isinstance(made.operator, PerSample):
-        matrix = _per_sample(made.operator, batched)
+    if pass_.phases is not None:
+        if pass_.phases.shared is not None:
+            from_shared = _coefficients(pass_.phases.shared, shared)
+        if pass_.phases.batched is not None:
+            from_batched = _coefficients(pass_.phases.batched, batched)
+    if isinstance(pass_.operator, Dense):
+        start = pass_.operator.slot
+        matrix = matrices[pass_.operator.width][:, start : start + period]
+    elif isinstance(pass_.operator, PerSample):
+        matrix = _per_sample(pass_.operator, batched)
     return Operands(from_shared, from_batched, matrix)
 
 
@@ -258,11 +260,11 @@ def _forward(
 
     def body(state: State, step: _Step) -> tuple[State, tuple[State, ...]]:
         kept = []
-        for made, numbers in zip(segment.passes, step.operands, strict=True):
-            state = before_matrix(made, step.tables, numbers, state)
+        for pass_, numbers in zip(segment.passes, step.operands, strict=True):
+            state = before_matrix(pass_, step.tables, numbers, state)
             if keep:
                 kept.append(state)
-            state = apply_matrix(made, numbers, state)
+            state = apply_matrix(pass_, numbers, state)
         return state, tuple(kept)
 
     return _loop(body, state, _steps(segment, operands), segment)
@@ -282,23 +284,23 @@ def _pull_back(residuals: tuple, cotangent: State) -> tuple[tuple[Operands, ...]
 
     def body(carry: tuple, step: _Step) -> tuple[tuple, tuple[Operands, ...]]:
         after, cotangent = carry
-        found = []
-        for place in reversed(range(len(segment.passes))):
-            made, numbers = segment.passes[place], step.operands[place]
+        cotangents = []
+        for number in reversed(range(len(segment.passes))):
+            pass_, numbers = segment.passes[number], step.operands[number]
             acted_on = (
-                step.kept[place] if kept else apply_matrix(made, numbers, after, transposed=True)
+                step.kept[number] if kept else apply_matrix(pass_, numbers, after, transposed=True)
             )
-            to_matrix = matrix_cotangent(made, acted_on, cotangent)
-            cotangent = apply_matrix(made, numbers, cotangent, transposed=True)
-            to_phases = phase_cotangents(made, step.tables, numbers, acted_on, cotangent)
-            found.append(Operands(*to_phases, to_matrix))
-            cotangent = undo_before_matrix(made, step.tables, numbers, cotangent)
+            to_matrix = matrix_cotangent(pass_, acted_on, cotangent)
+            cotangent = apply_matrix(pass_, numbers, cotangent, transposed=True)
+            to_phases = phase_cotangents(pass_, step.tables, numbers, acted_on, cotangent)
+            cotangents.append(Operands(*to_phases, to_matrix))
+            cotangent = undo_before_matrix(pass_, step.tables, numbers, cotangent)
             if not kept:
-                after = undo_before_matrix(made, step.tables, numbers, acted_on)
-        return (after, cotangent), tuple(reversed(found))
+                after = undo_before_matrix(pass_, step.tables, numbers, acted_on)
+        return (after, cotangent), tuple(reversed(cotangents))
 
     steps = _steps(segment, operands)._replace(kept=kept)
     carry = (None if kept else result, cotangent)
     (_, cotangent), flat = _loop(body, carry, steps, segment, reverse=True)
-    found = jax.tree.map(lambda x, y: x.reshape(y.shape), flat, operands)
-    return found, cotangent
+    to_operands = jax.tree.map(lambda x, y: x.reshape(y.shape), flat, operands)
+    return to_operands, cotangent

@@ -12,7 +12,7 @@ from qiskit.quantum_info import Operator
 
 from qjax._circuit.gates import GATES
 from qjax._circuit.shift_rules import frequencies_of, shift_rule
-from qjax._qiskit.import_circuit import GATE_NAMES
+from qjax._qiskit.gate_names import GATE_NAMES
 from tests.circuits import controlled_matrix
 from tests.networks import slope
 

@@ -11,7 +11,7 @@ from qiskit.quantum_info import SparsePauliOp
 from scipy.stats import chisquare
 
 import qjax
-from qjax._engine.trajectories import _drawn
+from qjax._engine.runs import drawn
 from tests.dynamic import distribution, mean, random_dynamic_circuit, repeat_until_success
 
 KEY = jax.random.key(3)
@@ -85,8 +85,8 @@ def test_unlikely_outcomes_are_as_unlikely_as_they_are(monkeypatch):
     """2**-24, where single precision of numbers near 1 ends, is 256 of 2**32 random numbers."""
     bits = np.concatenate([np.arange(500), 2**32 - 1 - np.arange(500)]).astype(np.uint32)
     monkeypatch.setattr(jax.random, "bits", lambda key, shape, dtype: jnp.asarray(bits))
-    rare = _drawn(jnp.tile(jnp.array([[1 - 2.0**-24], [2.0**-24]]), 1000), KEY)
-    common = _drawn(jnp.tile(jnp.array([[2.0**-24], [1 - 2.0**-24]]), 1000), KEY)
+    rare = drawn(jnp.tile(jnp.array([[1 - 2.0**-24], [2.0**-24]]), 1000), KEY)
+    common = drawn(jnp.tile(jnp.array([[2.0**-24], [1 - 2.0**-24]]), 1000), KEY)
     assert (rare.sum(), common.sum()) == (256, 1000 - 256)
 
 

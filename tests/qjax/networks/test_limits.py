@@ -18,7 +18,7 @@ from qiskit.quantum_info import SparsePauliOp
 import qjax
 from qjax._base import memory, tuning
 from tests.circuits import error
-from tests.qjax.networks.test_errors import (
+from tests.qjax.networks.refusals import (
     GOOD_W,
     GOOD_X,
     PARAMETERS,
@@ -118,7 +118,7 @@ def test_too_many_outputs() -> None:
 
 
 TOO_MANY_SHOTS = """
-from tests.qjax.networks.test_errors import GOOD_W, GOOD_X, check, sampling
+from tests.qjax.networks.refusals import GOOD_W, GOOD_X, check, sampling
 check(lambda: sampling(shots=10**14).forward(GOOD_X, GOOD_W), ValueError, ["shots", "memory"])
 """
 

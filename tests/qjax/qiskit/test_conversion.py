@@ -1,12 +1,10 @@
-"""What users do to circuits beforehand: controls, powers, nesting; and the way back."""
+"""What users do to circuits beforehand: controls, powers, nesting."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-from qiskit import AncillaRegister, ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit import QuantumCircuit
 from qiskit.circuit import (
     AnnotatedOperation,
     ControlModifier,
@@ -15,10 +13,8 @@ from qiskit.circuit import (
     Parameter,
     ParameterVector,
     PowerModifier,
-    Qubit,
 )
 from qiskit.circuit.library import (
-    CCXGate,
     CRXGate,
     CUGate,
     CXGate,
@@ -34,27 +30,23 @@ from qiskit.circuit.library import (
     UGate,
     UnitaryGate,
     WeightedSumGate,
-    XGate,
     XXPlusYYGate,
-    real_amplitudes,
 )
 from qiskit.quantum_info import Clifford, Operator, random_clifford, random_unitary
 
 import qjax
 from tests.circuits import (
-    NAMED,
     circuit_of,
     controlled_matrix,
     dressed,
     error,
-    matrix_of,
     num_angles,
     random_angles,
-    random_circuit,
     random_values,
     standard_gates,
     state_of,
 )
+from tests.qjax.qiskit.conversions import MODIFIED
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -187,128 +179,6 @@ def test_clifford_and_operator() -> None:
 # ---------------------------------------------------------------- modified circuits
 
 
-def small() -> QuantumCircuit:
-    """Parameters, an open control and a global phase, which a control turns into a real one."""
-    a, b = Parameter("a"), Parameter("b")
-    circuit = QuantumCircuit(2, global_phase=a + 0.3)
-    circuit.ry(a * b, 0)
-    circuit.cp(b, 0, 1)
-    circuit.append(XGate().control(1, ctrl_state=0), [1, 0])
-    circuit.rx(a - b, 1)
-    return circuit
-
-
-def composed() -> QuantumCircuit:
-    outer = QuantumCircuit(3)
-    outer.h(range(3))
-    outer.compose(small(), [2, 0], inplace=True)
-    outer.compose(real_amplitudes(3, reps=1), front=True, inplace=True)
-    return outer
-
-
-def nested() -> QuantumCircuit:
-    """Three levels of definitions, with parameters renamed on the way."""
-    inner = small().to_gate(label="inner")
-    middle = QuantumCircuit(3, global_phase=0.2)
-    middle.append(inner, [2, 0])
-    middle.append(inner.control(1, ctrl_state=0, annotated=False), [1, 2, 0])
-    outer = QuantumCircuit(4)
-    outer.append(middle.to_instruction(), [3, 1, 0])
-    outer.append(inner.inverse(), [1, 2])
-    return outer.assign_parameters({outer.get_parameter("a"): Parameter("z") ** 2 + 0.1})
-
-
-def exchanged() -> QuantumCircuit:
-    """Two parameters change places after a control was put on what holds them."""
-    circuit = QuantumCircuit(3)
-    circuit.append(small().to_gate().control(1, annotated=False), [2, 0, 1])
-    a, b = circuit.parameters
-    spare = Parameter("spare")
-    for old, new in ((a, spare), (b, a), (spare, b)):
-        circuit = circuit.assign_parameters({old: new})
-    return circuit
-
-
-def to_gate_with_map() -> QuantumCircuit:
-    circuit = small()
-    a, b = circuit.parameters
-    x = ParameterVector("x", 2)
-    outer = QuantumCircuit(2)
-    outer.append(circuit.to_gate({a: x[0].sin(), b: x[1]}), [0, 1])
-    outer.append(circuit.to_gate({a: x[1], b: 0.7}), [1, 0])
-    return outer
-
-
-def registers() -> QuantumCircuit:
-    qubits = [Qubit(), *QuantumRegister(2, "q"), *AncillaRegister(1, "ancilla")]
-    circuit = QuantumCircuit(qubits[:1], QuantumRegister(2, "q"), AncillaRegister(1, "ancilla"))
-    circuit.h(0)
-    circuit.cry(0.3, circuit.qregs[0][1], circuit.ancillas[0])
-    circuit.cx(circuit.qregs[1], circuit.qubits[0])
-    return circuit
-
-
-def pauses() -> QuantumCircuit:
-    circuit = QuantumCircuit(3)
-    circuit.h(0)
-    circuit.barrier()
-    circuit.delay(100, 0)
-    circuit.delay(1.5, 1, unit="us")
-    circuit.barrier(0, 2)
-    circuit.cx(0, 2)
-    circuit.id(1)
-    return circuit
-
-
-def all_broadcast() -> QuantumCircuit:
-    circuit = QuantumCircuit(4)
-    circuit.h(range(4))
-    circuit.cx([0, 1], [2, 3])
-    circuit.cz(0, [1, 2])
-    circuit.rz(0.3, [0, 3])
-    return circuit
-
-
-def partly_bound() -> QuantumCircuit:
-    circuit = real_amplitudes(2, reps=1)
-    first, *_, last = circuit.parameters
-    return circuit.assign_parameters({first: 0.4, last: 2 * Parameter("rest") ** 2})
-
-
-MODIFIED: dict[str, Callable[[], QuantumCircuit]] = {
-    "small": small,
-    "composed": composed,
-    "nested": nested,
-    "exchanged": exchanged,
-    "bound after control": lambda: exchanged().assign_parameters([0.4, -0.9]),
-    "to_gate with map": to_gate_with_map,
-    "registers": registers,
-    "pauses": pauses,
-    "broadcast": all_broadcast,
-    "partly bound": partly_bound,
-    "control": lambda: small().control(2, ctrl_state=1, annotated=False),
-    "control of gate": lambda: circuit_of(
-        small().to_gate().control(2, ctrl_state=2, annotated=False)
-    ),
-    "annotated control": lambda: small().control(1, ctrl_state=0, annotated=True),
-    "inverse": lambda: small().inverse(),
-    "annotated inverse": lambda: circuit_of(small().to_gate().inverse(annotated=True)),
-    "inverse of control": lambda: small().control(1, annotated=False).inverse(),
-    "repeat": lambda: small().repeat(3),
-    "repeat of gate": lambda: circuit_of(small().to_gate().repeat(2)),
-    "power": lambda: small().power(3),
-    "negative power": lambda: random_circuit(8, 2, 6).power(-2),
-    "power of numbers": lambda: random_circuit(5, 2, 6).power(0.5),
-    "matrix power": lambda: random_circuit(6, 2, 6).power(3, matrix_power=True),
-    "reverse_bits": lambda: small().reverse_bits(),
-    "reverse_ops": lambda: small().reverse_ops(),
-    "tensor": lambda: small().tensor(random_circuit(7, 2, 6)),
-    "decompose": lambda: nested().decompose(reps=2),
-    "empty": lambda: QuantumCircuit(2),
-    "phase only": lambda: QuantumCircuit(1, global_phase=Parameter("phase") * 2),
-}
-
-
 @pytest.mark.parametrize("name", MODIFIED)
 def test_modified_circuit(name: str) -> None:
     check(MODIFIED[name]())
@@ -373,64 +243,3 @@ def test_label_is_no_meaning() -> None:
     circuit = QuantumCircuit(1)
     circuit.append(HGate(label="x"), [0])
     check(circuit)
-
-
-# ---------------------------------------------------------------- the way back
-
-
-def measured() -> QuantumCircuit:
-    circuit = QuantumCircuit(QuantumRegister(3, "q"), ClassicalRegister(4, "c"))
-    circuit.h(range(3))
-    circuit.measure([2, 0], [1, 3])
-    return circuit
-
-
-BACK: dict[str, Callable[[], QuantumCircuit]] = {
-    **NAMED,
-    **{name: MODIFIED[name] for name in ("nested", "pauses", "control", "annotated control")},
-    "standard": lambda: random_circuit(11, 4),
-    "standard with parameters": lambda: random_circuit(12, 4, symbolic=True),
-    "long vector": lambda: real_amplitudes(4, reps=2),
-}
-
-
-@pytest.mark.parametrize("name", BACK)
-def test_there_and_back(name: str) -> None:
-    circuit = BACK[name]()
-    back = qjax.to_qiskit(qjax.from_qiskit(circuit))
-    values = random_values(circuit)
-    assert isinstance(back, QuantumCircuit)
-    assert [p.name for p in back.parameters] == [p.name for p in circuit.parameters]
-    assert error(matrix_of(back, values), matrix_of(circuit, values)) < 1e-12
-
-
-@pytest.mark.parametrize("name", ["shared_angles", "interacting", "nested", "long vector"])
-def test_there_and_back_and_there(name: str) -> None:
-    circuit = qjax.from_qiskit(BACK[name]())
-    values = random_values(BACK[name]())
-    again = qjax.from_qiskit(qjax.to_qiskit(circuit))
-    assert again.parameters == circuit.parameters
-    assert error(qjax.statevector(again, values), qjax.statevector(circuit, values)) < 1e-12
-
-
-def test_there_and_back_with_controls_of_a_matrix() -> None:
-    """Qiskit 2.6 synthesizes a controlled matrix, and panics on this one."""
-    gate = CCXGate().control(1, ctrl_state=0, annotated=True).inverse(annotated=True)
-    gate = gate.power(3, annotated=True).control(1, ctrl_state=0, annotated=True)
-    again = qjax.to_qiskit(qjax.from_qiskit(circuit_of(gate)))
-    assert error(Operator(again).data, matrix_of(circuit_of(gate))) < 1e-12
-
-
-def test_there_and_back_keeps_measurements() -> None:
-    circuit = measured()
-    back = qjax.to_qiskit(qjax.from_qiskit(circuit))
-    places = [
-        [
-            (of.find_bit(step.qubits[0]).index, of.find_bit(step.clbits[0]).index)
-            for step in of.data
-            if step.operation.name == "measure"
-        ]
-        for of in (circuit, back)
-    ]
-    assert sorted(places[0]) == sorted(places[1])
-    assert (back.num_qubits, back.num_clbits) == (3, 4)

@@ -14,7 +14,7 @@ from qiskit.quantum_info import (
 
 import qjax
 from qjax._circuit.gates import GATES
-from qjax._qiskit.import_circuit import GATE_NAMES
+from qjax._qiskit.gate_names import GATE_NAMES
 from tests.circuits import (
     bind,
     circuit_of,

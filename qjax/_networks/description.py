@@ -1,0 +1,124 @@
+"""Floor 8. What can be asked of a network: its circuit, sizes, plan and primitive."""
+
+from typing import Any
+
+from qjax._base.options import as_whole
+from qjax._base.process import check_process
+from qjax._base.weight_tree import WeightStructure
+from qjax._circuit.circuit import Circuit
+from qjax._engine import Model, num_simulated, plan_of, task_of
+from qjax._networks.parameter_roles import weight_names
+from qjax._networks.unchanging import Unchanging
+from qjax._plan import Plan
+from qjax._remote import CircuitCount, Remote, moving_groups, stencil_size
+
+
+class NetworkDescription(Unchanging):
+    """The read-only attributes that all networks have."""
+
+    _model: Model
+    _remote: Remote | None
+    _structure: WeightStructure | None
+    _input_gradients: bool
+
+    @property
+    def circuit(self) -> Circuit:
+        return self._model.circuit
+
+    @property
+    def num_inputs(self) -> int:
+        return len(self._model.inputs)
+
+    @property
+    def num_weights(self) -> int:
+        return len(self._model.weights)
+
+    @property
+    def input_params(self) -> tuple[str, ...]:
+        """The names of the parameters that take the inputs, in their order."""
+        return tuple(self.circuit.parameters[p] for p in self._model.inputs)
+
+    @property
+    def weight_params(self) -> tuple[str, ...]:
+        """The names of the parameters that take the weights, in the order of the flat vector."""
+        return tuple(self.circuit.parameters[p] for p in self._model.weights)
+
+    @property
+    def weight_structure(self) -> Any:
+        """The pytree that weights are: arrays of the parameters' names, of the leaves' shapes.
+
+        One vector of names, unless `weight_params` was a tree.
+        """
+        return weight_names(self.weight_params, self._structure)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return self._model.readout.output_shape
+
+    @property
+    def plan(self) -> Plan:
+        """How the network is simulated: `print(qnn.plan)` tells what was fused, and why.
+
+        Raises:
+            ValueError: for a network that is not simulated, but runs on a primitive.
+        """
+        if self._remote is not None:
+            raise ValueError(
+                f"plan: the network runs on {self._primitive_name}, which plans by itself; see "
+                "num_circuits() for what is sent, and exact().plan for a simulation"
+            )
+        return plan_of(task_of(self._model))
+
+    @property
+    def num_simulated(self) -> int | None:
+        """How many qubits are simulated at once, records of outcomes included; None on a primitive.
+
+        Those that the outputs depend on; of several groups of observables, the most of any.
+        """
+        return None if self._remote is not None else num_simulated(task_of(self._model))
+
+    @property
+    def primitive(self) -> object | None:
+        """The estimator or sampler that values come from; None for exact simulation."""
+        return None if self._remote is None else self._remote.source.primitive.value
+
+    @property
+    def gradient(self) -> object | None:
+        """How the network is differentiated: a name, or what `qjax.gradients` has."""
+        return self._model.gradient if self._remote is None else self._remote.rule
+
+    @property
+    def pass_manager(self) -> object | None:
+        """What transpiles the circuit for the primitive."""
+        held = None if self._remote is None else self._remote.source.pass_manager
+        return None if held is None else held.value
+
+    @property
+    def _primitive_name(self) -> str:
+        return type(self.primitive).__name__
+
+    def num_circuits(self, batch: int = 1) -> CircuitCount:
+        """How many circuits (parameter sets) are sent to the primitive; 0 without one.
+
+        A circuit is sent for each sample, or once where there are no inputs; for derivatives, one
+        for each shift of each angle that depends on the weights (with `input_gradients`, the inputs
+        too) and that an output depends on, or two for each direction of SPSA. One call sends one
+        pub; `forward` sends the first number, `backward` the second, and a gradient of `apply` in
+        JAX both together. An estimator may run each once per basis that it measures in.
+
+        Args:
+            batch: the number of samples.
+
+        Returns:
+            a pair `(forward, backward)`.
+
+        Raises:
+            ValueError: for a batch that is no whole number, or below 0.
+        """
+        batch = as_whole(batch, "batch", 0)
+        if self._remote is None:
+            return CircuitCount(0, 0)
+        check_process()
+        samples = batch if self.num_inputs else min(batch, 1)
+        moving = moving_groups(self._remote, self._input_gradients and self.num_inputs > 0)
+        return CircuitCount(samples, samples * stencil_size(self._remote, moving))
