@@ -16,17 +16,18 @@ The floors of the code, each importing only from those below; each package lists
 
 0  _base                             numbers, memory, devices, files, and what JAX lacks
    gradients                         how networks on primitives are differentiated: frozen choices
-1  _circuit                          circuits and observables as data
-2  _dynamic                          dynamic circuit -> one of gates and final measurements
+1  _expressions                      real functions of parameters, many at once
+2  _circuit                          circuits and observables as data
+3  _dynamic                          dynamic circuit -> one of gates and final measurements
    _qiskit                           Qiskit's objects <-> ours
    _plan                             circuit -> plan, on the host, in NumPy
-3  _simulators                       plan, parameters -> state
-4  _readout                          state -> probabilities, samples, expectation values
-5  _engine                           circuit, parameters -> all of it, compiled and batched
-6  _simulation, _sampling, _fisher   the pure functions of a circuit
+4  _simulators                       plan, parameters -> state
+5  _readout                          state -> probabilities, samples, expectation values
+6  _engine                           circuit, parameters -> all of it, compiled and batched
+7  _simulation, _sampling, _fisher   the pure functions of a circuit
    _remote                           networks on Qiskit's primitives
-7  _networks                         neural networks: what users hold, and their files
-8  optimizers, primitives            natural gradient for optax; Qiskit's Estimator and Sampler
+8  _networks                         neural networks: what users hold, and their files
+9  optimizers, primitives            natural gradient for optax; Qiskit's Estimator and Sampler
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Floor 6. (circuit, params) -> quantum Fisher information, of one state or the mean over samples.
+"""Floor 7. (circuit, params) -> quantum Fisher information, of one state or the mean over samples.
 
 One forward-mode pass carries the state and its derivatives, one column for each parameter, so that
 the simulator sees nothing but a batch.
@@ -13,17 +13,14 @@ from jax import Array, lax
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
+from qjax._base import tuning
 from qjax._base.memory import check_fits, columns_that_fit
 from qjax._base.mesh import alike, on_mesh
 from qjax._base.process import check_process
-from qjax._base.store import DERIVATIVES, kept
+from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
 from qjax._engine import States, Task, run
 from qjax._qiskit import ParameterValues, as_circuit, as_parameters
-from qjax._simulators import PRECISION
-
-# What two directions take, by XLA's own account.
-_STATES_AT_LEAST = 18
 
 
 def quantum_fisher_information(
@@ -61,7 +58,7 @@ def quantum_fisher_information(
     return compiled_mean_information(circuit, tuple(range(circuit.num_params)), ())(values, nothing)
 
 
-@kept(DERIVATIVES)
+@kept(tuning.DERIVATIVES_BYTES)
 def compiled_mean_information(circuit: Circuit, weights: tuple[int, ...], inputs: tuple[int, ...]):
     """(weights, inputs of shape (batch, num_inputs)) -> F in the weights, mean over the batch.
 
@@ -91,7 +88,7 @@ def _mean(
 ) -> Float[Array, "P P"]:
     """F along the directions, upper triangle, in groups of samples that fit into memory."""
     check_fits(
-        _STATES_AT_LEAST * 2 * samples.dtype.itemsize << circuit.num_qubits,
+        tuning.FISHER_STATES * 2 * samples.dtype.itemsize << circuit.num_qubits,
         f"the Fisher information of a circuit of {circuit.num_qubits} qubits, two directions at a "
         "time,",
         "fewer qubits or single precision",
@@ -168,4 +165,4 @@ def _tangents(
 
 def _products(left: Array, right: Array) -> Float[Array, "left right"]:
     """4 Re <left|right>, summed over samples."""
-    return 4 * jnp.einsum("dis,djs->ij", left, right, precision=PRECISION)
+    return 4 * jnp.einsum("dis,djs->ij", left, right, precision=tuning.PRECISION)

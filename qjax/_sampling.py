@@ -1,4 +1,4 @@
-"""Floor 6. (circuit, params, key) -> samples, runs, and means over runs."""
+"""Floor 7. (circuit, params, key) -> samples, runs, and means over runs."""
 
 from dataclasses import replace
 from functools import partial
@@ -11,12 +11,14 @@ from jax import Array
 from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
+from qjax._base import tuning
 from qjax._base.arrays import check_key
 from qjax._base.errors import NoExactFormError
 from qjax._base.memory import check_states_fit
 from qjax._base.mesh import on_mesh
 from qjax._base.process import check_process
-from qjax._base.store import PROGRAM, kept
+from qjax._base.store import kept
+from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit, Measure
 from qjax._circuit.measurements import (
     measured_bits,
@@ -25,12 +27,11 @@ from qjax._circuit.measurements import (
     writes_bits,
 )
 from qjax._circuit.observable import Observable
-from qjax._dynamic import MAX_FOLLOWED, deferred, num_records
+from qjax._dynamic import deferred, num_records
 from qjax._engine import Task, follow, num_simulated, outcomes_of, run
-from qjax._plan import canonical_frame, in_precision
+from qjax._plan import canonical_frame
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._readout import (
-    SHOTS_AT_ONCE,
     bits_of,
     check_shots,
     check_shots_fit,
@@ -43,9 +44,6 @@ from qjax._readout import (
     reading_of,
 )
 from qjax._simulators import as_complex
-
-# How many amplitudes of trajectories are computed at once: so many that they stay in the cache.
-RUNS_AT_ONCE = 1 << 17
 
 
 class Trajectories(NamedTuple):
@@ -160,7 +158,7 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
         raise ValueError("params: holds NaN or infinity; expected finite numbers")
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled_sample(circuit: Circuit, shots: int):
     whole = deferred(circuit)
     kept = measured_qubits(whole)
@@ -176,7 +174,7 @@ def _compiled_sample(circuit: Circuit, shots: int):
         def part(key: Array, count: int) -> Array:
             return bits_of(draw_states(choices, count, key), bits)
 
-        return in_parts(part, key, shots, SHOTS_AT_ONCE)
+        return in_parts(part, key, shots, tuning.SHOTS_AT_ONCE)
 
     return jax.jit(partial(on_mesh, draw))
 
@@ -192,7 +190,7 @@ def is_followed(circuit: Circuit) -> bool:
     """Whether all outcomes are followed exactly, unless another method is asked for."""
     if not has_exact_form(circuit):
         return False
-    return num_records(circuit) == 0 or num_simulated(_task(circuit)) <= MAX_FOLLOWED
+    return num_records(circuit) == 0 or num_simulated(_task(circuit)) <= tuning.MAX_FOLLOWED
 
 
 @kept()
@@ -205,7 +203,7 @@ def has_exact_form(circuit: Circuit) -> bool:
     return True
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled_runs(circuit: Circuit, shots: int):
     """Bits of as many runs as shots, in parts that fit the cache."""
     without_bits = not writes_bits(circuit.ops)
@@ -226,7 +224,7 @@ def _compiled_runs(circuit: Circuit, shots: int):
     return jax.jit(partial(on_mesh, draw))
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled_trajectories(circuit: Circuit, shots: int):
     def run(params: Array, key: Array) -> Trajectories:
         check_states_fit(circuit.num_qubits, shots, np.result_type(params.dtype, np.complex64))
@@ -241,10 +239,10 @@ def _compiled_trajectories(circuit: Circuit, shots: int):
 
 
 def _runs_at_once(circuit: Circuit) -> int:
-    return max(1, RUNS_AT_ONCE >> circuit.num_qubits)
+    return max(1, tuning.RUNS_AT_ONCE >> circuit.num_qubits)
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled_estimate(circuit: Circuit, observables: tuple[Observable, ...], shots: int):
     circuit = replace(circuit, ops=without_final_measurements(circuit))
     in_order = canonical_frame(circuit.num_qubits)

@@ -1,4 +1,4 @@
-"""Floor 6. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
+"""Floor 7. (circuit, params) -> statevector, unitary, probabilities, expectation, samples.
 
 Every function compiles once per circuit, shape and dtype, also when it is called eagerly.
 """
@@ -14,6 +14,7 @@ from jaxtyping import Complex, Float, Shaped
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 
+from qjax._base import tuning
 from qjax._base.arrays import as_any_number, enumerated
 from qjax._base.errors import CircuitTooLargeError
 from qjax._base.mesh import on_mesh, placed
@@ -34,7 +35,7 @@ from qjax._engine import (
 )
 from qjax._plan import Plan
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
-from qjax._simulators import PRECISION, Gradient
+from qjax._simulators import Gradient
 
 
 def statevector(
@@ -238,7 +239,7 @@ def apply_gate(
         split = state.reshape(*(2,) * num_qubits, -1)
         front = jnp.moveaxis(split, leading, range(len(leading)))
         rows = front.reshape(2 ** len(qubits), -1)
-        acted = jnp.matmul(matrix, rows, precision=PRECISION).reshape(front.shape)
+        acted = jnp.matmul(matrix, rows, precision=tuning.PRECISION).reshape(front.shape)
         return jnp.moveaxis(acted, range(len(leading)), leading).reshape(state.shape)
 
     return on_mesh(act, state.astype(dtype), matrix.astype(dtype), result=placed(state))

@@ -1,4 +1,4 @@
-"""Floor 8. (gradient, weights) -> natural gradient, as a transformation of optax's.
+"""Floor 9. (gradient, weights) -> natural gradient, as a transformation of optax's.
 
 Needs optax (extra `optimizers`), so `import qjax` leaves this module out.
 """

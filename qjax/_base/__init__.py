@@ -1,6 +1,7 @@
 """Floor 0. What everything stands on: numbers, memory, devices, files, and what JAX lacks.
 
 errors             the exceptions that callers may want to tell apart
+tuning             all numbers that decide by cost, by backend
 process            whether JAX can run here, or was forked
 memory             what fits, of what is available
 mesh               arrays on several devices
@@ -13,7 +14,9 @@ compilation_cache  compiled programs that survive the process
 files              files that are there only when they are complete
 row_files          rows of arrays that may be larger than memory
 host_call          functions of NumPy as operations of JAX
+tables             frozen dataclasses that are pytrees of arrays
 linear_map         linear functions with a transpose of one's own
 trigonometry       cosine and sine of many angles at once
+walsh              the Walsh-Hadamard transform
 weight_tree        a pytree of arrays <-> one vector
 """

@@ -14,11 +14,9 @@ from jax import Array
 from jax.extend.core import Primitive, jaxpr_as_fun
 from jax.interpreters import ad, batching, mlir
 
+from qjax._base import tuning
 from qjax._base.memory import check_fits
 from qjax._base.mesh import alike, type_of_result
-
-# What `vmap` holds at once, in multiples of the operands: before, after, and temporaries.
-_COPIES = 3
 
 _linear_p = Primitive("linear_map")
 _linear_p.multiple_results = True
@@ -117,7 +115,7 @@ def _batch(arguments, dimensions, *, function, transpose, num_residuals):
     ]
     held = [x.nbytes for x, flag in zip(moved, batched, strict=True) if flag]
     check_fits(
-        _COPIES * sum(held[sum(batched[:num_residuals]) :]),
+        tuning.LINEAR_MAP_COPIES * sum(held[sum(batched[:num_residuals]) :]),
         "derivatives of states in many directions at once",
         "reverse mode (jax.grad), jax.jit, where directions run in groups, or fewer of them",
     )

@@ -7,19 +7,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from qjax._base import tuning
 from qjax._base.errors import CircuitTooLargeError
-
-# Smaller requests are not worth asking the device for its size.
-ALWAYS_FITS = 1 << 30
-
-# How many bytes of states one pass over many samples should hold. Measured on 2 CPU cores for 2 to
-# 12 qubits: 2 to 8 MiB are fastest, less pays overhead per call, more leaves the caches.
-_PASS_ON_CPU = 4 << 20
-# An accelerator has thousands of cores to fill. Estimated, not measured.
-_PASS_ON_ACCELERATOR = 256 << 20
-
-# Memory that one pass takes, in multiples of its states: before, after, and temporaries.
-_COPIES = 4
 
 
 def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
@@ -45,7 +34,7 @@ def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
 
 def always_fits(num_bytes: float) -> bool:
     """Whether so little is asked for that nobody needs to look at the device."""
-    return num_bytes <= ALWAYS_FITS
+    return num_bytes <= tuning.ALWAYS_FITS
 
 
 def check_fits(num_bytes: int, what: str, remedy: str) -> None:
@@ -79,8 +68,8 @@ def samples_per_pass(bytes_per_sample: int, device: jax.Device) -> int:
     Returns:
         a power of two, at least 1.
     """
-    fast = _PASS_ON_CPU if device.platform == "cpu" else _PASS_ON_ACCELERATOR
-    budget = min(fast, available_memory(device) // 2 // _COPIES)
+    fast = tuning.of_backend(device.platform).pass_bytes
+    budget = min(fast, available_memory(device) // 2 // tuning.PASS_COPIES)
     return 1 << max(1, budget // max(1, bytes_per_sample)).bit_length() - 1
 
 

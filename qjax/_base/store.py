@@ -10,21 +10,8 @@ from itertools import count
 from threading import RLock
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+from qjax._base import tuning
 from qjax._base.memory import total_memory
-
-# What all circuits, plans and programs that are kept may take together, by the estimates that come
-# with them; a small part of a machine with little memory. Some 150 small circuits with gradients.
-MAX_BYTES = 2 << 30
-MAX_SHARE = 1 / 8
-
-# The same for what serves only while programs are traced, as networks do in torch and under `jit`:
-# those programs belong to whoever called `jit`. Some 40 small circuits.
-MAX_BYTES_FOR_TRACING = 128 << 20
-
-# Estimates of what is kept. Measured on CPU for circuits of 3 to 14 qubits, 16 to 2000 gates: the
-# compiled simulation takes 1.5 to 8 MB, and what its derivatives compile 12 to 29 MB more.
-# The traces of a simulation and of its derivatives take 2.5 MB.
-PLAN, TRACE, PROGRAM, DERIVATIVES = 64 << 10, 3 << 19, 3 << 20, 15 << 20
 
 Given = ParamSpec("Given")
 Made_co = TypeVar("Made_co", covariant=True)
@@ -40,7 +27,7 @@ class Kept(Protocol[Given, Made_co]):
 
 
 def kept(
-    size: Callable[[Any], int] | int = PLAN, *, for_tracing: bool = False
+    size: Callable[[Any], int] | int = tuning.PLAN_BYTES, *, for_tracing: bool = False
 ) -> Callable[[Callable[Given, Made_co]], Kept[Given, Made_co]]:
     """Decorate a function of hashable arguments, to keep its results while there is room.
 
@@ -111,7 +98,7 @@ class _Store:
             self._total -= entry.size
 
     def _limit(self) -> int:
-        return min(self._bound, int(_total_memory() * MAX_SHARE))
+        return min(self._bound, int(_total_memory() * tuning.STORE_SHARE))
 
     def forget(self, entries: _Entries) -> None:
         with self._lock:
@@ -120,5 +107,5 @@ class _Store:
             entries.clear()
 
 
-_programs, _traces = _Store(MAX_BYTES), _Store(MAX_BYTES_FOR_TRACING)
+_programs, _traces = _Store(tuning.STORE_BYTES), _Store(tuning.STORE_TRACING_BYTES)
 _total_memory = cache(total_memory)

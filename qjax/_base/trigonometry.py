@@ -14,8 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-# Fewer angles than this take no time worth a digit.
-WORTHWHILE = 4096
+from qjax._base import tuning
 
 # Angles up to this one keep all the digits that the sum of a few of them needs.
 MODERATE = {np.dtype(np.float32): 64.0, np.dtype(np.float64): 1e4}
@@ -34,7 +33,7 @@ TERMS = {np.dtype(np.float32): 7, np.dtype(np.float64): 12}
 @jax.custom_jvp
 def cos_sin(angle: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """Cosine and sine: to about 7e-7 for float32 up to 200 000 radians, 1e-15 for float64."""
-    if angle.size < WORTHWHILE:
+    if angle.size < tuning.MANY_ANGLES:
         return jnp.cos(angle), jnp.sin(angle)
     number, terms = angle.dtype.type, range(TERMS[angle.dtype])
     turns = jnp.round(angle * number(1 / (2 * pi)))

@@ -1,8 +1,6 @@
-"""Floor 1. Circuits and observables as data, and what can be said of them without simulating.
+"""Floor 2. Circuits and observables as data, and what can be said of them without simulating.
 
 gates              names -> matrices: the table to add a gate to
-expression         an angle as a function of parameters
-expression_graph   expressions while they are made
 circuit            operations, in order
 classical          classical expressions of dynamic circuits
 control_flow       switches and loops

@@ -1,4 +1,4 @@
-"""Floor 1. What a circuit is: one immutable tuple of operations, hashable and equal by value."""
+"""Floor 2. What a circuit is: one immutable tuple of operations, hashable and equal by value."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +17,8 @@ from qjax._circuit.control_flow import (
     blocks_of,
     expressions_of,
 )
-from qjax._circuit.expression import Expression, constant
 from qjax._circuit.gates import GATES, ConstantGate, GateKind
+from qjax._expressions import Expression, constant
 
 
 class Control(NamedTuple):

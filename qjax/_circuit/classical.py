@@ -1,4 +1,4 @@
-"""Floor 1. Classical expressions of a dynamic circuit as data, and their values."""
+"""Floor 2. Classical expressions of a dynamic circuit as data, and their values."""
 
 import operator
 from collections.abc import Callable

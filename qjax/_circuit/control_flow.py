@@ -1,4 +1,4 @@
-"""Floor 1. Operations of a dynamic circuit, beside gates and measurements.
+"""Floor 2. Operations of a dynamic circuit, beside gates and measurements.
 
 Blocks are tuples of operations; `qjax._circuit.circuit.Op` says of which.
 """

@@ -1,4 +1,4 @@
-"""Floor 1. Gates and the qubits that are looked at -> what of it all they depend on."""
+"""Floor 2. Gates and the qubits that are looked at -> what of it all they depend on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

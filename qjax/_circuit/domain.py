@@ -1,4 +1,4 @@
-"""Floor 1. Known numbers for a circuit's parameters -> an error where they have no meaning in it.
+"""Floor 2. Known numbers for a circuit's parameters -> an error where they have no meaning in it.
 
 The arccosine of 2, the logarithm of 0 and a state whose amplitudes are all 0 are NaN where JAX
 traces. Where the numbers are known, they are named. Circuits that hold nothing of the kind take no
@@ -17,7 +17,7 @@ import numpy as np
 from qjax._base.store import kept
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate
 from qjax._circuit.control_flow import blocks_of
-from qjax._circuit.expression import BINARY, NEAR, UNARY, Expression, evaluate
+from qjax._expressions import BINARY, NEAR, UNARY, Expression, ExpressionGroup, evaluate, group_of
 
 # Operations that are finite for some numbers only, and where they are.
 _PARTIAL = {
@@ -32,19 +32,11 @@ _PARTIAL = {
 _SHOWN = 120
 
 
-class _Alike(NamedTuple):
-    """Expressions that share a program; tables as those of `AngleGroup`."""
-
-    program: tuple[str, ...]
-    parameters: np.ndarray
-    constants: np.ndarray
-
-
 class _Domain(NamedTuple):
     """What is to be checked: expressions, and the values that amplitudes are divided from."""
 
-    expressions: tuple[_Alike, ...]
-    amplitudes: tuple[tuple[tuple[int, ...], tuple[_Alike, ...]], ...]
+    expressions: tuple[ExpressionGroup, ...]
+    amplitudes: tuple[tuple[tuple[int, ...], tuple[ExpressionGroup, ...]], ...]
 
 
 class _Outside(Exception):  # noqa: N818 - it never leaves this module
@@ -128,17 +120,22 @@ def _operations(ops: Iterable[Any]) -> Iterable[Gate | Amplitudes]:
             left += reversed(block)
 
 
-def _alike(expressions: Iterable[Expression]) -> Iterable[_Alike]:
+def _alike(expressions: Iterable[Expression]) -> Iterable[ExpressionGroup]:
     groups = defaultdict(list)
     for each in expressions:
         groups[each.program].append(each)
-    for program, members in groups.items():
-        parameters = np.array([e.parameters for e in members], np.int64).T
-        yield _Alike(program, parameters, np.array([e.constants for e in members], np.float64).T)
+    for members in groups.values():
+        places = {parameter: parameter for each in members for parameter in each.parameters}
+        yield group_of(members, places, periodic=False)
 
 
 def _evaluated(
-    circuit: Circuit, alike: _Alike, rows: np.ndarray, slack: float, what: str, batched: bool
+    circuit: Circuit,
+    alike: ExpressionGroup,
+    rows: np.ndarray,
+    slack: float,
+    what: str,
+    batched: bool,
 ) -> np.ndarray:
     """`(rows, members)`."""
     leaves = [rows[:, places] for places in alike.parameters]

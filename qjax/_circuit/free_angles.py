@@ -1,12 +1,12 @@
-"""Floor 1. Circuit -> the same circuit with a parameter of its own for each angle and amplitude."""
+"""Floor 2. Circuit -> the same circuit with a parameter of its own for each angle and amplitude."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Op, gates, preparations
-from qjax._circuit.expression import Expression, parameter
 from qjax._circuit.shift_rules import frequencies_of
+from qjax._expressions import Expression, parameter
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Floor 1. What an observable can see of a circuit: its past light cone.
+"""Floor 2. What an observable can see of a circuit: its past light cone.
 
 A gate that no measured qubit depends on cancels with its inverse in <psi|O|psi> (Schwinger's
 closed time path, in the circuit form of e.g. Arute et al., Nature 574, 505 (2019), suppl. VII).

@@ -1,4 +1,4 @@
-"""Floor 1. What a circuit measures: into which bits, and which measurements are final."""
+"""Floor 2. What a circuit measures: into which bits, and which measurements are final."""
 
 from collections.abc import Iterable
 

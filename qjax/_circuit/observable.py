@@ -1,4 +1,4 @@
-"""Floor 1. What is measured: sums of Pauli strings, or a dense Hermitian matrix."""
+"""Floor 2. What is measured: sums of Pauli strings, or a dense Hermitian matrix."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qjax._circuit.circuit import Matrix, freeze_matrix
-from qjax._circuit.expression import Expression
+from qjax._expressions import Expression
 
 Projectors = tuple[tuple[int, str], ...]
 """Qubits, ascending, and the states that each is projected onto."""

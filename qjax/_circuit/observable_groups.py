@@ -1,4 +1,4 @@
-"""Floor 1. Which observables share a state: those whose light cones have much in common.
+"""Floor 2. Which observables share a state: those whose light cones have much in common.
 
 One state of all that any of them depends on may be far larger than one for each. Costs are in
 amplitudes times gates, of about a nanosecond each.
@@ -9,20 +9,9 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import NamedTuple
 
+from qjax._base import tuning
 from qjax._circuit.circuit import Circuit, gates, preparations
 from qjax._circuit.dependence import reached
-
-# Where all depend on fewer qubits than this, one state costs less than a second program.
-WIDE = 16
-
-# What another program costs to compile, spread over its calls, and what it costs to run.
-PROGRAM, CALL = 1 << 20, 1 << 17
-
-# So many cones that look alike run as one program, over the tables of each: they stay apart.
-ALIKE = 3
-
-# Several states must together be so many times cheaper than one.
-CLEARLY = 4
 
 
 class Sight(NamedTuple):
@@ -77,8 +66,9 @@ def group_sights(circuit: Circuit, sights: Sequence[Sight]) -> list[tuple[Sight,
     others = _merged(others)
     programs = len(alike) + len(others)
     groups = [each for members in alike for each in members] + others
-    cost = PROGRAM * programs + sum(CALL + each.cost for each in groups)
-    return [each.sights for each in groups] if CLEARLY * cost < whole.cost else [whole.sights]
+    cost = tuning.SPLIT_PROGRAM * programs + sum(tuning.SPLIT_CALL + each.cost for each in groups)
+    is_cheaper = tuning.CLEARLY_CHEAPER * cost < whole.cost
+    return [each.sights for each in groups] if is_cheaper else [whole.sights]
 
 
 def _single(circuit: Circuit, sights: Sequence[Sight]) -> list[_Group]:
@@ -150,7 +140,7 @@ def _apart(circuit: Circuit, groups: Sequence[_Group]) -> tuple[list[list[_Group
     by_shape: dict[tuple, list[_Group]] = defaultdict(list)
     for group in groups:
         by_shape[_shape(circuit, group)].append(group)
-    alike = [members for members in by_shape.values() if len(members) >= ALIKE]
+    alike = [members for members in by_shape.values() if len(members) >= tuning.MIN_ALIKE]
     same = {id(each) for members in alike for each in members}
     return alike, [each for each in groups if id(each) not in same]
 
@@ -174,7 +164,7 @@ def _merged(groups: Sequence[_Group]) -> list[_Group]:
     """Together where this costs less than another program."""
     found: list[_Group] = []
     for group in groups:
-        best, place = PROGRAM + CALL, len(found)
+        best, place = tuning.SPLIT_PROGRAM + tuning.SPLIT_CALL, len(found)
         for number, other in enumerate(found):
             more = _joined(other, group).cost - other.cost - group.cost
             if more < best:

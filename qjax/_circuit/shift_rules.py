@@ -1,4 +1,4 @@
-"""Floor 1. Gate -> the frequencies that its angles bring into expectation values -> shift rules.
+"""Floor 2. Gate -> the frequencies that its angles bring into expectation values -> shift rules.
 
 An expectation value is a Fourier series in each angle of each gate. The matrix of the gate is a sum
 of exp(i e angle) with a few exponents e, for a rotation the eigenvalues of its generator, and the

@@ -1,4 +1,4 @@
-"""Floor 1. Circuit -> the same one, evaluated beside the points where its angles have no slope.
+"""Floor 2. Circuit -> the same one, evaluated beside the points where its angles have no slope.
 
 <Z> after RY(arccos(x)) is x, with slope 1 everywhere; but the slope of arccos is infinite at 1,
 where that of the cosine is 0. A derivative there is taken beside it, where the angle is 3e-8 (in
@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from qjax._base.store import kept
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Op
-from qjax._circuit.expression import AWAY, CONSTANT, NEAR, NEAR_POWER, Expression, evaluate
-from qjax._circuit.expression_graph import Graph
+from qjax._expressions import AWAY, CONSTANT, NEAR, NEAR_POWER, Expression, Graph, evaluate
 
 
 @kept()

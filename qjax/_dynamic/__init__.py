@@ -1,4 +1,4 @@
-"""Floor 2. Dynamic circuit -> a circuit of gates and final measurements, exactly.
+"""Floor 3. Dynamic circuit -> a circuit of gates and final measurements, exactly.
 
 deferral          the walk through the circuit
 branches          all outcomes, as branches of one state
@@ -8,6 +8,5 @@ decisions         values that depend on outcomes, as decision diagrams
 known_qubits      what is known of qubits, so that gates do less
 """
 
-from qjax._dynamic.deferral import MAX_FOLLOWED as MAX_FOLLOWED
 from qjax._dynamic.deferral import deferred as deferred
 from qjax._dynamic.deferral import num_records as num_records

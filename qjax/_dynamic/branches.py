@@ -1,4 +1,4 @@
-"""Floor 2. All outcomes of a dynamic circuit as branches of one state: qubits and their records.
+"""Floor 3. All outcomes of a dynamic circuit as branches of one state: qubits and their records.
 
 What depends on outcomes is a decision over records; `qjax._dynamic.deferral` runs the circuit.
 """

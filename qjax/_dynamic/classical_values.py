@@ -1,5 +1,6 @@
-"""Floor 2. Classical expressions, in all branches at once -> decisions over records."""
+"""Floor 3. Classical expressions, in all branches at once -> decisions over records."""
 
+from qjax._base import tuning
 from qjax._base.errors import NoExactFormError
 from qjax._circuit.circuit import Gate, unset_variable
 from qjax._circuit.classical import (
@@ -23,10 +24,7 @@ from qjax._dynamic.decisions import (
 )
 from qjax._dynamic.steps import assign
 
-# A condition is a gate for each of its settings; a parity of many records gets one of its own.
-FEW_SETTINGS = 4
-
-
+# A condition of more settings than this is left to trajectories.
 MAX_SETTINGS = 256
 
 
@@ -53,7 +51,7 @@ def value_of(state: Branches, expression: ClassicalExpression) -> Decision:
 
 def recorded(state: Branches, condition: Decision) -> Decision:
     """The condition, or a record of it where it has many settings."""
-    if num_settings(condition) <= FEW_SETTINGS:
+    if num_settings(condition) <= tuning.FEW_SETTINGS:
         return condition
     parity = as_parity(condition)
     if parity is None:

@@ -1,4 +1,4 @@
-"""Floor 2. Classical values that depend on recorded outcomes, as decision diagrams.
+"""Floor 3. Classical values that depend on recorded outcomes, as decision diagrams.
 
 A value is a number, or a node that asks one record and goes on with one of two values. Records are
 asked in ascending order, a node whose two sides are equal is left out, and equal nodes are one

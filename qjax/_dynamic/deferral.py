@@ -1,4 +1,4 @@
-"""Floor 2. Dynamic circuit -> a circuit of gates and final measurements, exactly.
+"""Floor 3. Dynamic circuit -> a circuit of gates and final measurements, exactly.
 
 Measurements are deferred (Nielsen and Chuang, sec. 4.4): an outcome that something depends on, or
 whose qubit is used again, is kept by a further qubit, its record, and what happens only for some
@@ -10,6 +10,7 @@ what is known or has a record already, and none is left that nothing depends on.
 
 from collections.abc import Iterable
 
+from qjax._base import tuning
 from qjax._base.errors import NoExactFormError
 from qjax._base.store import kept
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op
@@ -32,13 +33,6 @@ from qjax._dynamic.steps import apply_gate, keep_outcome, measure, prepare, rese
 
 # Loops that go on after so many turns may never end.
 MAX_TURNS = 1000
-
-# Beyond so many qubits and records, samples are drawn by trajectories unless asked for otherwise.
-MAX_FOLLOWED = 20
-
-
-# Where fewer wires are left than this, those that nothing depends on any more are freed.
-ROOM = 8
 
 
 @kept()
@@ -132,7 +126,8 @@ def _inside(state: Branches, condition: Decision, block: Block) -> None:
 
 
 def _run(state: Branches, op: Op) -> None:
-    make_room(state, ROOM + len(op.support) if isinstance(op, Amplitudes) else ROOM)
+    needed = len(op.support) if isinstance(op, Amplitudes) else 0
+    make_room(state, tuning.SPARE_WIRES + needed)
     match op:
         case Gate():
             apply_gate(state, op)

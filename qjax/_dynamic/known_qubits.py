@@ -1,4 +1,4 @@
-"""Floor 2. What wires hold wherever the amplitude is not 0 -> gates that do less, equal wires.
+"""Floor 3. What wires hold wherever the amplitude is not 0 -> gates that do less, equal wires.
 
 Affine functions over the field of two elements, as for the supports of stabilizer states (Dehaene
 and De Moor, Phys. Rev. A 68, 042318 (2003)), but of any state: what has no such form is a variable.

@@ -1,4 +1,4 @@
-"""Floor 2. What an operation does to the branches: gates, measurements, resets, amplitudes."""
+"""Floor 3. What an operation does to the branches: gates, measurements, resets, amplitudes."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Floor 5. (circuit, parameters) -> what is read out: compiled, differentiated, batched.
+"""Floor 6. (circuit, parameters) -> what is read out: compiled, differentiated, batched.
 
 task          what is asked of a circuit
 views         which parts of a circuit show which observables

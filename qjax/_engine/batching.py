@@ -1,4 +1,4 @@
-"""Floor 5. Primitives, mapped over: how the simulation and its derivatives are batched.
+"""Floor 6. Primitives, mapped over: how the simulation and its derivatives are batched.
 
 `jax.vmap` of a simulation, or of its derivatives, would batch every operation in it. These rules
 plan the circuit anew instead: what is mapped over becomes what differs per sample, and runs as fast
@@ -18,6 +18,7 @@ from jax import Array, lax
 from jax.extend.core import Primitive
 from jaxtyping import Float, Shaped
 
+from qjax._base import tuning
 from qjax._base.mesh import alike
 from qjax._engine.derivatives import (
     cotangent_p,
@@ -34,13 +35,6 @@ from qjax._engine.derivatives import (
 from qjax._engine.directions import Axis, is_large, size_of
 from qjax._engine.execution import check_values, cost_of
 from qjax._engine.task import Expectations, Task, num_simulated
-
-# From so many qubits on, samples that share nothing run one by one: in single and in double
-# precision. Of states and probabilities the results alone leave the cache; their derivatives gain
-# from a batch for longer. Measured on two CPU cores.
-WIDE_VALUES = 11, 9
-WIDE_STATES = 9, 8
-WIDE_DERIVATIVES_OF_STATES = 12, 11
 
 
 def _simulated(task: Task, shared: Array, batched: Array) -> Shaped[Array, "outputs batch"]:
@@ -78,13 +72,12 @@ def _is_wide(task: Task, dtype: np.dtype, differentiated: bool) -> bool:
 
     Samples that share no parameter then gain nothing from running together.
     """
-    if jax.default_backend() != "cpu":
-        return False
+    backend = tuning.of_backend(jax.default_backend())
     if isinstance(task.readout, Expectations):
-        widest = WIDE_VALUES
+        wide = backend.wide_values
     else:
-        widest = WIDE_DERIVATIVES_OF_STATES if differentiated else WIDE_STATES
-    return num_simulated(task) >= widest[dtype == np.float64]
+        wide = backend.wide_derivatives_of_states if differentiated else backend.wide_states
+    return wide is not None and num_simulated(task) >= wide[dtype == np.float64]
 
 
 def _one_by_one(

@@ -1,4 +1,4 @@
-"""Floor 5. A simulation and its derivatives as primitives: what each computes.
+"""Floor 6. A simulation and its derivatives as primitives: what each computes.
 
 Five primitives, so that derivatives have rules too: the simulation; the simulation that keeps what
 reverse mode needs (the residuals); its tangents; its cotangents; tangents of those.
@@ -14,8 +14,9 @@ from jax.core import ShapedArray
 from jax.extend.core import ClosedJaxpr, Primitive, jaxpr_as_fun
 from jax.interpreters import mlir
 
+from qjax._base import tuning
 from qjax._base.mesh import context, on_mesh_of, type_of_result
-from qjax._base.store import TRACE, kept
+from qjax._base.store import kept
 from qjax._engine.directions import Kind, columns_at_once, in_groups, size_of
 from qjax._engine.execution import always_compiled, execute, execute_now
 from qjax._engine.task import Task
@@ -39,7 +40,7 @@ class _Kept(NamedTuple):
     structure: Any
 
 
-@kept(TRACE, for_tracing=True)
+@kept(tuning.TRACE_BYTES, for_tracing=True)
 def _kept(
     task: Task, moving: tuple[int, ...], types: tuple[ShapedArray, ...], traced_in: Hashable
 ) -> _Kept:

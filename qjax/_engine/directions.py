@@ -1,4 +1,4 @@
-"""Floor 5. Derivatives of a simulation in many directions: how many side by side fit into memory.
+"""Floor 6. Derivatives of a simulation in many directions: how many side by side fit into memory.
 
 What XLA holds at once, in multiples of the states of one pass, was read from its own account
 (`memory_analysis`) for layered, random and encoding circuits in both gradient modes.
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from qjax._base import tuning
 from qjax._base.memory import always_fits, available_memory, check_fits
 from qjax._engine.execution import Cost, cost_of
 from qjax._engine.task import Task
@@ -24,10 +25,6 @@ _REMEDIES: dict[Kind, str] = {
     "second derivatives": 'gradient="adjoint", products with vectors (jax.jvp of jax.grad), fewer '
     "qubits or single precision",
 }
-
-
-# In a loop over groups XLA holds this many times as much per direction.
-_IN_GROUPS = 3
 
 
 def states_held(kind: Kind, cost: Cost) -> tuple[float, float]:
@@ -63,11 +60,11 @@ def columns_at_once(kind: Kind, task: Task, arguments: Sequence[Any], count: int
     if fixed + count * per_direction <= available:
         return count
     check_fits(
-        fixed + (per_direction if count == 1 else _IN_GROUPS * per_direction),
+        fixed + (per_direction if count == 1 else tuning.IN_GROUPS_COPIES * per_direction),
         f"{kind} of a circuit of {cost.num_qubits} qubits, one direction at a time,",
         _REMEDIES[kind],
     )
-    return max(1, (available - fixed) // 2 // (_IN_GROUPS * per_direction))
+    return max(1, (available - fixed) // 2 // (tuning.IN_GROUPS_COPIES * per_direction))
 
 
 def check_directions(kind: Kind, task: Task, arguments: Sequence[Any], count: int) -> None:

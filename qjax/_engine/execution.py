@@ -1,4 +1,4 @@
-"""Floor 5. (task, parameters) -> what is read out, for all samples at once."""
+"""Floor 6. (task, parameters) -> what is read out, for all samples at once."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial, wraps
@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Shaped
 
+from qjax._base import tuning
 from qjax._base.linear_map import jvp_of
 from qjax._base.memory import always_fits, check_fits
 from qjax._engine.stacks import (
@@ -23,15 +24,6 @@ from qjax._engine.stacks import (
 )
 from qjax._engine.task import Task
 from qjax._simulators import Gradient
-
-# Reverse mode keeps the states of all passes up to this many bytes; more leave the caches, and
-# computing them again is as fast. Measured on two CPU cores.
-MAX_KEPT = 8 << 20
-
-# A batch whose states take more bytes than this runs in parts that take as many: every pass of a
-# part finds its states in the cache. Measured on two CPU cores with 2 MB of cache each.
-MAX_CHUNK = 2 << 20
-
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -183,17 +175,18 @@ def cost_of(task: Task, shared: Any, batched: Any) -> Cost:
 
 def _cost(stack: Stack, shared: Any, batched: Any, gradient: Gradient | None) -> Cost:
     dtype = np.result_type(shared.dtype, np.complex64)
-    return _cost_of(stack.extent, dtype, batched.shape[1], gradient, jax.default_backend())
+    backend = tuning.of_backend(jax.default_backend())
+    return _cost_of(stack.extent, dtype, batched.shape[1], gradient, backend)
 
 
 @lru_cache(4096)
 def _cost_of(
-    extent: Extent, dtype: np.dtype, batch: int, gradient: Gradient | None, platform: str
+    extent: Extent, dtype: np.dtype, batch: int, gradient: Gradient | None, backend: tuning.Backend
 ) -> Cost:
     one = dtype.itemsize << extent.num_qubits
     held = extent.num_passes * batch * one * extent.number
-    chosen = gradient or ("backprop" if held <= MAX_KEPT else "adjoint")
-    chunks = _count_chunks(batch, batch * one) if platform == "cpu" else 1
+    chosen = gradient or ("backprop" if held <= backend.kept_bytes else "adjoint")
+    chunks = _count_chunks(batch, batch * one, backend.chunk_bytes)
     states = -(-batch // chunks) * one
     kept = 1 + extent.num_passes if chosen == "backprop" else 1
     return Cost(
@@ -211,6 +204,12 @@ def _cost_of(
     )
 
 
-def _count_chunks(batch: int, states: int) -> int:
-    """How many parts of the batch run one after the other; `states` is the bytes of all states."""
-    return min(batch, -(-states // MAX_CHUNK)) if states >= 2 * MAX_CHUNK else 1
+def _count_chunks(batch: int, states: int, chunk: int | None) -> int:
+    """How many parts of the batch run one after the other.
+
+    Args:
+        batch: how many samples there are.
+        states: bytes of all their states.
+        chunk: bytes of the states of one part; None: the batch is never cut.
+    """
+    return 1 if chunk is None or states < 2 * chunk else min(batch, -(-states // chunk))

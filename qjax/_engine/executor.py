@@ -1,4 +1,4 @@
-"""Floor 5. The structure of a plan -> the compiled function that runs it.
+"""Floor 6. The structure of a plan -> the compiled function that runs it.
 
 It dies with the last plan of that structure, and with it what JAX keeps for a function.
 """

@@ -1,4 +1,4 @@
-"""Floor 5. The pure function of a network: (weights, inputs) -> outputs, batch native.
+"""Floor 6. The pure function of a network: (weights, inputs) -> outputs, batch native.
 
 Weights are shared by the batch, inputs differ per sample: what depends on weights only is built
 once per call, whatever the batch.
@@ -16,8 +16,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Int, Shaped
 
+from qjax._base import tuning
 from qjax._base.mesh import alike, on_mesh, placed
-from qjax._base.store import DERIVATIVES, PROGRAM, kept
+from qjax._base.store import kept
 from qjax._base.weight_tree import joined
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import measured_qubits
@@ -25,7 +26,7 @@ from qjax._dynamic import deferred
 from qjax._engine.directions import Kind, check_directions
 from qjax._engine.primitive import run
 from qjax._engine.task import Expectations, Outcomes, Task, check_width, outcomes_of
-from qjax._readout import SHOTS_AT_ONCE, check_shots_fit, choices_of, draw_states, in_parts
+from qjax._readout import check_shots_fit, choices_of, draw_states, in_parts
 from qjax._simulators import Gradient
 
 
@@ -80,7 +81,7 @@ class Model:
     gradient: Gradient | None = None
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def compiled_outputs(model: Model):
     """(weights, inputs) -> outputs; leading axes of the inputs are kept.
 
@@ -97,7 +98,7 @@ def compiled_outputs(model: Model):
     return jax.jit(run)
 
 
-@kept(DERIVATIVES)
+@kept(tuning.DERIVATIVES_BYTES)
 def compiled_jacobians(model: Model, with_inputs: bool):
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
 
@@ -140,7 +141,7 @@ def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callabl
     return jacobian
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def compiled_draws(model: Model, shots: int):
     """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
 
@@ -155,7 +156,7 @@ def compiled_draws(model: Model, shots: int):
             keys = jax.random.split(key, len(inputs))
             return jax.vmap(draw_states, in_axes=(0, None, 0))(choices, count, keys)
 
-        return in_parts(part, key, shots, max(1, SHOTS_AT_ONCE // len(inputs)), axis=1)
+        return in_parts(part, key, shots, max(1, tuning.SHOTS_AT_ONCE // len(inputs)), axis=1)
 
     return jax.jit(partial(on_mesh, draw))
 

@@ -1,4 +1,4 @@
-"""Floor 5. (task, parameters) -> what is read out, as one primitive with rules of its own."""
+"""Floor 6. (task, parameters) -> what is read out, as one primitive with rules of its own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Floor 5. The states of many runs of a circuit: gates, drawn measurements, resets, amplitudes.
+"""Floor 6. The states of many runs of a circuit: gates, drawn measurements, resets, amplitudes.
 
 All runs have a state of their own, batch last. What happens in some of them only is computed for
 all, and kept for those.
@@ -13,8 +13,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
+from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate
-from qjax._plan import in_precision, plan_circuit
+from qjax._plan import plan_circuit
 from qjax._simulators import as_complex, finish, marked, simulate
 
 Runs = Bool[Array, " shots"]

@@ -1,4 +1,4 @@
-"""Floor 5. Task -> the tables and the compiled functions that run for it."""
+"""Floor 6. Task -> the tables and the compiled functions that run for it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from qjax._base.store import DERIVATIVES, PROGRAM, TRACE, kept
+from qjax._base import tuning
+from qjax._base.store import kept
+from qjax._base.tables import in_precision
 from qjax._engine.executor import Executor, adder_of, executor_of, structure_of
 from qjax._engine.task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
-from qjax._plan import Program, in_precision, plan_circuit
+from qjax._plan import Program, plan_circuit
 from qjax._readout import Reading, reading_of
 
 
@@ -78,7 +80,7 @@ def _bytes_of_tables(stacks: Stacks) -> int:
     return sum(leaf.nbytes for leaf in leaves)
 
 
-@kept(lambda stacks: TRACE + _bytes_of_tables(stacks), for_tracing=True)
+@kept(lambda stacks: tuning.TRACE_BYTES + _bytes_of_tables(stacks), for_tracing=True)
 def stacks_of(task: Task, x64: bool) -> Stacks:
     """What runs for a task, with the tables on the host."""
     check_width(task)
@@ -145,7 +147,7 @@ def check_single(task: Task) -> None:
         in_precision(stack.planned[:2], False)
 
 
-@kept(lambda stacks: len(stacks.stacks) * PROGRAM + 4 * _bytes_of_tables(stacks))
+@kept(lambda stacks: len(stacks.stacks) * tuning.PROGRAM_BYTES + 4 * _bytes_of_tables(stacks))
 def stacks_on_device(task: Task, x64: bool, device: Any) -> Stacks:
     """What runs for a task, with the tables on the default device: no call has to bring them."""
     del device  # a key
@@ -161,7 +163,7 @@ def _put(stack: Stack) -> Stack:
     return stack._replace(planned=planned._replace(program=program, reading=reading))
 
 
-@kept(lambda stacks: len(stacks.stacks) * DERIVATIVES + 8 * _bytes_of_tables(stacks))
+@kept(lambda stacks: len(stacks.stacks) * tuning.DERIVATIVES_BYTES + 8 * _bytes_of_tables(stacks))
 def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
     """What runs for a task and its derivatives, which are compiled too: kept as a larger thing."""
     return stacks_on_device(task, x64, device)

@@ -1,4 +1,4 @@
-"""Floor 5. What is asked of a circuit -> what is simulated for it."""
+"""Floor 6. What is asked of a circuit -> what is simulated for it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,13 +6,14 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from qjax._base import tuning
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.light_cone import light_cone
 from qjax._circuit.observable import Observable, turned_by
 from qjax._circuit.slopes import expressions_of, near, without_slopes
-from qjax._dynamic import MAX_FOLLOWED, deferred
+from qjax._dynamic import deferred
 from qjax._engine.views import View, check_view, views_of
 from qjax._plan import Plan, plan_circuit
 from qjax._simulators import Gradient
@@ -209,6 +210,8 @@ def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
         f"dynamic: all outcomes are followed exactly, as branches of one state; "
         f"{circuit.num_qubits - dynamic.num_qubits} further qubits keep records of them"
     )
-    if circuit.num_qubits > max(MAX_FOLLOWED, dynamic.num_qubits):
-        note += f"; more than {MAX_FOLLOWED} qubits in all, so samples are drawn by trajectories"
+    if circuit.num_qubits > max(tuning.MAX_FOLLOWED, dynamic.num_qubits):
+        note += (
+            f"; more than {tuning.MAX_FOLLOWED} qubits in all, so samples are drawn by trajectories"
+        )
     return replace(plan, summary=f"{note}\n{plan.summary}")

@@ -1,4 +1,4 @@
-"""Floor 5. Dynamic circuit, parameters, random key -> what happened in each of many runs.
+"""Floor 6. Dynamic circuit, parameters, random key -> what happened in each of many runs.
 
 Every run (a quantum trajectory, or quantum jump: Dalibard, Castin and Molmer, PRL 68, 580 (1992))
 has a state of its own, drawn outcomes and classical values; all of them go through the circuit

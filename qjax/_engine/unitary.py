@@ -1,4 +1,4 @@
-"""Floor 5. Circuit -> the compiled function that gives its matrix."""
+"""Floor 6. Circuit -> the compiled function that gives its matrix."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,15 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from qjax._base import tuning
 from qjax._base.memory import check_states_fit
 from qjax._base.mesh import on_mesh
-from qjax._base.store import PROGRAM, kept
+from qjax._base.store import kept
+from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit
-from qjax._plan import in_precision, plan_circuit
+from qjax._plan import plan_circuit
 from qjax._simulators import as_complex, finish, identity_states, simulate
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def compiled_unitary(circuit: Circuit) -> Callable[[Array], Array]:
     """`(num_params,)` parameters -> the matrix, `(2**n, 2**n)`: all basis states as one batch.
 

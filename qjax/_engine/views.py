@@ -1,4 +1,4 @@
-"""Floor 5. Circuit, observables -> views: parts of the circuit, and what each shows of them.
+"""Floor 6. Circuit, observables -> views: parts of the circuit, and what each shows of them.
 
 An expectation value is linear in its observable, so that each term may be read out of a state of
 its own. Local terms of a wide circuit depend on few qubits each, and together on all.
@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qjax._base import tuning
 from qjax._base.errors import CircuitTooLargeError
 from qjax._base.memory import check_states_fit
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.light_cone import light_cone
 from qjax._circuit.observable import Observable, PauliSum, is_diagonal, on_qubits, support_of
-from qjax._circuit.observable_groups import WIDE, Sight, group_sights
+from qjax._circuit.observable_groups import Sight, group_sights
 
 
 class View(NamedTuple):
@@ -42,7 +43,7 @@ def views_of(circuit: Circuit, observables: Sequence[Observable]) -> tuple[View,
     """
     together = _view(circuit, dict(enumerate(observables)))
     sums = [observable for observable in observables if isinstance(observable, PauliSum)]
-    if together.circuit.num_qubits < WIDE or len(sums) < len(observables):
+    if together.circuit.num_qubits < tuning.MIN_QUBITS_TO_SPLIT or len(sums) < len(observables):
         return (together,)
     terms = _by_sight(sums)
     nowhere = terms.pop(Sight(0, True), {})  # multiples of the identity

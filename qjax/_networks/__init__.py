@@ -1,4 +1,4 @@
-"""Floor 7. Quantum neural networks: what users hold.
+"""Floor 8. Quantum neural networks: what users hold.
 
 network           what all networks share: apply, init, forward, backward
 description       what can be asked of a network: circuit, sizes, plan, primitive

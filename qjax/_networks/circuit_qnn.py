@@ -1,4 +1,4 @@
-"""Floor 7. The tutorial's older name for networks of probabilities and samples."""
+"""Floor 8. The tutorial's older name for networks of probabilities and samples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

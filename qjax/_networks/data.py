@@ -1,4 +1,4 @@
-"""Floor 7. What callers hand to a network <-> what it computes with."""
+"""Floor 8. What callers hand to a network <-> what it computes with."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""Floor 7. What can be asked of a network: its circuit, sizes, plan and primitive."""
+"""Floor 8. What can be asked of a network: its circuit, sizes, plan and primitive."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Floor 7. Expectation values as outputs."""
+"""Floor 8. Expectation values as outputs."""
 
 import copy
 from collections.abc import Mapping, Sequence

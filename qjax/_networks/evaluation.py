@@ -1,4 +1,4 @@
-"""Floor 7. Neural network and more samples than fit into memory -> their outputs."""
+"""Floor 8. Neural network and more samples than fit into memory -> their outputs."""
 
 import os
 from collections import deque
@@ -12,24 +12,18 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._base.arrays import Numbers, as_numpy, as_real_numpy, common_dtype, in_order
 from qjax._base.memory import samples_per_pass
 from qjax._base.options import as_flag, as_whole
 from qjax._base.process import check_process
 from qjax._base.row_files import open_destination, read_rows
-from qjax._base.store import PROGRAM, kept
+from qjax._base.store import kept
 from qjax._base.weight_tree import on_vector, structure_of
 from qjax._networks.data import weight_vector
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.protocol import Network, check_network, output_shape_of
 from qjax._networks.saved_network import SavedNetwork
-
-# Blocks computed ahead of the one whose results are copied. Measured at 4 qubits on 2 CPU cores:
-# 1.5 times faster than none; more blocks gained nothing, wider circuits hardly anything.
-_AHEAD = 2
-
-# A network that is no circuit of ours does not tell how much memory a sample takes.
-_UNKNOWN_SAMPLE = 4 << 10
 
 Apply = Callable[[Array, Array], Array]
 
@@ -166,7 +160,7 @@ def _bytes_per_sample(network: Network, dtype: np.dtype) -> int:
     qubits: int | None = getattr(network, "num_simulated", None)
     if isinstance(network, SavedNetwork):
         qubits = network.num_qubits
-    inside = _UNKNOWN_SAMPLE if qubits is None else 2 * dtype.itemsize << qubits
+    inside = tuning.UNKNOWN_SAMPLE_BYTES if qubits is None else 2 * dtype.itemsize << qubits
     return max(inside, ends)
 
 
@@ -200,7 +194,7 @@ def _is_frozen(network: Network) -> bool:
         return False
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled(network: Any) -> Apply:
     return jax.jit(on_vector(network))
 
@@ -213,7 +207,7 @@ def _computed(
     for start in range(0, prod(rows.shape[:-1]), size):
         block = _read(rows, start, size, dtype)
         pending.append((start, len(block), apply(weights, jax.device_put(_filled_up(block, fill)))))
-        if len(pending) > _AHEAD:
+        if len(pending) > tuning.BLOCKS_AHEAD:
             yield _finished(*pending.popleft())
     while pending:
         yield _finished(*pending.popleft())

@@ -1,4 +1,4 @@
-"""Floor 7. A program that JAX exported <-> bytes, checked against what is saved beside it."""
+"""Floor 8. A program that JAX exported <-> bytes, checked against what is saved beside it."""
 
 import struct
 from typing import Any

@@ -1,4 +1,4 @@
-"""Floor 7. (header, payload) <-> bytes that know what they are and whether they are whole."""
+"""Floor 8. (header, payload) <-> bytes that know what they are and whether they are whole."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Floor 7. What is saved beside a program, as it was read -> checked values."""
+"""Floor 8. What is saved beside a program, as it was read -> checked values."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Floor 7. What is measured -> the output that it counts for."""
+"""Floor 8. What is measured -> the output that it counts for."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

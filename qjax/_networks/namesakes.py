@@ -1,4 +1,4 @@
-"""Floor 7. Our networks, as subclasses of their namesakes in Qiskit Machine Learning."""
+"""Floor 8. Our networks, as subclasses of their namesakes in Qiskit Machine Learning."""
 
 import sys
 from abc import ABCMeta

@@ -1,4 +1,4 @@
-"""Floor 7. What all networks share: apply, init, forward, backward."""
+"""Floor 8. What all networks share: apply, init, forward, backward."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

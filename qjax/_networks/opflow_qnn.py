@@ -1,4 +1,4 @@
-"""Floor 7. The tutorial's older names for networks of expectation values."""
+"""Floor 8. The tutorial's older names for networks of expectation values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

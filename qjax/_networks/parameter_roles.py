@@ -1,4 +1,4 @@
-"""Floor 7. Which parameter of a circuit is which input or weight.
+"""Floor 8. Which parameter of a circuit is which input or weight.
 
 Inputs are one vector. Weights are one too where `weight_params` is a sequence of parameters (or
 their names): a list, a `ParameterVector`, `circuit.parameters`. Anything else is a tree of arrays:

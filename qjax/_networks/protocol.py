@@ -1,4 +1,4 @@
-"""Floor 7. What evaluation and saving need of a network."""
+"""Floor 8. What evaluation and saving need of a network."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""Floor 7. Probabilities as outputs."""
+"""Floor 8. Probabilities as outputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

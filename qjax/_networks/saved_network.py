@@ -1,4 +1,4 @@
-"""Floor 7. A network that was read from a file: a compiled program, and what is known of it."""
+"""Floor 8. A network that was read from a file: a compiled program, and what is known of it."""
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass, field
@@ -11,9 +11,10 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._base.arrays import Numbers, as_real, check_key, common_dtype
 from qjax._base.process import check_process
-from qjax._base.store import DERIVATIVES, kept
+from qjax._base.store import kept
 from qjax._base.weight_tree import WeightStructure, as_vector, compiled_split
 from qjax._networks.data import check_sizes, finished, prepared, weight_jacobian
 from qjax._networks.parameter_roles import weight_names
@@ -219,7 +220,7 @@ class SavedNetwork(_Held):
             )
 
 
-@kept(DERIVATIVES)
+@kept(tuning.DERIVATIVES_BYTES)
 def _compiled_jacobians(network: SavedNetwork, with_inputs: bool):
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
     size = prod(network.output_shape)

@@ -1,4 +1,4 @@
-"""Floor 7. Neural network <-> file with a program that runs without its circuit."""
+"""Floor 8. Neural network <-> file with a program that runs without its circuit."""
 
 import importlib.metadata
 import importlib.util
@@ -17,6 +17,7 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._base.files import new_file
 from qjax._base.memory import samples_per_pass
 from qjax._base.mesh import alike, on_mesh, placed
@@ -30,9 +31,6 @@ from qjax._networks.network import NeuralNetwork
 from qjax._networks.protocol import Network, check_network, output_shape_of
 from qjax._networks.saved_network import Description, SavedNetwork
 from qjax._networks.weight_tree_json import portable, structure_as_json, structure_from_json
-
-# A single sample costs as much as a block of this many, and many samples hardly more than in one.
-_BLOCK = 64
 
 
 def export(
@@ -241,9 +239,9 @@ def _own_version() -> str:
 def _default_block(network: Network, dtype: np.dtype) -> int:
     qubits = _num_qubits(network)
     if qubits is None:
-        return _BLOCK
+        return tuning.EXPORTED_BLOCK
     state = 2 * dtype.itemsize << qubits
-    return min(_BLOCK, samples_per_pass(state, jax.devices()[0]))
+    return min(tuning.EXPORTED_BLOCK, samples_per_pass(state, jax.devices()[0]))
 
 
 def _check_extra() -> None:

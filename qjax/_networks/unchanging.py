@@ -1,4 +1,4 @@
-"""Floor 7. Objects that do not change once they are made, and copies of them made anew.
+"""Floor 8. Objects that do not change once they are made, and copies of them made anew.
 
 What a class gives a setter is the exception.
 """

@@ -1,4 +1,4 @@
-"""Floor 7. The structure of weights <-> JSON, for files that hold no code.
+"""Floor 8. The structure of weights <-> JSON, for files that hold no code.
 
 Dicts are `["dict", [[key, node], ...]]`, as JSON knows no keys but strings; lists and tuples
 `["list", [node, ...]]` and `["tuple", [node, ...]]`, None `["none", []]`, and a leaf is

@@ -1,10 +1,11 @@
-"""Floor 2. Circuit -> plan: on the host, in NumPy.
+"""Floor 3. Circuit -> plan: on the host, in NumPy.
 
-plan               what a plan is: tables of passes over the state
+plan               what a plan is
+program            what runs: a state to start from, segments of passes
+passes             what a pass is, as tables of numbers
+matrices           what its matrices are built from
 planner            circuit -> plan
 full_turns         angles without the full turns that are known
-expression_tables  expressions that share a program, as one table
-tape               long expressions, as steps of one loop
 frame              permutations of basis states that cost nothing
 actions            what a gate does to basis states
 placed_gates       gates in their places; those that differ per sample as phases
@@ -17,31 +18,23 @@ builder            blocks -> segments of passes
 summary            plan -> text
 """
 
-from qjax._plan.expression_tables import Angle as Angle
-from qjax._plan.expression_tables import group_angles as group_angles
 from qjax._plan.frame import Frame as Frame
 from qjax._plan.frame import canonical_frame as canonical_frame
 from qjax._plan.frame import parity_mask as parity_mask
 from qjax._plan.frame import sign_tables as sign_tables
-from qjax._plan.plan import AngleGroup as AngleGroup
-from qjax._plan.plan import Angles as Angles
-from qjax._plan.plan import Bank as Bank
-from qjax._plan.plan import Coefficients as Coefficients
-from qjax._plan.plan import Dense as Dense
-from qjax._plan.plan import Encoding as Encoding
-from qjax._plan.plan import Lookup as Lookup
-from qjax._plan.plan import Matrices as Matrices
-from qjax._plan.plan import Pass as Pass
-from qjax._plan.plan import PerSample as PerSample
-from qjax._plan.plan import Phases as Phases
+from qjax._plan.matrices import Bank as Bank
+from qjax._plan.matrices import Lookup as Lookup
+from qjax._plan.matrices import Matrices as Matrices
+from qjax._plan.matrices import Product as Product
+from qjax._plan.passes import Coefficients as Coefficients
+from qjax._plan.passes import Dense as Dense
+from qjax._plan.passes import Pass as Pass
+from qjax._plan.passes import PerSample as PerSample
+from qjax._plan.passes import Phases as Phases
+from qjax._plan.passes import Reorder as Reorder
 from qjax._plan.plan import Plan as Plan
-from qjax._plan.plan import Product as Product
-from qjax._plan.plan import Program as Program
-from qjax._plan.plan import Reorder as Reorder
-from qjax._plan.plan import Segment as Segment
-from qjax._plan.plan import Start as Start
-from qjax._plan.plan import Tape as Tape
-from qjax._plan.plan import in_precision as in_precision
-from qjax._plan.plan import static as static
-from qjax._plan.plan import table_class as table_class
 from qjax._plan.planner import plan_circuit as plan_circuit
+from qjax._plan.program import Encoding as Encoding
+from qjax._plan.program import Program as Program
+from qjax._plan.program import Segment as Segment
+from qjax._plan.program import Start as Start

@@ -1,16 +1,15 @@
-"""Floor 2. What a gate does to basis states: permute them, shift their phases, or mix them."""
+"""Floor 3. What a gate does to basis states: permute them, shift their phases, or mix them."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from qjax._base import tuning
+from qjax._base.walsh import parity_weights
 from qjax._circuit.circuit import Matrix
 from qjax._circuit.gates import GATES, ConstantGate, GateKind, PhaseGate
 from qjax._plan.frame import Image, affine_image
-
-# A gate on more qubits than this is never split into parity phases: there are 2**qubits of them.
-MAX_PARITIES = 10
 
 
 class Parity(NamedTuple):
@@ -56,7 +55,7 @@ def analyse(kind: GateKind, values: tuple[int, ...] = ()) -> Action:
     """The action of a kind of gate under controls."""
     setting = sum(value << place for place, value in enumerate(values))
     mixes = Action(kind, setting, None, None)
-    if kind.num_qubits + len(values) > MAX_PARITIES:
+    if kind.num_qubits + len(values) > tuning.MAX_PARITY_QUBITS:
         return mixes
     if isinstance(kind, PhaseGate):
         phases = _where_active(np.array(kind.phases, float), 0.0, setting, len(values))
@@ -85,9 +84,6 @@ def _where_active(values: np.ndarray, other: float, setting: int, num_controls: 
 
 
 def _parities(values: np.ndarray) -> tuple[Parity, ...]:
-    """The Walsh-Hadamard transform: values[x] = sum of weight * (-1)**parity(x & mask)."""
-    weights = values.astype(float)
-    for bit in range(len(values).bit_length() - 1):
-        even, odd = weights.reshape(-1, 2, 2**bit).transpose(1, 0, 2)
-        weights = np.stack([even + odd, even - odd], axis=1).ravel() / 2
+    """The phases values[x] as a sum of weight * (-1)**parity(x & mask)."""
+    weights = parity_weights(values)
     return tuple(Parity(int(m), float(weights[m])) for m in np.flatnonzero(np.abs(weights) > 1e-15))

@@ -1,4 +1,4 @@
-"""Floor 2. Blocks in order -> segments of passes, with what is free folded into them.
+"""Floor 3. Blocks in order -> segments of passes, with what is free folded into them.
 
 The builder keeps the frame in which the array stands, and the phases that are still to be applied,
 as parities of the row's bits. A block that needs its qubits in front makes a pass; whatever
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qjax._base import tuning
 from qjax._circuit.gates import PhaseGate
 from qjax._plan.frame import (
     Frame,
@@ -27,11 +28,8 @@ from qjax._plan.frame import (
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.pass_tables import MadePass, Term, passes_of
 from qjax._plan.placed_gates import Member
-from qjax._plan.plan import Segment
-from qjax._plan.schedule import MAX_BODY, Block, is_lone
-
-# How often a layer is planned in search of one that ends as it begins.
-MAX_ATTEMPTS = 3
+from qjax._plan.program import Segment
+from qjax._plan.schedule import GateBlock, is_single_gate
 
 
 class MadeSegment(NamedTuple):
@@ -80,7 +78,7 @@ class Builder:
         """What brings the rows in order, and applies the last phases."""
         return _rearranged(self._state, canonical_frame(len(self.frame.masks)))
 
-    def add_run(self, blocks: Sequence[Block], length: int) -> None:
+    def add_run(self, blocks: Sequence[GateBlock], length: int) -> None:
         """Append blocks that are repeated `length` times with different angles."""
         if length == 1:
             made, self._state = _advance(self._state, blocks)
@@ -118,7 +116,7 @@ class Builder:
             while stop < len(made) and _stacks(made[stop], made[start]):
                 stop += 1
             whole = start == 0 and stop == len(made)
-            if _weight(made[start:stop]) > MAX_BODY and (length == 1 or whole):
+            if _weight(made[start:stop]) > tuning.MAX_BODY and (length == 1 or whole):
                 self._append(made[start:stop], length, stop - start)
                 start = stop
             elif length > 1:
@@ -133,9 +131,9 @@ class Builder:
 
     @staticmethod
     def _long_stretch(made: Sequence[MadePass], start: int) -> bool:
-        ahead = made[start : start + MAX_BODY + 1]
+        ahead = made[start : start + tuning.MAX_BODY + 1]
         stretch = takewhile(lambda each: _stacks(each, ahead[0]), ahead)
-        return _weight(list(stretch)) > MAX_BODY
+        return _weight(list(stretch)) > tuning.MAX_BODY
 
     def _append(self, made: Sequence[MadePass], length: int, period: int) -> None:
         tables = MatrixTables(length)
@@ -158,13 +156,13 @@ def _stacks(made: MadePass, first: MadePass) -> bool:
 
 def _body(made: MadePass) -> tuple | None:
     """What passes of one body have in common; None for one that shares it with no other."""
-    if made.block is None or is_lone(made.block):
+    if made.block is None or is_single_gate(made.block):
         return None
     # Phases per sample cost as much as the matrix; those that all samples share cost little.
     return len(made.order), any(term.batched for term in made.terms)
 
 
-def _advance(state: _State, blocks: Sequence[Block]) -> tuple[list[MadePass], _State]:
+def _advance(state: _State, blocks: Sequence[GateBlock]) -> tuple[list[MadePass], _State]:
     """The passes of some blocks, and the state after them."""
     made, frame, terms = [], state.frame, list(state.terms)
     for block in blocks:
@@ -188,10 +186,10 @@ def _new_terms(frame: Frame, member: Member) -> Iterable[Term]:
         yield Term(mask, (-1) ** flip * parity.weight, angle, member.batched, False)
 
 
-def _make(state: _State, block: Block) -> MadePass:
+def _make(state: _State, block: GateBlock) -> MadePass:
     """A pass for a block: its qubits are brought in front unless they are."""
     num_qubits = len(state.frame.masks)
-    if is_lone(block):
+    if is_single_gate(block):
         member = block.members[0]
         order = (*member.controls[::-1], *member.qubits[::-1])
         in_front = leads(state.frame, block.qubits) == order
@@ -226,10 +224,10 @@ def _moved(state: _State, frame: Frame) -> tuple[Term, ...]:
     return tuple(found)
 
 
-def _steady(blocks: Sequence[Block], num_qubits: int) -> tuple[_State, list[MadePass], _State]:
+def _steady(blocks: Sequence[GateBlock], num_qubits: int) -> tuple[_State, list[MadePass], _State]:
     """(state before, passes, state after) of a layer that ends as it begins."""
     entry = _State(canonical_frame(num_qubits))
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(tuning.MAX_LAYER_ATTEMPTS):
         made, tail = _advance(entry, blocks)
         if not made or tail.same_as(_State(entry.frame, entry.terms)):
             return entry, made, tail
@@ -252,7 +250,7 @@ def _last(term: Term) -> Term:
     return term._replace(angle=angle, carried=False)
 
 
-def _only(block: Block, repetition: int) -> Block:
+def _only(block: GateBlock, repetition: int) -> GateBlock:
     chosen = slice(repetition, repetition + 1)
     return replace(
         block, members=tuple(m._replace(angles=m.angles[:, chosen]) for m in block.members)

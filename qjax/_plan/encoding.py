@@ -1,4 +1,4 @@
-"""Floor 2. Amplitudes to start from -> tables, and their place in the product state."""
+"""Floor 3. Amplitudes to start from -> tables, and their place in the product state."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from qjax._circuit.circuit import Amplitudes
-from qjax._plan.expression_tables import Angle, group_angles
-from qjax._plan.plan import Encoding
+from qjax._expressions import Value, expression_tables
+from qjax._plan.program import Encoding
 
 
-class Block(NamedTuple):
+class Factor(NamedTuple):
     """A factor of the product state to start from.
 
     Attributes:
@@ -22,16 +22,16 @@ class Block(NamedTuple):
     amplitudes: Amplitudes | None
 
 
-def start_blocks(num_qubits: int, prepared: Sequence[Amplitudes]) -> list[Block]:
+def start_factors(num_qubits: int, prepared: Sequence[Amplitudes]) -> list[Factor]:
     """The factors, by their lowest qubits: the rows stand in order wherever they can."""
     given = {qubit for each in prepared for qubit in each.qubits}
-    blocks = [Block((qubit,), None) for qubit in range(num_qubits) if qubit not in given]
-    blocks += [Block(each.qubits, each) for each in prepared]
-    return sorted(blocks, key=_lowest)
+    factors = [Factor((qubit,), None) for qubit in range(num_qubits) if qubit not in given]
+    factors += [Factor(each.qubits, each) for each in prepared]
+    return sorted(factors, key=_lowest)
 
 
-def _lowest(block: Block) -> int:
-    return min(block.qubits, default=0)
+def _lowest(factor: Factor) -> int:
+    return min(factor.qubits, default=0)
 
 
 def encoding(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[int]) -> Encoding:
@@ -39,8 +39,7 @@ def encoding(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[i
     expressions = amplitudes.real + amplitudes.imag
     varies = any(not batched.isdisjoint(each.parameters) for each in expressions)
     order = [*sorted(batched), *shared] if varies else shared
-    # Numbers, not angles: they have no period.
-    numbers = [Angle(each, periodic=False) for each in expressions]
-    groups, places = group_angles(numbers, {p: k for k, p in enumerate(order)})
+    numbers = [Value(each, periodic=False) for each in expressions]
+    tables, places = expression_tables(numbers, {p: k for k, p in enumerate(order)})
     table = np.array([places[each] for each in numbers], np.int32)
-    return Encoding(varies, groups, table.reshape(-1, 2 ** len(amplitudes.qubits)))
+    return Encoding(varies, tables, table.reshape(-1, 2 ** len(amplitudes.qubits)))

@@ -1,4 +1,4 @@
-"""Floor 2. Where the basis states stand in the array: an affine map over GF(2).
+"""Floor 3. Where the basis states stand in the array: an affine map over GF(2).
 
 X, CX and SWAP permute basis states, and do so linearly in the bits of their indices (Aaronson and
 Gottesman, Phys. Rev. A 70, 052328 (2004), sec. II). So they need not touch the state at all: a

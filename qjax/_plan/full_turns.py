@@ -1,4 +1,4 @@
-"""Floor 2. A gate's angles -> the same without the full turns that are known, in double.
+"""Floor 3. A gate's angles -> the same without the full turns that are known, in double.
 
 Single precision of an angle of a million radians is good to a sixteenth of a radian. What is known
 when a circuit is planned is known in double: there, full turns are taken off.
@@ -10,7 +10,7 @@ from math import atan2, cos, isfinite, pi, sin
 import numpy as np
 
 from qjax._circuit.circuit import Gate
-from qjax._circuit.expression import BINARY, CONSTANT, PARAMETER, RECALL, Expression
+from qjax._expressions import BINARY, CONSTANT, PARAMETER, RECALL, Expression
 
 # Smaller angles are left as they are.
 LARGE = 4 * pi

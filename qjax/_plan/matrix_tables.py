@@ -1,4 +1,4 @@
-"""Floor 2. Blocks of gates -> index tables that build all their matrices at once."""
+"""Floor 3. Blocks of gates -> index tables that build all their matrices at once."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qjax._base import tuning
 from qjax._circuit.gates import ConstantGate, GateKind, PhaseGate
+from qjax._plan.matrices import Bank, Lookup, Matrices, Product
 from qjax._plan.placed_gates import Member
-from qjax._plan.plan import Bank, Encoding, Lookup, Matrices, Product, Start
+from qjax._plan.program import Encoding, Start
 
 ZERO, ONE = 0, 1  # the first two entries of every bank
-# So few entries in all matrices that one group, however padded, costs less than several.
-SMALL = 1 << 15
 
 
 class MatrixTables:
@@ -63,16 +63,16 @@ class MatrixTables:
             found.append(Matrices(width, products, order.astype(np.int32)))
         return bank, tuple(found)
 
-    def finish_start(self, blocks: tuple[Encoding | None, ...]) -> Start:
+    def finish_start(self, factors: tuple[Encoding | None, ...]) -> Start:
         """The product state of matrices on one qubit each, and of amplitudes that are given."""
         bank, starts = self._bank()
         tables = self._tables[1]
         if not tables:
-            return Start(bank, None, blocks)
+            return Start(bank, None, factors)
         depth = max(len(table) for table in tables)
         shape = (1 << (depth - 1).bit_length(), 1)
         lookup = self._lookup([_pad_table(table, shape) for table in tables], starts)
-        return Start(bank, Lookup(lookup.source[:, :, 0], lookup.uses), blocks)
+        return Start(bank, Lookup(lookup.source[:, :, 0], lookup.uses), factors)
 
     def _bank(self) -> tuple[Bank, np.ndarray]:
         starts, size = {}, self._size
@@ -223,7 +223,7 @@ def _groups(tables: Sequence[np.ndarray]) -> list[tuple[tuple[int, int], list[in
     """Tables that are padded to one shape (factors, gates): few groups, and little padding."""
     by_depth: dict[int, list[int]] = defaultdict(list)
     deepest = max(len(table) for table in tables)
-    small = len(tables) * deepest * tables[0][0, 0].size < SMALL
+    small = len(tables) * deepest * tables[0][0, 0].size < tuning.SMALL_MATRICES
     for place, table in enumerate(tables):
         by_depth[((deepest if small else len(table)) - 1).bit_length()].append(place)
     return [

@@ -1,4 +1,4 @@
-"""Floor 2. Passes that are decided on -> their tables.
+"""Floor 3. Passes that are decided on -> their tables.
 
 `_builder` decides what a pass does, in terms of gates and qubits; here that becomes numbers.
 """
@@ -10,8 +10,8 @@ import numpy as np
 
 from qjax._plan.frame import Frame, Move, inverse_move, row_tables, sign_tables
 from qjax._plan.matrix_tables import MatrixTables
-from qjax._plan.plan import Coefficients, Dense, Pass, PerSample, Phases, Reorder
-from qjax._plan.schedule import Block, is_lone
+from qjax._plan.passes import Coefficients, Dense, Pass, PerSample, Phases, Reorder
+from qjax._plan.schedule import GateBlock, is_single_gate
 
 
 class Term(NamedTuple):
@@ -30,7 +30,7 @@ class MadePass(NamedTuple):
     frame: Frame
     move: Move | None
     terms: tuple[Term, ...]
-    block: Block | None
+    block: GateBlock | None
     order: tuple[int, ...]
 
 
@@ -52,7 +52,7 @@ def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSam
     block = group[0].block
     if block is None:
         return None
-    if not is_lone(block):
+    if not is_single_gate(block):
         slots = [tables.add(made.block.members, made.order) for made in group if made.block]
         return Dense(len(group[0].order), slots[0], 0, 0)
     member = block.members[0]

@@ -1,4 +1,4 @@
-"""Floor 2. Gates in their places; those that differ per sample as phases between fixed matrices.
+"""Floor 3. Gates in their places; those that differ per sample as phases between fixed matrices.
 
 A matrix per sample would cost a batch of small products. A rotation is V diag(phases) V^dagger with
 a constant V, and V joins the matrices around it, which all samples share: what differs per sample

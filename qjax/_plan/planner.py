@@ -1,4 +1,4 @@
-"""Floor 2. A circuit, and which of its parameters differ per sample -> the plan to run it."""
+"""Floor 3. A circuit, and which of its parameters differ per sample -> the plan to run it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,14 +10,15 @@ import numpy as np
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, Gate, gates, preparations
+from qjax._expressions import ExpressionTable, Value, expression_tables
 from qjax._plan.builder import Builder
-from qjax._plan.encoding import Block, encoding, start_blocks
-from qjax._plan.expression_tables import Angle, group_angles
+from qjax._plan.encoding import Factor, encoding, start_factors
 from qjax._plan.frame import axis_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.placed_gates import Member, place, whole
-from qjax._plan.plan import Angles, Encoding, Plan, Program, Start
+from qjax._plan.plan import Plan
+from qjax._plan.program import Encoding, Program, Start
 from qjax._plan.repeats import Run, find_repeats
 from qjax._plan.schedule import Schedule, cheapest_schedule
 from qjax._plan.summary import summarise
@@ -49,16 +50,16 @@ def plan_circuit(
     check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
     tables = _angle_tables(circuit, batched)
     prepared = preparations(circuit)
-    blocks = start_blocks(circuit.num_qubits, prepared)
+    factors = start_factors(circuit.num_qubits, prepared)
     given = {qubit for amplitudes in prepared for qubit in amplitudes.qubits}
     first, rest = _split_start(tables.gates, given) if from_zero else ([], tables.gates)
     shared = _shared(circuit, batched)
     encodings = [
-        None if block.amplitudes is None else encoding(block.amplitudes, batched, shared)
-        for block in blocks
+        None if factor.amplitudes is None else encoding(factor.amplitudes, batched, shared)
+        for factor in factors
     ]
-    start = _start(first, blocks, encodings) if first or prepared else None
-    builder, schedules = _scheduled(rest, blocks, circuit.num_qubits, bool(batched))
+    start = _start(first, factors, encodings) if first or prepared else None
+    builder, schedules = _scheduled(rest, factors, circuit.num_qubits, bool(batched))
     end = builder.end()
     program = Program(
         circuit.num_qubits,
@@ -85,8 +86,8 @@ class _AngleTables(NamedTuple):
     """
 
     gates: list[_Placed]
-    shared: tuple[Angles, ...]
-    batched: tuple[Angles, ...]
+    shared: tuple[ExpressionTable, ...]
+    batched: tuple[ExpressionTable, ...]
 
 
 def _angle_tables(circuit: Circuit, batched: frozenset[int]) -> _AngleTables:
@@ -95,7 +96,7 @@ def _angle_tables(circuit: Circuit, batched: frozenset[int]) -> _AngleTables:
     # Expressions of both kinds of parameters read rows of [batched; shared]: see `Program.mixed`.
     tables, places = {}, {}
     for flag, parameters in ((False, shared), (True, [*sorted(batched), *shared])):
-        tables[flag], places[flag] = group_angles(
+        tables[flag], places[flag] = expression_tables(
             [angle for gate, differs in both if differs is flag for angle in _angles(gate)],
             {parameter: k for k, parameter in enumerate(parameters)},
         )
@@ -112,10 +113,10 @@ def _shared(circuit: Circuit, batched: frozenset[int]) -> list[int]:
 
 
 def _scheduled(
-    placed: Sequence[_Placed], blocks: Sequence[Block], num_qubits: int, batched: bool
+    placed: Sequence[_Placed], factors: Sequence[Factor], num_qubits: int, batched: bool
 ) -> tuple[Builder, list[Schedule]]:
     """The passes of all gates but those of the start, and how each run of layers was fused."""
-    layout = [qubit for block in blocks for qubit in block.qubits]
+    layout = [qubit for factor in factors for qubit in factor.qubits]
     builder, schedules = Builder(axis_frame(layout[::-1])), []
     for run in find_repeats([_signature(gate) for gate in placed]):
         schedules.append(_schedule_run(placed, run, num_qubits, batched))
@@ -124,7 +125,7 @@ def _scheduled(
 
 
 def _reads_shared(
-    angles: Sequence[Angles], encodings: Sequence[Encoding | None], num_batched: int
+    angles: Sequence[ExpressionTable], encodings: Sequence[Encoding | None], num_batched: int
 ) -> bool:
     """Whether anything that differs per sample depends on shared parameters too."""
     amplitudes = (e.groups for e in encodings if e is not None and e.batched)
@@ -135,8 +136,8 @@ def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
     return any(not batched.isdisjoint(angle.parameters) for angle in gate.angles)
 
 
-def _angles(gate: Gate) -> list[Angle]:
-    return [Angle(expression, gate.kind.periodic) for expression in without_turns(gate)]
+def _angles(gate: Gate) -> list[Value]:
+    return [Value(expression, gate.kind.periodic) for expression in without_turns(gate)]
 
 
 def _signature(placed: _Placed) -> tuple:
@@ -163,15 +164,15 @@ def _split_start(placed: Sequence[_Placed], given: set[int]) -> tuple[list[_Plac
 
 
 def _start(
-    placed: Sequence[_Placed], blocks: Sequence[Block], encodings: Sequence[Encoding | None]
+    placed: Sequence[_Placed], factors: Sequence[Factor], encodings: Sequence[Encoding | None]
 ) -> Start:
     tables, on_qubit = MatrixTables(1), defaultdict(list)
     for gate, batched, angles in placed:
         (qubit,) = gate.support
         on_qubit[qubit].append(whole(gate, batched, np.array(angles, np.int32)[:, None]))
-    for block in blocks:
-        if block.amplitudes is None:
-            tables.add(on_qubit[block.qubits[0]], block.qubits)
+    for factor in factors:
+        if factor.amplitudes is None:
+            tables.add(on_qubit[factor.qubits[0]], factor.qubits)
     return tables.finish_start(tuple(encodings))
 
 

@@ -1,14 +1,11 @@
-"""Floor 2. Repeated layers: cut a sequence of signatures into bodies and their repetitions."""
+"""Floor 3. Repeated layers: cut a sequence of signatures into bodies and their repetitions."""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-# Fewer repetitions, or shorter ones, are worth more as one piece that can be fused across.
-MIN_REPETITIONS = 4
-MIN_LENGTH = 24
-MAX_PERIOD = 4096
+from qjax._base import tuning
 
 
 class Run(NamedTuple):
@@ -43,13 +40,13 @@ def find_repeats(signatures: Sequence[Hashable]) -> list[Run]:
 def _longest(sequence: np.ndarray, start: int) -> Run | None:
     """The repetition that covers most of sequence[start:], of the shortest period among equals."""
     tail, best = sequence[start:], None
-    for period in range(1, min(MAX_PERIOD, len(tail) // MIN_REPETITIONS) + 1):
+    for period in range(1, min(tuning.MAX_PERIOD, len(tail) // tuning.MIN_REPETITIONS) + 1):
         if best is not None and best.period * best.length >= len(tail) - period:
             break
         first, matches = _longest_true(tail[period:] == tail[:-period])
         length = matches // period + 1
-        covered = best.period * best.length if best else MIN_LENGTH - 1
-        if length >= MIN_REPETITIONS and period * length > covered:
+        covered = best.period * best.length if best else tuning.MIN_REPEATED_GATES - 1
+        if length >= tuning.MIN_REPETITIONS and period * length > covered:
             best = Run(start + first, period, length)
     return best
 

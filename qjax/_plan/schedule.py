@@ -1,4 +1,4 @@
-"""Floor 2. Gates -> an order of blocks: which gates one matrix applies together.
+"""Floor 3. Gates -> an order of blocks: which gates one matrix applies together.
 
 Every gate waits in the queue of each of its qubits; those at the head of all their queues can be
 applied next. Gates that permute basis states or shift phases are free (see `qjax._plan.frame`) and
@@ -11,17 +11,13 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
 
+from qjax._base import tuning
 from qjax._circuit.gates import PhaseGate
 from qjax._plan.placed_gates import Member
 
-# Up to so many passes are compiled one by one; longer rows of them run as one scan.
-MAX_BODY = 12
-# How many gates at the head of the queues are tried as the beginning of the next block.
-SEEDS = 3
-
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class GateBlock:
     """Gates that one matrix applies, in order.
 
     Attributes:
@@ -35,26 +31,8 @@ class Block:
     free: bool
 
 
-# Nanoseconds on two CPU cores: per pass; per amplitude to rearrange it, to give it a phase of its
-# own, and to multiply it by a matrix on that many qubits; per multiplication of two such matrices,
-# divided by their size cubed.
-PASS = 4000.0
-REARRANGE = 0.6
-ROTATE = 2.0
-MULTIPLY = {1: 0.5, 2: 0.5, 3: 0.65, 4: 1.0, 5: 1.6, 6: 2.8}
-BUILD = 0.15
-# Plans are made before the batch is known; it is one only where nothing differs per sample.
-TYPICAL_BATCH = 32
-# No more gates than this in one block, or building its matrix takes over.
-MAX_GATES = 64
-# A gate on more qubits than this takes a pass of its own.
-MAX_SHARED = 4
-# Longer circuits are not scheduled in several ways, or planning takes over.
-MAX_TRIED = 1000
-
-
-def is_lone(block: Block) -> bool:
-    """Whether a block is one gate that acts under controls, or has a matrix per sample."""
+def is_single_gate(block: GateBlock) -> bool:
+    """Whether a block is applied as its one gate: under controls, or with a matrix per sample."""
     (member, *others) = block.members
     if others or set(block.qubits) != set(member.support):
         return False
@@ -70,21 +48,21 @@ class Schedule(NamedTuple):
         costs: pairs of a width and the nanoseconds per sample that it would take.
     """
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[GateBlock, ...]
     width: int
     costs: tuple[tuple[int, float], ...]
 
 
 def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool) -> Schedule:
     """The schedule of the width that promises to be fastest."""
-    columns = TYPICAL_BATCH if batched else 1
+    columns = tuning.TYPICAL_BATCH if batched else 1
     # A gate that is wider than its block takes a pass of its own, which no other shares.
     narrowest = max((len(m.support) for m in members if _wants_block(m)), default=1)
-    widths = [width for width in MULTIPLY if narrowest <= width <= max(num_qubits, 1)]
-    found: dict[int, list[Block]] = {}
+    widths = [width for width in tuning.MULTIPLY if narrowest <= width <= max(num_qubits, 1)]
+    found: dict[int, list[GateBlock]] = {}
     costs: dict[int, float] = {}
     for width in widths:
-        for eager in (True, False) if len(members) <= MAX_TRIED else (True,):
+        for eager in (True, False) if len(members) <= tuning.MAX_TRIED_GATES else (True,):
             blocks = schedule(members, num_qubits, width, eager)
             nanoseconds = cost(blocks, num_qubits, columns) / columns
             if nanoseconds < costs.get(width, inf):
@@ -95,11 +73,13 @@ def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool)
 
 def _wants_block(member: Member) -> bool:
     return (
-        member.action.parities is None and not member.batched and len(member.support) <= MAX_SHARED
+        member.action.parities is None
+        and not member.batched
+        and len(member.support) <= tuning.MAX_SHARED_WIDTH
     )
 
 
-def cost(blocks: Sequence[Block], num_qubits: int, batch: int) -> float:
+def cost(blocks: Sequence[GateBlock], num_qubits: int, batch: int) -> float:
     """Estimated nanoseconds to simulate blocks."""
     amplitudes, total = batch << num_qubits, 0.0
     phases: set[bool] = set()
@@ -109,16 +89,18 @@ def cost(blocks: Sequence[Block], num_qubits: int, batch: int) -> float:
                 phases.add(block.members[0].batched)
             continue
         width = len(block.qubits)
-        total += PASS + amplitudes * (REARRANGE + MULTIPLY.get(width, 2.0**width / 20))
-        total += BUILD * len(block.members) * 8.0**width
-        total += ROTATE * sum(amplitudes if batched else 1 << num_qubits for batched in phases)
+        multiply = tuning.MULTIPLY.get(width, 2.0**width / 20)
+        total += tuning.PASS + amplitudes * (tuning.REARRANGE + multiply)
+        total += tuning.BUILD * len(block.members) * 8.0**width
+        rotated = sum(amplitudes if batched else 1 << num_qubits for batched in phases)
+        total += tuning.ROTATE * rotated
         phases = set()
     return total
 
 
 def schedule(
     members: Sequence[Member], num_qubits: int, width: int, eager: bool = True
-) -> list[Block]:
+) -> list[GateBlock]:
     """Blocks whose product, in order, is the product of the members.
 
     Args:
@@ -129,15 +111,15 @@ def schedule(
             or as late as they can be, so that they are gathered in fewer passes.
     """
     blocks = list(_Queues(members, num_qubits, width).blocks(eager))
-    if sum(not block.free for block in blocks) > MAX_BODY:
+    if sum(not block.free for block in blocks) > tuning.MAX_BODY:
         # Equal widths let one compiled body serve them all.
         return blocks
     return [_trimmed(block) for block in blocks]
 
 
-def _trimmed(block: Block) -> Block:
+def _trimmed(block: GateBlock) -> GateBlock:
     """A block without the qubits that none of its gates touches."""
-    if block.free or is_lone(block):
+    if block.free or is_single_gate(block):
         return block
     touched = {qubit for member in block.members for qubit in member.support}
     return replace(block, qubits=tuple(sorted(touched)))
@@ -158,7 +140,7 @@ class _Queues:
                 self.queues[qubit].append(number)
         self.done = [0] * num_qubits
 
-    def blocks(self, eager: bool) -> Iterable[Block]:
+    def blocks(self, eager: bool) -> Iterable[GateBlock]:
         yield from self._take_free([n for n, s in enumerate(self.supports) if not s])
         yield from self._take_free(self._heads(range(len(self.queues))))
         while waiting := self._heads(range(len(self.queues))):
@@ -166,15 +148,15 @@ class _Queues:
             if not heads:
                 yield from self._take_free(waiting)
                 continue
-            lone = next((n for n in heads if self._is_lone(n)), None)
+            lone = next((n for n in heads if self._needs_own_block(n)), None)
             if lone is not None:
                 taken, qubits = [lone], self.supports[lone]
             else:
-                chosen = max((self._grown(n) for n in heads[:SEEDS]), key=self._gain)
+                chosen = max((self._grown(n) for n in heads[: tuning.SEEDS]), key=self._gain)
                 taken, qubits = self._taken(chosen), tuple(sorted(chosen))
             for number in taken:
                 self._advance(number)
-            yield Block(qubits, tuple(self.members[n] for n in taken), False)
+            yield GateBlock(qubits, tuple(self.members[n] for n in taken), False)
             yield from self._take_free(self._heads(qubits), phases=eager)
 
     def _advance(self, number: int) -> None:
@@ -197,7 +179,7 @@ class _Queues:
         ]
         return sorted(ready)
 
-    def _take_free(self, heads: list[int], phases: bool = True) -> Iterable[Block]:
+    def _take_free(self, heads: list[int], phases: bool = True) -> Iterable[GateBlock]:
         while heads:
             number = heads.pop(0)
             if not self.free[number] or self._joins_next(number):
@@ -205,7 +187,7 @@ class _Queues:
             if self.members[number].action.parities and not phases:
                 continue
             self._advance(number)
-            yield Block(self.supports[number], (self.members[number],), True)
+            yield GateBlock(self.supports[number], (self.members[number],), True)
             heads += [n for n in self._heads(self.supports[number]) if n not in heads]
 
     def _joins_next(self, number: int) -> bool:
@@ -216,13 +198,13 @@ class _Queues:
         (qubit,) = self.supports[number]
         for later in self.queues[qubit][self.done[qubit] + 1 :]:
             if not self.free[later]:
-                return not self._is_lone(later)
+                return not self._needs_own_block(later)
             if len(self.supports[later]) > 1 or self.members[later].batched:
                 return False
         return False
 
-    def _is_lone(self, number: int) -> bool:
-        """Whether a gate takes a pass of its own: it is too wide, or has a matrix per sample."""
+    def _needs_own_block(self, number: int) -> bool:
+        """Whether no other gate joins its block: it is too wide, or has a matrix per sample."""
         return len(self.supports[number]) > self.width or self.members[number].batched
 
     def _grown(self, seed: int) -> frozenset[int]:
@@ -245,7 +227,7 @@ class _Queues:
         done: dict[int, int] = {}
         taken: list[int] = []
         waiting = sorted(inside)
-        while waiting and len(taken) < MAX_GATES:
+        while waiting and len(taken) < tuning.MAX_BLOCK_GATES:
             qubit = waiting.pop()
             number = self._head(qubit, done)
             if number is None or self.members[number].batched:

@@ -1,4 +1,4 @@
-"""Floor 2. What `print(plan)` says: what was fused, how many passes, what they cost, and why."""
+"""Floor 3. What `print(plan)` says: what was fused, how many passes, what they cost, and why."""
 
 from collections.abc import Sequence
 from itertools import groupby

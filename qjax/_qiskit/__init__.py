@@ -1,4 +1,4 @@
-"""Floor 2. Qiskit's objects <-> ours: the only floor that knows its classes.
+"""Floor 3. Qiskit's objects <-> ours: the only floor that knows its classes.
 
 import_circuit       QuantumCircuit -> Circuit
 site                 where an operation stands in the circuit that is imported

@@ -1,4 +1,4 @@
-"""Floor 2. AnnotatedOperation -> a gate and its controls."""
+"""Floor 3. AnnotatedOperation -> a gate and its controls."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Floor 2. What a caller hands in for a circuit -> its parameters and observables."""
+"""Floor 3. What a caller hands in for a circuit -> its parameters and observables."""
 
 import re
 from collections import Counter

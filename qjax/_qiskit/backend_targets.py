@@ -1,4 +1,4 @@
-"""Floor 2. What a backend runs by itself, and what it leaves to a pass manager."""
+"""Floor 3. What a backend runs by itself, and what it leaves to a pass manager."""
 
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2

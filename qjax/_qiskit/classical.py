@@ -1,4 +1,4 @@
-"""Floor 2. Qiskit's classical expressions <-> ClassicalExpression."""
+"""Floor 3. Qiskit's classical expressions <-> ClassicalExpression."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Floor 2. Complex ParameterExpression -> real and imaginary part, each an Expression."""
+"""Floor 3. Complex ParameterExpression -> real and imaginary part, each an Expression."""
 
 import cmath
 from collections.abc import Callable, Mapping
@@ -6,8 +6,7 @@ from typing import Any, SupportsComplex
 
 from qiskit.circuit import Parameter, ParameterExpression
 
-from qjax._circuit.expression import Expression
-from qjax._circuit.expression_graph import Graph
+from qjax._expressions import Expression, Graph
 from qjax._qiskit.expressions import refuse_traced, replay
 
 Parts = tuple[int, int]

@@ -1,4 +1,4 @@
-"""Floor 2. Qiskit's control-flow operations -> Switch, For, While, ..."""
+"""Floor 3. Qiskit's control-flow operations -> Switch, For, While, ..."""
 
 import warnings
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Floor 2. Qiskit's gates -> what they are made of: controls and a base, a definition, a matrix."""
+"""Floor 3. Qiskit's gates -> what they are made of: controls and a base, a definition, a matrix."""
 
 import numpy as np
 from qiskit import QuantumCircuit

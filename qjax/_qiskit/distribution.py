@@ -1,4 +1,4 @@
-"""Floor 2. What Qiskit's samplers return -> states of the measured qubits; exact probabilities."""
+"""Floor 3. What Qiskit's samplers return -> states of the measured qubits; exact probabilities."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Floor 2. exp(-i t H) -> gates, exactly.
+"""Floor 3. exp(-i t H) -> gates, exactly.
 
 Terms that anticommute with one another, directly or through others, form a group; groups commute,
 so that each evolves by itself. A group of one term is a Pauli rotation, for Qiskit to write. A
@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from qiskit.quantum_info import PauliList, SparseObservable, SparsePauliOp
 
+from qjax._base.walsh import parity_weights
 from qjax._circuit.circuit import Control, Gate, freeze_matrix
-from qjax._circuit.expression import Expression, compose, constant
+from qjax._expressions import Expression, compose, constant
 
 # The matrices of a group are dense, of size 4**n.
 MAX_EVOLUTION_QUBITS = 8
@@ -130,7 +131,7 @@ def _phases(
     and Aspuru-Guzik, New J. Phys. 16, 033040 (2014)). RZ have a period in their angles, which
     phases that are no multiples of each other have not: single precision keeps its digits.
     """
-    weights = _walsh(energies)
+    weights = parity_weights(energies)
     least = _NOTHING * np.abs(weights).max()
     if abs(weights[0]) > least:
         yield Gate("global_phase", (), (_times(-weights[0], time),), controls)
@@ -153,12 +154,3 @@ def _cx(targets: Sequence[int], bit: int, target: int) -> Gate:
 
 def _times(factor: float, time: Expression) -> Expression:
     return compose("multiply", (constant(factor), time))
-
-
-def _walsh(values: np.ndarray) -> np.ndarray:
-    """The weights with values[x] = sum over masks of weight * (-1)**parity(x & mask)."""
-    weights = values
-    for bit in range(len(values).bit_length() - 1):
-        even, odd = weights.reshape(-1, 2, 2**bit).transpose(1, 0, 2)
-        weights = np.stack([even + odd, even - odd], axis=1).ravel() / 2
-    return weights

@@ -1,4 +1,4 @@
-"""Floor 2. Circuit -> QuantumCircuit."""
+"""Floor 3. Circuit -> QuantumCircuit."""
 
 import re
 from dataclasses import dataclass

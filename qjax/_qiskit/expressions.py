@@ -1,4 +1,4 @@
-"""Floor 2. Qiskit's ParameterExpression <-> Expression."""
+"""Floor 3. Qiskit's ParameterExpression <-> Expression."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,16 +9,16 @@ import jax
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
-from qjax._circuit.expression import (
+from qjax._expressions import (
     BINARY,
     CONSTANT,
     PARAMETER,
     Expression,
+    Graph,
     constant,
     evaluate,
     parameter,
 )
-from qjax._circuit.expression_graph import Graph
 
 # Qiskit's opcodes -> NumPy's names; the reversed forms R.. take their operands the other way round.
 _OPCODES = {

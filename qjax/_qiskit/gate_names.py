@@ -1,4 +1,4 @@
-"""Floor 2. Qiskit's gate classes -> the names of ours."""
+"""Floor 3. Qiskit's gate classes -> the names of ours."""
 
 from qiskit.circuit import library as lib
 

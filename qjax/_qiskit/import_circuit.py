@@ -1,4 +1,4 @@
-"""Floor 2. QuantumCircuit -> Circuit."""
+"""Floor 3. QuantumCircuit -> Circuit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,8 +29,8 @@ from qjax._base.errors import UnsupportedInstructionError
 from qjax._circuit.circuit import Circuit, Control, Gate, Measure, Op, Register, freeze_matrix
 from qjax._circuit.classical import ClassicalExpression, ClassicalType, Variable
 from qjax._circuit.control_flow import Reset
-from qjax._circuit.expression import constant
 from qjax._circuit.measurements import qubits_of
+from qjax._expressions import constant
 from qjax._qiskit.annotated import without_modifiers
 from qjax._qiskit.classical import declarations_of, from_type
 from qjax._qiskit.control_flow import to_control_flow

@@ -1,4 +1,4 @@
-"""Floor 2. Deeply nested ifs -> the same blocks one after the other, guarded by variables.
+"""Floor 3. Deeply nested ifs -> the same blocks one after the other, guarded by variables.
 
 Everything that walks a circuit goes as deep as its blocks do. Beyond some depth, what a block does
 is written behind its condition, which a variable keeps: `if a: {A; if b: {B}; C}` becomes

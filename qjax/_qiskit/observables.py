@@ -1,4 +1,4 @@
-"""Floor 2. Qiskit's observables -> Observable."""
+"""Floor 3. Qiskit's observables -> Observable."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +10,6 @@ from qiskit.quantum_info import Operator, Pauli, PauliList, SparseObservable, Sp
 
 from qjax._base.arrays import refuse_masks
 from qjax._circuit.circuit import Circuit
-from qjax._circuit.expression import Expression
 from qjax._circuit.observable import (
     DenseObservable,
     Observable,
@@ -18,6 +17,7 @@ from qjax._circuit.observable import (
     dense_observable,
     pauli_sum,
 )
+from qjax._expressions import Expression
 from qjax._qiskit.expressions import to_expression
 from qjax._qiskit.import_circuit import as_circuit
 from qjax._qiskit.sparse_terms import is_sparse, labelled, parameters_of

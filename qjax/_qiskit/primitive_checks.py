@@ -1,4 +1,4 @@
-"""Floor 2. Whether what a caller hands in is a primitive, or a pass manager, of Qiskit's."""
+"""Floor 3. Whether what a caller hands in is a primitive, or a pass manager, of Qiskit's."""
 
 from math import isfinite
 

@@ -1,4 +1,4 @@
-"""Floor 2. OpenQASM -> Circuit, through Qiskit's importers."""
+"""Floor 3. OpenQASM -> Circuit, through Qiskit's importers."""
 
 import os
 import re

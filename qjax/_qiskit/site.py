@@ -1,4 +1,4 @@
-"""Floor 2. Where an operation stands in the circuit that is imported."""
+"""Floor 3. Where an operation stands in the circuit that is imported."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from qiskit.circuit.classical import expr
 from qjax._base.errors import UnsupportedInstructionError
 from qjax._circuit.circuit import Control, Op
 from qjax._circuit.classical import ClassicalExpression, Variable
-from qjax._circuit.expression import Expression
+from qjax._expressions import Expression
 from qjax._qiskit.classical import to_classical
 from qjax._qiskit.expressions import to_expression
 

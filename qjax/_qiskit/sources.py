@@ -1,4 +1,4 @@
-"""Floor 2. Rows of angles -> values from one of Qiskit's primitives: one pub per call."""
+"""Floor 3. Rows of angles -> values from one of Qiskit's primitives: one pub per call."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +11,6 @@ from qiskit.primitives import DataBin
 from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp
 
 from qjax._circuit.circuit import Circuit, Measure, Register
-from qjax._circuit.expression import Expression
 from qjax._circuit.measurements import (
     measured_bits,
     measured_qubits,
@@ -19,6 +18,7 @@ from qjax._circuit.measurements import (
     without_final_measurements,
 )
 from qjax._circuit.observable import DenseObservable, Observable, PauliTerm
+from qjax._expressions import Expression
 from qjax._qiskit.distribution import probabilities_of_states, states_of
 from qjax._qiskit.export import to_qiskit
 

@@ -1,4 +1,4 @@
-"""Floor 2. Observables of a few among many qubits: ("XX", [0, 2], 0.5) -> ("..X.X", 0.5)."""
+"""Floor 3. Observables of a few among many qubits: ("XX", [0, 2], 0.5) -> ("..X.X", 0.5)."""
 
 import operator
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Floor 2. Instructions whose amplitudes are parameters <-> Amplitudes."""
+"""Floor 3. Instructions whose amplitudes are parameters <-> Amplitudes."""
 
 import cmath
 import operator
@@ -13,7 +13,7 @@ from qiskit.circuit.library import Initialize, StatePreparation
 
 from qjax._base.options import check_ordered
 from qjax._circuit.circuit import Amplitudes
-from qjax._circuit.expression import constant
+from qjax._expressions import constant
 from qjax._qiskit.complex_expressions import to_parts
 from qjax._qiskit.expressions import from_expression, to_expression
 

@@ -1,4 +1,4 @@
-"""Floor 2. WeightedSumGate -> its definition, which Qiskit leaves to its transpiler."""
+"""Floor 3. WeightedSumGate -> its definition, which Qiskit leaves to its transpiler."""
 
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import WeightedSumGate

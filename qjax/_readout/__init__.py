@@ -1,4 +1,4 @@
-"""Floor 4. State -> probabilities, samples, expectation values.
+"""Floor 5. State -> probabilities, samples, expectation values.
 
 measurement          probabilities, and draws from them
 means                means over runs, and their errors
@@ -13,7 +13,6 @@ signed_sums          sums with the signs of strings of Z
 
 from qjax._readout.expectations import expectation_values as expectation_values
 from qjax._readout.means import means_and_errors as means_and_errors
-from qjax._readout.measurement import SHOTS_AT_ONCE as SHOTS_AT_ONCE
 from qjax._readout.measurement import bits_of as bits_of
 from qjax._readout.measurement import check_shots as check_shots
 from qjax._readout.measurement import check_shots_fit as check_shots_fit

@@ -1,19 +1,12 @@
-"""Floor 4. Observables that are read out as matrices: given ones, and sums on few qubits."""
+"""Floor 5. Observables that are read out as matrices: given ones, and sums on few qubits."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from qjax._circuit.expression import Expression
+from qjax._base import tuning
 from qjax._circuit.observable import DenseObservable, Observable, PauliSum, PauliTerm
-from qjax._readout.string_tables import MAX_UNROLLED
-
-# Sums of Pauli strings become matrices where these have no more entries than this together.
-MAX_DENSE = 1 << 18
-
-
-# A multiplication of a row by a number is so many times cheaper in a matrix product.
-MATRIX_GAIN = 16
+from qjax._expressions import Expression
 
 
 def matrices_of(observables: Sequence[Observable], num_qubits: int) -> dict[int, np.ndarray]:
@@ -28,11 +21,11 @@ def matrices_of(observables: Sequence[Observable], num_qubits: int) -> dict[int,
     flips = {(term.x, (term.x & term.z).bit_count() & 1) for term in terms}
     plain = not any(isinstance(t.coefficient, Expression) or t.projectors for t in terms)
     # Twice as many numbers per row, multiplied and added, in a GEMM.
-    cheap = len(sums) << num_qubits <= MATRIX_GAIN * len(flips)
-    small = len(sums) << 2 * num_qubits <= MAX_DENSE
+    cheap = len(sums) << num_qubits <= tuning.MATRIX_GAIN * len(flips)
+    small = len(sums) << 2 * num_qubits <= tuning.MAX_DENSE
     # Given matrices are of the qubits without the records of a dynamic circuit.
     fitting = all(len(matrix) == 2**num_qubits for matrix in matrices.values())
-    if plain and cheap and small and fitting and len(flips) > MAX_UNROLLED:
+    if plain and cheap and small and fitting and len(flips) > tuning.MAX_UNROLLED:
         matrices |= {output: _matrix(sums[output].terms, num_qubits) for output in sums}
     return matrices
 

@@ -1,13 +1,10 @@
-"""Floor 4. Projectors -> Pauli strings, where this makes hardly more terms than there are."""
+"""Floor 5. Projectors -> Pauli strings, where this makes hardly more terms than there are."""
 
 from collections.abc import Sequence
 
-from qjax._circuit.expression import Expression
+from qjax._base import tuning
 from qjax._circuit.observable import Observable, PauliSum, PauliTerm
-
-# Projectors are not tried to be written as more Pauli strings than this, equal ones counted again.
-MAX_EXPANDED = 1 << 16
-
+from qjax._expressions import Expression
 
 # |b><b| = (I + sign P)/2, where P has the masks (x, z) on its qubit.
 _HALVES = {
@@ -70,7 +67,7 @@ def cheaply_expanded(observables: Sequence[Observable]) -> list[Observable]:
 def _few_strings(terms: Sequence[PauliTerm], most: int) -> bool:
     """Whether all terms together are at most this many distinct strings, and soon found out."""
     sizes = [1 << len(term.projectors) for term in terms]
-    if max(sizes, default=0) > most or sum(sizes) > MAX_EXPANDED:
+    if max(sizes, default=0) > most or sum(sizes) > tuning.MAX_EXPANDED:
         return False
     strings: set[tuple[int, int]] = set()
     for term in terms:

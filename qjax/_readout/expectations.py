@@ -1,4 +1,4 @@
-"""Floor 4. State -> expectation values of observables.
+"""Floor 5. State -> expectation values of observables.
 
 A projector is contracted: <psi|(|b><b| Q)|psi> = <phi|Q|phi> with phi = <b|psi> on the other
 qubits, half as large. So the projector onto |0...0> looks at one amplitude.
@@ -12,12 +12,14 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._circuit.observable import Projectors
+from qjax._expressions import all_numbers
 from qjax._readout.pauli_strings import State, string_values, weighted_value
 from qjax._readout.signed_sums import signed_sums
 from qjax._readout.string_tables import num_strings
 from qjax._readout.tables import Diagonal, Entries, Projected, Reading
-from qjax._simulators import PRECISION, all_numbers, as_complex
+from qjax._simulators import as_complex
 
 
 def expectation_values(
@@ -49,7 +51,7 @@ def expectation_values(
     strings = jnp.concatenate([_values_of(group, state) for group in reading.projected])
     if reading.table is not None:
         table = jnp.asarray(reading.table).astype(state.dtype)
-        values = values + jnp.matmul(table, strings, precision=PRECISION)
+        values = values + jnp.matmul(table, strings, precision=tuning.PRECISION)
     for entries in reading.entries:
         summands = _factors(entries, coefficients) * strings[jnp.asarray(entries.rows)]
         values = values + jax.ops.segment_sum(
@@ -64,7 +66,7 @@ def _of_matrices(matrices: np.ndarray, state: State) -> Float[Array, "matrices b
     amplitudes = as_complex(state).reshape(-1, size, batch)
     rows = jnp.asarray(matrices).astype(amplitudes.dtype).reshape(-1, size)
     first = jnp.moveaxis(amplitudes, 1, 0)
-    applied = jnp.matmul(rows, first.reshape(size, -1), precision=PRECISION)
+    applied = jnp.matmul(rows, first.reshape(size, -1), precision=tuning.PRECISION)
     products = first.conj()[None] * applied.reshape(len(matrices), *first.shape)
     return products.real.sum(axis=(1, 2))
 

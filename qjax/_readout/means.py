@@ -1,4 +1,4 @@
-"""Floor 4. Values of many runs, part by part -> their means and standard errors."""
+"""Floor 5. Values of many runs, part by part -> their means and standard errors."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,11 +8,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._base.mesh import zeros_of
-from qjax._simulators import PRECISION
-
-# Sums are added up in pieces of so many: else single precision suffers.
-PIECE = 256
 
 
 class _Sum(NamedTuple):
@@ -63,7 +60,8 @@ def means_and_errors(
 
 def _summed(values: Float[Array, "values size"]) -> Float[Array, " values"]:
     count, size = values.shape
-    pieces = -(-size // PIECE)
-    padded = jnp.pad(values, ((0, 0), (0, pieces * PIECE - size)))
-    ones = jnp.ones(PIECE, values.dtype)
-    return jnp.matmul(padded.reshape(count, pieces, PIECE), ones, precision=PRECISION).sum(axis=1)
+    pieces = -(-size // tuning.MEAN_PIECE)
+    padded = jnp.pad(values, ((0, 0), (0, pieces * tuning.MEAN_PIECE - size)))
+    ones = jnp.ones(tuning.MEAN_PIECE, values.dtype)
+    split = padded.reshape(count, pieces, tuning.MEAN_PIECE)
+    return jnp.matmul(split, ones, precision=tuning.PRECISION).sum(axis=1)

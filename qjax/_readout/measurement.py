@@ -1,4 +1,4 @@
-"""Floor 4. State -> probabilities, samples. States are batch last."""
+"""Floor 5. State -> probabilities, samples. States are batch last."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,21 +10,17 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Int, UInt, UInt8
 
+from qjax._base import tuning
 from qjax._base.memory import check_fits
 from qjax._base.mesh import alike, zeros_of
 from qjax._base.options import is_whole
-from qjax._simulators import PRECISION
 
 T = TypeVar("T")
 
-# A state is chosen among so many, the first so many bits of it first.
-MOST_BITS = 12
 
 # For each choice, what there is to choose from in each block: whole numbers, added up.
 Choices = tuple[UInt[Array, "blocks size"], ...]
 
-# So many shots are drawn at once; more take memory for no gain.
-SHOTS_AT_ONCE = 1 << 17
 
 # Indices of 32 bits count no further.
 MOST_SHOTS = 1 << 31
@@ -57,7 +53,7 @@ def choices_of(probabilities: Float[Array, " dim"]) -> Choices:
     has no pattern.
     """
     num_bits = len(probabilities).bit_length() - 1
-    levels = max(1, -(-num_bits // MOST_BITS))
+    levels = max(1, -(-num_bits // tuning.CHOICE_BITS))
     tables, weights = [], probabilities
     for level in range(levels):
         rows = weights.reshape(-1, 2 ** ((num_bits + level) // levels))
@@ -86,7 +82,7 @@ def _row_sums(rows: Float[Array, "blocks choices"]) -> Float[Array, " blocks"]:
     while rows.shape[1] > 1:
         size = min(rows.shape[1], 64)
         ones = jnp.ones(size, rows.dtype)
-        rows = jnp.matmul(rows.reshape(len(rows), -1, size), ones, precision=PRECISION)
+        rows = jnp.matmul(rows.reshape(len(rows), -1, size), ones, precision=tuning.PRECISION)
     return rows[:, 0]
 
 

@@ -1,4 +1,4 @@
-"""Floor 4. Pauli strings on states, matrix-free: their expectation values, and sums of them.
+"""Floor 5. Pauli strings on states, matrix-free: their expectation values, and sums of them.
 
 A string is i**popcount(x & z) * X^x Z^z: it flips the bits of x, behind signs. All strings with one
 x share the products of amplitudes that they pair, of which each takes a signed sum. On states as
@@ -39,18 +39,18 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._base.linear_map import linear_map
+from qjax._base.walsh import hadamard
 from qjax._readout.signed_sums import (
-    MAX_SIGN_SUMS,
     fold,
-    hadamard,
     low_bits_of,
     parities,
     signed_sums,
     total,
 )
 from qjax._readout.string_tables import Flip, Loop, Strings
-from qjax._simulators import PRECISION, as_complex
+from qjax._simulators import as_complex
 
 State = Float[Array, "2 dim batch"]
 
@@ -231,7 +231,7 @@ def _flipped(state: State, group: _Group) -> State:
 
 def _group_sums(group: _Group, products: Float[Array, "dim batch"]) -> Array:
     dim = len(products)
-    if len(group.z) > MAX_SIGN_SUMS:
+    if len(group.z) > tuning.MAX_SIGN_SUMS:
         return hadamard(products)[group.z] * group.signs[:, None]
     columns = 1 << low_bits_of(dim.bit_length() - 1)
     high = parities(group.z, jnp.arange(dim // columns, dtype=jnp.int32) * columns, products)
@@ -242,7 +242,7 @@ def _group_sums(group: _Group, products: Float[Array, "dim batch"]) -> Array:
 def _group_signs(group: _Group, weights: Float[Array, "strings batch"], dim: int) -> Array:
     """sum_k weight_k (-1)**popcount(z_k & i) for every row i."""
     batch = weights.shape[1]
-    if len(group.z) > MAX_SIGN_SUMS:
+    if len(group.z) > tuning.MAX_SIGN_SUMS:
         # Where weights are numbers, XLA would transform them when it compiles, and take seconds.
         spread = jnp.zeros((dim, batch), weights.dtype).at[group.z].add(weights)
         return hadamard(lax.optimization_barrier(spread))
@@ -252,4 +252,4 @@ def _group_signs(group: _Group, weights: Float[Array, "strings batch"], dim: int
     high = parities(group.z, jnp.arange(dim // columns, dtype=jnp.int32) * columns, weights)
     low = parities(group.z, jnp.arange(columns, dtype=jnp.int32), weights)
     weighted = (low[:, :, None] * weights[:, None, :]).reshape(len(low), -1)
-    return jnp.matmul(high.T, weighted, precision=PRECISION).reshape(dim, batch)
+    return jnp.matmul(high.T, weighted, precision=tuning.PRECISION).reshape(dim, batch)

@@ -1,4 +1,4 @@
-"""Floor 4. Pauli strings -> the tables by which they are read out of a state, on the host."""
+"""Floor 5. Pauli strings -> the tables by which they are read out of a state, on the host."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -6,15 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qjax._plan import static, table_class
-from qjax._readout.signed_sums import MAX_SIGN_SUMS, SignSums, sign_sums
-
-# So many groups of strings are unrolled: one more costs compile time, the loop some speed.
-MAX_UNROLLED = 8
-
-
-# Groups are filled up to these numbers of strings; each occurring number is one loop.
-_SIZES = (1, 2, 4, 16, MAX_SIGN_SUMS)
+from qjax._base import tuning
+from qjax._base.tables import static, table_class
+from qjax._readout.signed_sums import SignSums, sign_sums
 
 
 @table_class
@@ -78,7 +72,7 @@ def tabulate(strings: Sequence[String], num_qubits: int) -> tuple[Strings, list[
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for place, (x, z) in enumerate(strings):
         groups[x, (x & z).bit_count() & 1].append(place)
-    if len(groups) <= MAX_UNROLLED:
+    if len(groups) <= tuning.MAX_UNROLLED:
         flips = tuple(
             Flip(
                 x,
@@ -92,9 +86,14 @@ def tabulate(strings: Sequence[String], num_qubits: int) -> tuple[Strings, list[
         return Strings(flips, ()), _inverse(dict(enumerate(order)))
     by_size: dict[int, list] = defaultdict(list)
     for key, places in groups.items():
-        size = next((size for size in _SIZES if len(places) <= size), len(places))
+        size = next((size for size in tuning.GROUP_SIZES if len(places) <= size), len(places))
         by_size[size].append((key, places))
-    wide = [group for size in list(by_size) if size > _SIZES[-1] for group in by_size.pop(size)]
+    wide = [
+        group
+        for size in list(by_size)
+        if size > tuning.GROUP_SIZES[-1]
+        for group in by_size.pop(size)
+    ]
     if wide:
         by_size[max(len(places) for _, places in wide)] = wide
     loops, at, start = [], {}, 0

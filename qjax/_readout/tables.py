@@ -1,4 +1,4 @@
-"""Floor 4. Observables -> the tables by which they are read out of a state, on the host."""
+"""Floor 5. Observables -> the tables by which they are read out of a state, on the host."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from qjax._circuit.expression import Expression
+from qjax._base import tuning
+from qjax._base.tables import static, table_class
 from qjax._circuit.observable import (
     Observable,
     PauliSum,
@@ -14,14 +15,12 @@ from qjax._circuit.observable import (
     is_diagonal,
     pick,
 )
-from qjax._plan import Angle, Angles, Frame, group_angles, parity_mask, static, table_class
+from qjax._expressions import Expression, ExpressionTable, Value, expression_tables
+from qjax._plan import Frame, parity_mask
 from qjax._readout.dense_sums import matrices_of
 from qjax._readout.expanded_projectors import cheaply_expanded
 from qjax._readout.signed_sums import SignSums, sign_sums
 from qjax._readout.string_tables import String, Strings, num_strings, tabulate
-
-# The table of the coefficients of all strings in all observables has at most so many entries.
-MAX_TABLE = 1 << 16
 
 
 @table_class
@@ -94,7 +93,7 @@ class Reading:
     matrices: np.ndarray | None
     table: np.ndarray | None
     entries: tuple[Entries, ...]
-    groups: tuple[Angles, ...]
+    groups: tuple[ExpressionTable, ...]
 
 
 _Users = list[tuple[int, float | Expression]]
@@ -156,14 +155,14 @@ def reading_of(
     shared = [p for p in range(num_params) if p not in batched]
     order = [*sorted(batched), *shared] if mixed else shared
     # Coefficients, not angles: they have no period.
-    expression_groups, places = group_angles(
-        [Angle(entry[3], periodic=False) for entry in draft.expressions],
+    expression_groups, places = expression_tables(
+        [Value(entry[3], periodic=False) for entry in draft.expressions],
         {p: position for position, p in enumerate(order)},
     )
     if draft.expressions:
         draft.expressions.sort(key=lambda entry: entry[:2])
         outputs, rows, signs, expressions = zip(*draft.expressions, strict=True)
-        which = _index(places[Angle(e, periodic=False)] for e in expressions)
+        which = _index(places[Value(e, periodic=False)] for e in expressions)
         entries = (*entries, Entries(_index(outputs), _index(rows), which, np.array(signs)))
     return Reading(
         len(observables),
@@ -242,7 +241,7 @@ def _row_mask(z: int, rest: Sequence[int], frame: Frame | None) -> tuple[int, fl
 
 
 def _numbers(draft: _Draft, num_outputs: int) -> tuple[np.ndarray | None, tuple[Entries, ...]]:
-    if num_outputs * draft.rows <= max(MAX_TABLE, 4 * draft.rows):
+    if num_outputs * draft.rows <= max(tuning.MAX_COEFFICIENT_TABLE, 4 * draft.rows):
         table = np.zeros((num_outputs, draft.rows))
         for output, row, value in draft.numbers:
             table[output, row] += value

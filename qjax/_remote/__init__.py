@@ -1,4 +1,4 @@
-"""Floor 6. Networks whose values come from one of Qiskit's primitives.
+"""Floor 7. Networks whose values come from one of Qiskit's primitives.
 
 network    what such a network is: parameters -> angles
 stencils   where to evaluate around a point, for derivatives

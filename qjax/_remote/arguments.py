@@ -1,4 +1,4 @@
-"""Floor 6. What a caller chose -> a network on a primitive, or the refusal of it."""
+"""Floor 7. What a caller chose -> a network on a primitive, or the refusal of it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
 
 from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit, preparations
-from qjax._circuit.expression import Expression
 from qjax._circuit.free_angles import free_angles
 from qjax._circuit.observable import Observable, PauliSum
 from qjax._engine import Expectations, Model, Probabilities
+from qjax._expressions import Expression
 from qjax._qiskit import (
     EstimatorSource,
     Held,

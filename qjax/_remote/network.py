@@ -1,4 +1,4 @@
-"""Floor 6. A network on one of Qiskit's primitives: what it is, and its parameters -> angles.
+"""Floor 7. A network on one of Qiskit's primitives: what it is, and its parameters -> angles.
 
 The primitive gets rows of free angles, one for each occurrence in the circuit. A point is where a
 network is differentiated: for parameter-shift the angles, in groups by what they depend on; for
@@ -17,7 +17,7 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._base.store import kept
-from qjax._circuit.expression import Expression
+from qjax._base.tables import in_precision
 from qjax._circuit.free_angles import FreeAngle, places_of
 from qjax._circuit.light_cone import light_cone
 from qjax._circuit.measurements import measured_qubits
@@ -25,9 +25,8 @@ from qjax._circuit.observable import is_diagonal, support_of
 from qjax._circuit.shift_rules import ShiftRule, shift_rule
 from qjax._circuit.slopes import near_expression
 from qjax._engine import Model
-from qjax._plan import Angle, Angles, group_angles, in_precision
+from qjax._expressions import Expression, ExpressionTable, Value, all_angles, expression_tables
 from qjax._qiskit import EstimatorSource, Source
-from qjax._simulators import all_angles
 from qjax.gradients import SPSA, ParameterShift
 
 Rule = ParameterShift | SPSA
@@ -78,7 +77,7 @@ class _Group(NamedTuple):
     """
 
     slots: tuple[int, ...]
-    tables: tuple[Angles, ...]
+    tables: tuple[ExpressionTable, ...]
     order: np.ndarray
 
 
@@ -160,7 +159,7 @@ def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
     places = places_of(remote.source.circuit)
     expressions = map(near_expression, remote.expressions) if remote.near else remote.expressions
     angles = [
-        Angle(expression, places[slot].periodic) for slot, expression in enumerate(expressions)
+        Value(expression, places[slot].periodic) for slot, expression in enumerate(expressions)
     ]
     return (
         _group(angles, by_weights, weights, x64),
@@ -170,13 +169,13 @@ def _groups(remote: Remote, x64: bool) -> tuple[_Group, _Group, _Group]:
 
 
 def _group(
-    angles: Sequence[Angle],
+    angles: Sequence[Value],
     slots: Sequence[int],
     positions: Mapping[int, int],
     x64: bool,
 ) -> _Group:
     members = [angles[slot] for slot in slots]
-    tables, places = group_angles(members, positions)
+    tables, places = expression_tables(members, positions)
     order = np.array([places[member] for member in members], np.int32)
     return _Group(tuple(slots), in_precision(tables, x64), order)
 

@@ -1,4 +1,4 @@
-"""Floor 6. What a primitive that computes on this engine tells a network."""
+"""Floor 7. What a primitive that computes on this engine tells a network."""
 
 from abc import ABC, abstractmethod
 

@@ -1,4 +1,4 @@
-"""Floor 6. The function of a network on a primitive, differentiable in JAX; and on NumPy data.
+"""Floor 7. The function of a network on a primitive, differentiable in JAX; and on NumPy data.
 
 Values and the stencil of their derivative travel in one pub. Nothing else than the primitive runs
 outside of JAX, so a derivative of any order is one more stencil.
@@ -15,9 +15,10 @@ from jax import Array
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._base.host_call import call
 from qjax._base.mesh import alike
-from qjax._base.store import PROGRAM, kept
+from qjax._base.store import kept
 from qjax._engine import Model, outputs
 from qjax._qiskit import Source
 from qjax._remote.network import (
@@ -31,7 +32,6 @@ from qjax._remote.network import (
 )
 from qjax._remote.noise import Blurred
 from qjax._remote.stencils import slope, stencil, stencil_size
-from qjax._simulators import PRECISION
 
 # ---------------------------------------------------------------- inside of JAX
 
@@ -178,13 +178,13 @@ def _values(remote: Remote, weights, inputs) -> Float[np.ndarray, "batch outputs
     return remote.source.run(sent_rows(remote, weights, inputs))
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled_rows(remote: Remote):
     """(weights, inputs) -> the rows of angles that the primitive gets, `(*lead, angles)`."""
     return jax.jit(lambda weights, inputs: rows_of(remote, point_of(remote, weights, inputs)))
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled_stencil_rows(remote: Remote, moving: Flags):
     """(weights, inputs of shape (batch, num_inputs)) -> rows `(batch, points, angles)`."""
 
@@ -195,18 +195,19 @@ def _compiled_stencil_rows(remote: Remote, moving: Flags):
     return jax.jit(jax.vmap(rows, (None, 0)))
 
 
-@kept(PROGRAM)
+@kept(tuning.PROGRAM_BYTES)
 def _compiled_chain(remote: Remote, moving: Flags):
     """(weights, inputs, values `(batch, points, outputs)`) -> Jacobians in weights and inputs."""
 
     def chain(weights: Array, inputs: Array, values: Array) -> tuple[Array, ...]:
         around = stencil(remote, point_of(remote, weights, inputs), moving)
         by_numbers = jnp.matmul(
-            values.T, jnp.concatenate(around.weights, axis=-1), precision=PRECISION
+            values.T, jnp.concatenate(around.weights, axis=-1), precision=tuning.PRECISION
         )
         moves = jax.jacfwd(lambda *at: jnp.concatenate(point_of(remote, *at)), (0, 1))
         return tuple(
-            jnp.matmul(by_numbers, move, precision=PRECISION) for move in moves(weights, inputs)
+            jnp.matmul(by_numbers, move, precision=tuning.PRECISION)
+            for move in moves(weights, inputs)
         )
 
     return jax.jit(jax.vmap(chain, (None, 0, 0)))

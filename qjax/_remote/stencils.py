@@ -1,4 +1,4 @@
-"""Floor 6. Where to evaluate a function around a point, and how its derivative follows.
+"""Floor 7. Where to evaluate a function around a point, and how its derivative follows.
 
 The derivative along d is the sum over the stencil's points of (weights . d) times the value there.
 """

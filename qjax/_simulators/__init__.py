@@ -1,11 +1,8 @@
-"""Floor 3. Simulators: plan + parameters -> state.
+"""Floor 4. Simulators: plan + parameters -> state.
 
 statevector  pure states, exactly, with reverse mode by hand
 """
 
-from qjax._simulators.statevector.expressions import all_angles as all_angles
-from qjax._simulators.statevector.expressions import all_numbers as all_numbers
-from qjax._simulators.statevector.matrices import PRECISION as PRECISION
 from qjax._simulators.statevector.simulation import Gradient as Gradient
 from qjax._simulators.statevector.simulation import as_complex as as_complex
 from qjax._simulators.statevector.simulation import finish as finish

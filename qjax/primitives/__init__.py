@@ -1,4 +1,4 @@
-"""Floor 8. Qiskit's primitives, version 2, on this engine: exact values, and samples of them.
+"""Floor 9. Qiskit's primitives, version 2, on this engine: exact values, and samples of them.
 
 Programs written for `StatevectorEstimator` and `StatevectorSampler` run on these unchanged. All
 parameter sets of a pub, whatever their shape, are simulated by one call of a compiled program, and

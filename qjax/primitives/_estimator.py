@@ -1,4 +1,4 @@
-"""Floor 8. Qiskit's Estimator on this engine."""
+"""Floor 9. Qiskit's Estimator on this engine."""
 
 import math
 from collections.abc import Iterable, Iterator

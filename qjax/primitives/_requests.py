@@ -1,4 +1,4 @@
-"""Floor 8. Pubs -> what is asked of the engine, and jobs that answer it."""
+"""Floor 9. Pubs -> what is asked of the engine, and jobs that answer it."""
 
 import math
 from abc import ABC, abstractmethod
@@ -17,6 +17,7 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import PrimitiveJob, PrimitiveResult
 from qiskit.primitives.containers.bindings_array import BindingsArray
 
+from qjax._base import tuning
 from qjax._base.argument_hints import explained
 from qjax._base.arrays import refuse_masks
 from qjax._base.options import as_flag, is_whole
@@ -27,9 +28,6 @@ from qjax._networks import evaluate
 from qjax._qiskit import from_qiskit
 
 Seed = np.random.Generator | int | None
-
-# What is read out that is in memory at once, in bytes: of more than one pub, or of a sampler.
-BLOCK = 1 << 28
 
 
 # Arguments of other primitives.
@@ -216,4 +214,4 @@ def _blocks(
 
 def rows_per_block(network: OfParameters) -> int:
     (outputs,) = network.output_shape
-    return max(1, BLOCK // max(1, 8 * outputs))
+    return max(1, tuning.READ_OUT_BYTES // max(1, 8 * outputs))

@@ -1,4 +1,4 @@
-"""Floor 8. Qiskit's Sampler on this engine."""
+"""Floor 9. Qiskit's Sampler on this engine."""
 
 import warnings
 from collections.abc import Iterable, Iterator

@@ -122,7 +122,7 @@ def mixed_pubs() -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("block", [1 << 28, 3 * 8, 1])
 def test_pubs_of_a_job(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qjax.primitives._requests.BLOCK", block)
+    monkeypatch.setattr("qjax._base.tuning.READ_OUT_BYTES", block)
     actual = Estimator().run(mixed_pubs()).result()
     expected = StatevectorEstimator().run(mixed_pubs()).result()
     for mine, other in zip(actual, expected, strict=True):
@@ -151,7 +151,7 @@ def test_samples_of_a_job(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     circuit, shots = ANSATZ.measure_all(inplace=False), 4000
     pubs = [(circuit, values) for values in [*POINTS[0], POINTS[1], POINTS[2, :0]]]
     alone = [Sampler(seed=2).run([pub], shots=shots).result()[0] for pub in pubs[:5]]
-    monkeypatch.setattr("qjax.primitives._requests.BLOCK", block)
+    monkeypatch.setattr("qjax._base.tuning.READ_OUT_BYTES", block)
     found = Sampler(seed=2).run(pubs, shots=shots).result()
     for place, one in enumerate(alone):
         np.testing.assert_array_equal(found[place].data.meas.array, one.data.meas.array)

@@ -1,4 +1,4 @@
-"""Floor 3. Entries of a bank by a table, with a transpose that looks up too.
+"""Floor 4. Entries of a bank by a table, with a transpose that looks up too.
 
 JAX transposes a gather to a scatter-add, which runs serially on CPU. A lookup knows where each
 entry of the bank is used, so its transpose gathers those places and adds them up.

@@ -1,4 +1,4 @@
-"""Floor 3. Angles -> the matrices of a segment, all at once.
+"""Floor 4. Angles -> the matrices of a segment, all at once.
 
 Complex matrices act on real arrays as [[Re, -Im], [Im, Re]]: a product of that form is one real
 GEMM, which XLA runs faster than the complex one on CPU.
@@ -6,15 +6,13 @@ GEMM, which XLA runs faster than the complex one on CPU.
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 from jaxtyping import Complex, Float
 
+from qjax._base import tuning
 from qjax._circuit.gates import GateKind, PhaseGate, RotationGate, expi
 from qjax._plan import Bank, Matrices, Product
 from qjax._simulators.statevector.lookup import look_up
-
-# A GPU would otherwise round single precision to TF32 in the products.
-PRECISION = lax.Precision.HIGHEST
 
 
 def bank_entries(
@@ -66,7 +64,7 @@ def _product(product: Product, entries: Array) -> Array:
     factors = _side_by_side(product, entries)
     while factors.shape[1] > 1:
         # The later factor stands on the left.
-        factors = jnp.matmul(factors[:, 1::2], factors[:, 0::2], precision=PRECISION)
+        factors = jnp.matmul(factors[:, 1::2], factors[:, 0::2], precision=tuning.PRECISION)
     return factors[:, 0]
 
 

@@ -1,4 +1,4 @@
-"""Floor 3. One pass over the state, forwards, backwards and its cotangents.
+"""Floor 4. One pass over the state, forwards, backwards and its cotangents.
 
 States are real arrays `(2, 2**n, batch)`: real parts, imaginary parts; batch last, so that every
 matrix is one GEMM on the leading rows and every permutation moves whole rows.
@@ -11,9 +11,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from qjax._base import tuning
 from qjax._base.trigonometry import cos_sin
 from qjax._plan import Dense, Pass, PerSample, Phases
-from qjax._simulators.statevector.matrices import PRECISION
 
 State = Float[Array, "2 dim batch"]
 
@@ -78,7 +78,7 @@ def matrix_cotangent(pass_: Pass, state: State, cotangent: State) -> Array | Non
     if isinstance(operator, Dense):
         rows = 2 ** (operator.width + 1)
         state, cotangent = state.reshape(rows, -1), cotangent.reshape(rows, -1)
-        return jnp.matmul(cotangent, state.T, precision=PRECISION)
+        return jnp.matmul(cotangent, state.T, precision=tuning.PRECISION)
     rows = 2**operator.kind.num_qubits
     split = (2, rows, -1, state.shape[2])
     (re, im), (c_re, c_im) = state.reshape(split), cotangent.reshape(split)
@@ -102,11 +102,11 @@ def phase_cotangents(
     shared = batched = None
     if operands.shared is not None:
         summed = per_row.sum(axis=1).reshape(high.shape[1], low.shape[1])
-        folded = jnp.matmul(high, summed, precision=PRECISION) * low
+        folded = jnp.matmul(high, summed, precision=tuning.PRECISION) * low
         # As a GEMM: XLA does not vectorise sums along rows.
-        shared = jnp.matmul(folded, jnp.ones(low.shape[1], low.dtype), precision=PRECISION)
+        shared = jnp.matmul(folded, jnp.ones(low.shape[1], low.dtype), precision=tuning.PRECISION)
     if operands.batched is not None:
-        folded = jnp.matmul(high, per_row.reshape(high.shape[1], -1), precision=PRECISION)
+        folded = jnp.matmul(high, per_row.reshape(high.shape[1], -1), precision=tuning.PRECISION)
         folded = folded.reshape(*low.shape, -1)
         batched = (folded * low[:, :, None]).sum(axis=1)
     return shared, batched
@@ -141,11 +141,11 @@ def _angles(phases: Phases, step: Array | int, operands: Operands) -> Float[Arra
     if operands.shared is not None:
         high, low = _signs(phases, step, operands.shared)
         weighted = high * operands.shared[:, None]
-        parts.append(jnp.matmul(weighted.T, low, precision=PRECISION).reshape(-1, 1))
+        parts.append(jnp.matmul(weighted.T, low, precision=tuning.PRECISION).reshape(-1, 1))
     if operands.batched is not None:
         high, low = _signs(phases, step, operands.batched)
         weighted = low[:, :, None] * operands.batched[:, None, :]
-        product = jnp.matmul(high.T, weighted.reshape(len(low), -1), precision=PRECISION)
+        product = jnp.matmul(high.T, weighted.reshape(len(low), -1), precision=tuning.PRECISION)
         parts.append(product.reshape(-1, operands.batched.shape[1]))
     return sum(parts[1:], parts[0])
 
@@ -159,7 +159,7 @@ def _rotate(state: State, angles: Array) -> State:
 def _multiply(operator: Dense | PerSample, matrix: Array, rows: Array) -> Array:
     if isinstance(operator, Dense):
         flat = rows.reshape(len(matrix), -1)
-        return jnp.matmul(matrix, flat, precision=PRECISION).reshape(rows.shape)
+        return jnp.matmul(matrix, flat, precision=tuning.PRECISION).reshape(rows.shape)
     split = rows.reshape(2, matrix.shape[1], -1, rows.shape[-1])
     (m_re, m_im), (re, im) = matrix[:, :, :, None], split
     real = (m_re * re[None] - m_im * im[None]).sum(axis=1)

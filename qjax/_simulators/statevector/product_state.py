@@ -1,4 +1,4 @@
-"""Floor 3. The product state that a program starts from: gates on single qubits, and amplitudes."""
+"""Floor 4. The product state that a program starts from: gates on single qubits, and amplitudes."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -8,10 +8,11 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Complex, Float
 
+from qjax._base import tuning
+from qjax._expressions import all_numbers
 from qjax._plan import Encoding, Start
-from qjax._simulators.statevector.expressions import all_numbers
 from qjax._simulators.statevector.lookup import look_up
-from qjax._simulators.statevector.matrices import PRECISION, bank_entries
+from qjax._simulators.statevector.matrices import bank_entries
 from qjax._simulators.statevector.passes import State
 
 Pair = tuple[Array, Array]
@@ -39,10 +40,10 @@ def product_state(start: Start, parameters: Pair, angles: Pair) -> State:
 def _vectors(start: Start, parameters: Pair, angles: Pair) -> Sequence[Array] | Array:
     """The amplitudes of each factor; where none are given, in one array: XLA loops better."""
     qubits = _qubit_vectors(start, *angles)
-    if all(block is None for block in start.blocks):
+    if all(factor is None for factor in start.factors):
         return qubits
     left = iter(qubits)
-    return [next(left) if b is None else _encoded(b, *parameters) for b in start.blocks]
+    return [next(left) if f is None else _encoded(f, *parameters) for f in start.factors]
 
 
 def _half(sizes: Sequence[int]) -> int:
@@ -58,7 +59,7 @@ def _outer(
         # As a GEMM, since XLA is slow to sum over all amplitudes in its transpose.
         (a, b), (c, d) = (high.real[:, 0], high.imag[:, 0]), (low.real[:, 0], low.imag[:, 0])
         left = jnp.stack([jnp.stack([a, -b], axis=1), jnp.stack([b, a], axis=1)])
-        return jnp.matmul(left, jnp.stack([c, d]), precision=PRECISION)[..., None]
+        return jnp.matmul(left, jnp.stack([c, d]), precision=tuning.PRECISION)[..., None]
     # Numbers of the result's planes, times real and imaginary parts: XLA makes one loop of it.
     re, im = high.real, high.imag
     times_re, times_im = jnp.stack([re, im])[:, :, None], jnp.stack([-im, re])[:, :, None]
@@ -115,7 +116,7 @@ def is_state(start: Start, parameters: Pair) -> Bool[Array, " batch"] | None:
     spoil the derivatives in parameters that it shares with others, even if nothing looks at it.
     """
     found = None
-    for each in start.blocks:
+    for each in start.factors:
         if each is not None:
             here = (_parts(each, *parameters) != 0).any(axis=(0, 1))
             found = here if found is None else found & here

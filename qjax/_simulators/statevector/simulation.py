@@ -1,4 +1,4 @@
-"""Floor 3. Pure states: program + parameters -> state, with reverse mode by hand.
+"""Floor 4. Pure states: program + parameters -> state, with reverse mode by hand.
 
 The reverse pass needs one array of the size of the state per pass: what the pass's matrix acted
 on. "backprop" keeps them from the forward pass; "adjoint" computes them again, from the result
@@ -14,13 +14,14 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Complex, Float, Shaped
 
+from qjax._base import tuning
 from qjax._base.linear_map import linear_map
 from qjax._base.mesh import alike
 from qjax._base.trigonometry import wrapped
 from qjax._circuit.gates import RotationGate
+from qjax._expressions import all_angles
 from qjax._plan import Coefficients, Dense, Pass, PerSample, Program, Reorder, Segment
-from qjax._simulators.statevector.expressions import all_angles
-from qjax._simulators.statevector.matrices import PRECISION, bank_entries, gate_entries, matrices_of
+from qjax._simulators.statevector.matrices import bank_entries, gate_entries, matrices_of
 from qjax._simulators.statevector.passes import (
     Operands,
     State,
@@ -178,7 +179,7 @@ def _coefficients(
     absent = jnp.asarray(coefficients.carried)[None] & ~later[:, None, None]
     picked = jnp.where(absent.reshape(*absent.shape, *batch), 0, picked)
     weights = jnp.asarray(coefficients.weights, dtype)
-    sums = jnp.einsum("psa,lpa...->lps...", weights, picked, precision=PRECISION)
+    sums = jnp.einsum("psa,lpa...->lps...", weights, picked, precision=tuning.PRECISION)
     # Phases are sums of +-1 times these, so each may lose its full turns.
     return wrapped(sums + constants)
 

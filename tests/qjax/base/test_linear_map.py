@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from qjax._base.linear_map import linear_map
-from qjax._plan.plan import Lookup
+from qjax._plan import Lookup
 from qjax._simulators.statevector.lookup import look_up
 from tests.circuits import error
 

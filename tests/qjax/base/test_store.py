@@ -15,7 +15,8 @@ from qiskit.quantum_info import Pauli, Statevector
 
 import qjax
 from qjax._base import store as _store
-from qjax._base.store import PROGRAM, kept
+from qjax._base.store import kept
+from qjax._base.tuning import PROGRAM_BYTES
 from qjax._engine import executor
 from tests.conftest import Compilations
 
@@ -125,7 +126,7 @@ def check(circuit: QuantumCircuit) -> None:
 
 
 def test_a_search_over_circuits_frees_what_it_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, bound in (("_programs", 2 * PROGRAM + PROGRAM // 2), ("_traces", PROGRAM)):
+    for name, bound in (("_programs", 5 * PROGRAM_BYTES // 2), ("_traces", PROGRAM_BYTES)):
         monkeypatch.setattr(getattr(_store, name), "_bound", bound)
     gc.collect()
     earlier, programs = set(executor._executors.values()), []

@@ -12,7 +12,7 @@ from qiskit.circuit.library import real_amplitudes
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qjax
-from qjax._base import memory
+from qjax._base import memory, tuning
 from qjax._engine import directions, execution
 
 SOURCE = real_amplitudes(2, reps=1)
@@ -51,9 +51,9 @@ def hessian(at: np.ndarray) -> np.ndarray:
 def narrow(monkeypatch: pytest.MonkeyPatch, x64: None) -> None:
     """A device on which not all directions of this circuit fit side by side."""
     state = 16 << 2
-    monkeypatch.setattr(memory, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(tuning, "ALWAYS_FITS", 0)
     monkeypatch.setattr(directions, "available_memory", lambda device: 31 * state)
-    monkeypatch.setattr(directions, "_IN_GROUPS", 2)
+    monkeypatch.setattr(tuning, "IN_GROUPS_COPIES", 2)
     jax.clear_caches()
 
 
@@ -125,7 +125,7 @@ def test_values_that_are_mapped_take_what_is_counted(
     circuit = qjax.from_qiskit(real_amplitudes(18, reps=1))
     mapped = jax.vmap(lambda x: qjax.expectation(circuit, observable, x))
     counted: list[int] = []
-    monkeypatch.setattr(memory, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(tuning, "ALWAYS_FITS", 0)
     monkeypatch.setattr(execution, "check_fits", lambda size, *rest: counted.append(size))
     taken = temporaries(mapped, np.zeros((8, 36), np.float32)) * 2**30
     assert taken / 1.3 < max(counted) < 1.5 * taken
@@ -150,7 +150,7 @@ def test_what_does_not_fit_is_refused_before_it_is_compiled(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, 0.05)
-    monkeypatch.setattr(memory, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(tuning, "ALWAYS_FITS", 0)
     with pytest.raises(qjax.CircuitTooLargeError, match=r"available.*Use "):
         REFUSED[name]()
 

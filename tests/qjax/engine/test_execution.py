@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ import pytest
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
+from qjax._base import tuning
 from qjax._engine.execution import execute
 from qjax._engine.primitive import run
 from qjax._engine.task import Expectations, Outcomes, Readout, States, Task
@@ -58,7 +60,8 @@ def test_a_batch_in_chunks(name: str, x64: None, monkeypatch: pytest.MonkeyPatch
 
     arguments = shared[2:], batched
     whole = results(*arguments)
-    monkeypatch.setattr("qjax._engine.execution.MAX_CHUNK", 4 * 16 << CONVERTED.num_qubits)
+    small = replace(tuning.CPU, chunk_bytes=4 * 16 << CONVERTED.num_qubits)
+    monkeypatch.setattr(tuning, "CPU", small)
     in_chunks = str(jax.make_jaxpr(lambda *a: execute(*a, task=task))(*arguments))
     assert "length=3" in in_chunks
     for left, right in zip(

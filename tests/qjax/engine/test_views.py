@@ -10,7 +10,7 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparseObservable, SparsePauliOp, Statevector
 
 import qjax
-from qjax._circuit import observable_groups
+from qjax._base import tuning
 from qjax._engine.stacks import stacks_of
 from qjax._engine.task import Expectations, Task, seen_of
 from qjax.primitives import Estimator, Sampler
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.usefixtures("x64")
 @pytest.fixture
 def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Narrow circuits, which Qiskit simulates too, are looked at cone by cone."""
-    monkeypatch.setattr("qjax._engine.views.WIDE", 1)
-    monkeypatch.setattr(observable_groups, "PROGRAM", -(1 << 30))  # none is merged
-    monkeypatch.setattr(observable_groups, "CALL", 0)
-    monkeypatch.setattr(observable_groups, "CLEARLY", 1)
+    monkeypatch.setattr("qjax._base.tuning.MIN_QUBITS_TO_SPLIT", 1)
+    monkeypatch.setattr(tuning, "SPLIT_PROGRAM", -(1 << 30))  # none is merged
+    monkeypatch.setattr(tuning, "SPLIT_CALL", 0)
+    monkeypatch.setattr(tuning, "CLEARLY_CHEAPER", 1)
 
 
 def chain(num_qubits: int, depth: int, name: str) -> QuantumCircuit:

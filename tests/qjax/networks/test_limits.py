@@ -16,7 +16,7 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
-from qjax._base import memory
+from qjax._base import memory, tuning
 from tests.circuits import error
 from tests.qjax.networks.refusals import (
     GOOD_W,
@@ -95,7 +95,7 @@ def test_too_large_a_batch(build: Callable[..., Any], method: str) -> None:
 
 def test_a_batch_larger_than_memory_is_read_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `forward` of an estimator needs at once are the states of one part, and the values."""
-    monkeypatch.setattr(memory, "ALWAYS_FITS", 0)
+    monkeypatch.setattr(tuning, "ALWAYS_FITS", 0)
     monkeypatch.setattr(memory, "available_memory", lambda device: 64 << 20)
     qnn = qjax.EstimatorQNN(circuit=rotated(16), **ONE_OF_EACH)
     # 2**(16 + 9) amplitudes of single precision: 256 MiB. Reading out all qubits' Z: cos(x) cos(w).

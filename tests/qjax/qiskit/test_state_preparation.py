@@ -18,7 +18,7 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qjax
 from qjax._circuit.circuit import Amplitudes
-from qjax._circuit.expression import constant, parameter
+from qjax._expressions import constant, parameter
 from tests.circuits import DOUBLE_TOLERANCE, error, finite_gradient, state_of
 from tests.conftest import Precision
 from tests.dynamic import mean

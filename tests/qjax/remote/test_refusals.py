@@ -14,7 +14,7 @@ from qiskit.transpiler import PassManager
 
 import qjax
 from qjax._circuit.circuit import Amplitudes, Circuit
-from qjax._circuit.expression import constant, parameter
+from qjax._expressions import constant, parameter
 from qjax.gradients import SPSA
 from qjax.primitives import Estimator, Sampler
 from tests.networks import SMALL

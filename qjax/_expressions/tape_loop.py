@@ -1,4 +1,4 @@
-"""Floor 3. Tape -> the values of its expressions, by one loop over its steps.
+"""Floor 1. Tape -> the values of its expressions, by one loop over its steps.
 
 The loop takes the time of its steps, a microsecond or so each, but to compile it takes the same
 time for any number of them. Derivatives go through the loop as through any other: a step has a rule
@@ -14,13 +14,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from qjax._circuit.expression import BINARY
-from qjax._plan import Tape
-from qjax._simulators.statevector.compensated import PAIRS, Pair, without_turns
-from qjax._simulators.statevector.operations import NUMBERS
-
-# The leaves of so many steps, lanes and samples are in memory at once; more samples wait.
-MOST_AT_ONCE = 1 << 24
+from qjax._base import tuning
+from qjax._expressions.compensated import PAIRS, Pair, without_turns
+from qjax._expressions.expression import BINARY
+from qjax._expressions.operations import NUMBERS
+from qjax._expressions.tape import COPY, Tape
 
 # Where every operation and its derivatives are finite, for lanes that take another one.
 _SAFE = 0.5
@@ -43,7 +41,7 @@ def tape_values(
     """The value of each lane.
 
     Args:
-        tape: see `qjax._plan`.
+        tape: the steps.
         parameters: as its indices count them.
         compensated: compute in pairs of single-precision numbers, and take full turns off, where
             the tape is `periodic`.
@@ -51,15 +49,15 @@ def tape_values(
     flat = parameters.reshape(len(parameters), -1)
     lanes, batch = tape.parameters.shape[1], flat.shape[1]
     run = partial(_run, tape, compensated)
-    most = max(1, MOST_AT_ONCE // tape.parameters.size)
+    most = max(1, tuning.TAPE_LEAVES_AT_ONCE // tape.parameters.size)
     if batch <= most:
         values = run(flat)
     else:
         parts = -(-batch // most)
         padded = jnp.pad(flat, ((0, 0), (0, parts * most - batch)), mode="edge")
         split = jnp.moveaxis(padded.reshape(len(flat), parts, most), 1, 0)
-        found = jnp.moveaxis(lax.map(jax.checkpoint(run), split), 0, 1)
-        values = found.reshape(lanes, -1)[:, :batch]
+        in_parts = jnp.moveaxis(lax.map(jax.checkpoint(run), split), 0, 1)
+        values = in_parts.reshape(lanes, -1)[:, :batch]
     return values.reshape(lanes, *parameters.shape[1:])
 
 
@@ -142,7 +140,7 @@ def _chosen(
 
 
 def _in_pairs(name: str, left: Pair, right: Pair) -> Pair:
-    if name == "copy":
+    if name == COPY:
         return left
     operands = (left, right) if name in BINARY else (left,)
     return getattr(PAIRS, name)(*operands)
@@ -163,7 +161,7 @@ def _slopes(name: str, left: tuple[Array], right: tuple[Array]) -> tuple[Array, 
 
 
 def _operation(name: str) -> Callable[[Array, Array], Array]:
-    if name == "copy":
+    if name == COPY:
         return lambda a, _: a
     function = getattr(NUMBERS, name)
     return function if name in BINARY else lambda a, _: function(a)

@@ -14,7 +14,7 @@ from qiskit.circuit import Parameter, ParameterExpression
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
-from qjax._plan.plan import Tape
+from qjax._expressions.tape import Tape
 from tests.circuits import error, finite_gradient, finite_hessian
 
 X, Y = Parameter("x"), Parameter("y")

@@ -11,8 +11,8 @@ from qiskit.quantum_info import Pauli, Statevector
 
 import qjax
 from qjax._base.trigonometry import cos_sin, wrapped
-from qjax._circuit.expression import evaluate
-from qjax._simulators.statevector.compensated import angle_of
+from qjax._expressions import evaluate
+from qjax._expressions.compensated import angle_of
 from tests.circuits import error, finite_gradient, state_of, value_of
 
 # 2 (pi - x)(pi - y), the angle of a ZZ feature map; a sum; one with a function inside.

@@ -1,4 +1,4 @@
-"""Floor 2. Long expressions -> tables of steps, which one compiled loop works off.
+"""Floor 1. Long expressions -> tables of steps, which one compiled loop works off.
 
 Compiled operation by operation, an expression of a thousand of them takes minutes. A step takes
 two operands from a few registers, or a leaf in the place of one, and puts the result into another.
@@ -14,14 +14,47 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qjax._circuit.expression import BINARY, UNARY, Expression, evaluate
-from qjax._plan.plan import Tape
+from qjax._base.tables import static, table_class
+from qjax._expressions.expression import BINARY, UNARY, Expression, evaluate
 
 # The operation that takes a leaf to a register, and fills up what has fewer steps than others.
 COPY = "copy"
 
 # Where the leaf of a step is, and where the first result goes.
 _LEAF, _FIRST = 0, 1
+
+
+@table_class
+class Tape:
+    """Long expressions, worked off step by step; one lane for each.
+
+    A step applies an operation to two registers, of which the second counts for operations of two
+    operands only, and puts the result into another. Register 0 holds the leaf of the step; the
+    last step leaves the value in the register that it writes.
+
+    Attributes:
+        operations: the names that `codes` stand for.
+        periodic: see `ExpressionGroup`.
+        num_registers: how many there are.
+        uniform: whether all lanes take the same steps.
+        codes, left, right, out: `(steps,)` if `uniform`, else `(steps, lanes)`.
+        parameters: `(steps, lanes)` index of the parameter that is the leaf.
+        is_parameter: `(steps, lanes)`, else it is the constant.
+        constants, rests: `(steps, lanes)`, see `ExpressionGroup`.
+    """
+
+    operations: tuple[str, ...] = static()
+    periodic: bool = static()
+    num_registers: int = static()
+    uniform: bool = static()
+    codes: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    out: np.ndarray
+    parameters: np.ndarray
+    is_parameter: np.ndarray
+    constants: np.ndarray
+    rests: np.ndarray
 
 
 class _Leaf(NamedTuple):
@@ -53,8 +86,8 @@ def tape_of(members: Sequence[Expression], positions: Mapping[int, int], *, peri
 
     Args:
         members: the expressions.
-        positions: parameter index -> its position in the array that the executor will hold.
-        periodic: whether all that they turn has the period 4 pi in them.
+        positions: parameter index -> its position in the array that they are evaluated for.
+        periodic: see `ExpressionGroup`.
     """
     lanes = [_steps(_operations(each, positions)) for each in members]
     length = max(len(lane) for lane in lanes)
@@ -83,8 +116,15 @@ def tape_of(members: Sequence[Expression], positions: Mapping[int, int], *, peri
         np.maximum(parameters, 0),
         parameters >= 0,
         constants,
-        constants - constants.astype(np.float32),
+        rests_of(constants),
     )
+
+
+def rests_of(constants: np.ndarray) -> np.ndarray:
+    """What rounding to single precision takes from numbers; `in_precision` refuses larger ones."""
+    with np.errstate(over="ignore"):
+        rests: np.ndarray = constants - constants.astype(np.float32)
+    return rests
 
 
 def _idle(register: int) -> _Step:

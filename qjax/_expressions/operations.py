@@ -1,4 +1,4 @@
-"""Floor 3. The operations of expressions, on arrays."""
+"""Floor 1. The operations of expressions, on arrays."""
 
 from math import pi
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from qjax._circuit.expression import BINARY, NEAR, UNARY
+from qjax._expressions.expression import BINARY, NEAR, UNARY
 
 Numbers = Float[Array, "..."]
 

@@ -7,10 +7,8 @@ written out, as it was given.
 
 from dataclasses import dataclass, field
 
-from qjax._circuit.expression import CONSTANT, KEEP, PARAMETER, RECALL, Expression
-
-# An expression of more leaves and operations than this keeps what it uses again.
-LONG = 256
+from qjax._base import tuning
+from qjax._expressions.expression import CONSTANT, KEEP, PARAMETER, RECALL, Expression
 
 
 @dataclass
@@ -20,7 +18,8 @@ class Graph:
     Attributes:
         nodes: `(name, *operands)` of an operation, `("p", index)` or `("c", number)`.
         numbers: where each node stands.
-        sizes: how many leaves and operations each stands for, up to `LONG` and more.
+        sizes: how many leaves and operations each stands for, counted no further than what makes
+            an expression long.
     """
 
     nodes: list[tuple] = field(default_factory=list)
@@ -39,7 +38,7 @@ class Graph:
     def operation(self, name: str, *operands: int) -> int:
         """The node of an operation on others."""
         size = 1 + sum(self.sizes[operand] for operand in operands)
-        return self._add((name, *operands), min(size, LONG + 1))
+        return self._add((name, *operands), min(size, tuning.LONG_EXPRESSION + 1))
 
     def _add(self, node: tuple, size: int) -> int:
         number = self.numbers.setdefault(node, len(self.nodes))
@@ -50,7 +49,7 @@ class Graph:
 
     def expression(self, root: int) -> Expression:
         """The postfix form of a node."""
-        again = self._used_again(root) if self.sizes[root] > LONG else set()
+        again = self._used_again(root) if self.sizes[root] > tuning.LONG_EXPRESSION else set()
         writer = _Writer()
         # What is left to write: nodes, and operations whose operands were written.
         left: list[tuple[int, bool]] = [(root, False)]

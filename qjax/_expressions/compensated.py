@@ -1,4 +1,4 @@
-"""Floor 3. Angle expressions in pairs of single-precision numbers.
+"""Floor 1. Angle expressions in pairs of single-precision numbers.
 
 A feature map's angle such as 2 (pi - x)(pi - y) reaches 30, where single precision is good to 2e-6
 only, and pi itself is rounded. Here the rounding errors of sums and products go along as a second
@@ -18,8 +18,8 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._base.trigonometry import MOST_TURNS, TWO_PI
-from qjax._circuit.expression import BINARY, UNARY, evaluate
-from qjax._simulators.statevector.operations import NUMBERS
+from qjax._expressions.expression import BINARY, UNARY, evaluate
+from qjax._expressions.operations import NUMBERS
 
 Pair = tuple[Array, Array]
 
@@ -38,7 +38,7 @@ def angle_of(
     """The value of an expression of float32 numbers.
 
     Args:
-        program: see `qjax._circuit.expression.Expression`.
+        program: see `Expression`.
         periodic: take off multiples of 4 pi, where there are at most `MOST_TURNS` of them; of more,
             single precision would not tell how many.
         parameters: a value for each parameter in it.

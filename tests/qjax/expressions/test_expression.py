@@ -18,9 +18,9 @@ from qiskit.circuit.library import real_amplitudes, zz_feature_map
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
-from qjax._circuit.expression import evaluate
+from qjax._expressions import evaluate
+from qjax._expressions.operations import NUMBERS
 from qjax._qiskit.expressions import to_expression
-from qjax._simulators.statevector.operations import NUMBERS
 from tests.circuits import double, error, finite_gradient, finite_hessian, state_of
 from tests.conftest import Precision
 

@@ -1,0 +1,60 @@
+"""Floor 1. Tables of expressions, parameters -> their values."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from qjax._expressions.compensated import angle_of
+from qjax._expressions.expression import evaluate
+from qjax._expressions.group import ExpressionGroup
+from qjax._expressions.operations import NUMBERS
+from qjax._expressions.tables import ExpressionTable
+from qjax._expressions.tape import Tape
+from qjax._expressions.tape_loop import tape_values
+
+
+def all_angles(
+    tables: Sequence[ExpressionTable], parameters: Float[Array, "params *batch"]
+) -> Float[Array, "angles *batch"]:
+    """Every angle of a circuit, in the order in which `expression_tables` counts them.
+
+    In single precision they are computed in pairs of numbers, so that the last digit is right.
+    """
+    return _concatenated(tables, parameters, compensated=parameters.dtype == np.float32)
+
+
+def all_numbers(
+    tables: Sequence[ExpressionTable], parameters: Float[Array, "params *batch"]
+) -> Float[Array, "numbers *batch"]:
+    """The values of what is no angle, such as amplitudes: no full turns are taken off."""
+    return _concatenated(tables, parameters, compensated=False)
+
+
+def _concatenated(
+    tables: Sequence[ExpressionTable], parameters: Array, *, compensated: bool
+) -> Array:
+    nothing = jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
+    return jnp.concatenate([nothing, *(_values(t, parameters, compensated) for t in tables)])
+
+
+def _values(table: ExpressionTable, parameters: Array, compensated: bool) -> Array:
+    if isinstance(table, Tape):
+        return tape_values(table, parameters, compensated=compensated)
+    return _group_values(table, parameters, compensated)
+
+
+def _group_values(group: ExpressionGroup, parameters: Array, compensated: bool) -> Array:
+    leaves = [parameters[row] for row in group.parameters]
+    column = (-1, *(1 for _ in parameters.shape[1:]))
+    constants, rests = (
+        [jnp.asarray(row, parameters.dtype).reshape(column) for row in table]
+        for table in (group.constants, group.rests)
+    )
+    if compensated:
+        values = angle_of(group.program, group.periodic, leaves, constants, rests)
+    else:
+        values = evaluate(group.program, leaves, constants, algebra=NUMBERS)
+    return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))
