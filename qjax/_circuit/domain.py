@@ -17,7 +17,15 @@ import numpy as np
 from qjax._base.store import kept
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate
 from qjax._circuit.control_flow import blocks_of
-from qjax._expressions import BINARY, NEAR, UNARY, Expression, ExpressionGroup, evaluate, group_of
+from qjax._expressions import (
+    BINARY,
+    NEAR,
+    UNARY,
+    Expression,
+    ExpressionGroup,
+    evaluate_expression,
+    group_of,
+)
 
 # Operations that are finite for some numbers only, and where they are.
 _PARTIAL = {
@@ -141,7 +149,7 @@ def _evaluated(
     leaves = [rows[:, places] for places in alike.parameters]
     shape = len(rows), alike.parameters.shape[1] if leaves else alike.constants.shape[1]
     try:
-        found = evaluate(alike.program, leaves, alike.constants, _checked(slack, shape))
+        found = evaluate_expression(alike.program, leaves, alike.constants, _checked(slack, shape))
     except _Outside as outside:
         name, operands, (row, member) = outside.args
         places = alike.parameters[:, member]
@@ -205,7 +213,7 @@ _TEXT = SimpleNamespace(**{name: _call(name) for name in UNARY | BINARY})
 
 
 def _printed(program: tuple[str, ...], names: Sequence[str], constants: Sequence[float]) -> str:
-    return _cut(evaluate(program, names, [f"{c:.10g}" for c in constants], _TEXT))
+    return _cut(evaluate_expression(program, names, [f"{c:.10g}" for c in constants], _TEXT))
 
 
 def _cut(text: str) -> str:

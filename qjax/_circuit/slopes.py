@@ -17,7 +17,15 @@ from typing import NamedTuple
 
 from qjax._base.store import kept
 from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Op
-from qjax._expressions import AWAY, CONSTANT, NEAR, NEAR_POWER, Expression, Graph, evaluate
+from qjax._expressions import (
+    AWAY,
+    CONSTANT,
+    NEAR,
+    NEAR_POWER,
+    Expression,
+    Graph,
+    evaluate_expression,
+)
 
 
 @kept()
@@ -65,7 +73,7 @@ def near_expression(expression: Expression) -> Expression:
     graph = Graph()
     leaves = [_Dual(graph.parameter(p), graph.constant(1.0)) for p in expression.parameters]
     constants = [_Dual(graph.constant(c), None) for c in expression.constants]
-    root = evaluate(expression.program, leaves, constants, _Duals(graph)).value
+    root = evaluate_expression(expression.program, leaves, constants, _Duals(graph)).value
     found = graph.expression(root)
     return expression if NEAR.isdisjoint(found.program) else found
 

@@ -24,6 +24,7 @@ from qjax._dynamic.decisions import (
 )
 from qjax._dynamic.steps import assign
 
+# A condition of more settings than this is left to trajectories.
 MAX_SETTINGS = 256
 
 

@@ -26,7 +26,7 @@ from qjax._expressions.expression import as_expression as as_expression
 from qjax._expressions.expression import check_program as check_program
 from qjax._expressions.expression import compose as compose
 from qjax._expressions.expression import constant as constant
-from qjax._expressions.expression import evaluate as evaluate
+from qjax._expressions.expression import evaluate_expression as evaluate_expression
 from qjax._expressions.expression import parameter as parameter
 from qjax._expressions.graph import Graph as Graph
 from qjax._expressions.group import ExpressionGroup as ExpressionGroup

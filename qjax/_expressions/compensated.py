@@ -18,7 +18,7 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._base.trigonometry import MOST_TURNS, TWO_PI
-from qjax._expressions.expression import BINARY, UNARY, evaluate
+from qjax._expressions.expression import BINARY, UNARY, evaluate_expression
 from qjax._expressions.operations import NUMBERS
 
 Pair = tuple[Array, Array]
@@ -47,7 +47,7 @@ def angle_of(
     """
     exact = [(value, jnp.zeros_like(value)) for value in parameters]
     pairs = list(zip(constants, rests, strict=True))
-    value, rest = evaluate(program, exact, pairs, algebra=PAIRS)
+    value, rest = evaluate_expression(program, exact, pairs, algebra=PAIRS)
     return without_turns(value, rest) if periodic else value + rest
 
 
@@ -57,7 +57,7 @@ def _jvp(
 ) -> tuple[Array, Array]:
     # In the constants it would take logarithms of bases, which may be negative.
     def plain(parameters: Sequence[Array]) -> Array:
-        return evaluate(program, parameters, primals[1], algebra=NUMBERS)
+        return evaluate_expression(program, parameters, primals[1], algebra=NUMBERS)
 
     return angle_of(program, periodic, *primals), jax.jvp(plain, primals[:1], tangents[:1])[1]
 

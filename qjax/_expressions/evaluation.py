@@ -8,7 +8,7 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._expressions.compensated import angle_of
-from qjax._expressions.expression import evaluate
+from qjax._expressions.expression import evaluate_expression
 from qjax._expressions.group import ExpressionGroup
 from qjax._expressions.operations import NUMBERS
 from qjax._expressions.tables import ExpressionTable
@@ -56,5 +56,5 @@ def _group_values(group: ExpressionGroup, parameters: Array, compensated: bool) 
     if compensated:
         values = angle_of(group.program, group.periodic, leaves, constants, rests)
     else:
-        values = evaluate(group.program, leaves, constants, algebra=NUMBERS)
+        values = evaluate_expression(group.program, leaves, constants, algebra=NUMBERS)
     return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))

@@ -182,7 +182,7 @@ def _renumbered(token: str, first: int) -> str:
     return f"{RECALL}{int(token[1:]) + first}" if token.startswith(RECALL) else token
 
 
-def evaluate(
+def evaluate_expression(
     program: tuple[str, ...],
     parameters: Iterable[Any],
     constants: Iterable[Any],

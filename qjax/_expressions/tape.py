@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qjax._base.tables import static, table_class
-from qjax._expressions.expression import BINARY, UNARY, Expression, evaluate
+from qjax._expressions.expression import BINARY, UNARY, Expression, evaluate_expression
 
 # The operation that takes a leaf to a register, and fills up what has fewer steps than others.
 COPY = "copy"
@@ -142,7 +142,7 @@ def _operations(expression: Expression, positions: Mapping[int, int]) -> list[_O
 
         return record
 
-    result = evaluate(
+    result = evaluate_expression(
         expression.program,
         [_Leaf(positions[p], 0.0) for p in expression.parameters],
         [_Leaf(None, c) for c in expression.constants],

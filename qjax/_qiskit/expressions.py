@@ -16,7 +16,7 @@ from qjax._expressions import (
     Expression,
     Graph,
     constant,
-    evaluate,
+    evaluate_expression,
     parameter,
 )
 
@@ -169,7 +169,7 @@ def from_expression(
         return expression.constants[0]
     if expression.program == (PARAMETER,):
         return parameters[expression.parameters[0]]
-    return evaluate(
+    return evaluate_expression(
         expression.program,
         [parameters[i] for i in expression.parameters],
         expression.constants,

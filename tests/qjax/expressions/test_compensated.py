@@ -11,7 +11,7 @@ from qiskit.quantum_info import Pauli, Statevector
 
 import qjax
 from qjax._base.trigonometry import cos_sin, wrapped
-from qjax._expressions import evaluate
+from qjax._expressions import evaluate_expression
 from qjax._expressions.compensated import angle_of
 from tests.circuits import error, finite_gradient, state_of, value_of
 
@@ -37,7 +37,7 @@ def computed(
         return angle_of(program, periodic, leaves, *numbers)
 
     found = (jax.jit(angles) if jitted else angles)(*leaves)
-    exact = evaluate(program, leaves.astype(np.float64), constants, np)
+    exact = evaluate_expression(program, leaves.astype(np.float64), constants, np)
     return np.asarray(found, np.float64), exact
 
 

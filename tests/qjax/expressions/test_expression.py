@@ -18,7 +18,7 @@ from qiskit.circuit.library import real_amplitudes, zz_feature_map
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
-from qjax._expressions import evaluate
+from qjax._expressions import evaluate_expression
 from qjax._expressions.operations import NUMBERS
 from qjax._qiskit.expressions import to_expression
 from tests.circuits import double, error, finite_gradient, finite_hessian, state_of
@@ -290,7 +290,9 @@ def test_a_thousand_nestings(nesting: ParameterExpression, point: list[float]) -
 
     def value(at: jax.Array) -> jax.Array:
         leaves = [at[place] for place in form.parameters]
-        return evaluate(form.program, leaves, [np.float64(c) for c in form.constants], NUMBERS)
+        return evaluate_expression(
+            form.program, leaves, [np.float64(c) for c in form.constants], NUMBERS
+        )
 
     with double():
         actual, gradient = map(np.asarray, jax.value_and_grad(value)(jnp.asarray(values)))

@@ -340,7 +340,15 @@ CONSTRUCTION: dict[str, tuple[Callable[[], object], type[Exception], list[str]]]
         ValueError,
         ["feature_map", "ansatz", "agree"],
     ),
-    "no qubits": (lambda: qjax.TwoLayerQNN(0), ValueError, ["qubits", r"\b0\b"]),
+    "no qubits": (lambda: qjax.TwoLayerQNN(0), ValueError, ["no qubits", r"\b0\b"]),
+    "a circuit without qubits": (
+        lambda: qjax.EstimatorQNN(circuit=QuantumCircuit(0)), ValueError, ["circuit has no qubits"],
+    ),
+    "operator of a circuit without qubits": (
+        lambda: qjax.OpflowQNN(qjax.ComposedOp("Z", QuantumCircuit(0))),
+        ValueError,
+        ["circuit has no qubits"],
+    ),
     "half a qubit": (lambda: qjax.TwoLayerQNN(1.5), (TypeError, ValueError), ["num_qubits", "1.5"]),
     "ansatz is no circuit": (
         lambda: qjax.TwoLayerQNN(2, ansatz="real"), TypeError, ["ansatz", "QuantumCircuit", "str"],

@@ -11,10 +11,10 @@ from qiskit.circuit import Parameter
 from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import PassManager
-from qjax._circuit.expression import constant, parameter
 
 import qjax
 from qjax._circuit.circuit import Amplitudes, Circuit
+from qjax._expressions import constant, parameter
 from qjax.gradients import SPSA
 from qjax.primitives import Estimator, Sampler
 from tests.networks import SMALL
