@@ -77,14 +77,17 @@ class NeuralNetwork(Unchanging):
 
     @property
     def circuit(self) -> Circuit:
+        """The circuit that outputs are read from."""
         return self._model.circuit
 
     @property
     def num_inputs(self) -> int:
+        """Length of one input vector."""
         return len(self._model.inputs)
 
     @property
     def num_weights(self) -> int:
+        """How many weights there are; of a tree, in all leaves together."""
         return len(self._model.weights)
 
     @property
@@ -107,6 +110,7 @@ class NeuralNetwork(Unchanging):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
+        """Shape of the output for one input vector."""
         return self._model.readout.output_shape
 
     @property
@@ -207,6 +211,7 @@ class NeuralNetwork(Unchanging):
 
     @property
     def sparse(self) -> bool:
+        """Whether `forward` and `backward` return sparse arrays."""
         return self._sparse
 
     def _key(self) -> tuple:
