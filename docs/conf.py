@@ -6,7 +6,9 @@ block of a page that raises all fail the build.
 
 from __future__ import annotations
 
+import pydoc
 import re
+from functools import cached_property
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -41,6 +43,7 @@ nb_output_stderr = "remove"  # progress bars
 autodoc_default_options = {
     "members": True,
     "undoc-members": True,
+    "show-inheritance": True,
     # What networks inherit is described once; what other packages' classes have, in their own docs.
     "inherited-members": "NeuralNetwork, Module, Instruction, BaseEstimatorV2, BaseSamplerV2, "
     "tuple, BaseException",
@@ -50,6 +53,7 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # the signature of the class has the types
 default_role = "py:obj"  # what docstrings have in backticks is a link where it is a public name
 
 nitpicky = True
@@ -67,8 +71,19 @@ PUBLIC = {
     if hasattr(found := getattr(module, name), "__qualname__")
 }
 
-# How Python and Sphinx hold a field: of a named tuple, of a dataclass.
-FIELDS = ("_tuplegetter", "_Sentinel")
+CLASSES = [found for name in PUBLIC.values() if isinstance(found := pydoc.locate(name), type)]
+FIELDS = {
+    field
+    for each in CLASSES
+    for field in (*getattr(each, "__dataclass_fields__", ()), *getattr(each, "_fields", ()))
+}
+
+# Types that are shorter as users know them than as they are written or resolved.
+NUMBERS = (
+    "~jax.jaxlib._jax.Array | ~numpy.ndarray | ~numpy.bool | ~numpy.number | bool | int | float"
+    " | complex | ~collections.abc.Sequence[object]"
+)
+SHORT = {NUMBERS: "ArrayLike", "jax.jaxlib._jax.Array": "jax.Array", "jaxlib._jax.Array": "Array"}
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +101,7 @@ def read_docstring(
 
 
 def as_text(line: str) -> str:
-    """Where reStructuredText has other ideas: |0> is a state, *batch in a type is any shape."""
-    if line.startswith(":vartype"):
-        return line.replace("*", r"\*")
+    """|0> is a state, and no substitution as reStructuredText has them."""
     return line if "``" in line else line.replace("|", r"\|")
 
 
@@ -96,7 +109,35 @@ def skip_field(
     app: Sphinx, what: str, name: str, found: object, skip: bool, options: object
 ) -> bool | None:
     """Fields of dataclasses and named tuples are described in the docstrings of their classes."""
-    return True if type(found).__name__ in FIELDS else None
+    is_method = callable(found) or isinstance(found, (property, cached_property))
+    return True if name in FIELDS and not is_method else None
+
+
+def show_bases(app: Sphinx, name: str, found: type, options: object, bases: list[type]) -> None:
+    """Base classes that are not public say nothing to a reader."""
+    known = [base for base in bases if base in CLASSES or not is_ours(base)]
+    bases[:] = known or [object]
+
+
+def is_ours(found: type) -> bool:
+    """Whether a class is of this project."""
+    return found.__module__.partition(".")[0] in {"qjax", "bridge"}
+
+
+def shorten(
+    app: Sphinx,
+    what: str,
+    name: str,
+    found: object,
+    options: object,
+    signature: str | None,
+    result: str | None,
+) -> tuple[str | None, str | None]:
+    """Signatures with the types that `SHORT` has."""
+    for long, short in SHORT.items():
+        signature = signature and signature.replace(long, short)
+        result = result and result.replace(long, short)
+    return signature, result
 
 
 def check_reference(app: Sphinx, env: BuildEnvironment) -> None:
@@ -121,6 +162,8 @@ def find_public(
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.connect("autodoc-process-docstring", read_docstring)
+    app.connect("autodoc-process-signature", shorten)
+    app.connect("autodoc-process-bases", show_bases)
     app.connect("autodoc-skip-member", skip_field)
     app.connect("env-check-consistency", check_reference)
     app.connect("missing-reference", find_public)

@@ -102,7 +102,7 @@ class NeuralNetwork(Unchanging):
 
     @property
     def weight_structure(self) -> Any:
-        """The pytree that weights are: arrays of the parameters' names, of the leaves' shapes.
+        """The pytree that weights are, with the parameters' names in arrays of the leaves' shapes.
 
         One vector of names, unless `weight_params` was a tree.
         """
@@ -115,7 +115,7 @@ class NeuralNetwork(Unchanging):
 
     @property
     def plan(self) -> Plan:
-        """How the network is simulated: `print(qnn.plan)` tells what was fused, and why.
+        """How the network is simulated; `print(qnn.plan)` tells what was fused, and why.
 
         Raises:
             ValueError: for a network that is not simulated, but runs on a primitive.
@@ -142,7 +142,7 @@ class NeuralNetwork(Unchanging):
 
     @property
     def gradient(self) -> object | None:
-        """How the network is differentiated: a name, or what `qjax.gradients` has."""
+        """How the network is differentiated; a name, or what `qjax.gradients` has."""
         return self._model.gradient if self._remote is None else self._remote.rule
 
     @property
