@@ -6,6 +6,8 @@ block of a page that raises all fail the build.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import pydoc
 import re
 from functools import cached_property
@@ -17,9 +19,6 @@ from sphinx.util import logging
 
 import bridge
 import qjax
-import qjax.gradients
-import qjax.optimizers
-import qjax.primitives
 
 project = "qjax + bridge"
 version = release = qjax.__version__
@@ -63,7 +62,12 @@ nitpick_ignore_regex = [
     ("py:class", r".*\._.*"),  # types in annotations that are not public
 ]
 
-MODULES = (qjax, qjax.gradients, qjax.optimizers, qjax.primitives, bridge)
+MODULES = [qjax, bridge] + [
+    importlib.import_module(f"{package.__name__}.{module.name}")
+    for package in (qjax, bridge)
+    for module in pkgutil.iter_modules(package.__path__)
+    if not module.name.startswith("_")
+]
 PUBLIC = {
     f"{found.__module__}.{found.__qualname__}": f"{module.__name__}.{name}"
     for module in MODULES
@@ -145,7 +149,9 @@ def check_reference(app: Sphinx, env: BuildEnvironment) -> None:
     known = env.domains.python_domain.objects
     for name in PUBLIC.values():
         if name not in known:
-            logger.warning("%s is missing in the reference", name)
+            logger.warning(
+                "%s is missing in the reference: docs/reference has a page a module", name
+            )
 
 
 def find_public(
