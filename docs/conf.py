@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 import pydoc
 import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from docutils import nodes
@@ -68,9 +69,10 @@ MODULES = [qjax, bridge] + [
     for module in pkgutil.iter_modules(package.__path__)
     if not module.name.startswith("_")
 ]
+# A class that has two public names is described under the first.
 PUBLIC = {
     f"{found.__module__}.{found.__qualname__}": f"{module.__name__}.{name}"
-    for module in MODULES
+    for module in reversed(MODULES)
     for name in module.__all__
     if hasattr(found := getattr(module, name), "__qualname__")
 }
@@ -101,12 +103,27 @@ def read_docstring(
     if what == "module":
         whole = re.sub(r"^Floor \d+\. ", "", "\n".join(lines))
         lines[:] = re.split(r"\nThe floors|\n_\w+  ", whole)[0].split("\n")
-    lines[:] = map(as_text, lines)
+    lines[:] = with_code(map(as_text, lines))
+
+
+def with_code(lines: Iterable[str]) -> Iterator[str]:
+    """Indented lines below a paragraph are code, as in Markdown."""
+    previous = paragraph = ""
+    for line in lines:
+        if line.startswith("    ") and not previous and paragraph[:1] not in set(" :-*."):
+            yield from ("::", "")
+        yield line
+        previous, paragraph = line, line or paragraph
 
 
 def as_text(line: str) -> str:
-    """|0> is a state, and no substitution as reStructuredText has them."""
-    return line if "``" in line else line.replace("|", r"\|")
+    """What reStructuredText reads otherwise: |0> is a state, and `Gate`s are several of a name."""
+    if "``" in line:
+        return line
+    escaped = line.replace("|", r"\|")
+    return re.sub(
+        r"(`[^`]+`)(\w)?", lambda found: r"\ ".join(filter(None, found.groups())), escaped
+    )
 
 
 def skip_field(
