@@ -1,6 +1,7 @@
 # make demo    train the hybrid network on handwritten digits
 # make test    run all tests
 # make lint    style, types, floors
+# make docs    the site: pages that run, a reference from the docstrings; docs/_build/html
 # make bench   measure ourselves and every peer, for hours (ARGS=--quick: about half an hour)
 # make clean   remove the environment and every cache
 #
@@ -19,9 +20,10 @@ BIN := $(VENV)/bin
 # Each environment is made and filled once; again only after a change of what it is made from.
 EXAMPLES_READY := $(VENV)/.ready-examples
 TEST_READY := $(VENV)/.ready-test
+DOCS_READY := $(VENV)/.ready-docs
 BENCH_READY := $(VENV)/.ready-bench
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 .DELETE_ON_ERROR:
 
 demo: $(EXAMPLES_READY)
@@ -36,6 +38,9 @@ lint: $(TEST_READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(DOCS_READY)
+	$(BIN)/python -m sphinx -W --keep-going -E -b html -d docs/_build/doctrees docs docs/_build/html
+
 bench: $(BENCH_READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 	$(BIN)/python -m tests.benchmarks.bench_hybrid_step
@@ -44,8 +49,8 @@ bench: $(BENCH_READY)
 	$(BIN)/python -m tests.benchmarks.bench_memory
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find qjax bridge tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) build dist docs/_build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find qjax bridge tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(EXAMPLES_READY): $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -c constraints.txt -e '.[examples]'
@@ -53,6 +58,10 @@ $(EXAMPLES_READY): $(BIN)/python pyproject.toml constraints.txt
 
 $(TEST_READY): $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -c constraints.txt -e '.[test,examples]'
+	@touch $@ $(EXAMPLES_READY)
+
+$(DOCS_READY): $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -c constraints.txt -e '.[docs]'
 	@touch $@ $(EXAMPLES_READY)
 
 $(BENCH_READY): $(BIN)/python pyproject.toml constraints.txt

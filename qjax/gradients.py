@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+__all__ = ["SPSA", "ParameterShift"]
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterShift:

@@ -29,6 +29,8 @@ except ImportError as error:
         "pip install 'qjax-bridge[optimizers]'"
     ) from error
 
+__all__ = ["natural_gradient"]
+
 Metric = Callable[[Array, Numbers | None], Array]
 
 

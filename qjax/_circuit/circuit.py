@@ -61,6 +61,7 @@ class Circuit:
 
     @property
     def num_params(self) -> int:
+        """The length of a parameter vector."""
         return len(self.parameters)
 
     @cached_property

@@ -35,8 +35,7 @@ class CircuitQNN(SamplerQNN):
     """`SamplerQNN` under the tutorial's name, which can also return samples.
 
     Args:
-        circuit, input_params, weight_params, sparse, interpret, output_shape, input_gradients,
-            sampler, gradient, pass_manager: as in `SamplerQNN`.
+        circuit: like all arguments that are not described here, as in `SamplerQNN`.
         sampling: whether `forward` returns samples instead of probabilities. Samples have no
             gradients; `output_shape` is then `(shots, d)` for an `interpret` that returns d
             numbers, and must not be given.
@@ -99,6 +98,7 @@ class CircuitQNN(SamplerQNN):
 
     @property
     def sampling(self) -> bool:
+        """Whether `forward` returns samples instead of probabilities."""
         return self._sampling
 
     @property

@@ -95,6 +95,7 @@ class EstimatorQNN(NeuralNetwork):
 
     @property
     def observables(self) -> tuple:
+        """The observables, one for each output; as values of this package."""
         return self._observables
 
     @property

@@ -99,6 +99,7 @@ class NeuralNetwork(NetworkDescription):
 
     @property
     def sparse(self) -> bool:
+        """Whether `forward` and `backward` return sparse arrays."""
         return self._sparse
 
     def _key(self) -> tuple:

@@ -62,8 +62,7 @@ class OpflowQNN(EstimatorQNN):
 
     Args:
         operator: a `ComposedOp(observable, circuit)`, or that pair.
-        input_params, weight_params, input_gradients, estimator, gradient, default_precision,
-            pass_manager: as in `EstimatorQNN`.
+        input_params: like all arguments that are not described here, as in `EstimatorQNN`.
 
     Raises:
         TypeError: for another kind of operator; else as `EstimatorQNN`.
@@ -169,14 +168,17 @@ class TwoLayerQNN(OpflowQNN):
 
     @property
     def num_qubits(self) -> int:
+        """How many qubits the circuit has."""
         return self.circuit.num_qubits
 
     @property
     def feature_map(self) -> QuantumCircuit:
+        """The circuit that takes the inputs."""
         return self._feature_map
 
     @property
     def ansatz(self) -> QuantumCircuit:
+        """The circuit that takes the weights."""
         return self._ansatz
 
     @property

@@ -52,7 +52,7 @@ class Distribution:
 
     @property
     def num_shots(self) -> None:
-        """None: nothing is sampled."""
+        """None, as nothing is sampled."""
         return None
 
     def __repr__(self) -> str:

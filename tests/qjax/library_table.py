@@ -1,4 +1,4 @@
-"""Write `qjax/INSTRUCTIONS.md`: what becomes of everything that Qiskit has for circuits.
+"""Write `docs/qiskit_library.md`: what becomes of everything that Qiskit has for circuits.
 
 python -m tests.qjax.library_table
 
@@ -32,7 +32,7 @@ from qiskit.circuit import library as lib
 import qjax
 from tests.library import CIRCUITS, DYNAMIC, NEVER, PREPARATIONS, cases, everything, holding
 
-PATH = Path(qjax.__file__).parent / "INSTRUCTIONS.md"
+PATH = Path(__file__).parents[2] / "docs" / "qiskit_library.md"
 
 HEADER = """# What becomes of Qiskit's instructions
 
