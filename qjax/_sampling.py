@@ -20,7 +20,7 @@ from qjax._base.mesh import on_mesh
 from qjax._base.process import check_process
 from qjax._base.store import kept
 from qjax._base.tables import in_precision
-from qjax._circuit.circuit import Circuit, Measure
+from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import (
     measured_bits,
     measured_qubits,
@@ -28,6 +28,7 @@ from qjax._circuit.measurements import (
     writes_bits,
 )
 from qjax._circuit.observable import Observable
+from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred, num_records
 from qjax._engine import Task, follow, num_simulated, outcomes_of, run
 from qjax._plan import canonical_frame

@@ -5,16 +5,13 @@ from functools import cached_property
 
 from qjax._base.options import as_whole
 from qjax._circuit.checks import Sizes, check_members, check_operation, check_tuple, check_type
-from qjax._circuit.operations import (  # noqa: F401 - from here too
+from qjax._circuit.operations import (
     Amplitudes,
-    Control,
     Declaration,
     Gate,
-    Matrix,
     Measure,
     Op,
     Register,
-    freeze_matrix,
 )
 
 

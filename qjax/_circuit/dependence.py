@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from qjax._circuit.circuit import Amplitudes, Control, Gate
 from qjax._circuit.gates import is_diagonal
+from qjax._circuit.operations import Amplitudes, Control, Gate
 
 
 class Reached(NamedTuple):

@@ -15,8 +15,9 @@ import jax
 import numpy as np
 
 from qjax._base.store import kept
-from qjax._circuit.circuit import Amplitudes, Circuit, Gate
+from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import blocks_of
+from qjax._circuit.operations import Amplitudes, Gate
 from qjax._expressions import (
     BINARY,
     NEAR,

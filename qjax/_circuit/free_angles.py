@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Op, gates, preparations
+from qjax._circuit.circuit import Circuit, gates, preparations
+from qjax._circuit.operations import Amplitudes, Gate, Op
 from qjax._circuit.shift_rules import frequencies_of
 from qjax._expressions import Expression, parameter
 

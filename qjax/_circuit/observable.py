@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qjax._circuit.circuit import Matrix, freeze_matrix
+from qjax._circuit.operations import Matrix, freeze_matrix
 from qjax._expressions import Expression
 
 Projectors = tuple[tuple[int, str], ...]

@@ -16,7 +16,8 @@ from functools import partial
 from typing import NamedTuple
 
 from qjax._base.store import kept
-from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Op
+from qjax._circuit.circuit import Circuit
+from qjax._circuit.operations import Amplitudes, Gate, Op
 from qjax._expressions import (
     AWAY,
     CONSTANT,

@@ -6,9 +6,10 @@ What depends on outcomes is a decision over records; `qjax._dynamic.deferral` ru
 from dataclasses import dataclass, field, replace
 
 from qjax._base.errors import NoExactFormError
-from qjax._circuit.circuit import Amplitudes, Circuit, Control, Gate
+from qjax._circuit.circuit import Circuit
 from qjax._circuit.dependence import reached
 from qjax._circuit.gates import is_diagonal
+from qjax._circuit.operations import Amplitudes, Control, Gate
 from qjax._dynamic.decisions import (
     Decision,
     Node,

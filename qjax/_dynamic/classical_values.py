@@ -2,7 +2,7 @@
 
 from qjax._base import tuning
 from qjax._base.errors import NoExactFormError
-from qjax._circuit.circuit import Gate, unset_variable
+from qjax._circuit.circuit import unset_variable
 from qjax._circuit.classical import (
     OPERATIONS,
     PYTHON,
@@ -13,6 +13,7 @@ from qjax._circuit.classical import (
     evaluate_classical,
 )
 from qjax._circuit.control_flow import Store
+from qjax._circuit.operations import Gate
 from qjax._dynamic.branches import REMEDY, Branches, flip_by, new_record, write
 from qjax._dynamic.decisions import (
     Decision,

@@ -7,8 +7,8 @@ and De Moor, Phys. Rev. A 68, 042318 (2003)), but of any state: what has no such
 from collections.abc import Mapping
 from dataclasses import replace
 
-from qjax._circuit.circuit import Gate
 from qjax._circuit.gates import ConstantGate, GateKind, PhaseGate, is_diagonal
+from qjax._circuit.operations import Gate
 
 Known = dict[int, int]
 """For each wire a sum modulo 2 of variables, as a mask, and 1 if bit 0 is set."""

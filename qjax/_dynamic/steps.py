@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from qjax._circuit.circuit import Amplitudes, Gate
 from qjax._circuit.dependence import moved_gate
 from qjax._circuit.gates import is_diagonal
+from qjax._circuit.operations import Amplitudes, Gate
 from qjax._dynamic.branches import (
     Branches,
     Key,

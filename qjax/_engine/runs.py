@@ -14,7 +14,8 @@ from jax import Array
 from jaxtyping import Bool, Float
 
 from qjax._base.tables import in_precision
-from qjax._circuit.circuit import Amplitudes, Circuit, Gate
+from qjax._circuit.circuit import Circuit
+from qjax._circuit.operations import Amplitudes, Gate
 from qjax._plan import plan_circuit
 from qjax._simulators import as_complex, finish, marked, simulate
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from qjax._base.errors import NoExactFormError
 from qjax._base.mesh import alike
-from qjax._circuit.circuit import Amplitudes, Circuit, Gate, Measure, Op, unset_variable
+from qjax._circuit.circuit import Circuit, unset_variable
 from qjax._circuit.classical import (
     DTYPES,
     MAX_TRACED_WIDTH,
@@ -41,6 +41,7 @@ from qjax._circuit.control_flow import (
     blocks_of,
     expressions_of,
 )
+from qjax._circuit.operations import Amplitudes, Gate, Measure, Op
 from qjax._engine.runs import Runs, World, measured, prepared, reset, with_gates
 from qjax._simulators import zero_state
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from qjax._base.memory import check_fits, check_states_fit
 from qjax._base.options import is_whole
-from qjax._circuit.circuit import Circuit, Measure
+from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import measured_bits, measured_qubits, measurements
+from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred
 from qjax._engine import Probabilities
 

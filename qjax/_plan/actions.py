@@ -7,8 +7,8 @@ import numpy as np
 
 from qjax._base import tuning
 from qjax._base.walsh import parity_weights
-from qjax._circuit.circuit import Matrix
 from qjax._circuit.gates import GATES, ConstantGate, GateKind, PhaseGate
+from qjax._circuit.operations import Matrix
 from qjax._plan.frame import Image, affine_image
 
 

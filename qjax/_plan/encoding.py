@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qjax._circuit.circuit import Amplitudes
+from qjax._circuit.operations import Amplitudes
 from qjax._expressions import Value, expression_tables
 from qjax._plan.program import Encoding
 

@@ -9,7 +9,7 @@ from math import atan2, cos, isfinite, pi, sin
 
 import numpy as np
 
-from qjax._circuit.circuit import Gate
+from qjax._circuit.operations import Gate
 from qjax._expressions import BINARY, CONSTANT, PARAMETER, RECALL, Expression
 
 # Smaller angles are left as they are.

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qjax._circuit.circuit import Gate
 from qjax._circuit.gates import ConstantGate, PhaseGate, RotationGate
+from qjax._circuit.operations import Gate
 from qjax._plan.actions import Action, action_of, analyse
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
-from qjax._circuit.circuit import Circuit, Gate, gates, preparations
+from qjax._circuit.circuit import Circuit, gates, preparations
+from qjax._circuit.operations import Gate
 from qjax._expressions import ExpressionTable, Value, expression_tables
 from qjax._plan.builder import Builder
 from qjax._plan.encoding import Factor, encoding, start_factors

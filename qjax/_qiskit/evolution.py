@@ -13,7 +13,7 @@ import numpy as np
 from qiskit.quantum_info import PauliList, SparseObservable, SparsePauliOp
 
 from qjax._base.walsh import parity_weights
-from qjax._circuit.circuit import Control, Gate, freeze_matrix
+from qjax._circuit.operations import Control, Gate, freeze_matrix
 from qjax._expressions import Expression, compose, constant
 
 # The matrices of a group are dense, of size 4**n.

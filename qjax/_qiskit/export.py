@@ -22,9 +22,10 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import PhaseGate, UnitaryGate
 
-from qjax._circuit.circuit import Amplitudes, Circuit, Declaration, Gate, Measure, Op
+from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import BOOL, ClassicalExpression
 from qjax._circuit.control_flow import Block, Break, For, Reset, Store, Switch, While
+from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure, Op
 from qjax._qiskit.classical import from_classical, from_type
 from qjax._qiskit.expressions import from_expression
 from qjax._qiskit.gate_names import GATE_NAMES

@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import DataBin
 from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp
 
-from qjax._circuit.circuit import Circuit, Measure, Register
+from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import (
     measured_bits,
     measured_qubits,
@@ -18,6 +18,7 @@ from qjax._circuit.measurements import (
     without_final_measurements,
 )
 from qjax._circuit.observable import DenseObservable, Observable, PauliTerm
+from qjax._circuit.operations import Measure, Register
 from qjax._expressions import Expression
 from qjax._qiskit.distribution import probabilities_of_states, states_of
 from qjax._qiskit.export import to_qiskit

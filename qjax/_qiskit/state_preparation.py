@@ -12,7 +12,7 @@ from qiskit.circuit.exceptions import CircuitError
 from qiskit.circuit.library import Initialize, StatePreparation
 
 from qjax._base.options import check_ordered
-from qjax._circuit.circuit import Amplitudes
+from qjax._circuit.operations import Amplitudes
 from qjax._expressions import constant
 from qjax._qiskit.complex_expressions import to_parts
 from qjax._qiskit.expressions import from_expression, to_expression

@@ -20,8 +20,9 @@ from qiskit.primitives import (
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from qjax._base.process import check_process
-from qjax._circuit.circuit import Circuit, Measure
+from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import measured_bits, measurements, writes_bits
+from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred
 from qjax._engine import Outcomes, outcomes_of
 from qjax._qiskit import Distribution, DistributionResult

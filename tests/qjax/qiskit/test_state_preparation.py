@@ -17,7 +17,7 @@ from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qjax
-from qjax._circuit.circuit import Amplitudes
+from qjax._circuit.operations import Amplitudes
 from qjax._expressions import constant, parameter
 from tests.circuits import DOUBLE_TOLERANCE, error, finite_gradient, state_of
 from tests.conftest import Precision

@@ -13,7 +13,8 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import PassManager
 
 import qjax
-from qjax._circuit.circuit import Amplitudes, Circuit
+from qjax._circuit.circuit import Circuit
+from qjax._circuit.operations import Amplitudes
 from qjax._expressions import constant, parameter
 from qjax.gradients import SPSA
 from qjax.primitives import Estimator, Sampler
