@@ -28,6 +28,7 @@ class Matrix(NamedTuple):
 
     @property
     def array(self) -> np.ndarray:
+        """Its numbers, complex128 `(dimension, dimension)`."""
         return np.frombuffer(self.data, np.complex128).reshape(self.dimension, self.dimension)
 
 
@@ -57,6 +58,7 @@ class Gate:
 
     @property
     def kind(self) -> GateKind:
+        """What is known of all gates of this name; of a matrix, the matrix."""
         return GATES[self.name] if self.matrix is None else ConstantGate(self.matrix.array)
 
     @property

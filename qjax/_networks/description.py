@@ -23,14 +23,17 @@ class NetworkDescription(Unchanging):
 
     @property
     def circuit(self) -> Circuit:
+        """The circuit that outputs are read from."""
         return self._model.circuit
 
     @property
     def num_inputs(self) -> int:
+        """Length of one input vector."""
         return len(self._model.inputs)
 
     @property
     def num_weights(self) -> int:
+        """How many weights there are; of a tree, in all leaves together."""
         return len(self._model.weights)
 
     @property
@@ -45,7 +48,7 @@ class NetworkDescription(Unchanging):
 
     @property
     def weight_structure(self) -> Any:
-        """The pytree that weights are: arrays of the parameters' names, of the leaves' shapes.
+        """The pytree that weights are, with the parameters' names in arrays of the leaves' shapes.
 
         One vector of names, unless `weight_params` was a tree.
         """
@@ -53,11 +56,12 @@ class NetworkDescription(Unchanging):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
+        """Shape of the output for one input vector."""
         return self._model.readout.output_shape
 
     @property
     def plan(self) -> Plan:
-        """How the network is simulated: `print(qnn.plan)` tells what was fused, and why.
+        """How the network is simulated; `print(qnn.plan)` tells what was fused, and why.
 
         Raises:
             ValueError: for a network that is not simulated, but runs on a primitive.
