@@ -88,7 +88,7 @@ class NetworkDescription(Unchanging):
 
     @property
     def gradient(self) -> object | None:
-        """How the network is differentiated: a name, or what `qjax.gradients` has."""
+        """How the network is differentiated; a name, or what `qjax.gradients` has."""
         return self._model.gradient if self._remote is None else self._remote.rule
 
     @property
