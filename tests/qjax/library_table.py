@@ -30,7 +30,9 @@ from qiskit.circuit import (
 from qiskit.circuit import library as lib
 
 import qjax
-from tests.library import CIRCUITS, DYNAMIC, NEVER, PREPARATIONS, cases, everything, holding
+from tests.library import CIRCUITS, NEVER, PREPARATIONS
+from tests.library_classes import cases, everything, holding
+from tests.library_dynamic import DYNAMIC
 
 PATH = Path(__file__).parents[2] / "docs" / "qiskit_library.md"
 

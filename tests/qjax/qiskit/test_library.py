@@ -28,21 +28,9 @@ from tests.circuits import (
 )
 from tests.conftest import DOUBLE, Precision
 from tests.dynamic import distribution, mean
-from tests.library import (
-    CIRCUITS,
-    DYNAMIC,
-    INSTRUCTIONS,
-    MAYBE,
-    NEVER,
-    PREPARATIONS,
-    amplitudes,
-    cases,
-    everything,
-    expected_matrix,
-    holding,
-    quietly,
-    templates,
-)
+from tests.library import CIRCUITS, INSTRUCTIONS, MAYBE, NEVER, PREPARATIONS, amplitudes
+from tests.library_classes import cases, everything, expected_matrix, holding, quietly, templates
+from tests.library_dynamic import DYNAMIC
 
 
 def check_unitary(circuit: QuantumCircuit, precision: Precision) -> None:
