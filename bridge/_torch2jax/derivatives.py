@@ -1,7 +1,8 @@
 """Floor 2. Flat torch function -> its derivatives and batched function, flat as well.
 
-The mirror image of `_derivative`. A flat function takes tensors and returns a tuple of tensors;
-what it is made of decides whether two are equal, so that JAX compiles equal ones once.
+The mirror image of `bridge._jax2torch.derivative`. A flat function takes tensors and returns a
+tuple of tensors; what it is made of decides whether two are equal, so that JAX compiles equal ones
+once.
 """
 
 from __future__ import annotations

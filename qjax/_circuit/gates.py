@@ -1,4 +1,7 @@
-"""Floor 2. Gate name -> matrix, as the textbook writes it. To add a gate, add a row to `GATES`.
+"""Floor 2. Gate name -> matrix, as the textbook writes it.
+
+A new gate is a row in `GATES`, its class in `qjax._qiskit.gate_names`, and its name in the
+docstring of `qjax.operations.gate`: see CONTRIBUTING.md.
 
 Matrices follow Qiskit's circuit library: angles in radians, the first qubit of a gate is the
 least significant bit of its matrix index. Controls are no part of a gate's kind: any gate can

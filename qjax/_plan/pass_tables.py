@@ -1,6 +1,6 @@
 """Floor 3. Passes that are decided on -> their tables.
 
-`_builder` decides what a pass does, in terms of gates and qubits; here that becomes numbers.
+`builder` decides what a pass does, in terms of gates and qubits; here that becomes numbers.
 """
 
 from collections.abc import Sequence

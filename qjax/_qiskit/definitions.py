@@ -53,4 +53,5 @@ def matrix_of(operation: QiskitGate, where: str) -> np.ndarray:
     try:
         return operation.to_matrix()
     except (CircuitError, TypeError) as error:
-        raise unsupported(where, f"it has neither definition nor matrix ({error})") from error
+        why = f"it has neither definition nor matrix; give it a definition ({error})"
+        raise unsupported(where, why) from error

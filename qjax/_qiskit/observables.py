@@ -24,7 +24,7 @@ from qjax._qiskit.sparse_terms import is_sparse, labelled, parameters_of
 
 _KINDS = (
     "expected a label such as 'XIZ' or '0+Z', Qiskit's Pauli, SparsePauliOp, SparseObservable or "
-    "Operator, or sparse terms such as [('XX', [0, 2], 0.5)]"
+    "Operator(matrix), or sparse terms such as [('XX', [0, 2], 0.5)]"
 )
 
 

@@ -35,7 +35,7 @@ def _operands(
     if isinstance(pass_.operator, Dense):
         start = pass_.operator.slot
         matrix = matrices[pass_.operator.width][:, start : start + period]
-    elif isinstance(pass_.operator, PerSample):
+    elif pass_.operator is not None:
         matrix = _per_sample(pass_.operator, batched)
     return Operands(from_shared, from_batched, matrix)
 
