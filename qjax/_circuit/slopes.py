@@ -2,12 +2,12 @@
 
 <Z> after RY(arccos(x)) is x, with slope 1 everywhere; but the slope of arccos is infinite at 1,
 where that of the cosine is 0. A derivative there is taken beside it, where the angle is 3e-8 (in
-single precision 7e-4) from its own: so much are the limit, where there is
-one, and derivatives in parameters that move together with x off. Where several angles reach their
-ends together, such as arccos(x) and arccos(x**2), each is as far from its own as the slopes of x
-and x**2 say: the limit of their product depends on the ratio. Infinite slopes become large
-numbers, and second derivatives in x have no digit. Where x does not move, as inputs of a network
-that is trained, nothing is off; of what is then differentiated in x, the value at 1 is NaN.
+single precision 7e-4) from its own: so much are the limit, where there is one, and derivatives in
+parameters that move together with x off. Where several angles reach their ends together, such as
+arccos(x) and arccos(x**2), each is as far from its own as the slopes of x and x**2 say: the limit
+of their product depends on the ratio. Infinite slopes become large numbers, and second derivatives
+in x have no digit. Where x does not move, as inputs of a network that is trained, nothing is off;
+of what is then differentiated in x, the value at 1 is NaN.
 """
 
 from collections.abc import Callable

@@ -15,6 +15,7 @@ unitary       circuit -> its matrix
 model         the pure function of a network: (weights, inputs) -> outputs
 """
 
+from qjax._engine.derivatives import of_moving as of_moving
 from qjax._engine.model import Model as Model
 from qjax._engine.model import NetworkReadout as NetworkReadout
 from qjax._engine.model import Probabilities as Probabilities

@@ -37,7 +37,6 @@ class Cost(NamedTuple):
         num_passes: passes over the state.
         num_chunks: parts of the batch, which run one after the other.
         dtype: of amplitudes.
-        bytes_of_one: one state.
         bytes_of_states: the states of one part of the batch, which run at once.
         bytes_kept: what reverse mode keeps of all parts.
         bytes_between: what it keeps of the other parts, and of what else runs for the task.
@@ -50,7 +49,6 @@ class Cost(NamedTuple):
     num_passes: int
     num_chunks: int
     dtype: np.dtype
-    bytes_of_one: int
     bytes_of_states: int
     bytes_kept: int
     bytes_between: int
@@ -194,7 +192,6 @@ def _cost_of(
         num_passes=extent.num_passes,
         num_chunks=chunks,
         dtype=dtype,
-        bytes_of_one=one,
         bytes_of_states=states,
         bytes_kept=kept * batch * one * extent.number,
         bytes_between=kept * (batch * one * extent.number - states),

@@ -49,10 +49,15 @@ def run(
     return run_p.bind(*alike((shared, batched)), task=task)
 
 
+def _moving(tangents: Sequence[Tangent]) -> tuple[int, ...]:
+    """Which arguments move."""
+    return tuple(k for k, tangent in enumerate(tangents) if not isinstance(tangent, ad.Zero))
+
+
 def _jvp_run(
     primals: Sequence[Array], tangents: Sequence[Tangent], *, task: Task
 ) -> tuple[Array, Array]:
-    moving = tuple(argument for argument, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    moving = _moving(tangents)
     if not lack_slopes(task).isdisjoint(moving):
         beside = replace(task, near=True)
         return run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
@@ -86,7 +91,7 @@ def _jvp_residuals(
     if not is_large("second derivatives", task, primals, moving):
         return _jvp_inside(evaluate_residuals, primals, tangents, task=task, moving=moving)
     value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)
-    places = tuple(argument for argument, t in enumerate(tangents) if not isinstance(t, ad.Zero))
+    places = _moving(tangents)
     given = [tangents[argument] for argument in places]
     _, *own = residuals_p.bind(*primals, task=task, moving=places)
     moved = tangent_p.bind(*primals, *own, *given, task=task, moving=places)
@@ -107,7 +112,7 @@ def _jvp_cotangent(
         return _jvp_inside(evaluate_cotangent, primals, tangents, task=task, moving=moving)
     results = cotangent_p.bind(*primals, task=task, moving=moving, count=count)
     moves = (*tangents[:2], tangents[-1])
-    along = tuple(argument for argument, t in enumerate(moves) if not isinstance(t, ad.Zero))
+    along = _moving(moves)
     bind = partial(second_p.bind, task=task, moving=moving, along=along)
     if count is None:
         return results, bind(*primals[:2], primals[-1], *(moves[argument] for argument in along))

@@ -20,7 +20,7 @@ from qjax._base import tuning
 from qjax._base.host_call import call
 from qjax._base.mesh import alike
 from qjax._base.store import kept
-from qjax._engine import Model, outputs
+from qjax._engine import Model, of_moving, outputs
 from qjax._qiskit import Source
 from qjax._remote.network import (
     Flags,
@@ -65,22 +65,15 @@ def _outputs_of_one(remote: Remote, weights: Array, inputs: Array) -> Float[Arra
 def _jvp_of_one(
     remote: Remote, primals: tuple[Array, Array], tangents: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    moving = [
-        argument
-        for argument, tangent in enumerate(tangents)
-        if not isinstance(tangent, SymbolicZero)
-    ]
+    moving = tuple(k for k, each in enumerate(tangents) if not isinstance(each, SymbolicZero))
+    beside = differentiable(remote)
 
-    def of_moving(*given: Array) -> Array:
-        filled = list(primals)
-        for argument, value_there in zip(moving, given, strict=True):
-            filled[argument] = value_there
-        return _values_at(at, (point_of(at, *filled),))[0]
+    def outputs_beside(*given: Array) -> Array:
+        return _values_at(beside, (point_of(beside, *given),))[0]
 
-    at = differentiable(remote)
-    given = tuple(primals[argument] for argument in moving)
-    value, slopes = jax.jvp(of_moving, given, tuple(tangents[argument] for argument in moving))
-    return (_outputs_of_one(remote, *primals) if at.near else value), slopes
+    given, moves = (tuple(both[k] for k in moving) for both in (primals, tangents))
+    value, slopes = jax.jvp(of_moving(outputs_beside, primals, moving), given, moves)
+    return (_outputs_of_one(remote, *primals) if beside.near else value), slopes
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
