@@ -22,12 +22,19 @@ from qjax._base.mesh import alike, type_of_result
 # A function of flat arrays.
 _Flat = Callable[..., Sequence[Array]]
 
+# Shapes and dtypes of its results, where they are known without tracing it.
+_Types = tuple[tuple[tuple[int, ...], Any], ...] | None
+
 _linear_p = Primitive("linear_map")
 _linear_p.multiple_results = True
 
 
 def linear_map(
-    function: Callable[..., Any], transpose: Callable[..., Any], residuals: Any, operand: Any
+    function: Callable[..., Any],
+    transpose: Callable[..., Any],
+    residuals: Any,
+    operand: Any,
+    like: Any = None,
 ) -> Any:
     """function(residuals, operand), whose transpose is transpose(residuals, cotangent).
 
@@ -36,14 +43,27 @@ def linear_map(
         transpose: gives a cotangent of the structure of `operand`.
         residuals: what the function also depends on.
         operand: what it is linear in.
+        like: the result's structure, shapes and dtypes; the function is then traced only where
+            forward mode needs it. None: they are found by tracing it.
     """
     residuals, operand = alike((residuals, operand))
     flat_residuals, residual_tree = jax.tree.flatten(residuals)
     flat = jax.tree.leaves(operand)
-    # Traced once, here: what follows uses the result instead of the Python function.
-    traced, results = jax.make_jaxpr(function, return_shape=True)(residuals, operand)
-    result_tree = jax.tree.structure(results)
     count = len(flat_residuals)  # The functions below outlive the trace of the arrays.
+    if like is None:
+        # Traced once, here: what follows uses the result instead of the Python function.
+        traced, like = jax.make_jaxpr(function, return_shape=True)(residuals, operand)
+        flat_function, types = jaxpr_as_fun(traced), None
+    else:
+        types = tuple((x.shape, x.dtype) for x in jax.tree.leaves(like))
+        operand_tree = jax.tree.structure(operand)
+
+        def flat_function(*arguments: Array) -> list[Array]:
+            given = jax.tree.unflatten(residual_tree, arguments[:count])
+            moving = jax.tree.unflatten(operand_tree, arguments[count:])
+            return jax.tree.leaves(function(given, moving))
+
+    result_tree = jax.tree.structure(like)
 
     def flat_transpose(*arguments: Array) -> list[Array]:
         given = jax.tree.unflatten(residual_tree, arguments[:count])
@@ -53,9 +73,10 @@ def linear_map(
     results = _linear_p.bind(
         *flat_residuals,
         *flat,
-        function=jaxpr_as_fun(traced),
+        function=flat_function,
         transpose=flat_transpose,
         num_residuals=count,
+        types=types,
     )
     return jax.tree.unflatten(result_tree, results)
 
@@ -77,18 +98,19 @@ def jvp_of(
 
 
 def _evaluate(
-    *arguments: Array, function: _Flat, transpose: _Flat, num_residuals: int
+    *arguments: Array, function: _Flat, transpose: _Flat, num_residuals: int, types: _Types
 ) -> Sequence[Array]:
-    del transpose, num_residuals
+    del transpose, num_residuals, types
     return function(*arguments)
 
 
 def _abstract(
-    *arguments: ShapedArray, function: _Flat, transpose: _Flat, num_residuals: int
+    *arguments: ShapedArray, function: _Flat, transpose: _Flat, num_residuals: int, types: _Types
 ) -> list[ShapedArray]:
     del transpose, num_residuals
-    results = jax.eval_shape(function, *arguments)
-    return [type_of_result(each.shape, each.dtype, arguments) for each in results]
+    if types is None:
+        types = [(result.shape, result.dtype) for result in jax.eval_shape(function, *arguments)]
+    return [type_of_result(shape, dtype, arguments) for shape, dtype in types]
 
 
 def _jvp(
@@ -98,8 +120,10 @@ def _jvp(
     function: _Flat,
     transpose: _Flat,
     num_residuals: int,
+    types: _Types,
 ) -> tuple[Sequence[Array], Sequence[Array]]:
     bound = {"function": function, "transpose": transpose, "num_residuals": num_residuals}
+    bound |= {"types": types}
     values = _linear_p.bind(*primals, **bound)
     residuals, moving = primals[:num_residuals], tangents[:num_residuals]
     operands = [ad.instantiate_zeros(t) for t in tangents[num_residuals:]]
@@ -120,8 +144,9 @@ def _transpose(
     function: _Flat,
     transpose: _Flat,
     num_residuals: int,
+    types: _Types,
 ) -> list[Array | None]:
-    del function
+    del function, types
     residuals = arguments[:num_residuals]
     given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
     found = transpose(*residuals, *given)
@@ -135,6 +160,7 @@ def _batch(
     function: _Flat,
     transpose: _Flat,
     num_residuals: int,
+    types: _Types,
 ) -> tuple[Sequence[Array], list[int]]:
     batched = [dimension is not None for dimension in dimensions]
     moved = [
@@ -159,8 +185,13 @@ def _batch(
             for x, is_batched in zip(inner, batched[num_residuals:], strict=True)
         ]
 
+    size = next(x.shape[0] for x, flag in zip(moved, batched, strict=True) if flag)
     results = _linear_p.bind(
-        *moved, function=vmapped, transpose=vmapped_transpose, num_residuals=num_residuals
+        *moved,
+        function=vmapped,
+        transpose=vmapped_transpose,
+        num_residuals=num_residuals,
+        types=types and tuple(((size, *shape), dtype) for shape, dtype in types),
     )
     return results, [0] * len(results)
 

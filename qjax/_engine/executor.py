@@ -15,7 +15,16 @@ from jaxtyping import Float, Int
 from qjax._engine.task import Outcomes, States
 from qjax._plan import Program
 from qjax._readout import Reading, expectation_values, marginal, probabilities_of
-from qjax._simulators import Gradient, as_complex, finish, in_order, marked, simulate
+from qjax._simulators import (
+    Gradient,
+    angles_of,
+    as_complex,
+    finish,
+    in_order,
+    marked,
+    native_state,
+    simulate,
+)
 
 Executor = Callable[..., Array]
 
@@ -70,6 +79,8 @@ def _execute(
         return marked(program, shared, batched, read_out(batched))
 
     def read_out(batched: Array) -> Array:
+        if program.steps is not None:
+            return read_kernels(native_state(program, angles_of(program, shared, batched)), batched)
         state, last = simulate(program, shared, batched, gradient)
         if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
             rows = probabilities_of(state)
@@ -83,6 +94,16 @@ def _execute(
         if reading is not None:
             return expectation_values(reading, state, shared, batched)
         return as_complex(state)
+
+    def read_kernels(state: Array, batched: Array) -> Array:
+        """Of a state whose rows are in order."""
+        if reading is not None:
+            rows = probabilities_of(state)[None] if reading.diagonal else state
+            return expectation_values(reading, rows, shared, batched)
+        if not isinstance(readout, Outcomes):
+            return as_complex(state)
+        rows, kept = probabilities_of(state), _qubits_of(readout)
+        return rows if kept is None else marginal(rows, kept)
 
     if chunks == 1:
         return run(batched)

@@ -1,6 +1,7 @@
 """Floor 6. Task -> the tables and the compiled functions that run for it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ from qjax._base.store import kept
 from qjax._base.tables import in_precision
 from qjax._engine.executor import Executor, adder_of, executor_of, structure_of
 from qjax._engine.task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
-from qjax._plan import Program, plan_circuit
+from qjax._plan import Program, canonical_frame, plan_circuit
 from qjax._readout import Reading, reading_of
 
 
@@ -81,11 +82,11 @@ def _bytes_of_tables(stacks: Stacks) -> int:
 
 
 @kept(lambda stacks: tuning.TRACE_BYTES + _bytes_of_tables(stacks), for_tracing=True)
-def stacks_of(task: Task, x64: bool) -> Stacks:
+def stacks_of(task: Task, x64: bool, kernels: bool) -> Stacks:
     """What runs for a task, with the tables on the host."""
     check_width(task)
     parts = seen_of(task).parts
-    plans = [_planned(part, task, x64) for part in parts]
+    plans = [_planned(part, task, x64, kernels) for part in parts]
     if len(parts) == 1:
         return Stacks((_stack(plans),), None, None)
     alike: dict[Any, list[int]] = {}
@@ -98,13 +99,18 @@ def stacks_of(task: Task, x64: bool) -> Stacks:
     return Stacks(stacks, np.array(outputs, np.int32), add)
 
 
-def _planned(part: Part, task: Task, x64: bool) -> Planned:
+def _planned(part: Part, task: Task, x64: bool, kernels: bool) -> Planned:
     plan, readout = plan_circuit(part.circuit, task.batched), part.readout
-    program = in_precision(plan.program, x64)
+    program, frame = plan.program, plan.frame
+    if not kernels:
+        program = replace(program, steps=None)
+    elif program.steps is not None:
+        frame = canonical_frame(program.num_qubits)
+    program = in_precision(program, x64)
     if not isinstance(readout, Expectations):
         return Planned(program, None, readout, plan.num_passes)
     sizes = program.num_qubits, task.circuit.num_params
-    reading = reading_of(readout.observables, *sizes, task.batched, plan.frame)
+    reading = reading_of(readout.observables, *sizes, task.batched, frame)
     return Planned(program, in_precision(reading, x64), None, plan.num_passes)
 
 
@@ -143,15 +149,15 @@ def check_single(task: Task) -> None:
     Raises:
         ValueError: otherwise.
     """
-    for stack in stacks_of(task, True).stacks:
+    for stack in stacks_of(task, True, False).stacks:
         in_precision(stack.planned[:2], False)
 
 
 @kept(lambda stacks: len(stacks.stacks) * tuning.PROGRAM_BYTES + 4 * _bytes_of_tables(stacks))
-def stacks_on_device(task: Task, x64: bool, device: Any) -> Stacks:
+def stacks_on_device(task: Task, x64: bool, kernels: bool, device: Any) -> Stacks:
     """What runs for a task, with the tables on the default device: no call has to bring them."""
     del device  # a key
-    stacks = stacks_of(task, x64)
+    stacks = stacks_of(task, x64, kernels)
     # Inside of a trace they would be the trace's, and outlive it here.
     with jax.core.eval_context():
         return stacks._replace(stacks=tuple(map(_put, stacks.stacks)))
@@ -164,6 +170,6 @@ def _put(stack: Stack) -> Stack:
 
 
 @kept(lambda stacks: len(stacks.stacks) * tuning.DERIVATIVES_BYTES + 8 * _bytes_of_tables(stacks))
-def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
+def differentiated_stacks(task: Task, x64: bool, kernels: bool, device: Any) -> Stacks:
     """What runs for a task and its derivatives, which are compiled too: kept as a larger thing."""
-    return stacks_on_device(task, x64, device)
+    return stacks_on_device(task, x64, kernels, device)

@@ -12,6 +12,7 @@ placed_gates       gates in their places; those that differ per sample as phases
 encoding           amplitudes to start from
 repeats            layers that come again
 schedule           gates -> blocks, each one matrix
+steps              gates -> the steps of the native engine
 matrix_tables      blocks -> tables that build their matrices
 pass_tables        passes that are decided on -> their tables
 builder            blocks -> segments of passes
@@ -38,3 +39,4 @@ from qjax._plan.program import Encoding as Encoding
 from qjax._plan.program import Program as Program
 from qjax._plan.program import Segment as Segment
 from qjax._plan.program import Start as Start
+from qjax._plan.steps import Steps as Steps

@@ -140,7 +140,7 @@ class Move(NamedTuple):
 
 def move(old: Frame, new: Frame) -> Move:
     """What rearranges an array in one frame into the other."""
-    inverse = _inverse(old.masks)
+    inverse = inverse_columns(old.masks)
     num_qubits = len(old.masks)
     moved = []
     for bit in range(num_qubits):
@@ -157,7 +157,7 @@ def inverse_move(forward: Move) -> Move:
         sum((column >> bit & 1) << j for j, column in enumerate(forward.columns))
         for bit in range(num_bits)
     ]
-    inverse = _inverse(rows)
+    inverse = inverse_columns(rows)
     columns = tuple(_apply(inverse, 1 << bit) for bit in range(num_bits))
     return Move(columns, _apply(inverse, forward.shift))
 
@@ -210,7 +210,7 @@ def _apply(columns: Sequence[int], vector: int) -> int:
     return result
 
 
-def _inverse(rows: Sequence[int]) -> list[int]:
+def inverse_columns(rows: Sequence[int]) -> list[int]:
     """The columns of the inverse of the matrix with these rows, by Gauss-Jordan elimination."""
     size = len(rows)
     # Each row carries its half of the identity above its own bits.

@@ -22,15 +22,8 @@ from qjax._plan.plan import Plan
 from qjax._plan.program import Encoding, Program, Start
 from qjax._plan.repeats import Run, find_repeats
 from qjax._plan.schedule import Schedule, cheapest_schedule
+from qjax._plan.steps import PlacedGate, steps_of
 from qjax._plan.summary import summarise
-
-
-class _Placed(NamedTuple):
-    """A gate, whether its angles differ per sample, and their places."""
-
-    gate: Gate
-    batched: bool
-    angles: tuple[int, ...]
 
 
 @kept()
@@ -70,6 +63,7 @@ def plan_circuit(
         start,
         tuple(builder.segments),
         end,
+        steps_of(first, rest, circuit.num_qubits) if from_zero and not prepared else None,
     )
     summary = summarise(
         builder, schedules, circuit.num_qubits, len(tables.gates), len(first), len(given)
@@ -86,7 +80,7 @@ class _AngleTables(NamedTuple):
         batched: the angles of the others.
     """
 
-    gates: list[_Placed]
+    gates: list[PlacedGate]
     shared: tuple[ExpressionTable, ...]
     batched: tuple[ExpressionTable, ...]
 
@@ -102,7 +96,7 @@ def _angle_tables(circuit: Circuit, batched: frozenset[int]) -> _AngleTables:
             {parameter: k for k, parameter in enumerate(parameters)},
         )
     placed = [
-        _Placed(gate, flag, tuple(places[flag][angle] for angle in _angles(gate)))
+        PlacedGate(gate, flag, tuple(places[flag][angle] for angle in _angles(gate)))
         for gate, flag in both
     ]
     return _AngleTables(placed, tables[False], tables[True])
@@ -114,7 +108,7 @@ def _shared(circuit: Circuit, batched: frozenset[int]) -> list[int]:
 
 
 def _scheduled(
-    placed: Sequence[_Placed], factors: Sequence[Factor], num_qubits: int, batched: bool
+    placed: Sequence[PlacedGate], factors: Sequence[Factor], num_qubits: int, batched: bool
 ) -> tuple[Builder, list[Schedule]]:
     """The passes of all gates but those of the start, and how each run of layers was fused."""
     layout = [qubit for factor in factors for qubit in factor.qubits]
@@ -141,13 +135,15 @@ def _angles(gate: Gate) -> list[Value]:
     return [Value(expression, gate.kind.periodic) for expression in without_turns(gate)]
 
 
-def _signature(placed: _Placed) -> tuple:
+def _signature(placed: PlacedGate) -> tuple:
     """What must be equal for two gates to differ in their angles only."""
     gate = placed.gate
     return (gate.name, gate.qubits, gate.controls, gate.matrix, placed.batched)
 
 
-def _split_start(placed: Sequence[_Placed], given: set[int]) -> tuple[list[_Placed], list[_Placed]]:
+def _split_start(
+    placed: Sequence[PlacedGate], given: set[int]
+) -> tuple[list[PlacedGate], list[PlacedGate]]:
     """The gates on single qubits that come before any other on their qubit, and the rest.
 
     Those on qubits whose amplitudes are given belong to the rest.
@@ -165,7 +161,7 @@ def _split_start(placed: Sequence[_Placed], given: set[int]) -> tuple[list[_Plac
 
 
 def _start(
-    placed: Sequence[_Placed], factors: Sequence[Factor], encodings: Sequence[Encoding | None]
+    placed: Sequence[PlacedGate], factors: Sequence[Factor], encodings: Sequence[Encoding | None]
 ) -> Start:
     tables, on_qubit = MatrixTables(1), defaultdict(list)
     for gate, batched, angles in placed:
@@ -177,7 +173,9 @@ def _start(
     return tables.finish_start(tuple(encodings))
 
 
-def _schedule_run(placed: Sequence[_Placed], run: Run, num_qubits: int, batched: bool) -> Schedule:
+def _schedule_run(
+    placed: Sequence[PlacedGate], run: Run, num_qubits: int, batched: bool
+) -> Schedule:
     """The blocks of a body, with the places of its angles in every repetition."""
     members: list[Member] = []
     for offset in range(run.period):

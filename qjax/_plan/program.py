@@ -12,6 +12,7 @@ from qjax._base.tables import static, table_class
 from qjax._expressions import ExpressionTable
 from qjax._plan.matrices import Bank, Lookup, Matrices
 from qjax._plan.passes import Pass
+from qjax._plan.steps import Steps
 
 
 @table_class
@@ -75,6 +76,7 @@ class Program:
         start: the state to start from; None for |0...0>.
         segments: what to run.
         end: one pass that brings the rows in order and applies the last phases.
+        steps: the same for the native engine; None where it lacks a gate, or is not used.
     """
 
     num_qubits: int = static()
@@ -84,3 +86,4 @@ class Program:
     start: Start | None
     segments: tuple[Segment, ...]
     end: Segment
+    steps: Steps | None

@@ -68,12 +68,31 @@ def simulate(
         state: the initial states, for a program that was planned for any; None for |0...0>.
     """
     rows = _rows(program, shared, batched)
-    angles = all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
+    angles = angles_of(program, shared, batched)
     if state is None:
         state = _start(program, (shared, rows), angles)
-    operands = [segment_operands(segment, *angles) for segment in (*program.segments, program.end)]
     # Loops and rules of derivatives expect one type throughout.
-    state, (*operands, last), _ = alike((state, operands, (shared, rows)))
+    state, angles, _ = alike((state, angles, (shared, rows)))
+    return _run_segments(program, angles, gradient, state)
+
+
+def angles_of(program: Program, shared: Array, batched: Array) -> tuple[Array, Array]:
+    """All angles of a program: those that all samples share, and those that differ per sample."""
+    rows = _rows(program, shared, batched)
+    return all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
+
+
+def state_of_angles(program: Program, angles: tuple[Array, Array]) -> State:
+    """The state, in Qiskit's order, of a program that starts without given amplitudes."""
+    state, last = _run_segments(program, angles, "adjoint", _start(program, angles, angles))
+    return finish(program, state, last, "adjoint")
+
+
+def _run_segments(
+    program: Program, angles: tuple[Array, Array], gradient: Gradient, state: State
+) -> tuple[State, tuple[Operands, ...]]:
+    operands = [segment_operands(segment, *angles) for segment in (*program.segments, program.end)]
+    *operands, last = operands
     for segment, numbers in zip(program.segments, operands, strict=True):
         state = _run(gradient, segment, numbers, state)
     return state, last

@@ -1,0 +1,75 @@
+// The kernels, compiled once for each instruction set: QJAX_ISA names the namespace.
+#include "kernels.h"
+
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "tile.h"
+
+namespace qjax {
+namespace QJAX_ISA {
+namespace {
+
+struct Free {
+  void operator()(void* p) const { std::free(p); }
+};
+
+// Memory for the states of a tile, which each thread keeps up to a size.
+template <typename T> Amplitudes<T>* workspace(size_t vectors) {
+  constexpr size_t kKept = size_t(64) << 20;
+  thread_local std::unique_ptr<void, Free> memory;
+  thread_local size_t size = 0;
+  const size_t needed = vectors * sizeof(Amplitudes<T>);
+  if (needed > size || size > kKept) {
+    memory.reset();
+    memory.reset(std::aligned_alloc(64, needed));
+    size = memory ? needed : 0;
+    if (!memory) throw std::bad_alloc();
+  }
+  return static_cast<Amplitudes<T>*>(memory.get());
+}
+
+template <typename T> Layout layout_of(const Call<T>& call) {
+  return {call.program.num_qubits, call.lanes_are_samples ? 0 : kLaneBits<T>};
+}
+
+template <typename T> Tile<T> tile_of(const Call<T>& call, int64_t number) {
+  const Layout layout = layout_of(call);
+  const int64_t samples = call.lanes_are_samples ? kLanes<T> : 1;
+  const int64_t first = number * samples, left = call.batch - first;
+  return {call.program,
+          layout,
+          {call.shared, call.batched, call.batch},
+          first,
+          left < samples ? left : samples,
+          nullptr,
+          nullptr,
+          nullptr,
+          call.batched_cotangents};
+}
+
+template <typename T> void forward(const Call<T>& call, int64_t number) {
+  Tile<T> tile = tile_of(call, number);
+  tile.state = workspace<T>(tile.layout.vectors());
+  tile.run();
+  tile.store(tile.state, call.state);
+}
+
+template <typename T> void backward(const Call<T>& call, int64_t number, double* shared) {
+  Tile<T> tile = tile_of(call, number);
+  tile.state = workspace<T>(2 * tile.layout.vectors());
+  tile.cotangent = tile.state + tile.layout.vectors();
+  tile.shared_cotangents = shared;
+  tile.load(call.state, tile.state);
+  tile.load(call.cotangent, tile.cotangent);
+  tile.run_back();
+}
+
+}  // namespace
+
+extern const Kernels<float> single_kernels = {forward<float>, backward<float>, kLanes<float>};
+extern const Kernels<double> double_kernels = {forward<double>, backward<double>, kLanes<double>};
+
+}  // namespace QJAX_ISA
+}  // namespace qjax

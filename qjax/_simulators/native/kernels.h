@@ -1,0 +1,36 @@
+// What the kernels of each instruction set offer to the calls from XLA.
+#pragma once
+
+#include "program.h"
+
+namespace qjax {
+
+template <typename T> struct Call {
+  Program<T> program;
+  bool lanes_are_samples;
+  int64_t batch;
+  const T* shared;        // (angles,)
+  const T* batched;       // (angles, batch)
+  T* state;               // (2, rows, batch), rows in the order of basis states
+  const T* cotangent;     // of the state
+  T* batched_cotangents;  // (angles, batch)
+};
+
+// Tile `number` of a call: as many samples as a vector has lanes, or one.
+template <typename T> struct Kernels {
+  void (*forward)(const Call<T>& call, int64_t number);
+  void (*backward)(const Call<T>& call, int64_t number, double* shared_cotangents);
+  int lanes;
+};
+
+#define QJAX_DECLARE(isa)                        \
+  namespace isa {                                \
+  extern const Kernels<float> single_kernels;    \
+  extern const Kernels<double> double_kernels;   \
+  }
+QJAX_DECLARE(baseline)
+QJAX_DECLARE(avx2)
+QJAX_DECLARE(avx512)
+#undef QJAX_DECLARE
+
+}  // namespace qjax

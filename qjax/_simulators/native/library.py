@@ -1,0 +1,53 @@
+"""Floor 4. The compiled kernels: whether this machine has them, and how XLA finds them."""
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import jax
+import numpy as np
+
+_FILE = "libqjax_native.so"
+_SWITCH = "QJAX_ENGINE"
+_SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
+
+
+def is_used() -> bool:
+    """Whether programs that are traced now run on the compiled kernels where they can."""
+    return (
+        os.environ.get(_SWITCH, "native") != "xla"
+        and why_missing() is None
+        and jax.default_backend() == "cpu"
+        and jax.sharding.get_abstract_mesh().empty
+    )
+
+
+@cache
+def why_missing() -> str | None:
+    """Why there are no kernels; None where there are, and XLA knows them from then on."""
+    file = next(_files(), None)
+    if file is None:
+        return "the kernels were not compiled when the package was installed"
+    try:
+        library = ctypes.CDLL(str(file))
+    except OSError as error:
+        return f"the kernels cannot be loaded: {error}"
+    for name in ("QjaxSimulate", "QjaxPullBack"):
+        for suffix in _SUFFIXES.values():
+            function = getattr(library, name + suffix)
+            jax.ffi.register_ffi_target(name + suffix, jax.ffi.pycapsule(function), platform="cpu")
+    return None
+
+
+def _files() -> Iterator[Path]:
+    """The library: beside this file, or, installed in place, where packages are installed."""
+    package = sys.modules[__name__.rpartition(".")[0]]
+    return (file for folder in package.__path__ if (file := Path(folder) / _FILE).is_file())
+
+
+def target(name: str, dtype: np.dtype) -> str:
+    """What XLA calls a kernel, for numbers of a dtype."""
+    return name + _SUFFIXES[np.dtype(dtype)]
