@@ -124,6 +124,12 @@ DERIVATIVES_BYTES = 15 << 20
 # than this, the time saved by our own is not worth a digit.
 MANY_ANGLES = 4096
 
+# ---------------------------------------------------------------- the native engine
+
+# Qubits. Up to so many, the lanes of its vectors are samples: the states of 16 of them stay in the
+# cache of a core (8 qubits: 32 KiB), and no step exchanges lanes. More, and each sample runs alone.
+MAX_LANES_OF_SAMPLES = 8
+
 # ---------------------------------------------------------------- expressions
 
 # Leaves and operations. An expression of more keeps what it uses again, and is never compiled

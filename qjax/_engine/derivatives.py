@@ -20,7 +20,6 @@ from qjax._base.store import kept
 from qjax._engine.directions import Axis, Kind, columns_at_once, in_groups, size_of
 from qjax._engine.execution import always_compiled, execute, execute_now
 from qjax._engine.task import Task
-from qjax._simulators import uses_kernels
 
 run_p = Primitive("simulate")
 residuals_p = Primitive("simulate_with_residuals")
@@ -65,7 +64,7 @@ def _kept(
 @always_compiled  # else the operations of every pass would be kept one by one
 def _kept_for(task: Task, moving: tuple[int, ...], arguments: Sequence[Any]) -> _Kept:
     types = tuple(x if isinstance(x, ShapedArray) else jax.typeof(x) for x in arguments[:2])
-    return _kept(task, moving, types, (context(), uses_kernels()))
+    return _kept(task, moving, types, context())
 
 
 def of_moving(

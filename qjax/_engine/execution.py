@@ -23,7 +23,7 @@ from qjax._engine.stacks import (
     stacks_on_device,
 )
 from qjax._engine.task import Task
-from qjax._simulators import Gradient, uses_kernels
+from qjax._simulators import Gradient
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def execute(
         batched: those that differ per sample, in the circuit's order, batch last.
         task: what to simulate.
     """
-    stacks = stacks_of(task, *_context(task, shared)[:2])
+    stacks = stacks_of(task, _context(task, shared)[0])
     return _execute_stacks(stacks, shared, batched, task.gradient)
 
 
@@ -110,13 +110,13 @@ def differentiate_now(
     return jvp_of(partial(_execute_stacks, stacks, gradient=task.gradient), primals, tangents)
 
 
-def _context(task: Task, shared: Array) -> tuple[bool, bool, Any]:
-    """The precision, which tables must fit too; whether kernels run; where tables go."""
+def _context(task: Task, shared: Array) -> tuple[bool, Any]:
+    """The precision, which tables must fit as well as the parameters', and where tables go."""
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
     x64 = jax.config.read("jax_enable_x64")
     if x64 and shared.dtype == np.float32:
         check_single(task)
-    return x64, uses_kernels(), device
+    return x64, device
 
 
 def _execute_stacks(
@@ -164,7 +164,7 @@ def check_values(cost: Cost, batch: int, in_loop: bool) -> None:
 
 def cost_of(task: Task, shared: Any, batched: Any) -> Cost:
     """What simulating a task for parameters of these shapes and dtype holds."""
-    stacks = stacks_of(task, jax.config.read("jax_enable_x64"), uses_kernels()).stacks
+    stacks = stacks_of(task, jax.config.read("jax_enable_x64")).stacks
     costs = [_cost(stack, shared, batched, task.gradient) for stack in stacks]
     widest = max(costs, key=lambda cost: (cost.bytes_of_states, cost.num_passes))
     others = sum(cost.bytes_kept for cost in costs) - widest.bytes_kept

@@ -14,7 +14,14 @@ from jaxtyping import Float, Int
 
 from qjax._engine.task import Outcomes, States
 from qjax._plan import Program
-from qjax._readout import Reading, expectation_values, marginal, probabilities_of
+from qjax._readout import (
+    Reading,
+    expectation_values,
+    marginal,
+    masks_of,
+    probabilities_of,
+    sums_of_strings,
+)
 from qjax._simulators import (
     Gradient,
     angles_of,
@@ -23,6 +30,7 @@ from qjax._simulators import (
     in_order,
     marked,
     native_state,
+    native_sums,
     simulate,
 )
 
@@ -76,34 +84,10 @@ def _execute(
     chunks: int,
 ) -> Array:
     def run(batched: Array) -> Array:
-        return marked(program, shared, batched, read_out(batched))
-
-    def read_out(batched: Array) -> Array:
         if program.steps is not None:
-            return read_kernels(native_state(program, angles_of(program, shared, batched)), batched)
-        state, last = simulate(program, shared, batched, gradient)
-        if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
-            rows = probabilities_of(state)
-            if reading is None:
-                ordered, kept = in_order(program, rows), _qubits_of(readout)
-                return ordered if kept is None else marginal(ordered, kept)
-            if not reading.any_order:
-                rows = in_order(program, rows)
-            return expectation_values(reading, rows[None], shared, batched)
-        state = finish(program, state, last, gradient)
-        if reading is not None:
-            return expectation_values(reading, state, shared, batched)
-        return as_complex(state)
-
-    def read_kernels(state: Array, batched: Array) -> Array:
-        """Of a state whose rows are in order."""
-        if reading is not None:
-            rows = probabilities_of(state)[None] if reading.diagonal else state
-            return expectation_values(reading, rows, shared, batched)
-        if not isinstance(readout, Outcomes):
-            return as_complex(state)
-        rows, kept = probabilities_of(state), _qubits_of(readout)
-        return rows if kept is None else marginal(rows, kept)
+            return _read_native(program, reading, shared, batched, readout)
+        values = _read_out(program, reading, shared, batched, readout, gradient)
+        return marked(program, shared, batched, values)
 
     if chunks == 1:
         return run(batched)
@@ -113,6 +97,51 @@ def _execute(
     parts = jnp.moveaxis(padded.reshape(len(batched), chunks, size), 1, 0)
     results = jnp.moveaxis(lax.map(run, parts), 0, 1)
     return results.reshape(len(results), -1)[:, :batch]
+
+
+def _read_native(
+    program: Program,
+    reading: Reading | None,
+    shared: Array,
+    batched: Array,
+    readout: States | Outcomes | None,
+) -> Array:
+    """By the native engine, whose rows are in order."""
+    angles = angles_of(program, shared, batched)
+    if reading is not None and (masks := masks_of(reading)) is not None:
+        sums = native_sums(program, jnp.asarray(masks), angles)
+        return sums_of_strings(reading, sums, shared, batched)
+    state = native_state(program, angles)
+    if reading is not None:
+        rows = probabilities_of(state)[None] if reading.diagonal else state
+        return expectation_values(reading, rows, shared, batched)
+    if not isinstance(readout, Outcomes):
+        return as_complex(state)
+    rows, kept = probabilities_of(state), _qubits_of(readout)
+    return rows if kept is None else marginal(rows, kept)
+
+
+def _read_out(
+    program: Program,
+    reading: Reading | None,
+    shared: Array,
+    batched: Array,
+    readout: States | Outcomes | None,
+    gradient: Gradient,
+) -> Array:
+    state, last = simulate(program, shared, batched, gradient)
+    if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
+        rows = probabilities_of(state)
+        if reading is None:
+            ordered, kept = in_order(program, rows), _qubits_of(readout)
+            return ordered if kept is None else marginal(ordered, kept)
+        if not reading.any_order:
+            rows = in_order(program, rows)
+        return expectation_values(reading, rows[None], shared, batched)
+    state = finish(program, state, last, gradient)
+    if reading is not None:
+        return expectation_values(reading, state, shared, batched)
+    return as_complex(state)
 
 
 def _qubits_of(readout: States | Outcomes | None) -> tuple[int, ...] | None:

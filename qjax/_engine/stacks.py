@@ -82,11 +82,11 @@ def _bytes_of_tables(stacks: Stacks) -> int:
 
 
 @kept(lambda stacks: tuning.TRACE_BYTES + _bytes_of_tables(stacks), for_tracing=True)
-def stacks_of(task: Task, x64: bool, kernels: bool) -> Stacks:
+def stacks_of(task: Task, x64: bool) -> Stacks:
     """What runs for a task, with the tables on the host."""
     check_width(task)
     parts = seen_of(task).parts
-    plans = [_planned(part, task, x64, kernels) for part in parts]
+    plans = [_planned(part, task, x64) for part in parts]
     if len(parts) == 1:
         return Stacks((_stack(plans),), None, None)
     alike: dict[Any, list[int]] = {}
@@ -99,10 +99,10 @@ def stacks_of(task: Task, x64: bool, kernels: bool) -> Stacks:
     return Stacks(stacks, np.array(outputs, np.int32), add)
 
 
-def _planned(part: Part, task: Task, x64: bool, kernels: bool) -> Planned:
+def _planned(part: Part, task: Task, x64: bool) -> Planned:
     plan, readout = plan_circuit(part.circuit, task.batched), part.readout
     program, frame = plan.program, plan.frame
-    if not kernels:
+    if not task.kernels:
         program = replace(program, steps=None)
     elif program.steps is not None:
         frame = canonical_frame(program.num_qubits)
@@ -149,15 +149,15 @@ def check_single(task: Task) -> None:
     Raises:
         ValueError: otherwise.
     """
-    for stack in stacks_of(task, True, False).stacks:
+    for stack in stacks_of(task, True).stacks:
         in_precision(stack.planned[:2], False)
 
 
 @kept(lambda stacks: len(stacks.stacks) * tuning.PROGRAM_BYTES + 4 * _bytes_of_tables(stacks))
-def stacks_on_device(task: Task, x64: bool, kernels: bool, device: Any) -> Stacks:
+def stacks_on_device(task: Task, x64: bool, device: Any) -> Stacks:
     """What runs for a task, with the tables on the default device: no call has to bring them."""
     del device  # a key
-    stacks = stacks_of(task, x64, kernels)
+    stacks = stacks_of(task, x64)
     # Inside of a trace they would be the trace's, and outlive it here.
     with jax.core.eval_context():
         return stacks._replace(stacks=tuple(map(_put, stacks.stacks)))
@@ -170,6 +170,6 @@ def _put(stack: Stack) -> Stack:
 
 
 @kept(lambda stacks: len(stacks.stacks) * tuning.DERIVATIVES_BYTES + 8 * _bytes_of_tables(stacks))
-def differentiated_stacks(task: Task, x64: bool, kernels: bool, device: Any) -> Stacks:
+def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
     """What runs for a task and its derivatives, which are compiled too: kept as a larger thing."""
-    return stacks_on_device(task, x64, kernels, device)
+    return stacks_on_device(task, x64, device)

@@ -82,6 +82,7 @@ class Task:
         readout: what to read out.
         gradient: how reverse mode works; None chooses by the memory it would need.
         near: whether to simulate beside points where angles have no slope: see `near`.
+        kernels: whether the native engine runs where it can; `run` says so.
     """
 
     circuit: Circuit
@@ -89,6 +90,7 @@ class Task:
     readout: Readout
     gradient: Gradient | None = None
     near: bool = False
+    kernels: bool = False
 
 
 class Part(NamedTuple):
@@ -135,7 +137,7 @@ def _places_in_angles(circuit: Circuit, batched: frozenset[int]) -> Iterator[set
 
 def seen_of(task: Task) -> Seen:
     """What is simulated, whatever the batch."""
-    return _seen(replace(task, batched=frozenset(), gradient=None))
+    return _seen(replace(task, batched=frozenset(), gradient=None, kernels=False))
 
 
 @kept()

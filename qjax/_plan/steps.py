@@ -242,8 +242,6 @@ class _Writer:
             self._add_monomial(placed, action)
             return
         chain += _factors(placed)
-        if len(chain) > _MOST_FACTORS - 3:
-            self.write_chain(qubit)
 
     def _add_monomial(self, placed: PlacedGate, action: Action) -> None:
         """A gate that gives phases to basis states and permutes them."""
@@ -305,7 +303,9 @@ class _Writer:
             for factor in chain:
                 self._wait_for(factor, qubit)
             return
-        self._write_pairs(Gate("chain", (qubit,)), chain, 1, active_bits)
+        for start in range(0, len(chain), _MOST_FACTORS):
+            factors = chain[start : start + _MOST_FACTORS]
+            self._write_pairs(Gate("chain", (qubit,)), factors, 1, active_bits)
 
     def _wait_for(self, factor: _Factor, qubit: int) -> None:
         mask, flip = self.frame.masks[qubit], self.frame.flips[qubit]

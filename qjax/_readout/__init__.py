@@ -12,6 +12,8 @@ signed_sums          sums with the signs of strings of Z
 """
 
 from qjax._readout.expectations import expectation_values as expectation_values
+from qjax._readout.expectations import masks_of as masks_of
+from qjax._readout.expectations import sums_of_strings as sums_of_strings
 from qjax._readout.means import means_and_errors as means_and_errors
 from qjax._readout.measurement import bits_of as bits_of
 from qjax._readout.measurement import check_shots as check_shots

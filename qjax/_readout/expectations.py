@@ -41,16 +41,31 @@ def expectation_values(
         values = values.at[jnp.asarray(reading.dense)].add(_of_matrices(reading.matrices, state))
     if not reading.projected:
         return values
-    parameters = shared[:, None]
-    if reading.mixed:
-        spread = jnp.broadcast_to(parameters, (len(shared), batched.shape[1]))
-        parameters = jnp.concatenate([batched, spread])
-    coefficients = all_numbers(reading.groups, parameters)
     if reading.num_outputs == 1 and _loops(reading):
+        coefficients = _coefficients(reading, shared, batched)
         return values + _one_sum(reading, coefficients, state)[None]
     strings = jnp.concatenate([_values_of(group, state) for group in reading.projected])
+    return values + sums_of_strings(reading, strings, shared, batched)
+
+
+def masks_of(reading: Reading) -> np.ndarray | None:
+    """The strings, where all there is to read are a few of Z, without projectors; else None."""
+    if not (reading.diagonal and len(reading.projected) == 1):
+        return None
+    (group,) = reading.projected
+    if not isinstance(group, Diagonal) or group.qubits or group.sums.high is None:
+        return None
+    return group.sums.masks
+
+
+def sums_of_strings(
+    reading: Reading, strings: Float[Array, "strings batch"], shared: Array, batched: Array
+) -> Float[Array, "observables batch"]:
+    """The observables, from the values of all strings."""
+    coefficients = _coefficients(reading, shared, batched)
+    values = jnp.zeros((reading.num_outputs, strings.shape[1]), strings.dtype)
     if reading.table is not None:
-        table = jnp.asarray(reading.table).astype(state.dtype)
+        table = jnp.asarray(reading.table).astype(strings.dtype)
         values = values + jnp.matmul(table, strings, precision=tuning.PRECISION)
     for entries in reading.entries:
         summands = _factors(entries, coefficients) * strings[jnp.asarray(entries.rows)]
@@ -58,6 +73,14 @@ def expectation_values(
             summands, jnp.asarray(entries.outputs), reading.num_outputs, indices_are_sorted=True
         )
     return values
+
+
+def _coefficients(reading: Reading, shared: Array, batched: Array) -> Float[Array, "values batch"]:
+    parameters = shared[:, None]
+    if reading.mixed:
+        spread = jnp.broadcast_to(parameters, (len(shared), batched.shape[1]))
+        parameters = jnp.concatenate([batched, spread])
+    return all_numbers(reading.groups, parameters)
 
 
 def _of_matrices(matrices: np.ndarray, state: State) -> Float[Array, "matrices batch"]:

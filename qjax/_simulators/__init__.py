@@ -4,8 +4,9 @@ statevector  pure states, exactly, with reverse mode by hand
 native       the same on CPUs, by compiled kernels
 """
 
-from qjax._simulators.native.library import is_used as uses_kernels
+from qjax._simulators.native.library import uses_kernels as uses_kernels
 from qjax._simulators.native.operations import native_state as native_state
+from qjax._simulators.native.operations import native_sums as native_sums
 from qjax._simulators.statevector.simulation import Gradient as Gradient
 from qjax._simulators.statevector.simulation import angles_of as angles_of
 from qjax._simulators.statevector.simulation import as_complex as as_complex

@@ -1,7 +1,8 @@
 """Floor 4. Pure states on CPUs, by compiled kernels: a program is one operation, not hundreds.
 
 library     the compiled kernels, where this machine has them
-operations  the kernels as operations of JAX, with their derivatives
+primitive   a kernel as a primitive of JAX, and XLA's way where there is none
+operations  what kernels compute, with its derivatives
 
 `program.h` says what the kernels run; `tile.h` how.
 """

@@ -86,27 +86,39 @@ template <typename T> Program<T> read(const int32_t* words, const T* numbers) {
           controls,           numbers, columns,           header->shift};
 }
 
-template <ffi::DataType D>
-using Number = ffi::NativeType<D>;
-
-template <typename T> bool by_samples(int num_qubits, int64_t batch) {
-  constexpr int kFewQubits = 8;  // whose tiles of one sample are shorter than what a step costs
-  const int lanes = kernels<T>().lanes;
-  if ((1 << num_qubits) < 2 * lanes) return true;
-  return num_qubits <= kFewQubits && 2 * batch >= lanes;
-}
+template <ffi::DataType D> using Number = ffi::NativeType<D>;
+template <ffi::DataType D> using Numbers = ffi::Buffer<D>;
+template <ffi::DataType D> using Result = ffi::Result<ffi::Buffer<D>>;
+using Words = ffi::Buffer<ffi::S32>;
 
 template <ffi::DataType D>
-Call<Number<D>> call_of(ffi::Buffer<ffi::S32>& words, ffi::Buffer<D>& numbers,
-                        ffi::Buffer<D>& shared, ffi::Buffer<D>& batched) {
+Call<Number<D>> call_of(Words& words, Numbers<D>& numbers, Numbers<D>& shared,
+                        Numbers<D>& batched, bool by_samples) {
   using T = Number<D>;
   Call<T> call{};
   call.program = read<T>(words.typed_data(), numbers.typed_data());
   call.batch = batched.dimensions().back();
-  call.lanes_are_samples = by_samples<T>(call.program.num_qubits, call.batch);
+  call.lanes_are_samples = by_samples;
   call.shared = shared.typed_data();
   call.batched = batched.typed_data();
   return call;
+}
+
+// Strings of Z by the masks of their qubits, in the bits of the rows in which the program ends.
+template <typename T> std::vector<ZString> strings_of(const Program<T>& program, Words& masks) {
+  std::vector<ZString> strings(masks.element_count());
+  for (size_t k = 0; k < strings.size(); ++k) {
+    const uint32_t qubits = masks.typed_data()[k];
+    for (int bit = 0; bit < program.num_qubits; ++bit)
+      strings[k].mask |= (__builtin_popcount(program.columns[bit] & qubits) & 1u) << bit;
+    strings[k].flip = __builtin_popcount(program.shift & qubits) & 1;
+  }
+  return strings;
+}
+
+template <typename T> void set_strings(Call<T>& call, const std::vector<ZString>& strings) {
+  call.strings = strings.data();
+  call.num_strings = int(strings.size());
 }
 
 template <typename T> int64_t num_tiles(const Call<T>& call) {
@@ -120,59 +132,96 @@ template <typename T> int64_t work_of(const Call<T>& call) {
 }
 
 template <ffi::DataType D>
-ffi::Error simulate(ffi::ThreadPool pool, ffi::Buffer<ffi::S32> words, ffi::Buffer<D> numbers,
-                    ffi::Buffer<D> shared, ffi::Buffer<D> batched, ffi::Result<ffi::Buffer<D>> state) {
-  auto call = call_of<D>(words, numbers, shared, batched);
+ffi::Error simulate(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                    Numbers<D> shared, Numbers<D> batched, Result<D> state) {
+  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
   call.state = state->typed_data();
   each(num_tiles(call), work_of(call), pool,
        [&](int64_t k) { kernels<Number<D>>().forward(call, k); });
   return ffi::Error::Success();
 }
 
+// Run the tiles backwards, each with its own sums of what all samples share. The order in which
+// these are added is fixed: the same digits in every run.
+template <typename T, typename Backward>
+void run_back(const Call<T>& call, ffi::ThreadPool pool, int64_t angles, T* to_shared,
+              Backward backward) {
+  const int64_t tiles = num_tiles(call);
+  std::vector<double> sums(tiles * angles, 0.0);
+  each(tiles, 3 * work_of(call), pool,
+       [&](int64_t k) { backward(call, k, sums.data() + k * angles); });
+  for (int64_t angle = 0; angle < angles; ++angle) {
+    double total = 0;
+    for (int64_t k = 0; k < tiles; ++k) total += sums[k * angles + angle];
+    to_shared[angle] = T(total);
+  }
+}
+
 template <ffi::DataType D>
-ffi::Error pull_back(ffi::ThreadPool pool, ffi::Buffer<ffi::S32> words, ffi::Buffer<D> numbers,
-                     ffi::Buffer<D> shared, ffi::Buffer<D> batched, ffi::Buffer<D> state,
-                     ffi::Buffer<D> cotangent, ffi::Result<ffi::Buffer<D>> to_shared,
-                     ffi::Result<ffi::Buffer<D>> to_batched) {
-  auto call = call_of<D>(words, numbers, shared, batched);
+ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                     Numbers<D> shared, Numbers<D> batched, Numbers<D> state, Numbers<D> cotangent,
+                     Result<D> to_shared, Result<D> to_batched) {
+  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
   call.state = state.typed_data();
   call.cotangent = cotangent.typed_data();
   call.batched_cotangents = to_batched->typed_data();
   std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
-  const int64_t tiles = num_tiles(call), angles = shared.element_count();
-  // Each tile sums for itself, and their order is fixed: the same digits in every run.
-  std::vector<double> sums(tiles * angles, 0.0);
-  each(tiles, 3 * work_of(call), pool,
-       [&](int64_t k) { kernels<Number<D>>().backward(call, k, sums.data() + k * angles); });
-  for (int64_t angle = 0; angle < angles; ++angle) {
-    double total = 0;
-    for (int64_t k = 0; k < tiles; ++k) total += sums[k * angles + angle];
-    to_shared->typed_data()[angle] = Number<D>(total);
-  }
+  run_back(call, pool, shared.element_count(), to_shared->typed_data(),
+           kernels<Number<D>>().backward);
   return ffi::Error::Success();
 }
 
-template <ffi::DataType D> auto bind_simulate() {
-  return ffi::Ffi::Bind()
-      .Ctx<ffi::ThreadPool>()
-      .Arg<ffi::Buffer<ffi::S32>>()
-      .template Arg<ffi::Buffer<D>>()
-      .template Arg<ffi::Buffer<D>>()
-      .template Arg<ffi::Buffer<D>>()
-      .template Ret<ffi::Buffer<D>>();
+template <ffi::DataType D>
+ffi::Error sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                Numbers<D> shared, Numbers<D> batched, Words masks, Result<D> sums) {
+  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
+  const auto strings = strings_of(call.program, masks);
+  set_strings(call, strings);
+  call.sums = sums->typed_data();
+  each(num_tiles(call), work_of(call), pool,
+       [&](int64_t k) { kernels<Number<D>>().forward_sums(call, k); });
+  return ffi::Error::Success();
 }
 
-template <ffi::DataType D> auto bind_pull_back() {
+template <ffi::DataType D>
+ffi::Error sums_and_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                          Numbers<D> shared, Numbers<D> batched, Words masks, Result<D> sums,
+                          Result<D> tiles) {
+  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
+  const auto strings = strings_of(call.program, masks);
+  set_strings(call, strings);
+  call.sums = sums->typed_data();
+  call.tiles = tiles->typed_data();
+  each(num_tiles(call), work_of(call), pool,
+       [&](int64_t k) { kernels<Number<D>>().forward_sums(call, k); });
+  return ffi::Error::Success();
+}
+
+template <ffi::DataType D>
+ffi::Error pull_back_sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                          Numbers<D> shared, Numbers<D> batched, Words masks, Numbers<D> tiles,
+                          Numbers<D> cotangent, Result<D> to_shared, Result<D> to_batched) {
+  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
+  const auto strings = strings_of(call.program, masks);
+  set_strings(call, strings);
+  call.tiles = tiles.typed_data();
+  call.cotangent = cotangent.typed_data();
+  call.batched_cotangents = to_batched->typed_data();
+  std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
+  run_back(call, pool, shared.element_count(), to_shared->typed_data(),
+           kernels<Number<D>>().backward_sums);
+  return ffi::Error::Success();
+}
+
+// What all calls take: the program, and its angles.
+template <ffi::DataType D> auto bind() {
   return ffi::Ffi::Bind()
       .Ctx<ffi::ThreadPool>()
-      .Arg<ffi::Buffer<ffi::S32>>()
-      .template Arg<ffi::Buffer<D>>()
-      .template Arg<ffi::Buffer<D>>()
-      .template Arg<ffi::Buffer<D>>()
-      .template Arg<ffi::Buffer<D>>()
-      .template Arg<ffi::Buffer<D>>()
-      .template Ret<ffi::Buffer<D>>()
-      .template Ret<ffi::Buffer<D>>();
+      .Attr<bool>("by_samples")
+      .Arg<Words>()
+      .template Arg<Numbers<D>>()
+      .template Arg<Numbers<D>>()
+      .template Arg<Numbers<D>>();
 }
 
 }  // namespace
@@ -180,13 +229,24 @@ template <ffi::DataType D> auto bind_pull_back() {
 
 #pragma GCC visibility push(default)
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxSimulateF32, qjax::simulate<xla::ffi::F32>,
-                              qjax::bind_simulate<xla::ffi::F32>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxSimulateF64, qjax::simulate<xla::ffi::F64>,
-                              qjax::bind_simulate<xla::ffi::F64>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxPullBackF32, qjax::pull_back<xla::ffi::F32>,
-                              qjax::bind_pull_back<xla::ffi::F32>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxPullBackF64, qjax::pull_back<xla::ffi::F64>,
-                              qjax::bind_pull_back<xla::ffi::F64>());
+#define QJAX_CALL(name, function, binding)                                             \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F32, qjax::function<xla::ffi::F32>,              \
+                                qjax::bind<xla::ffi::F32>() binding(xla::ffi::F32));   \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F64, qjax::function<xla::ffi::F64>,              \
+                                qjax::bind<xla::ffi::F64>() binding(xla::ffi::F64))
+#define QJAX_NUMBERS(D) .Arg<qjax::Numbers<D>>()
+#define QJAX_MASKS .Arg<qjax::Words>()
+#define QJAX_RESULT(D) .Ret<xla::ffi::Buffer<D>>()
+
+#define QJAX_STATE(D) QJAX_RESULT(D)
+QJAX_CALL(QjaxState, simulate, QJAX_STATE);
+#define QJAX_BACK(D) QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D)
+QJAX_CALL(QjaxPullBackState, pull_back, QJAX_BACK);
+#define QJAX_SUMS(D) QJAX_MASKS QJAX_RESULT(D)
+QJAX_CALL(QjaxSums, sums, QJAX_SUMS);
+#define QJAX_TILES(D) QJAX_MASKS QJAX_RESULT(D) QJAX_RESULT(D)
+QJAX_CALL(QjaxSumsAndTiles, sums_and_tiles, QJAX_TILES);
+#define QJAX_BACK_SUMS(D) QJAX_MASKS QJAX_BACK(D)
+QJAX_CALL(QjaxPullBackSums, pull_back_sums, QJAX_BACK_SUMS);
 
 #pragma GCC visibility pop

@@ -66,10 +66,35 @@ template <typename T> void backward(const Call<T>& call, int64_t number, double*
   tile.run_back();
 }
 
+template <typename T> Amplitudes<T>* kept(const Call<T>& call, int64_t number, int64_t vectors) {
+  return reinterpret_cast<Amplitudes<T>*>(call.tiles) + number * vectors;
+}
+
+template <typename T> void forward_sums(const Call<T>& call, int64_t number) {
+  Tile<T> tile = tile_of(call, number);
+  const int64_t vectors = tile.layout.vectors();
+  tile.state = call.tiles ? kept(call, number, vectors) : workspace<T>(vectors);
+  tile.run();
+  tile.store_sums(call.strings, call.num_strings, call.sums);
+}
+
+template <typename T> void backward_sums(const Call<T>& call, int64_t number, double* shared) {
+  Tile<T> tile = tile_of(call, number);
+  const int64_t vectors = tile.layout.vectors();
+  tile.state = workspace<T>(2 * vectors);
+  tile.cotangent = tile.state + vectors;
+  tile.shared_cotangents = shared;
+  std::copy_n(kept(call, number, vectors), vectors, tile.state);
+  tile.load_sums(call.strings, call.num_strings, call.cotangent);
+  tile.run_back();
+}
+
 }  // namespace
 
-extern const Kernels<float> single_kernels = {forward<float>, backward<float>, kLanes<float>};
-extern const Kernels<double> double_kernels = {forward<double>, backward<double>, kLanes<double>};
+#define QJAX_KERNELS(T) {forward<T>, backward<T>, forward_sums<T>, backward_sums<T>, kLanes<T>}
+extern const Kernels<float> single_kernels = QJAX_KERNELS(float);
+extern const Kernels<double> double_kernels = QJAX_KERNELS(double);
+#undef QJAX_KERNELS
 
 }  // namespace QJAX_ISA
 }  // namespace qjax

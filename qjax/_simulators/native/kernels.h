@@ -12,7 +12,11 @@ template <typename T> struct Call {
   const T* shared;        // (angles,)
   const T* batched;       // (angles, batch)
   T* state;               // (2, rows, batch), rows in the order of basis states
-  const T* cotangent;     // of the state
+  const T* cotangent;     // of the state, or of the sums
+  T* tiles;               // the final states of all tiles as they stand, or null
+  const ZString* strings;
+  int num_strings;
+  T* sums;                // (strings, batch)
   T* batched_cotangents;  // (angles, batch)
 };
 
@@ -20,6 +24,8 @@ template <typename T> struct Call {
 template <typename T> struct Kernels {
   void (*forward)(const Call<T>& call, int64_t number);
   void (*backward)(const Call<T>& call, int64_t number, double* shared_cotangents);
+  void (*forward_sums)(const Call<T>& call, int64_t number);
+  void (*backward_sums)(const Call<T>& call, int64_t number, double* shared_cotangents);
   int lanes;
 };
 

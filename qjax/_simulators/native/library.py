@@ -11,11 +11,13 @@ import jax
 import numpy as np
 
 _FILE = "libqjax_native.so"
+_KERNELS = ("State", "PullBackState", "Sums", "SumsAndTiles", "PullBackSums")
+_PREFIX = "qjax_"
 _SWITCH = "QJAX_ENGINE"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 
-def is_used() -> bool:
+def uses_kernels() -> bool:
     """Whether programs that are traced now run on the compiled kernels where they can."""
     return (
         os.environ.get(_SWITCH, "native") != "xla"
@@ -35,10 +37,12 @@ def why_missing() -> str | None:
         library = ctypes.CDLL(str(file))
     except OSError as error:
         return f"the kernels cannot be loaded: {error}"
-    for name in ("QjaxSimulate", "QjaxPullBack"):
+    for name in _KERNELS:
         for suffix in _SUFFIXES.values():
-            function = getattr(library, name + suffix)
-            jax.ffi.register_ffi_target(name + suffix, jax.ffi.pycapsule(function), platform="cpu")
+            function = getattr(library, f"Qjax{name}{suffix}")
+            jax.ffi.register_ffi_target(
+                _PREFIX + name + suffix, jax.ffi.pycapsule(function), platform="cpu"
+            )
     return None
 
 
@@ -50,4 +54,4 @@ def _files() -> Iterator[Path]:
 
 def target(name: str, dtype: np.dtype) -> str:
     """What XLA calls a kernel, for numbers of a dtype."""
-    return name + _SUFFIXES[np.dtype(dtype)]
+    return _PREFIX + name + _SUFFIXES[np.dtype(dtype)]

@@ -1,8 +1,8 @@
-"""Floor 4. Steps + angles -> the state, and its cotangent -> those of the angles, by the kernels.
+"""Floor 4. Steps + angles -> what is read out, and its cotangent -> those of angles, by kernels.
 
-Two primitives of JAX. Where a program is lowered for another platform, for several devices, or to
-be exported, they are lowered as what XLA computes of the same program. Forward mode and second
-derivatives are XLA's everywhere.
+Each kernel is a primitive of JAX. Where a program is lowered for another platform, for several
+devices, or to be exported, they are lowered as what XLA computes of the same program. Forward mode
+and second derivatives are XLA's everywhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,23 +10,25 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
-from jax.core import ShapedArray
-from jax.extend.core import Primitive
-from jax.interpreters import batching, mlir
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from qjax._base import tuning
 from qjax._base.linear_map import linear_map
-from qjax._base.mesh import type_of_result
 from qjax._plan import Program
 from qjax._simulators.native.library import target
+from qjax._simulators.native.primitive import kernel_primitive
 from qjax._simulators.statevector.simulation import State, state_of_angles
 
 Angles = tuple[Float[Array, " angles"], Float[Array, "angles batch"]]
+Sums = Float[Array, "strings batch"]
 
-_state_p = Primitive("native_state")
-_cotangents_p = Primitive("native_cotangents")
-_cotangents_p.multiple_results = True
+# Bytes of a vector of the kernels.
+_VECTOR = 64
+
+
+# ---------------------------------------------------------------- the state
 
 
 @jax.custom_jvp
@@ -37,8 +39,7 @@ def native_state(program: Program, angles: Angles) -> State:
         program: what to run, from |0...0>.
         angles: those that all samples share, and those that differ per sample.
     """
-    leaves, structure = jax.tree.flatten((program, angles))
-    return _state_p.bind(*leaves, structure=structure)
+    return _state(program, angles)[0]
 
 
 @native_state.defjvp
@@ -46,119 +47,195 @@ def _native_state_jvp(primals: tuple, tangents: tuple) -> tuple[State, State]:
     program, angles = primals
     state = native_state(program, angles)
     residuals = program, angles, state
-    return state, linear_map(_push_forward, _pull_back, residuals, tangents[1], like=state)
+    return state, linear_map(_push_state, _pull_back_state, residuals, tangents[1], like=state)
 
 
-def _push_forward(residuals: tuple, tangents: Angles) -> State:
+def _push_state(residuals: tuple, tangents: Angles) -> State:
     program, angles, _ = residuals
     return jax.jvp(lambda *given: state_of_angles(program, given), angles, tangents)[1]
 
 
 @jax.custom_jvp
-def _pull_back(residuals: tuple, cotangent: State) -> Angles:
-    leaves, structure = jax.tree.flatten((*residuals, cotangent))
-    shared, batched = _cotangents_p.bind(*leaves, structure=structure)
+def _pull_back_state(residuals: tuple, cotangent: State) -> Angles:
+    shared, batched = _state_back(*residuals, cotangent)
     return shared, batched
 
 
-@_pull_back.defjvp
-def _pull_back_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angles]:
+@_pull_back_state.defjvp
+def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angles]:
     """Of the angles and the cotangent; the state moves with the angles."""
-    (program, angles, state), cotangent = primals
+    (program, angles, _), cotangent = primals
     (_, moved, _), along = tangents
 
     def cotangents(angles: Angles, cotangent: State) -> Angles:
-        return _by_xla(program, angles, cotangent)
+        return _pull_back_by_xla(lambda *given: state_of_angles(program, given), angles, cotangent)
 
     moving = jax.jvp(cotangents, (angles, cotangent), (moved, along))[1]
-    return _pull_back((program, angles, state), cotangent), moving
+    return _pull_back_state(primals[0], cotangent), moving
 
 
-def _by_xla(program: Program, angles: Angles, cotangent: State) -> Angles:
-    pull_back = jax.vjp(lambda *given: state_of_angles(program, given), *angles)[1]
-    shared, batched = pull_back(cotangent)
+# ---------------------------------------------------------------- sums of probabilities
+
+
+@jax.custom_jvp
+def native_sums(program: Program, masks: Int[Array, " strings"], angles: Angles) -> Sums:
+    """<Z...Z> after a program that has steps, for strings of Z by the masks of their qubits."""
+    return _sums(program, masks, angles, keep=False)[0]
+
+
+@native_sums.defjvp
+def _native_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Sums, Sums]:
+    (sums, _), (moved, _) = _sums_and_tiles_jvp(primals, tangents)
+    return sums, moved
+
+
+@jax.custom_jvp
+def _sums_and_tiles(program: Program, masks: Array, angles: Angles) -> tuple[Sums, Array]:
+    """The same, with the states as the kernels have them, for reverse mode."""
+    sums, tiles = _sums(program, masks, angles, keep=True)
+    return sums, tiles
+
+
+@_sums_and_tiles.defjvp
+def _sums_and_tiles_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
+    """Nothing takes the tangents of the states: whatever uses those computes them anew."""
+    program, masks, angles = primals
+    sums, tiles = _sums_and_tiles(program, masks, angles)
+    residuals = program, masks, angles, tiles
+    moved = linear_map(_push_sums, _pull_back_sums, residuals, tangents[2], like=sums)
+    return (sums, tiles), (moved, jnp.zeros_like(tiles))
+
+
+def _push_sums(residuals: tuple, tangents: Angles) -> Sums:
+    program, masks, angles, _ = residuals
+    return jax.jvp(lambda *given: _sums_by_xla(program, masks, given), angles, tangents)[1]
+
+
+@jax.custom_jvp
+def _pull_back_sums(residuals: tuple, cotangent: Sums) -> Angles:
+    shared, batched = _sums_back(*residuals, cotangent)
     return shared, batched
 
 
-# ---------------------------------------------------------------- primitives
+@_pull_back_sums.defjvp
+def _pull_back_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angles]:
+    (program, masks, angles, _), cotangent = primals
+    (_, _, moved, _), along = tangents
+
+    def cotangents(angles: Angles, cotangent: Sums) -> Angles:
+        return _pull_back_by_xla(
+            lambda *given: _sums_by_xla(program, masks, given), angles, cotangent
+        )
+
+    moving = jax.jvp(cotangents, (angles, cotangent), (moved, along))[1]
+    return _pull_back_sums(primals[0], cotangent), moving
 
 
-def _state_type(*given: ShapedArray, structure: Any) -> ShapedArray:
-    program, (_, batched) = jax.tree.unflatten(structure, given)
-    return type_of_result((2, 2**program.num_qubits, batched.shape[1]), batched.dtype, given)
+def _sums_by_xla(program: Program, masks: Array, angles: Angles) -> Sums:
+    state = state_of_angles(program, angles)
+    probabilities = jnp.square(state[0]) + jnp.square(state[1])
+    rows = jnp.arange(2**program.num_qubits, dtype=masks.dtype)
+    odd = lax.population_count(masks[:, None] & rows[None]) & 1
+    signs = (1 - 2 * odd).astype(probabilities.dtype)
+    return jnp.matmul(signs, probabilities, precision=tuning.PRECISION)
 
 
-def _cotangent_types(*given: ShapedArray, structure: Any) -> list[ShapedArray]:
-    _, angles, _, _ = jax.tree.unflatten(structure, given)
-    return [type_of_result(x.shape, x.dtype, given) for x in angles]
+def _pull_back_by_xla(function: Callable[..., Array], angles: Angles, cotangent: Array) -> Angles:
+    shared, batched = jax.vjp(function, *angles)[1](cotangent)
+    return shared, batched
 
 
-def _state_of_xla(*leaves: Array, structure: Any) -> Array:
-    return state_of_angles(*jax.tree.unflatten(structure, leaves))
+# ---------------------------------------------------------------- kernels
 
 
-def _cotangents_of_xla(*leaves: Array, structure: Any) -> Sequence[Array]:
-    program, angles, _, cotangent = jax.tree.unflatten(structure, leaves)
-    return _by_xla(program, angles, cotangent)
+def _by_samples(num_qubits: int, batch: int, dtype: np.dtype) -> bool:
+    """Whether the lanes of a vector are samples, instead of rows of one sample."""
+    lanes = _VECTOR // dtype.itemsize
+    if 2**num_qubits < 2 * lanes:
+        return True
+    return num_qubits <= tuning.MAX_LANES_OF_SAMPLES and 2 * batch >= lanes
 
 
-def _state_of_kernels(*leaves: Array, structure: Any) -> Array:
-    program, (shared, batched) = jax.tree.unflatten(structure, leaves)
-    result = jax.ShapeDtypeStruct((2, 2**program.num_qubits, batched.shape[1]), shared.dtype)
-    call = jax.ffi.ffi_call(target("QjaxSimulate", shared.dtype), result)
-    return call(*_tables(program, shared), shared, batched)
+def _tile_size(num_qubits: int, batch: int, dtype: np.dtype) -> int:
+    """How many numbers the states of all tiles are."""
+    lanes = _VECTOR // dtype.itemsize
+    samples = -(-batch // lanes) * lanes if _by_samples(num_qubits, batch, dtype) else batch
+    return samples * 2 << num_qubits
 
 
-def _cotangents_of_kernels(*leaves: Array, structure: Any) -> Sequence[Array]:
-    program, (shared, batched), state, cotangent = jax.tree.unflatten(structure, leaves)
-    results = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (shared, batched)]
-    call = jax.ffi.ffi_call(target("QjaxPullBack", shared.dtype), results)
-    return call(*_tables(program, shared), shared, batched, state, cotangent)
+def _call(name: str, program: Program, angles: Angles, results: Any, *more: Array) -> Any:
+    shared, batched = angles
+    steps = program.steps
+    assert steps is not None
+    call = jax.ffi.ffi_call(target(name, shared.dtype), results)
+    numbers = jnp.asarray(steps.numbers, shared.dtype)
+    by_samples = _by_samples(program.num_qubits, batched.shape[1], shared.dtype)
+    return call(jnp.asarray(steps.words), numbers, shared, batched, *more, by_samples=by_samples)
 
 
-def _tables(program: Program, like: Array) -> tuple[Array, Array]:
-    return program.steps.words, lax.convert_element_type(program.steps.numbers, like.dtype)
+def _like(arrays: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
+    return [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
 
 
-def _one_by_one(primitive: Primitive) -> Callable[..., Any]:
-    def batch(arguments: Sequence[Array], axes: Sequence[int | None], *, structure: Any) -> Any:
-        moved = [
-            x if axis is None else jnp.moveaxis(x, axis, 0)
-            for x, axis in zip(arguments, axes, strict=True)
-        ]
-        mapped = [x for x, axis in zip(moved, axes, strict=True) if axis is not None]
-
-        def single(given: list[Array]) -> Any:
-            left = iter(given)
-            every = [x if axis is None else next(left) for x, axis in zip(moved, axes, strict=True)]
-            return primitive.bind(*every, structure=structure)
-
-        results = lax.map(single, mapped)
-        return results, [0] * len(results) if primitive.multiple_results else 0
-
-    return batch
+def _state_types(program: Program, angles: Angles) -> list[jax.ShapeDtypeStruct]:
+    batch = angles[1].shape[1]
+    return [jax.ShapeDtypeStruct((2, 2**program.num_qubits, batch), angles[0].dtype)]
 
 
-def _lowering(kernels: Callable[..., Any], xla: Callable[..., Any], multiple: bool) -> Any:
-    by_kernels = mlir.lower_fun(kernels, multiple_results=multiple)
-    by_xla = mlir.lower_fun(xla, multiple_results=multiple)
-
-    def lower(ctx: Any, *operands: Any, **parameters: Any) -> Any:
-        module = ctx.module_context
-        alone = getattr(module.axis_context, "num_devices", 1) in (1, None)
-        portable = module.lowering_parameters.for_export or not alone
-        return (by_xla if portable else by_kernels)(ctx, *operands, **parameters)
-
-    return lower, by_xla
+def _sums_types(
+    program: Program, masks: Array, angles: Angles, keep: bool
+) -> list[jax.ShapeDtypeStruct]:
+    batch, dtype = angles[1].shape[1], angles[0].dtype
+    sums = jax.ShapeDtypeStruct((masks.shape[0], batch), dtype)
+    size = _tile_size(program.num_qubits, batch, np.dtype(dtype))
+    return [sums, jax.ShapeDtypeStruct((size,), dtype)] if keep else [sums]
 
 
-for _primitive, _types, _kernels, _xla in (
-    (_state_p, _state_type, _state_of_kernels, _state_of_xla),
-    (_cotangents_p, _cotangent_types, _cotangents_of_kernels, _cotangents_of_xla),
-):
-    _primitive.def_abstract_eval(_types)
-    _on_cpu, _elsewhere = _lowering(_kernels, _xla, _primitive.multiple_results)
-    mlir.register_lowering(_primitive, _on_cpu, platform="cpu")
-    mlir.register_lowering(_primitive, _elsewhere)
-    batching.primitive_batchers[_primitive] = _one_by_one(_primitive)
-    _primitive.def_impl(jax.jit(_primitive.bind, static_argnames="structure"))
+def _angle_types(*given: Any) -> list[jax.ShapeDtypeStruct]:
+    angles = given[-3]
+    return [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in angles]
+
+
+_state = kernel_primitive(
+    "state",
+    lambda program, angles: _call("State", program, angles, _state_types(program, angles)),
+    lambda program, angles: [state_of_angles(program, angles)],
+    _state_types,
+)
+
+_state_back = kernel_primitive(
+    "state_back",
+    lambda program, angles, state, cotangent: _call(
+        "PullBackState", program, angles, _like(angles), state, cotangent
+    ),
+    lambda program, angles, _, cotangent: _pull_back_by_xla(
+        lambda *given: state_of_angles(program, given), angles, cotangent
+    ),
+    _angle_types,
+)
+
+
+def _sums_by_kernel(program: Program, masks: Array, angles: Angles, keep: bool) -> Sequence[Array]:
+    name, results = "SumsAndTiles" if keep else "Sums", _sums_types(program, masks, angles, keep)
+    return _call(name, program, angles, results, masks)
+
+
+def _sums_without(program: Program, masks: Array, angles: Angles, keep: bool) -> Sequence[Array]:
+    """By XLA, which computes the state again where it needs it."""
+    sums, *tiles = _sums_types(program, masks, angles, keep)
+    del sums
+    return [_sums_by_xla(program, masks, angles), *(jnp.zeros(x.shape, x.dtype) for x in tiles)]
+
+
+_sums = kernel_primitive("sums", _sums_by_kernel, _sums_without, _sums_types)
+
+_sums_back = kernel_primitive(
+    "sums_back",
+    lambda program, masks, angles, tiles, cotangent: _call(
+        "PullBackSums", program, angles, _like(angles), masks, tiles, cotangent
+    ),
+    lambda program, masks, angles, _, cotangent: _pull_back_by_xla(
+        lambda *given: _sums_by_xla(program, masks, given), angles, cotangent
+    ),
+    _angle_types,
+)

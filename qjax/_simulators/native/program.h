@@ -57,6 +57,12 @@ struct Control {
   int32_t value;  // the gate acts where parity(p & mask) is this
 };
 
+// A string of Z in the bits of rows: row p has the sign (-1)^(parity(p & mask) ^ flip).
+struct ZString {
+  uint32_t mask;
+  int32_t flip;
+};
+
 template <typename T> struct Program {
   int num_qubits;
   const Step* steps;

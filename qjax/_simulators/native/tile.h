@@ -5,6 +5,7 @@
 
 #include "pairs.h"
 #include "phases.h"
+#include "sums.h"
 
 namespace qjax::QJAX_ISA {
 
@@ -171,6 +172,29 @@ template <typename T> struct Tile {
       const Step& step = program.steps[k];
       step.kind == StepKind::kPairs ? pull_back_pairs(step) : pull_back_phases(step);
     }
+  }
+
+  // ---------------------------------------------------------------- sums of probabilities
+
+  // Of strings of Z in the bits of rows; sums are (strings, batch).
+  void store_sums(const ZString* strings, int num_strings, T* sums) const {
+    for (int k = 0; k < num_strings; ++k) std::fill_n(sums + k * angles.batch + first, count, T(0));
+    signed_sums(state, strings, num_strings, layout, [&](int k, int lane, double sum) {
+      if (!lanes_are_samples())
+        sums[k * angles.batch + first] += T(sum);
+      else if (lane < count)
+        sums[k * angles.batch + first + lane] = T(sum);
+    });
+  }
+
+  void load_sums(const ZString* strings, int num_strings, const T* to_sums) const {
+    pull_back_sums(state, cotangent, strings, num_strings, layout, [&](int k) {
+      const T* row = to_sums + k * angles.batch + first;
+      if (!lanes_are_samples()) return splat<T>(row[0]);
+      Vector<T> given{};
+      for (int64_t j = 0; j < count; ++j) given[j] = row[j];
+      return given;
+    });
   }
 
   // ---------------------------------------------------------------- in and out
