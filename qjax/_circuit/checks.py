@@ -20,6 +20,7 @@ from qjax._circuit.control_flow import (
     Continue,
     ControlFlow,
     For,
+    Op,
     Reset,
     Store,
     Switch,
@@ -28,14 +29,7 @@ from qjax._circuit.control_flow import (
     expressions_of,
 )
 from qjax._circuit.gates import GATES
-from qjax._circuit.operations import (
-    Amplitudes,
-    Control,
-    Gate,
-    Matrix,
-    Measure,
-    Op,
-)
+from qjax._circuit.operations import Amplitudes, Control, Gate, Matrix, Measure
 from qjax._expressions import Expression, check_program, constant
 
 

@@ -5,14 +5,8 @@ from functools import cached_property
 
 from qjax._base.options import as_whole
 from qjax._circuit.checks import Sizes, check_members, check_operation, check_tuple, check_type
-from qjax._circuit.operations import (
-    Amplitudes,
-    Declaration,
-    Gate,
-    Measure,
-    Op,
-    Register,
-)
+from qjax._circuit.control_flow import Op
+from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure, Register
 
 
 @dataclass(frozen=True, eq=False)

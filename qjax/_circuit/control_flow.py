@@ -1,14 +1,13 @@
-"""Floor 2. Operations of a dynamic circuit, beside gates and measurements.
-
-Blocks are tuples of operations; `qjax._circuit.circuit.Op` says of which.
-"""
+"""Floor 2. Operations of a dynamic circuit, beside gates and measurements; what is an operation."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from qjax._circuit.classical import Bits, ClassicalExpression, Variable
+from qjax._circuit.operations import Amplitudes, Gate, Measure
 
-Block = tuple[Any, ...]
+# Operations in the order in which they run; those of control flow hold blocks in turn.
+Block = tuple["Op", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ class Continue:
 
 
 ControlFlow = Reset | Store | Switch | For | While | Break | Continue
+Op = Gate | Measure | Amplitudes | ControlFlow
 
 
 def blocks_of(op: object) -> tuple[Block, ...]:

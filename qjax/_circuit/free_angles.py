@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from qjax._circuit.circuit import Circuit, gates, preparations
-from qjax._circuit.operations import Amplitudes, Gate, Op
+from qjax._circuit.control_flow import Op
+from qjax._circuit.operations import Amplitudes, Gate
 from qjax._circuit.shift_rules import frequencies_of
 from qjax._expressions import Expression, parameter
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import Bits, expressions_in
-from qjax._circuit.control_flow import Reset, Store, blocks_of, expressions_of
-from qjax._circuit.operations import Amplitudes, Gate, Measure, Op
+from qjax._circuit.control_flow import Op, Reset, Store, blocks_of, expressions_of
+from qjax._circuit.operations import Amplitudes, Gate, Measure
 
 
 def measurements(circuit: Circuit) -> tuple[Measure, ...]:

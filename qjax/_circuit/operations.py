@@ -8,7 +8,6 @@ import numpy as np
 
 from qjax._base.options import as_whole, is_whole
 from qjax._circuit.classical import ClassicalType
-from qjax._circuit.control_flow import ControlFlow
 from qjax._circuit.gates import GATES, ConstantGate, GateKind
 from qjax._expressions import Expression, as_expression
 
@@ -102,9 +101,6 @@ class Amplitudes:
     def support(self) -> tuple[int, ...]:
         """Every qubit that it touches."""
         return self.qubits
-
-
-Op = Gate | Measure | Amplitudes | ControlFlow
 
 
 class Register(NamedTuple):

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
-from qjax._circuit.operations import Amplitudes, Gate, Op
+from qjax._circuit.control_flow import Op
+from qjax._circuit.operations import Amplitudes, Gate
 from qjax._expressions import (
     AWAY,
     CONSTANT,

@@ -14,10 +14,10 @@ from qjax._base import tuning
 from qjax._base.errors import NoExactFormError
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
-from qjax._circuit.control_flow import Block, Break, Continue, For, Reset, Store, Switch, While
+from qjax._circuit.control_flow import Block, Break, Continue, For, Op, Reset, Store, Switch, While
 from qjax._circuit.dependence import moved_amplitudes, moved_gate
 from qjax._circuit.measurements import writes_bits
-from qjax._circuit.operations import Amplitudes, Gate, Measure, Op
+from qjax._circuit.operations import Amplitudes, Gate, Measure
 from qjax._dynamic.branches import (
     REMEDY,
     Branches,

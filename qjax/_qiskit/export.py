@@ -22,10 +22,11 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import PhaseGate, UnitaryGate
 
+from qjax._base.errors import UnsupportedInstructionError
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import BOOL, ClassicalExpression
-from qjax._circuit.control_flow import Block, Break, For, Reset, Store, Switch, While
-from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure, Op
+from qjax._circuit.control_flow import Block, Break, For, Op, Reset, Store, Switch, While
+from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure
 from qjax._qiskit.classical import from_classical, from_type
 from qjax._qiskit.expressions import from_expression
 from qjax._qiskit.gate_names import GATE_NAMES
@@ -177,7 +178,7 @@ def _append(result: QuantumCircuit, gate: Gate, parameters: tuple[Parameter, ...
         _controlled_phase(result, gate, angles[0])
         return
     if gate.matrix is None:
-        operation = _CLASSES[gate.name](*angles)
+        operation = _class_of(gate.name)(*angles)
     else:
         operation = UnitaryGate(gate.matrix.array, check_input=False)
     if gate.controls:
@@ -188,6 +189,15 @@ def _append(result: QuantumCircuit, gate: Gate, parameters: tuple[Parameter, ...
             annotated=gate.matrix is not None,
         )
     result.append(operation, [*(control.qubit for control in gate.controls), *gate.qubits])
+
+
+def _class_of(name: str) -> type[Instruction]:
+    if name not in _CLASSES:
+        raise UnsupportedInstructionError(
+            f"gate {name!r} has no class in Qiskit that to_qiskit could write; use matrix_gate, or "
+            "add its class to qjax/_qiskit/gate_names.py"
+        )
+    return _CLASSES[name]
 
 
 def _controlled_phase(

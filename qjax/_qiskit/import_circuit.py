@@ -28,9 +28,9 @@ from qiskit.synthesis import LieTrotter
 from qjax._base.errors import UnsupportedInstructionError
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import ClassicalExpression, ClassicalType, Variable
-from qjax._circuit.control_flow import Reset
+from qjax._circuit.control_flow import Op, Reset
 from qjax._circuit.measurements import qubits_of
-from qjax._circuit.operations import Control, Gate, Measure, Op, Register, freeze_matrix
+from qjax._circuit.operations import Control, Gate, Measure, Register, freeze_matrix
 from qjax._expressions import constant
 from qjax._qiskit.annotated import without_modifiers
 from qjax._qiskit.classical import declarations_of, from_type
