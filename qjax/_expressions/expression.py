@@ -121,12 +121,11 @@ def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
         )
     program: list[str] = []
     kept = 0
-    given = [as_expression(each) for each in operands]
-    for each in given:
-        program += (
-            each.program if not kept else (_renumbered(token, kept) for token in each.program)
-        )
-        kept += each.program.count(KEEP)
+    given = [as_expression(operand) for operand in operands]
+    for expression in given:
+        tokens = expression.program
+        program += tokens if not kept else (_renumbered(token, kept) for token in tokens)
+        kept += tokens.count(KEEP)
     return Expression(
         (*program, name),
         tuple(p for e in given for p in e.parameters),
