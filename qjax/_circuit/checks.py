@@ -107,7 +107,7 @@ def _check_amplitudes(sizes: Sizes, op: Amplitudes) -> None:
         )
     _check_qubits(sizes, op.qubits)
     _check_expressions(sizes, op.real + op.imag, "an amplitude")
-    if all(each == constant(0) for each in op.real + op.imag):
+    if all(amplitude == constant(0) for amplitude in op.real + op.imag):
         raise ValueError("all amplitudes are 0, which is no state")
 
 
@@ -123,15 +123,15 @@ def _is_below(number: object, size: int) -> bool:
 
 
 def _check_expressions(sizes: Sizes, expressions: Iterable[Expression], what: str) -> None:
-    for each in expressions:
-        if not isinstance(each, Expression):
+    for expression in expressions:
+        if not isinstance(expression, Expression):
             raise TypeError(
-                f"{what} is a {type(each).__name__}, {each!r}; expected an Expression, such as "
-                "qjax.operations.constant(0.5) or parameter(0)"
+                f"{what} is a {type(expression).__name__}, {expression!r}; expected an Expression, "
+                "such as qjax.operations.constant(0.5) or parameter(0)"
             )
-        if not all(_is_below(p, sizes.params) for p in each.parameters):
+        if not all(_is_below(p, sizes.params) for p in expression.parameters):
             raise ValueError(f"{what} uses a parameter beyond the circuit's {sizes.params}")
-        check_program(each)
+        check_program(expression)
 
 
 # ---------------------------------------------------------------- control flow
@@ -201,6 +201,6 @@ def check_tuple(value: object, what: str) -> None:
 def check_members(values: tuple, what: str, kind: type) -> None:
     """Require a tuple of one kind of things."""
     check_tuple(values, what)
-    for each in values:
-        if not isinstance(each, kind):
-            raise TypeError(f"{what}: expected a tuple of {kind.__name__}, it holds {each!r}")
+    for member in values:
+        if not isinstance(member, kind):
+            raise TypeError(f"{what}: expected a tuple of {kind.__name__}, it holds {member!r}")

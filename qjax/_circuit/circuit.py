@@ -44,11 +44,11 @@ class Circuit:
     def __post_init__(self) -> None:
         _check_declarations(self)
         sizes = Sizes(self.num_qubits, self.num_clbits, self.num_params, len(self.variables))
-        for place, op in enumerate(self.ops):
+        for index, op in enumerate(self.ops):
             try:
                 check_operation(sizes, op)
             except (TypeError, ValueError) as error:
-                raise type(error)(f"operation {place} of the circuit, {op}: {error}") from error
+                raise type(error)(f"operation {index} of the circuit, {op}: {error}") from error
 
     @property
     def num_params(self) -> int:

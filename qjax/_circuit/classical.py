@@ -167,7 +167,9 @@ def evaluate_classical(
         return algebra.literal(expression)
     if not isinstance(expression, ClassicalOperation):
         return read(expression)
-    operands = (evaluate_classical(each, read, apply, algebra) for each in expression.operands)
+    operands = (
+        evaluate_classical(operand, read, apply, algebra) for operand in expression.operands
+    )
     return apply(expression.name, expression.type, *operands)
 
 

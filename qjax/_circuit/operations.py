@@ -186,6 +186,6 @@ def _qubits(qubits: int | Sequence[int]) -> tuple[int, ...]:
 def _controls(controls: int | Control | Sequence[int | Control]) -> tuple[Control, ...]:
     given = (controls,) if isinstance(controls, Control) or is_whole(controls) else controls
     return tuple(
-        each if isinstance(each, Control) else Control(as_whole(each, "controls", 0), 1)
-        for each in given  # type: ignore[union-attr]
+        control if isinstance(control, Control) else Control(as_whole(control, "controls", 0), 1)
+        for control in given  # type: ignore[union-attr]
     )

@@ -76,8 +76,8 @@ def near_expression(expression: Expression) -> Expression:
     leaves = [_Dual(graph.parameter(p), graph.constant(1.0)) for p in expression.parameters]
     constants = [_Dual(graph.constant(c), None) for c in expression.constants]
     root = evaluate_expression(expression.program, leaves, constants, _Duals(graph)).value
-    found = graph.expression(root)
-    return expression if NEAR.isdisjoint(found.program) else found
+    rewritten = graph.expression(root)
+    return expression if NEAR.isdisjoint(rewritten.program) else rewritten
 
 
 class _Dual(NamedTuple):
