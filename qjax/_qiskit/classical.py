@@ -51,7 +51,7 @@ def to_classical(
     else:
         name = node.name if isinstance(node, expr.Stretch) else node
         raise ValueError(f"it depends on {name!r}, a duration that only hardware knows")
-    converted = tuple(to_classical(each, clbits, variables) for each in operands)
+    converted = tuple(to_classical(operand, clbits, variables) for operand in operands)
     return ClassicalOperation(name, converted, _type(node.type))
 
 
@@ -100,7 +100,9 @@ def from_classical(
         return variables[expression.number]
     if isinstance(expression, Bits):
         return _from_bits(expression, clbits, registers)
-    operands = [from_classical(each, clbits, registers, variables) for each in expression.operands]
+    operands = [
+        from_classical(operand, clbits, registers, variables) for operand in expression.operands
+    ]
     kind = from_type(expression.type)
     if expression.name == "cast":
         return expr.Cast(operands[0], kind)

@@ -65,12 +65,12 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
 
 def _variables(declared: tuple[Declaration, ...]) -> tuple[expr.Var, ...]:
     """Of names that are used once: blocks side by side may have used the same."""
-    made: dict[str, expr.Var] = {}
+    variables: dict[str, expr.Var] = {}
     for name, kind in declared:
         names = (f"{name}_{number}" if number else name for number in count())
-        free = next(each for each in names if each not in made)
-        made[free] = expr.Var.new(free, from_type(kind))
-    return tuple(made.values())
+        free = next(candidate for candidate in names if candidate not in variables)
+        variables[free] = expr.Var.new(free, from_type(kind))
+    return tuple(variables.values())
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _append_for(result: QuantumCircuit, iterations: tuple[Block, ...], names: _N
         body = _block(result, (), names)
         body.store(turn, expr.add(turn, 1))
         cases = [
-            (tuple(k for k, each in enumerate(iterations, start=1) if each == kind), kind)
+            (tuple(k for k, block in enumerate(iterations, start=1) if block == kind), kind)
             for kind in kinds
         ]
         blocks = [(turns, _block(body, kind, names)) for turns, kind in cases]
@@ -160,15 +160,15 @@ def _unused_name(circuit: QuantumCircuit) -> str:
 
 def _parameters(names: tuple[str, ...]) -> tuple[Parameter, ...]:
     # Qiskit orders elements of a vector by index and all else by name: x[2] before x[10].
-    found = [_ELEMENT.fullmatch(name) for name in names]
+    matches = [_ELEMENT.fullmatch(name) for name in names]
     sizes: dict[str, int] = {}
-    for match in filter(None, found):
+    for match in filter(None, matches):
         vector, index = match["vector"], int(match["index"])
         sizes[vector] = max(sizes.get(vector, 0), index + 1)
     vectors = {vector: ParameterVector(vector, size) for vector, size in sizes.items()}
     return tuple(
         vectors[match["vector"]][int(match["index"])] if match else Parameter(name)
-        for name, match in zip(names, found, strict=True)
+        for name, match in zip(names, matches, strict=True)
     )
 
 
