@@ -8,7 +8,7 @@ classical          classical expressions of dynamic circuits
 control_flow       switches and loops
 measurements       which bits are measured, and when
 observable         sums of Pauli strings, dense matrices
-light_cone         what an observable can see
+light_cone         which gates and qubits an observable depends on; the others are left out
 dependence         what qubits depend on
 observable_groups  which observables share a state
 shift_rules        frequencies of gates -> shift rules
