@@ -24,9 +24,9 @@ class Factor(NamedTuple):
 
 def start_factors(num_qubits: int, prepared: Sequence[Amplitudes]) -> list[Factor]:
     """The factors, by their lowest qubits: the rows stand in order wherever they can."""
-    given = {qubit for each in prepared for qubit in each.qubits}
+    given = {qubit for amplitudes in prepared for qubit in amplitudes.qubits}
     factors = [Factor((qubit,), None) for qubit in range(num_qubits) if qubit not in given]
-    factors += [Factor(each.qubits, each) for each in prepared]
+    factors += [Factor(amplitudes.qubits, amplitudes) for amplitudes in prepared]
     return sorted(factors, key=_lowest)
 
 
@@ -37,9 +37,9 @@ def _lowest(factor: Factor) -> int:
 def encoding(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[int]) -> Encoding:
     """How amplitudes follow from the parameters that differ per sample, and the shared ones."""
     expressions = amplitudes.real + amplitudes.imag
-    varies = any(not batched.isdisjoint(each.parameters) for each in expressions)
+    varies = any(not batched.isdisjoint(expression.parameters) for expression in expressions)
     order = [*sorted(batched), *shared] if varies else shared
-    numbers = [Value(each, periodic=False) for each in expressions]
+    numbers = [Value(expression, periodic=False) for expression in expressions]
     tables, places = expression_tables(numbers, {p: k for k, p in enumerate(order)})
-    table = np.array([places[each] for each in numbers], np.int32)
+    table = np.array([places[number] for number in numbers], np.int32)
     return Encoding(varies, tables, table.reshape(-1, 2 ** len(amplitudes.qubits)))

@@ -26,7 +26,7 @@ def summarise(
         num_start: how many of them make the product state to start from.
         num_given: how many qubits start from amplitudes that are given.
     """
-    flops, moved = _work(builder.made, num_qubits)
+    flops, moved = _work(builder.made_segments, num_qubits)
     passes = "pass" if builder.num_passes == 1 else "passes"
     lines = [
         f"{num_qubits} qubits, {num_gates} gates: {builder.num_passes} {passes} over the state, "
@@ -36,7 +36,7 @@ def summarise(
     factors += [f"amplitudes of {num_given} qubits"] if num_given else []
     if factors:
         lines.append(f"  start: product state of {' and '.join(factors)}")
-    for segment in builder.made:
+    for segment in builder.made_segments:
         lines.append(f"  {_times(segment)}")
         lines += [f"    {line}" for line in _collapsed(segment.passes, num_qubits)]
     last = builder.last
@@ -58,25 +58,25 @@ def _times(segment: MadeSegment) -> str:
 def _collapsed(passes: Sequence[MadePass], num_qubits: int) -> list[str]:
     """Lines that come several times in a row once."""
     lines = []
-    for line, same in groupby(_describe(each, num_qubits) for each in passes):
+    for line, same in groupby(_describe(made_pass, num_qubits) for made_pass in passes):
         count = len(list(same))
         lines.append(line if count == 1 else f"{line}, {count} times")
     return lines
 
 
-def _describe(made: MadePass, num_qubits: int) -> str:
+def _describe(made_pass: MadePass, num_qubits: int) -> str:
     parts = []
-    if made.move is not None:
+    if made_pass.move is not None:
         parts.append("rearrange")
-    if made.terms:
-        parities = len({term.mask for term in made.terms})
-        batched = any(term.batched for term in made.terms)
+    if made_pass.terms:
+        parities = len({term.mask for term in made_pass.terms})
+        batched = any(term.batched for term in made_pass.terms)
         noun = "parity" if parities == 1 else "parities"
         parts.append(f"phases of {parities} {noun}" + (" (per sample)" if batched else ""))
-    if made.block is not None:
-        qubits = ", ".join(str(qubit) for qubit in sorted(made.block.qubits))
-        which = "all qubits" if len(made.block.qubits) == num_qubits else f"qubits {qubits}"
-        gates = len(made.block.members)
+    if made_pass.block is not None:
+        qubits = ", ".join(str(qubit) for qubit in sorted(made_pass.block.qubits))
+        which = "all qubits" if len(made_pass.block.qubits) == num_qubits else f"qubits {qubits}"
+        gates = len(made_pass.block.members)
         parts.append(f"matrix on {which} from {gates} gate{'s' if gates > 1 else ''}")
     return "; ".join(parts) or "nothing"
 
@@ -102,12 +102,12 @@ def _work(segments: Sequence[MadeSegment], num_qubits: int) -> tuple[float, floa
     flops = moved = 0.0
     state = 8 << num_qubits
     for segment in segments:
-        for made in segment.passes:
-            if made.block is not None:
-                flops += segment.length * 8.0 * 2 ** (num_qubits + len(made.block.qubits))
-            sweeps = (made.move is not None) + (made.block is not None)
+        for made_pass in segment.passes:
+            if made_pass.block is not None:
+                flops += segment.length * 8.0 * 2 ** (num_qubits + len(made_pass.block.qubits))
+            sweeps = (made_pass.move is not None) + (made_pass.block is not None)
             moved += segment.length * 2 * state * sweeps
-            flops += segment.length * 6 * 2**num_qubits * bool(made.terms)
+            flops += segment.length * 6 * 2**num_qubits * bool(made_pass.terms)
     return flops, moved
 
 
