@@ -123,7 +123,7 @@ def lack_slopes(task: Task) -> frozenset[int]:
     places = frozenset(int(parameter in task.batched) for parameter in lacking)
     # Angles of both kinds of parameters are evaluated beside the others: what moves with slope 0
     # there would give 0 times infinity.
-    mixed = any(len(place) > 1 for c in circuits for place in _places_in_angles(c, task.batched))
+    mixed = any(len(kinds) > 1 for c in circuits for kinds in _places_in_angles(c, task.batched))
     return frozenset((0, 1)) if places and mixed else places
 
 
