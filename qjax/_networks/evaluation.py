@@ -89,11 +89,9 @@ def evaluate(
         # `jnp.asarray` would compile a program of its own for each shape.
         device_weights = jax.device_put(weights.astype(dtype))
         size = _block(network, dtype, prod(batch), batch_size, device_weights)
-        apply, found = _program(network, device_weights, size, dtype)
-        with (
-            _bar(prod(batch), progress) as advance,
-            open_destination(out, batch, found.shape[1:], found.dtype, overwrite) as (write, done),
-        ):
+        apply, outputs = _program(network, device_weights, size, dtype)
+        destination = open_destination(out, batch, outputs.shape[1:], outputs.dtype, overwrite)
+        with _bar(prod(batch), progress) as advance, destination as (write, done):
             fill = size if _primitive_of(network) is None else 0
             for start, values in _computed(apply, device_weights, rows, size, dtype, fill):
                 write(start, values)
@@ -175,14 +173,14 @@ def _program(
         frozen = _is_frozen(network)
         apply = _compiled(network) if frozen else jax.jit(on_vector(network))
     block = jax.ShapeDtypeStruct((size, network.num_inputs), dtype)
-    found = jax.eval_shape(apply, weights, block)
+    outputs = jax.eval_shape(apply, weights, block)
     expected = (size, *output_shape_of(network))
-    if found.shape != expected:
+    if outputs.shape != expected:
         raise ValueError(
-            f"{type(network).__name__}.apply returned shape {found.shape} for inputs of shape "
+            f"{type(network).__name__}.apply returned shape {outputs.shape} for inputs of shape "
             f"{block.shape}, expected {expected}: (*batch, *output_shape)"
         )
-    return apply, found
+    return apply, outputs
 
 
 def _is_frozen(network: Network) -> bool:
@@ -221,8 +219,8 @@ def _read(rows: np.ndarray, start: int, size: int, dtype: np.dtype) -> np.ndarra
     block = as_real_numpy(read_rows(rows, start, start + size), "inputs")
     finite = np.isfinite(block).all(axis=1)
     if not finite.all():
-        place = np.unravel_index(start + int(np.argmin(finite)), rows.shape[:-1])
-        index = ", ".join(str(int(p)) for p in place)
+        position = np.unravel_index(start + int(np.argmin(finite)), rows.shape[:-1])
+        index = ", ".join(str(int(p)) for p in position)
         raise ValueError(f"inputs[{index}]: holds NaN or infinity; expected finite numbers")
     return block.astype(dtype, copy=False)
 

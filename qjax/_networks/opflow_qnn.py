@@ -29,7 +29,9 @@ class ComposedOp:
         held = self.observable
         listed = several(held)
         observables = [held] if listed is None else listed
-        measured = ", ".join(_describe(each, self.circuit.num_qubits) for each in observables)
+        measured = ", ".join(
+            _describe(observable, self.circuit.num_qubits) for observable in observables
+        )
         drawing = indent(str(_as_qiskit(self.circuit).draw("text")), "  ")
         return (
             f"ComposedOp([\n  OperatorMeasurement({measured}),\n"

@@ -93,13 +93,13 @@ def way_from_qiskit_ml(given: object) -> str:
     Told by the module of its class, so that nothing is imported.
     """
     kind = given if isinstance(given, type) else type(given)
-    for each in kind.__mro__:
+    for base in kind.__mro__:
         if (
-            each.__module__.partition(".")[0] == "qiskit_machine_learning"
-            and each.__name__ in _HERE
+            base.__module__.partition(".")[0] == "qiskit_machine_learning"
+            and base.__name__ in _HERE
         ):
             return (
-                f". It is one of Qiskit Machine Learning's: use qjax.{each.__name__}, which takes "
+                f". It is one of Qiskit Machine Learning's: use qjax.{base.__name__}, which takes "
                 "the same arguments (without a primitive it is exact)"
             )
     return ""
