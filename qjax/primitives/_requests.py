@@ -102,23 +102,23 @@ def listed(pubs: Any) -> list[Any]:
     expected = "pubs: expected a list of circuits or of tuples that begin with one, such as [pub]"
     if isinstance(pubs, str) or not isinstance(pubs, (Iterable, QuantumCircuit)):
         raise TypeError(f"{expected}, got {pubs!r}")
-    found = list(pubs)
-    if strange := [pub for pub in found if isinstance(pub, (str, Number, type(None)))]:
+    members = list(pubs)
+    if strange := [pub for pub in members if isinstance(pub, (str, Number, type(None)))]:
         raise TypeError(f"{expected}, got {strange[0]!r} among them")
-    return found
+    return members
 
 
-def unmasked(pub: object, place: int) -> Any:
-    """The pub, whose parameter values, at this place of it, are not masked: Qiskit drops masks.
+def unmasked(pub: object, position: int) -> Any:
+    """The pub, whose parameter values, at this position of it, are not masked: Qiskit drops masks.
 
     Raises:
         TypeError: for masked values, and for durations, of which Qiskit drops the unit.
     """
-    if isinstance(pub, (tuple, list)) and len(pub) > place:
-        values = pub[place]
-        for each in values.values() if isinstance(values, Mapping) else [values]:
-            refuse_masks(each, "parameter values")
-            if _are_durations(each):
+    if isinstance(pub, (tuple, list)) and len(pub) > position:
+        values = pub[position]
+        for numbers in values.values() if isinstance(values, Mapping) else [values]:
+            refuse_masks(numbers, "parameter values")
+            if _are_durations(numbers):
                 raise TypeError("parameter values: got timedelta64; expected real numbers")
     return pub
 
@@ -194,8 +194,8 @@ def values_of(
         for together in _blocks(network, (given for _, given in row)):
             points = np.concatenate(together)
             check_domain(network.circuit, points, "parameter values")
-            found = evaluate(network, None, points)
-            yield from np.split(found, np.cumsum([len(points) for points in together])[:-1])
+            values = evaluate(network, None, points)
+            yield from np.split(values, np.cumsum([len(points) for points in together])[:-1])
 
 
 def _blocks(
