@@ -151,7 +151,7 @@ def estimate(
     _refuse_missing(values)
     check_key(key)
     compiled = _compiled_estimate(circuit, converted, check_shots(shots))
-    return Estimate(*(each.reshape(shape) for each in compiled(values, key)))
+    return Estimate(*(statistic.reshape(shape) for statistic in compiled(values, key)))
 
 
 def _refuse_missing(params: Float[Array, " params"]) -> None:
@@ -164,14 +164,14 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
 def _compiled_sample(circuit: Circuit, shots: int) -> Callable[[Array, Array], Array]:
     whole = deferred(circuit)
     kept = measured_qubits(whole)
-    place = {qubit: place for place, qubit in enumerate(kept)}
-    bits = [None if qubit is None else place[qubit] for qubit in measured_bits(whole)]
+    position_of = {qubit: position for position, qubit in enumerate(kept)}
+    bits = [None if qubit is None else position_of[qubit] for qubit in measured_bits(whole)]
     task = _task(circuit)
 
     def draw(params: Array, key: Array) -> Array:
         check_shots_fit(shots, len(bits))
-        found = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
-        choices = choices_of(found)
+        outcome_probabilities = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
+        choices = choices_of(outcome_probabilities)
 
         def part(key: Array, count: int) -> Array:
             return bits_of(draw_states(choices, count, key), bits)

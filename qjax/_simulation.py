@@ -187,9 +187,9 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] | 
             f"inputs: {enumerated(unknown)} are not among the circuit's parameters "
             f"{enumerated(circuit.parameters)}"
         )
-    places = (place for place, name in enumerate(circuit.parameters) if name in names)
+    positions = (position for position, name in enumerate(circuit.parameters) if name in names)
     try:
-        return plan_of(Task(circuit, frozenset(places), Outcomes()))
+        return plan_of(Task(circuit, frozenset(positions), Outcomes()))
     except CircuitTooLargeError as error:
         raise CircuitTooLargeError(
             f"{error}. Of a network with local observables, qnn.plan is the plan"
