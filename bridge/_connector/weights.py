@@ -60,7 +60,7 @@ class WeightTree:
         """
         if isinstance(values, (torch.Tensor, np.ndarray, jax.Array)):
             return [values] if self.names == (WHOLE,) and _is_shaped(values, self.shapes) else None
-        if type(values) in (list, tuple) and all(_is_number(each) for each in values):
+        if type(values) in (list, tuple) and all(map(_is_number, values)):
             return None
         try:
             return self.tree.flatten_up_to(values)
