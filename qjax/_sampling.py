@@ -22,6 +22,7 @@ from qjax._base.store import kept
 from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import (
+    draws_outcomes,
     measured_bits,
     measured_qubits,
     without_final_measurements,
@@ -144,6 +145,7 @@ def estimate(
 
     Returns:
         means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
+        A single shot of a circuit whose outcomes are drawn has the error NaN.
     """
     check_process()
     circuit, converted, shape = as_observables(circuit, observables, params)
@@ -253,6 +255,7 @@ def _compiled_estimate(
     sizes = circuit.num_qubits, circuit.num_params
     reading = reading_of(observables, *sizes, frozenset(), in_order)
     size = min(shots, _runs_at_once(circuit))
+    drawn = draws_outcomes(circuit)
 
     def run(params: Array, key: Array) -> tuple[Array, Array]:
         tables = in_precision(reading, jax.config.read("jax_enable_x64"))
@@ -262,6 +265,8 @@ def _compiled_estimate(
             seen = probabilities_of(state)[None] if reading.diagonal else state
             return expectation_values(tables, seen, params, jnp.zeros((0, size), params.dtype))
 
-        return means_and_errors(part, key, shots, size)
+        means, errors = means_and_errors(part, key, shots, size)
+        # All runs are the same where nothing is drawn; NaN stays NaN.
+        return means, errors if drawn else means - means
 
     return jax.jit(partial(on_mesh, run))

@@ -254,6 +254,11 @@ def enumerated(names: Sequence[str]) -> str:
     return "[" + ", ".join(map(repr, names[:8])) + (", ...]" if len(names) > 8 else "]")
 
 
+def counted(number: int, noun: str) -> str:
+    """How a message counts things: "1 qubit", "2 qubits"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def check_length(values: Float[Array, "..."], length: int, what: str, remedy: str) -> None:
     """Require a vector of this length.
 

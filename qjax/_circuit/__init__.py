@@ -5,6 +5,7 @@ operations         gates in their places, measurements, amplitudes
 circuit            operations, in order
 checks             whether an operation fits a circuit
 classical          classical expressions of dynamic circuits
+classical_types    what classical operations take and give
 control_flow       switches and loops
 measurements       which bits are measured, and when
 observable         sums of Pauli strings, dense matrices

@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from qjax._base.arrays import counted
 from qjax._base.options import is_whole
-from qjax._circuit.classical import (
-    OPERATIONS,
-    Bits,
-    ClassicalExpression,
-    ClassicalOperation,
-    ClassicalType,
-    Literal,
-    Variable,
-    expressions_in,
+from qjax._circuit.classical import Bits, ClassicalType, Variable
+from qjax._circuit.classical_types import (
+    check_case_value,
+    check_condition,
+    check_expression,
+    check_stored,
+    check_switched,
 )
 from qjax._circuit.control_flow import (
     Break,
@@ -34,12 +33,12 @@ from qjax._expressions import Expression, check_program, constant
 
 
 class Sizes(NamedTuple):
-    """How many of each a circuit has."""
+    """How many of each a circuit has, and the types of its variables."""
 
     qubits: int
     clbits: int
     params: int
-    variables: int
+    variables: tuple[ClassicalType, ...]
 
 
 def check_operation(sizes: Sizes, op: Op, in_loop: bool = False) -> None:
@@ -53,7 +52,8 @@ def check_operation(sizes: Sizes, op: Op, in_loop: bool = False) -> None:
     Raises:
         ValueError: for qubits, bits, parameters or variables that the circuit lacks or that are
             given twice, unknown names, and wrong numbers of them.
-        TypeError: for what is no operation, or holds what is no tuple or no expression.
+        TypeError: for what is no operation, or holds what is no tuple or no expression, and for
+            classical values of a type that does not fit.
     """
     if isinstance(op, Gate):
         _check_gate(sizes, op)
@@ -85,9 +85,9 @@ def _check_gate(sizes: Sizes, op: Gate) -> None:
         check_tuple(part, "qubits, angles and controls")
     kind = op.kind
     if len(op.qubits) != kind.num_qubits:
-        raise ValueError(f"it acts on {kind.num_qubits} qubits, got {len(op.qubits)}")
+        raise ValueError(f"it acts on {counted(kind.num_qubits, 'qubit')}, got {len(op.qubits)}")
     if len(op.angles) != kind.num_angles:
-        raise ValueError(f"it takes {kind.num_angles} angles, got {len(op.angles)}")
+        raise ValueError(f"it takes {counted(kind.num_angles, 'angle')}, got {len(op.angles)}")
     for control in op.controls:
         if not isinstance(control, Control):
             raise TypeError(f"its control {control!r} is no Control(qubit, value)")
@@ -145,9 +145,8 @@ def _check_flow(sizes: Sizes, op: ControlFlow, in_loop: bool) -> None:
     if isinstance(op, Store) and not isinstance(op.target, Bits | Variable):
         raise TypeError(f"it writes to {op.target!r}; expected Bits or a Variable")
     for expression in expressions_of(op):
-        _check_classical(sizes, expression)
-    if isinstance(op, Switch):
-        _check_cases(op)
+        check_expression(expression, sizes.clbits, sizes.variables)
+    _check_values(op)
     for block in blocks_of(op):
         check_tuple(block, "a block")
         for inner in block:
@@ -157,39 +156,28 @@ def _check_flow(sizes: Sizes, op: ControlFlow, in_loop: bool) -> None:
                 raise type(error)(f"{inner}: {error}") from error
 
 
+def _check_values(op: ControlFlow) -> None:
+    """What an operation asks of the types of its expressions."""
+    match op:
+        case Store(target, value):
+            check_stored(target, value)
+        case While(condition):
+            check_condition(condition)
+        case Switch():
+            check_switched(op.target)
+            _check_cases(op)
+
+
 def _check_cases(op: Switch) -> None:
     check_members(op.cases, "its cases", Case)
     for case in op.cases:
         if case.values is not None:
             check_tuple(case.values, "the values of a case")
+            for value in case.values:
+                check_case_value(value, op.target.type)
 
 
-def _check_classical(sizes: Sizes, expression: ClassicalExpression) -> None:
-    for part in expressions_in(expression):
-        if not isinstance(part, Bits | Variable | Literal | ClassicalOperation):
-            raise TypeError(
-                f"a {type(part).__name__}, {part!r}, is no classical expression; expected Bits, a "
-                "Variable, a Literal or a ClassicalOperation"
-            )
-        check_type(part.type)
-        if isinstance(part, Bits) and not all(_is_below(c, sizes.clbits) for c in part.clbits):
-            raise ValueError(f"a classical bit lies outside the circuit's {sizes.clbits}")
-        if isinstance(part, Variable) and not _is_below(part.number, sizes.variables):
-            raise ValueError(f"a variable lies outside the circuit's {sizes.variables}")
-        if isinstance(part, ClassicalOperation) and part.name not in OPERATIONS:
-            known = ", ".join(OPERATIONS)
-            raise ValueError(f"unknown classical operation {part.name!r}; expected one of {known}")
-
-
-# ---------------------------------------------------------------- tuples and types
-
-
-def check_type(kind: ClassicalType) -> None:
-    """Require a type of classical values."""
-    if not isinstance(kind, ClassicalType):
-        raise TypeError(f"{kind!r} is no ClassicalType, such as BOOL or ClassicalType('uint', 8)")
-    if kind.kind not in ("bool", "uint", "float"):
-        raise ValueError(f"unknown type {kind.kind!r}; expected 'bool', 'uint' or 'float'")
+# ---------------------------------------------------------------- tuples
 
 
 def check_tuple(value: object, what: str) -> None:

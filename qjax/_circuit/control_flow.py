@@ -78,6 +78,23 @@ def blocks_of(op: object) -> tuple[Block, ...]:
     return (op.block,) if isinstance(op, While) else ()
 
 
+def reached_cases(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    """The cases that a value can lead to: each value once, and none after the case for all others.
+
+    A switch with these does the same.
+    """
+    kept: list[Case] = []
+    seen: set[int] = set()
+    for values, block in cases:
+        if values is None:
+            return (*kept, Case(None, block))
+        new = tuple(value for value in dict.fromkeys(values) if value not in seen)
+        seen.update(new)
+        if new:
+            kept.append(Case(new, block))
+    return tuple(kept)
+
+
 def expressions_of(op: object) -> tuple[ClassicalExpression, ...]:
     """The classical expressions that an operation reads or writes."""
     if isinstance(op, Store):

@@ -40,6 +40,18 @@ def writes_bits(ops: Iterable[Op]) -> bool:
     )
 
 
+def draws_outcomes(circuit: Circuit) -> bool:
+    """Whether a run has outcomes to draw, beside those of final measurements."""
+    return circuit.is_dynamic and _draws(circuit.ops)
+
+
+def _draws(ops: Iterable[Op]) -> bool:
+    return any(
+        isinstance(op, (Measure, Reset, Amplitudes)) or any(map(_draws, blocks_of(op)))
+        for op in ops
+    )
+
+
 def without_final_measurements(circuit: Circuit) -> tuple[Op, ...]:
     """The operations but for measurements that nothing comes after, outside of control flow."""
     kept: list[Op] = []

@@ -1,11 +1,12 @@
 """Floor 2. What a circuit is made of, beside control flow: gates in their places, measurements."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from qjax._base.arrays import counted
 from qjax._base.options import as_whole, is_whole
 from qjax._circuit.classical import ClassicalType
 from qjax._circuit.gates import GATES, ConstantGate, GateKind
@@ -79,7 +80,7 @@ class Measure:
         return (self.qubit,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Amplitudes:
     """The state of some qubits: these numbers, divided by their norm.
 
@@ -87,15 +88,29 @@ class Amplitudes:
 
     There is no such state where all of them are 0: known zeros are refused, others give NaN.
 
-    Attributes:
+    Args:
         qubits: least significant first.
-        real: the `2**k` real parts.
+        real: the `2**k` real parts: numbers, or expressions of the circuit's parameters.
         imag: the imaginary parts; none where all amplitudes are real.
+
+    Raises:
+        TypeError: for parts that are neither real numbers nor expressions.
     """
 
     qubits: tuple[int, ...]
     real: tuple[Expression, ...]
-    imag: tuple[Expression, ...] = ()
+    imag: tuple[Expression, ...]
+
+    def __init__(
+        self,
+        qubits: int | Sequence[int],
+        real: Iterable[Expression | float],
+        imag: Iterable[Expression | float] = (),
+    ) -> None:
+        object.__setattr__(self, "qubits", _qubits(qubits))
+        for name, parts in (("real", real), ("imag", imag)):
+            numbers = _several(parts, f"{name}: expected the amplitudes' parts, such as (0.6, 0.8)")
+            object.__setattr__(self, name, tuple(map(as_expression, numbers)))
 
     @property
     def support(self) -> tuple[int, ...]:
@@ -148,8 +163,9 @@ def gate(
     kind = placed.kind
     if len(placed.qubits) != kind.num_qubits or len(angles) != kind.num_angles:
         raise ValueError(
-            f"gate {name!r}: got the qubits {placed.qubits} and {len(angles)} angles; it acts on "
-            f"{kind.num_qubits} qubits, beside its controls, and takes {kind.num_angles} angles"
+            f"gate {name!r}: got the qubits {placed.qubits} and {counted(len(angles), 'angle')}; "
+            f"it acts on {counted(kind.num_qubits, 'qubit')}, beside its controls, and takes "
+            f"{counted(kind.num_angles, 'angle')}"
         )
     return placed
 
@@ -179,13 +195,20 @@ def matrix_gate(
 
 
 def _qubits(qubits: int | Sequence[int]) -> tuple[int, ...]:
-    given = (qubits,) if is_whole(qubits) else qubits
-    return tuple(as_whole(qubit, "qubits", 0) for qubit in given)  # type: ignore[union-attr]
+    given = (qubits,) if is_whole(qubits) else _several(qubits, "qubits: expected 0, or (0, 1)")
+    return tuple(as_whole(qubit, "qubits", 0) for qubit in given)
 
 
 def _controls(controls: int | Control | Sequence[int | Control]) -> tuple[Control, ...]:
-    given = (controls,) if isinstance(controls, Control) or is_whole(controls) else controls
+    one = isinstance(controls, Control) or is_whole(controls)
+    given = (controls,) if one else _several(controls, "controls: expected 0, or [0, 1]")
     return tuple(
         control if isinstance(control, Control) else Control(as_whole(control, "controls", 0), 1)
-        for control in given  # type: ignore[union-attr]
+        for control in given
     )
+
+
+def _several(values: Any, expected: str) -> Iterable[Any]:
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{expected}; got the {type(values).__name__} {values!r}")
+    return values

@@ -7,6 +7,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from qjax._base import tuning
+from qjax._base.arrays import counted
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
@@ -206,9 +207,11 @@ def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
     """The plan, with what became of measurements and control flow."""
     if not dynamic.is_dynamic:
         return plan
+    records = circuit.num_qubits - dynamic.num_qubits
+    keep = f"{counted(records, 'further qubit')} keep{'s' if records == 1 else ''}"
     note = (
-        f"dynamic: all outcomes are followed exactly, as branches of one state; "
-        f"{circuit.num_qubits - dynamic.num_qubits} further qubits keep records of them"
+        f"dynamic: all outcomes are followed exactly, as branches of one state; {keep} records of "
+        "them"
     )
     if circuit.num_qubits > max(tuning.MAX_FOLLOWED, dynamic.num_qubits):
         note += (

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+
+from qjax._base.options import is_whole
 
 # The operations are NumPy's own names, so that one evaluator serves any array module.
 UNARY = frozenset(
@@ -82,12 +86,21 @@ def constant(value: float) -> Expression:
 
 
 def parameter(index: int) -> Expression:
-    """The parameter of a circuit with this index in `Circuit.parameters`, itself."""
+    """The parameter of a circuit with this index in `Circuit.parameters`, itself.
+
+    Raises:
+        TypeError: for a name: parameters are told by their position.
+    """
+    if not is_whole(index):
+        raise TypeError(
+            f"parameter: expected a position in Circuit.parameters, such as parameter(0), got the "
+            f"{type(index).__name__} {index!r}"
+        )
     return Expression((PARAMETER,), (index,))
 
 
 def as_expression(value: Expression | float) -> Expression:
-    """An expression as it is, a real number as a constant.
+    """An expression as it is, a real number, of Python, NumPy or JAX, as a constant.
 
     Raises:
         TypeError: for anything else.
@@ -96,10 +109,21 @@ def as_expression(value: Expression | float) -> Expression:
         return value
     if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         return constant(float(value))
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(
+            f"got {value}, a number that JAX traces, but circuits are made before anything is "
+            "traced; expected a parameter(index) of the circuit in its place"
+        )
+    if isinstance(value, jax.Array) and value.ndim == 0 and _is_real(value):
+        return constant(float(value))
     raise TypeError(
         f"expected a real number or an Expression, such as 2 * parameter(0), got the "
         f"{type(value).__name__} {value!r}"
     )
+
+
+def _is_real(array: jax.Array) -> bool:
+    return jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)
 
 
 def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
@@ -108,12 +132,17 @@ def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
     Args:
         name: NumPy's name of it: negative, sin, cos, tan, arcsin, arccos, arctan, exp, log, abs or
             sign of one; add, subtract, multiply, divide or power of two.
-        operands: expressions or numbers.
+        operands: expressions or numbers, in a list or tuple.
 
     Raises:
         ValueError: for another name, or number of operands.
         TypeError: for operands that are neither expressions nor real numbers.
     """
+    if not isinstance(operands, (list, tuple)):
+        raise TypeError(
+            f"compose: its operands stand in a list, such as compose('sin', [parameter(0)]), got "
+            f"the {type(operands).__name__} {operands!r}"
+        )
     if len(operands) != (1 if name in UNARY else 2 if name in BINARY else None):
         raise ValueError(
             f"{name!r} of {len(operands)} operands: expected one of {', '.join(sorted(UNARY))} of "

@@ -1,6 +1,6 @@
 """Floor 8. What evaluation, saving and torch need of a network."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Float
@@ -13,6 +13,7 @@ _HERE = ("EstimatorQNN", "SamplerQNN", "TwoLayerQNN", "OpflowQNN", "CircuitQNN")
 _NEEDED = ("apply", "num_inputs", "num_weights", "output_shape")
 
 
+@runtime_checkable
 class Network(Protocol):
     """What a network is to `evaluate`, `export` and `bridge.TorchConnector`: sizes and a function.
 
@@ -33,6 +34,10 @@ class Network(Protocol):
       file that `export` writes; without them there are no names.
     - `num_simulated`: how many qubits `apply` simulates at once, for the size of the blocks in
       which `evaluate` computes; without it a few kilobytes per sample are assumed.
+
+    It is for type checkers; `isinstance(network, qjax.Network)` only asks whether an object has the
+    four attributes, whatever they are, and classes have them too. What takes a network checks more,
+    and says what is wrong.
     """
 
     @property

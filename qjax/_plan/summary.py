@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from qjax._base.arrays import counted
 from qjax._plan.builder import Builder, MadeSegment
 from qjax._plan.pass_tables import MadePass
 from qjax._plan.schedule import Schedule
@@ -29,11 +30,11 @@ def summarise(
     flops, moved = _work(builder.made_segments, num_qubits)
     passes = "pass" if builder.num_passes == 1 else "passes"
     lines = [
-        f"{num_qubits} qubits, {num_gates} gates: {builder.num_passes} {passes} over the state, "
-        f"{_count(flops)}flop and {_count(moved)}B (float32) per sample"
+        f"{counted(num_qubits, 'qubit')}, {counted(num_gates, 'gate')}: {builder.num_passes} "
+        f"{passes} over the state, {_count(flops)}flop and {_count(moved)}B (float32) per sample"
     ]
-    factors = [f"{num_start} gates on single qubits"] if num_start else []
-    factors += [f"amplitudes of {num_given} qubits"] if num_given else []
+    factors = [f"{counted(num_start, 'gate')} on single qubits"] if num_start else []
+    factors += [f"amplitudes of {counted(num_given, 'qubit')}"] if num_given else []
     if factors:
         lines.append(f"  start: product state of {' and '.join(factors)}")
     for segment in builder.made_segments:
@@ -74,10 +75,12 @@ def _describe(made_pass: MadePass, num_qubits: int) -> str:
         noun = "parity" if parities == 1 else "parities"
         parts.append(f"phases of {parities} {noun}" + (" (per sample)" if batched else ""))
     if made_pass.block is not None:
-        qubits = ", ".join(str(qubit) for qubit in sorted(made_pass.block.qubits))
-        which = "all qubits" if len(made_pass.block.qubits) == num_qubits else f"qubits {qubits}"
-        gates = len(made_pass.block.members)
-        parts.append(f"matrix on {which} from {gates} gate{'s' if gates > 1 else ''}")
+        acted_on = sorted(made_pass.block.qubits)
+        listed = ", ".join(map(str, acted_on))
+        which = f"qubit{'' if len(acted_on) == 1 else 's'} {listed}"
+        if len(acted_on) == num_qubits:
+            which = "all qubits"
+        parts.append(f"matrix on {which} from {counted(len(made_pass.block.members), 'gate')}")
     return "; ".join(parts) or "nothing"
 
 

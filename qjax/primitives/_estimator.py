@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,7 @@ from qjax.primitives._requests import (
     check_precision,
     circuits_of,
     listed,
+    of_qiskit,
     points_of,
     submit,
     unmasked,
@@ -79,13 +81,17 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         return self._default_precision
 
     def run(
-        self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None
+        self,
+        pubs: Iterable[EstimatorPubLike | tuple[Circuit, *tuple[Any, ...]]],
+        *,
+        precision: float | None = None,
     ) -> PrimitiveJob[PrimitiveResult[PubResult]]:
         """Start estimating.
 
         Args:
             pubs: (circuit, observables, parameter values, precision), the last two optional;
-                observables and parameter values are broadcast against each other.
+                observables and parameter values are broadcast against each other. The circuit is
+                one of Qiskit's or a `qjax.Circuit`, whose parameter values have its own order.
             precision: for pubs that state none. With `exact`, no precision is heeded.
 
         Returns:
@@ -100,7 +106,9 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         check_process()
         chosen = self._default_precision if precision is None else precision
         check_precision(chosen, "precision")
-        coerced = [EstimatorPub.coerce(unmasked(pub, 2), chosen) for pub in listed(pubs)]
+        coerced = [
+            EstimatorPub.coerce(of_qiskit(unmasked(pub, 2), 2), chosen) for pub in listed(pubs)
+        ]
         for pub in coerced:
             check_precision(pub.precision, "precision of a pub")
         return submit(self._results, coerced)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,6 +37,7 @@ from qjax.primitives._requests import (
     Seeded,
     circuits_of,
     listed,
+    of_qiskit,
     points_of,
     rows_per_block,
     submit,
@@ -75,13 +77,18 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         return self._default_shots
 
     def run(
-        self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None
+        self,
+        pubs: Iterable[SamplerPubLike | Circuit | tuple[Circuit, *tuple[Any, ...]]],
+        *,
+        shots: int | None = None,
     ) -> PrimitiveJob[PrimitiveResult[SamplerPubResult]]:
         """Start sampling.
 
         Args:
             pubs: (circuit, parameter values, shots), the last two optional. A classical bit that
-                nothing is measured into stays 0.
+                nothing is measured into stays 0. The circuit is one of Qiskit's or a
+                `qjax.Circuit`, whose parameter values have its own order, and whose `registers`
+                name its classical bits.
             shots: for pubs that state none. With `exact`, no shots are heeded.
 
         Returns:
@@ -96,14 +103,16 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         """
         check_process()
         chosen = self._default_shots if shots is None else shots
-        coerced = [SamplerPub.coerce(unmasked(pub, 1), chosen) for pub in listed(pubs)]
+        coerced = [
+            SamplerPub.coerce(of_qiskit(unmasked(pub, 1), 1), chosen) for pub in listed(pubs)
+        ]
         for pub in coerced:
             if not self._exact and pub.shots is not None:
                 _check_shots(pub)
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn(
                 "a circuit has no classical register, so its result is empty: add measurements, "
-                "for instance by measure_all()",
+                "for instance by measure_all(); of a qjax.Circuit, name its bits in `registers`",
                 stacklevel=2,
             )
         return submit(self._results, coerced)

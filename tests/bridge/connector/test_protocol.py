@@ -43,6 +43,8 @@ def test_one_object_is_enough_for_all() -> None:
 
 def test_the_bridge_has_the_name_too() -> None:
     assert bridge.NeuralNetwork is qjax.Network
+    assert isinstance(Cosines(), qjax.Network)
+    assert not isinstance(object(), qjax.Network)
     with pytest.raises(AttributeError, match="module 'bridge' has no attribute 'Network'"):
         _ = bridge.Network
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from qiskit.circuit import Parameter
@@ -11,6 +13,7 @@ from qiskit.circuit import Parameter
 import qjax
 from qjax.operations import (
     BOOL,
+    FLOAT,
     Amplitudes,
     Bits,
     Break,
@@ -41,15 +44,22 @@ from qjax.operations import (
 A = Parameter("a")
 
 KIND = ClassicalType("uint", 4)
-BIT = Bits((0,), BOOL)
+ONE = ClassicalType("uint", 1)
+BIT, TWO = Bits((0,), BOOL), Bits((0, 1), ClassicalType("uint", 2))
+VARIABLE = Variable(0, KIND)
+
+
+def operation(name: str, *operands: Bits) -> ClassicalOperation:
+    return ClassicalOperation(name, operands, operands[0].type)
+
 
 WRONG: dict[str, tuple[object, type[Exception], str]] = {
     "no operation": ("h", TypeError, "a str is no operation.*qjax.operations"),
     "unknown gate": (Gate("hadamard", (0,)), ValueError, "unknown gate 'hadamard'.*one of id, x"),
     "a number as angle": (Gate("rx", (0,), (0.5,)), TypeError, "angle is a float.*constant"),
     "a list of qubits": (Gate("rx", [0], (constant(0),)), TypeError, "expected a tuple"),
-    "two qubits": (Gate("h", (0, 1)), ValueError, "acts on 1 qubits, got 2"),
-    "no angle": (Gate("rx", (0,)), ValueError, "takes 1 angles, got 0"),
+    "two qubits": (Gate("h", (0, 1)), ValueError, "acts on 1 qubit, got 2"),
+    "no angle": (Gate("rx", (0,)), ValueError, "takes 1 angle, got 0"),
     "a qubit twice": (gate("x", 0, controls=0), ValueError, "a qubit stands in it twice"),
     "a qubit beyond": (gate("x", 2), ValueError, "outside the circuit's 2"),
     "half a qubit": (Gate("x", (0.5,)), ValueError, "outside the circuit's 2"),
@@ -64,9 +74,9 @@ WRONG: dict[str, tuple[object, type[Exception], str]] = {
     "a pair as control": (Gate("x", (0,), (), ((1, 1),)), TypeError, r"no Control\(qubit, value\)"),
     "control by two": (gate("x", 0, controls=Control(1, 2)), ValueError, "by the value 2"),
     "an array as matrix": (Gate("unitary", (0,), matrix=np.eye(2)), TypeError, "matrix_gate"),
-    "a bit beyond": (Measure(0, 1), ValueError, "bit lies outside"),
+    "a bit beyond": (Measure(0, 2), ValueError, "bit lies outside"),
     "too few amplitudes": (Amplitudes((0,), (constant(1),)), ValueError, "2 amplitudes, got 1"),
-    "numbers as amplitudes": (Amplitudes((0,), (1.0, 0.0)), TypeError, "an amplitude is a float"),
+    "no amplitude but 0": (Amplitudes((0,), (0.0, 0)), ValueError, "all amplitudes are 0"),
     "reset beyond": (Reset(3), ValueError, "outside the circuit's 2"),
     "break outside": (Break(), ValueError, "outside of every loop"),
     "continue outside": (Continue(), ValueError, "outside of every loop"),
@@ -77,8 +87,8 @@ WRONG: dict[str, tuple[object, type[Exception], str]] = {
     "cases that are pairs": (Switch(BIT, (((1,), ()),)), TypeError, "expected a tuple of Case"),
     "one value of a case": (Switch(BIT, (Case(1, ()),)), TypeError, "the values of a case"),
     "a bool as condition": (While(True, ()), TypeError, "no classical expression"),
-    "bits beyond": (Switch(Bits((1,), BOOL), ()), ValueError, "bit lies outside the circuit's 1"),
-    "a variable beyond": (Store(Variable(0, KIND), Literal(1, KIND)), ValueError, "circuit's 0"),
+    "bits beyond": (Switch(Bits((2,), BOOL), ()), ValueError, "bit lies outside the circuit's 2"),
+    "a variable beyond": (Store(Variable(1, KIND), Literal(1, KIND)), ValueError, "circuit's 1"),
     "a write to a number": (Store(Literal(1, KIND), Literal(1, KIND)), TypeError, "it writes to"),
     "an unknown operation": (
         While(ClassicalOperation("xor", (BIT, BIT), BOOL), ()), ValueError, "'xor'.*bit_xor",
@@ -86,6 +96,45 @@ WRONG: dict[str, tuple[object, type[Exception], str]] = {
     "an unknown type": (
         While(Literal(1, ClassicalType("int", 4)), ()), ValueError, "unknown type 'int'",
     ),
+    "no tuple of bits": (While(Bits(0, BOOL), ()), TypeError, r"tuple of bits, such as Bits\(\(0"),
+    "a number as value": (Switch(0, ()), TypeError, "the int 0 is no classical expression.*Bits"),
+    "a number as condition": (While(TWO, ()), TypeError, "of width 2; expected a bool.*not_eq"),
+    "a sum of bools": (
+        Switch(operation("add", BIT, BIT), ()), TypeError, "uint or float.*got bool, bool.*'cast'",
+    ),
+    "a negative bool": (Switch(operation("negate", BIT), ()), TypeError, "negate.*got bool"),
+    "two of one": (
+        While(operation("logic_not", BIT, BIT), ()), ValueError, "takes 1 operand, bool.*got 2",
+    ),
+    "no tuple of operands": (
+        While(ClassicalOperation("logic_not", BIT, BOOL), ()), TypeError, "a tuple of operands",
+    ),
+    "another result": (
+        Store(VARIABLE, ClassicalOperation("equal", (BIT, BIT), KIND)), TypeError, "gives bool",
+    ),
+    "a case below 0": (Switch(TWO, (Case((-1,), ()),)), ValueError, "-1 of a case.* from 0 to 3"),
+    "a case beyond": (Switch(TWO, (Case((0, 4), ()),)), ValueError, "4 of a case.* from 0 to 3"),
+    "a case beyond True": (Switch(BIT, (Case((2,), ()),)), ValueError, "2 of a case.*True or"),
+    "a word as case": (Switch(TWO, (Case(("1",), ()),)), TypeError, "'1' of a case.*whole number"),
+    "a switch on a float": (Switch(Literal(0.5, FLOAT), ()), TypeError, "switches on a float"),
+    "a bool in a number": (Store(VARIABLE, BIT), TypeError, "writes a bool to a uint.*'cast'"),
+    "another type than declared": (
+        Store(Variable(0, TWO.type), TWO), TypeError, "declares it as uint of width 4",
+    ),
+    "a literal beyond": (
+        Store(TWO, Literal(7, TWO.type)), ValueError, "7 is no uint of width 2.*from 0 to 3",
+    ),
+    "a literal below 0": (Store(VARIABLE, Literal(-1, KIND)), ValueError, "-1 is no uint"),
+    "half a number": (Store(VARIABLE, Literal(0.5, KIND)), ValueError, "0.5 is no uint"),
+    "a word as bool": (While(Literal("yes", BOOL), ()), TypeError, "'yes' is no bool"),
+    "two bits as a bool": (While(Bits((0, 1), BOOL), ()), TypeError, "2 bits cannot be .* bool"),
+    "a bit as a float": (Switch(Bits((0,), FLOAT), ()), TypeError, "1 bit cannot be .* float"),
+    "a narrow type": (Switch(Bits((0, 1), ONE), ()), TypeError, "2 bits cannot be .* width 1"),
+    "a bit twice": (Switch(Bits((0, 0), TWO.type), ()), ValueError, "stands in it twice"),
+    "a uint without width": (
+        While(Literal(0, ClassicalType("uint", 0)), ()), ValueError, "width.*at least 1",
+    ),
+    "a narrow float": (While(Literal(0, ClassicalType("float", 8)), ()), ValueError, "FLOAT"),
     "a type that is none": (While(Literal(1, bool), ()), TypeError, "is no ClassicalType"),
 }  # fmt: skip
 
@@ -94,7 +143,13 @@ WRONG: dict[str, tuple[object, type[Exception], str]] = {
 def test_errors_name_the_operation(name: str) -> None:
     op, kind, message = WRONG[name]
     with pytest.raises(kind, match=rf"(?s)operation 1 of the circuit, .*{message}"):
-        qjax.Circuit(num_qubits=2, ops=(gate("h", 0), op), parameters=("a",), num_clbits=1)
+        qjax.Circuit(
+            num_qubits=2,
+            ops=(gate("h", 0), op),
+            parameters=("a",),
+            num_clbits=2,
+            variables=(Declaration("v", KIND),),
+        )
 
 
 DECLARATIONS: dict[str, tuple[dict, type[Exception], str]] = {
@@ -105,6 +160,27 @@ DECLARATIONS: dict[str, tuple[dict, type[Exception], str]] = {
     "one name": ({"parameters": "theta"}, TypeError, "parameters: expected a tuple, got the str"),
     "Qiskit's parameters": ({"parameters": (A,)}, TypeError, "expected a tuple of str"),
     "a name twice": ({"parameters": ("a", "a")}, ValueError, "a name is given twice"),
+    "no name": ({"parameters": ("",)}, ValueError, "parameters: a name is empty"),
+    "a variable twice": (
+        {"variables": (Declaration("v", BOOL), Declaration("v", KIND))},
+        ValueError,
+        "variables: a name is given twice",
+    ),
+    "a register twice": (
+        {"registers": (Register("m", ()), Register("m", ()))},
+        ValueError,
+        "registers: a name is given twice",
+    ),
+    "a register of one number": (
+        {"registers": (Register("m", 0),)},
+        TypeError,
+        "bits of 'm': expected a tuple",
+    ),
+    "a bit twice": (
+        {"registers": (Register("m", (0, 0)),), "num_clbits": 1},
+        ValueError,
+        "holds a bit twice",
+    ),
     "a register beyond": (
         {"registers": (Register("m", (1,)),)},
         ValueError,
@@ -130,7 +206,7 @@ def test_errors_name_the_argument(name: str) -> None:
     ("make", "kind", "message"),
     [
         (lambda: gate("cx", (0, 1)), ValueError, "unknown gate 'cx'.*controls="),
-        (lambda: gate("rx", 0), ValueError, "takes 1 angles"),
+        (lambda: gate("rx", 0), ValueError, "0 angles; it acts on 1 qubit, .*takes 1 angle$"),
         (lambda: gate("rx", 0, "theta"), TypeError, "2 \\* parameter.*str 'theta'"),
         (lambda: gate("rx", 0, A), TypeError, "Parameter"),
         (lambda: gate("rx", 0, 1j), TypeError, "complex"),
@@ -140,7 +216,20 @@ def test_errors_name_the_argument(name: str) -> None:
         (lambda: matrix_gate(2 * np.eye(2), 0), ValueError, "not unitary"),
         (lambda: compose("sine", [parameter(0)]), ValueError, "'sine' of 1 operands"),
         (lambda: compose("sin", [1, 2]), ValueError, "'sin' of 2 operands"),
+        (lambda: compose("sin", parameter(0)), TypeError, "stand in a list.*the Expression"),
         (lambda: parameter(0) + "a", TypeError, "str 'a'"),
+        (lambda: 2 * parameter("a"), TypeError, r"position.*parameter\(0\).*the str 'a'"),
+        (lambda: gate("rx", 0, jnp.bool_(True)), TypeError, "real number"),
+        (lambda: gate("rx", 0, jnp.ones(2)), TypeError, "real number"),
+        (
+            lambda: jax.jit(lambda x: gate("rx", 0, x))(0.3),
+            TypeError,
+            r"traces.*parameter\(ind",
+        ),
+        (lambda: gate("h", 0.5), TypeError, "qubits: expected .* the float 0.5"),
+        (lambda: gate("h", 0, controls=0.5), TypeError, "controls: expected .* the float 0.5"),
+        (lambda: Amplitudes(0, 0.6), TypeError, "real: expected .* the float 0.6"),
+        (lambda: Amplitudes(0, (0.6, 0.8j)), TypeError, "complex 0.8j"),
     ],
 )
 def test_errors_of_what_makes_operations(
