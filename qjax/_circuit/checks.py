@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from qjax._base.arrays import counted
 from qjax._base.options import is_whole
 from qjax._circuit.classical import Bits, ClassicalType, Variable
@@ -28,8 +30,9 @@ from qjax._circuit.control_flow import (
     expressions_of,
 )
 from qjax._circuit.gates import GATES
+from qjax._circuit.known_values import check_known, check_unitary
 from qjax._circuit.operations import Amplitudes, Control, Gate, Matrix, Measure
-from qjax._expressions import Expression, check_program, constant
+from qjax._expressions import Expression, check_program
 
 
 class Sizes(NamedTuple):
@@ -83,6 +86,8 @@ def _check_gate(sizes: Sizes, op: Gate) -> None:
         )
     for part in (op.qubits, op.angles, op.controls):
         check_tuple(part, "qubits, angles and controls")
+    if op.matrix is not None:
+        check_unitary(op.matrix)
     kind = op.kind
     if len(op.qubits) != kind.num_qubits:
         raise ValueError(f"it acts on {counted(kind.num_qubits, 'qubit')}, got {len(op.qubits)}")
@@ -91,7 +96,7 @@ def _check_gate(sizes: Sizes, op: Gate) -> None:
     for control in op.controls:
         if not isinstance(control, Control):
             raise TypeError(f"its control {control!r} is no Control(qubit, value)")
-        if control.value not in (0, 1):
+        if not isinstance(control.value, int | np.integer) or control.value not in (0, 1):
             raise ValueError(f"it is controlled by the value {control.value!r}; expected 0 or 1")
     _check_qubits(sizes, op.support)
     _check_expressions(sizes, op.angles, "an angle")
@@ -106,8 +111,8 @@ def _check_amplitudes(sizes: Sizes, op: Amplitudes) -> None:
             f"{len(op.qubits)} qubits have {size} amplitudes, got {len(op.real)}, {len(op.imag)}"
         )
     _check_qubits(sizes, op.qubits)
-    _check_expressions(sizes, op.real + op.imag, "an amplitude")
-    if all(amplitude == constant(0) for amplitude in op.real + op.imag):
+    known = _check_expressions(sizes, op.real + op.imag, "an amplitude")
+    if all(amplitude == 0 for amplitude in known):
         raise ValueError("all amplitudes are 0, which is no state")
 
 
@@ -122,16 +127,24 @@ def _is_below(number: object, size: int) -> bool:
     return is_whole(number) and 0 <= number < size  # type: ignore[operator]
 
 
-def _check_expressions(sizes: Sizes, expressions: Iterable[Expression], what: str) -> None:
+def _check_expressions(
+    sizes: Sizes, expressions: Iterable[Expression], what: str
+) -> list[float | None]:
+    """The values of those that have one whatever the parameters are, None for the others."""
+    known = []
     for expression in expressions:
         if not isinstance(expression, Expression):
             raise TypeError(
                 f"{what} is a {type(expression).__name__}, {expression!r}; expected an Expression, "
                 "such as qjax.operations.constant(0.5) or parameter(0)"
             )
+        for part in (expression.program, expression.parameters, expression.constants):
+            check_tuple(part, "an expression")
         if not all(_is_below(p, sizes.params) for p in expression.parameters):
             raise ValueError(f"{what} uses a parameter beyond the circuit's {sizes.params}")
         check_program(expression)
+        known.append(check_known(expression, what))
+    return known
 
 
 # ---------------------------------------------------------------- control flow
@@ -147,6 +160,8 @@ def _check_flow(sizes: Sizes, op: ControlFlow, in_loop: bool) -> None:
     for expression in expressions_of(op):
         check_expression(expression, sizes.clbits, sizes.variables)
     _check_values(op)
+    if isinstance(op, For):
+        check_tuple(op.iterations, "its iterations")
     for block in blocks_of(op):
         check_tuple(block, "a block")
         for inner in block:

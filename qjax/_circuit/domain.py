@@ -17,6 +17,7 @@ import numpy as np
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import blocks_of
+from qjax._circuit.known_values import PARTIAL
 from qjax._circuit.operations import Amplitudes, Gate
 from qjax._expressions import (
     BINARY,
@@ -28,16 +29,6 @@ from qjax._expressions import (
     group_of,
 )
 
-# Operations that are finite for some numbers only, and where they are.
-_PARTIAL = {
-    "arcsin": "a number from -1 to 1",
-    "arccos": "a number from -1 to 1",
-    "log": "a positive number",
-    "divide": "a divisor other than 0",
-    "power": "a power that is a finite, real number",
-    "exp": "an exponent of at most 700",
-    "tan": "a finite number",
-}
 _SHOWN = 120
 
 
@@ -116,7 +107,7 @@ def _domain(circuit: Circuit, coefficients: tuple[Expression, ...]) -> _Domain:
 
 def is_partial(expression: Expression) -> bool:
     """Whether it has no finite value, or no derivative, for some numbers."""
-    return not _PARTIAL.keys().isdisjoint(expression.program)
+    return not PARTIAL.keys().isdisjoint(expression.program)
 
 
 def _operations(ops: Iterable[Any]) -> Iterable[Gate | Amplitudes]:
@@ -160,7 +151,7 @@ def _evaluated(
         text = _printed(alike.program, [circuit.parameters[p] for p in indices], constants)
         raise ValueError(
             f"{_in_row(what, row, batched)}: the expression {text} has no value at {_cut(numbers)}:"
-            f" {name} of {', '.join(f'{x:.10g}' for x in operands)}; expected {_PARTIAL[name]}"
+            f" {name} of {', '.join(f'{x:.10g}' for x in operands)}; expected {PARTIAL[name]}"
         ) from None
     return np.broadcast_to(values, shape)
 
@@ -192,7 +183,7 @@ def _checked(slack: float, shape: tuple[int, int]) -> SimpleNamespace:
 
     return SimpleNamespace(
         **{name: getattr(np, name) for name in (UNARY | BINARY) - NEAR}
-        | {name: partial(check, name) for name in _PARTIAL}
+        | {name: partial(check, name) for name in PARTIAL}
     )
 
 

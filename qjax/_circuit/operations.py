@@ -31,6 +31,9 @@ class Matrix(NamedTuple):
         """Its numbers, complex128 `(dimension, dimension)`."""
         return np.frombuffer(self.data, np.complex128).reshape(self.dimension, self.dimension)
 
+    def __repr__(self) -> str:
+        return f"Matrix(dimension={self.dimension}, ...)"
+
 
 def freeze_matrix(array: np.ndarray) -> Matrix:
     """The hashable form of a square matrix."""

@@ -189,10 +189,12 @@ def _is_evaluable(program: tuple[str, ...]) -> bool:
     """Whether each operation finds its operands, and one value is left."""
     height = kept = 0
     for token in program:
+        if not isinstance(token, str):
+            return False
         if token in (PARAMETER, CONSTANT):
             height += 1
         elif token.startswith(RECALL):
-            if int(token[1:]) >= kept:
+            if not token[1:].isdecimal() or int(token[1:]) >= kept:
                 return False
             height += 1
         elif token == KEEP:
