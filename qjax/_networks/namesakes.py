@@ -2,11 +2,13 @@
 
 Qiskit ML's classes are abstract base classes, and take other classes as subclasses
 (`ABCMeta.register`). Neither package needs the other to be imported, in whichever order they are:
-what is imported already is registered with at once, and otherwise when it is.
+what is imported already is registered with at once, and otherwise when it is. Nothing happens when
+`qjax` is imported: before any network is made, no class of ours is a subclass of theirs.
 """
 
 import sys
 from abc import ABCMeta
+from collections.abc import Iterator
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -15,20 +17,30 @@ from types import ModuleType
 _THEIRS = "qiskit_machine_learning.neural_networks"
 
 
-def register_namesake(cls: type, name: str) -> None:
-    """Let `isinstance` and `issubclass` take a class for a subclass of Qiskit ML's of that name.
+def register_namesakes(base: type) -> None:
+    """Let `isinstance` and `issubclass` take our classes for subclasses of Qiskit ML's.
 
+    All of ours at once, so that what they say does not depend on which of them was made before.
     Where Qiskit ML is not imported yet, that happens at the end of its import: until then one
     finder stands first in `sys.meta_path`, which lets every other import pass.
     """
+    ours = set(_namesakes(base))
     if (package := sys.modules.get(_THEIRS)) is not None:
-        _register(package, {(cls, name)})
+        _register(package, ours)
         return
     watchers = [finder for finder in sys.meta_path if isinstance(finder, _ImportWatcher)]
     if not watchers:
         watchers = [_ImportWatcher()]
         sys.meta_path[:0] = watchers
-    watchers[0].namesakes.add((cls, name))
+    watchers[0].namesakes |= ours
+
+
+def _namesakes(base: type) -> Iterator[tuple[type, str]]:
+    """A class and those below it that say which of Qiskit ML's they are like, and its name."""
+    if (name := vars(base).get("_namesake")) is not None:
+        yield base, name
+    for each in base.__subclasses__():
+        yield from _namesakes(each)
 
 
 def _register(package: ModuleType, namesakes: set[tuple[type, str]]) -> None:

@@ -23,7 +23,7 @@ from qjax._engine import (
 )
 from qjax._networks.data import check_defined, check_sizes, finished, prepared, weight_jacobian
 from qjax._networks.description import NetworkDescription
-from qjax._networks.namesakes import register_namesake
+from qjax._networks.namesakes import register_namesakes
 from qjax._remote import (
     Remote,
     moving_groups,
@@ -51,7 +51,7 @@ class NeuralNetwork(NetworkDescription):
         Qiskit ML's `EffectiveDimension` computes something else for networks of other classes than
         its own, hence all that are made are instances of their namesakes there.
         """
-        register_namesake(cls, cls._namesake)
+        register_namesakes(NeuralNetwork)
         return super().__new__(cls)
 
     def __init__(

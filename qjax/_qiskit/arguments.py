@@ -24,7 +24,8 @@ from qjax._qiskit.sparse_terms import several
 ParameterValues = Numbers | Mapping[str, Numbers] | Mapping[Parameter | ParameterVector, Numbers]
 """A number for each parameter of a circuit: a vector in its order, or numbers by name."""
 
-_ELEMENT = re.compile(r"(.+)\[(\d+)\]", re.DOTALL)
+# As Qiskit writes an index: x[00] is another name than x[0], and no element of x.
+_ELEMENT = re.compile(r"(.+)\[(0|[1-9][0-9]{0,17})\]", re.DOTALL)
 
 
 def as_parameters(

@@ -21,6 +21,7 @@ from qiskit.circuit import (
     WhileLoopOp,
 )
 from qiskit.circuit.classical import expr, types
+from qiskit.circuit.exceptions import CircuitError
 from qiskit.circuit.library import PhaseGate, UnitaryGate
 
 from qjax._base.arrays import enumerated
@@ -49,7 +50,9 @@ from qjax._qiskit.state_preparation import from_amplitudes
 
 # Where two of Qiskit's classes share a name here, the one listed first is written.
 _CLASSES = {name: kind for kind, name in reversed(GATE_NAMES.items())}
-_ELEMENT = re.compile(r"(?P<vector>.+)\[(?P<index>\d+)\]", re.DOTALL)
+# As Qiskit writes an index: another name, such as x[00], would come back as x[0]. A vector has all
+# elements up to its last, so that a name like x[999999999] is a parameter's of its own.
+_ELEMENT = re.compile(r"(?P<vector>.+)\[(?P<index>0|[1-9][0-9]{0,5})\]", re.DOTALL)
 
 
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:
@@ -60,7 +63,7 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
     where the order is another, or a parameter is used by no operation, which Qiskit leaves out, a
     warning tells it: bind by name, or rename the parameters in their order,
     `dataclasses.replace(circuit, parameters=("x[0]", "x[1]", ...))`. A name like `x[3]` becomes an
-    element of a `ParameterVector`.
+    element of a `ParameterVector`, up to `x[999999]`.
 
     The operations are equal in meaning; composite gates of the circuit that was imported stay
     unrolled, and cases of a switch that are never reached are left out. Bits that are read together
@@ -68,7 +71,8 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
     instruction of ours, which Qiskit can run once they are bound.
 
     Raises:
-        UnsupportedInstructionError: for a gate that Qiskit has no class for.
+        UnsupportedInstructionError: for a gate that Qiskit has no class for, or none with controls,
+            such as an RV gate whose angles are parameters.
         TypeError: for what is no circuit.
 
     Warns:
@@ -242,13 +246,23 @@ def _append(result: QuantumCircuit, gate: Gate, parameters: tuple[Parameter, ...
     else:
         operation = UnitaryGate(gate.matrix.array, check_input=False)
     if gate.controls:
-        operation = operation.control(
+        operation = _controlled(operation, gate)
+    result.append(operation, [*(control.qubit for control in gate.controls), *gate.qubits])
+
+
+def _controlled(operation: Instruction, gate: Gate) -> Instruction:
+    try:
+        return operation.control(
             len(gate.controls),
             ctrl_state=sum(control.value << k for k, control in enumerate(gate.controls)),
             # Qiskit would synthesize a matrix with its controls: slow, rounded, and it may fail.
             annotated=gate.matrix is not None,
         )
-    result.append(operation, [*(control.qubit for control in gate.controls), *gate.qubits])
+    except CircuitError as error:
+        raise UnsupportedInstructionError(
+            f"gate {gate.name!r} with controls has no instruction in Qiskit: {error.message}. Give "
+            "its angles numbers, or run the circuit without a primitive"
+        ) from error
 
 
 def _class_of(name: str) -> type[Instruction]:

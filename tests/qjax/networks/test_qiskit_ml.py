@@ -112,6 +112,25 @@ def test_import_order_does_not_matter(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
+@pytest.mark.parametrize("first", ["qjax", "qiskit_machine_learning.neural_networks"])
+def test_classes_do_not_depend_on_what_was_made(first: str) -> None:
+    """A network of one class makes all classes subclasses of their namesakes."""
+    program = (
+        f"import {first}; import qjax\n"
+        "network = qjax.SamplerQNN(circuit=qjax.Circuit(1, ()))\n"
+        "from qiskit_machine_learning import neural_networks as theirs\n"
+        "assert issubclass(qjax.EstimatorQNN, theirs.EstimatorQNN)\n"
+        "assert issubclass(qjax.OpflowQNN, theirs.EstimatorQNN)\n"
+        "assert issubclass(qjax.SamplerQNN, theirs.NeuralNetwork)\n"
+        "assert issubclass(qjax.CircuitQNN, theirs.NeuralNetwork)\n"
+        "assert not issubclass(qjax.SamplerQNN, theirs.SamplerQNN)\n"
+        "assert not issubclass(qjax.SamplerQNN, theirs.EstimatorQNN)\n"
+        "class Own(qjax.TwoLayerQNN): pass\n"
+        "assert issubclass(Own, theirs.EstimatorQNN)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
 def test_input_gradients_can_be_set() -> None:
     """As their first tutorial does; of all attributes, no other one."""
     ours, theirs_ = our_estimator(), their_estimator()

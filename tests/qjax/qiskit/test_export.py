@@ -17,6 +17,7 @@ from qjax.operations import (
     Bits,
     Case,
     ClassicalType,
+    Control,
     For,
     Literal,
     Measure,
