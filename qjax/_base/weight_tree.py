@@ -155,11 +155,20 @@ def structure_of(network: object) -> WeightStructure | None:
 
     It is read from the network's attribute `weight_structure`, if there is one: a pytree of arrays,
     or whatever else has a `shape`.
+
+    Raises:
+        TypeError: for leaves that have none.
     """
     held = getattr(network, "weight_structure", None)
     if held is None:
         return None
     leaves, tree = jax.tree.flatten(held)
+    for path, leaf in tree_flatten_with_path(held)[0]:
+        if not isinstance(getattr(leaf, "shape", None), tuple):
+            raise TypeError(
+                f"network: {type(network).__name__}.weight_structure{keystr(path)}: expected an "
+                f"array, or a jax.ShapeDtypeStruct, got the {type(leaf).__name__} {leaf!r}"
+            )
     structure = WeightStructure(tree, tuple(tuple(leaf.shape) for leaf in leaves))
     return None if structure.is_array and len(structure.shapes[0]) == 1 else structure
 

@@ -34,6 +34,9 @@ from qjax._circuit.known_values import check_known, check_unitary
 from qjax._circuit.operations import Amplitudes, Control, Gate, Matrix, Measure
 from qjax._expressions import Expression, check_program
 
+# Of blocks in blocks: beyond 80, copies and runs reach Python's limit of calls in calls.
+MOST_NESTED = 64
+
 
 class Sizes(NamedTuple):
     """How many of each a circuit has, and the types of its variables."""
@@ -181,6 +184,30 @@ def _check_values(op: ControlFlow) -> None:
         case Switch():
             check_switched(op.target)
             _check_cases(op)
+
+
+def check_depth(place: int, op: Op) -> None:
+    """Require that blocks do not nest deeper than Python's calls can, whatever is done to them.
+
+    Raises:
+        ValueError: where they do; names the operation by its place.
+    """
+    level, depth = _blocks_in(op), 0
+    while level:
+        depth += 1
+        if depth > MOST_NESTED:
+            raise ValueError(
+                f"operation {place} of the circuit, a {type(op).__name__}, holds blocks in blocks, "
+                f"more than {MOST_NESTED} deep; write them one after the other"
+            )
+        level = [inner for block in level for each in block for inner in _blocks_in(each)]
+
+
+def _blocks_in(op: object) -> list[tuple]:
+    try:
+        return [block for block in blocks_of(op) if isinstance(block, tuple)]
+    except (AttributeError, TypeError):  # cases that are none: told where the operation is checked
+        return []
 
 
 def _check_cases(op: Switch) -> None:

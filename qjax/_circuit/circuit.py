@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from qjax._base.options import as_whole, is_whole
-from qjax._circuit.checks import Sizes, check_members, check_operation, check_tuple
+from qjax._circuit.checks import Sizes, check_depth, check_members, check_operation, check_tuple
 from qjax._circuit.classical_types import check_type
 from qjax._circuit.control_flow import Op
 from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure, Register
+
+# Of qubits, and of classical bits: each is looked at, in passes over all.
+_MOST = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +27,11 @@ class Circuit:
         circuit = qjax.Circuit(num_qubits=2, ops=ops, parameters=("theta",))
 
     Attributes:
-        num_qubits: n; qubit 0 is the least significant bit of a basis index (as in Qiskit).
+        num_qubits: n, at most a million; qubit 0 is the least significant bit of a basis index (as
+            in Qiskit).
         ops: gates, measurements, amplitudes and control flow, in order.
         parameters: the names of the parameters; the order of every parameter vector.
-        num_clbits: the number of classical bits.
+        num_clbits: the number of classical bits, at most a million.
         registers: names for classical bits.
         variables: classical variables of the control flow.
 
@@ -49,6 +53,7 @@ class Circuit:
         types = tuple(declaration.type for declaration in self.variables)
         sizes = Sizes(self.num_qubits, self.num_clbits, self.num_params, types)
         for index, op in enumerate(self.ops):
+            check_depth(index, op)
             try:
                 check_operation(sizes, op)
             except (TypeError, ValueError) as error:
@@ -137,8 +142,8 @@ def unset_variable(circuit: Circuit, number: int) -> ValueError:
 
 def _check_declarations(circuit: Circuit) -> None:
     """Require that sizes are numbers, and that a name stands for one thing."""
-    as_whole(circuit.num_qubits, "num_qubits", 0)
-    as_whole(circuit.num_clbits, "num_clbits", 0)
+    for name in ("num_qubits", "num_clbits"):  # NumPy's would overflow
+        object.__setattr__(circuit, name, as_whole(getattr(circuit, name), name, 0, _MOST))
     check_tuple(circuit.ops, "ops")
     check_members(circuit.parameters, "parameters", str)
     check_members(circuit.registers, "registers", Register)
@@ -162,6 +167,8 @@ def _check_names(names: Sequence[str], what: str) -> None:
 def _check_register(register: Register, num_clbits: int) -> None:
     check_tuple(register.clbits, f"registers: the bits of {register.name!r}")
     if not all(is_whole(bit) and 0 <= bit < num_clbits for bit in register.clbits):
-        raise ValueError(f"registers: {register} holds a bit beyond the circuit's {num_clbits}")
+        raise ValueError(
+            f"registers: {register} holds a bit beyond the circuit's {num_clbits}, or what is none"
+        )
     if len(set(register.clbits)) < len(register.clbits):
         raise ValueError(f"registers: {register} holds a bit twice")

@@ -63,9 +63,7 @@ def check_known(expression: Expression, what: str) -> float | None:
         name, operands = outside.args
         expected = PARTIAL.get(name, "a finite number")
         numbers = ", ".join(f"{operand:.10g}" for operand in operands)
-        raise ValueError(
-            f"{what} has no value: {name} of {numbers}; expected {expected}"
-        ) from None
+        raise ValueError(f"{what} has no value: {name} of {numbers}; expected {expected}") from None
 
 
 def check_unitary(matrix: Matrix) -> None:

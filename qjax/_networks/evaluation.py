@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from qjax._base import tuning
 from qjax._base.arrays import Numbers, as_numpy, as_real_numpy, common_dtype, in_order
-from qjax._base.memory import samples_per_pass
+from qjax._base.memory import bytes_of_states, samples_per_pass
 from qjax._base.options import as_flag, as_whole
 from qjax._base.process import check_process
 from qjax._base.row_files import open_destination, read_rows
@@ -155,11 +155,13 @@ def _primitive_of(network: Network) -> object | None:
 
 def _bytes_per_sample(network: Network, dtype: np.dtype) -> int:
     ends = (network.num_inputs + prod(output_shape_of(network))) * dtype.itemsize
-    qubits: int | None = getattr(network, "num_simulated", None)
+    qubits = getattr(network, "num_simulated", None)
     if isinstance(network, SavedNetwork):
         qubits = network.num_qubits
-    inside = tuning.UNKNOWN_SAMPLE_BYTES if qubits is None else 2 * dtype.itemsize << qubits
-    return max(inside, ends)
+    if qubits is None:
+        return max(tuning.UNKNOWN_SAMPLE_BYTES, ends)
+    given = as_whole(qubits, f"network: {type(network).__name__}.num_simulated", 0)
+    return max(bytes_of_states(given, 2 * dtype.itemsize), ends)
 
 
 def _program(
@@ -175,6 +177,11 @@ def _program(
     block = jax.ShapeDtypeStruct((size, network.num_inputs), dtype)
     outputs = jax.eval_shape(apply, weights, block)
     expected = (size, *output_shape_of(network))
+    if not isinstance(outputs, jax.ShapeDtypeStruct):
+        raise TypeError(
+            f"{type(network).__name__}.apply returned a {type(outputs).__name__}, expected an "
+            f"array of shape {expected}: (*batch, *output_shape)"
+        )
     if outputs.shape != expected:
         raise ValueError(
             f"{type(network).__name__}.apply returned shape {outputs.shape} for inputs of shape "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import jax
@@ -186,6 +187,27 @@ DECLARATIONS: dict[str, tuple[dict, type[Exception], str]] = {
         ValueError,
         "beyond the circuit's 0",
     ),
+    "two registers of one name": (
+        {"registers": (Register("m", (0,)), Register("m", (1,))), "num_clbits": 2},
+        ValueError,
+        r"a name is given twice, in \('m', 'm'\)",
+    ),
+    "a number as name": ({"registers": (Register(5, ()),)}, ValueError, "is empty or no str"),
+    "bits in a list": (
+        {"registers": (Register("m", [0]),), "num_clbits": 1},
+        TypeError,
+        "expected a tuple",
+    ),
+    "half a bit": (
+        {"registers": (Register("m", (0.0,)),), "num_clbits": 1},
+        ValueError,
+        "or what is none",
+    ),
+    "a word as bit": (
+        {"registers": (Register("m", ("a",)),), "num_clbits": 1},
+        ValueError,
+        "or what is none",
+    ),
     "a pair as register": ({"registers": (("m", (1,)),)}, TypeError, "a tuple of Register"),
     "a variable without type": (
         {"variables": (Declaration("v", int),)},
@@ -237,3 +259,25 @@ def test_errors_of_what_makes_operations(
 ) -> None:
     with pytest.raises(kind, match=message):
         make()
+
+
+@pytest.mark.parametrize("kind", ["for", "switch", "while"])
+def test_blocks_nest_up_to_a_depth(kind: str) -> None:
+    """Deeper ones would reach Python's limit of calls in calls, wherever they are walked."""
+
+    def nested(depth: int) -> qjax.Circuit:
+        inner: tuple = (gate("x", 1),)
+        for _ in range(depth):
+            around = {
+                "for": lambda: For((inner,)),  # noqa: B023 - called at once
+                "switch": lambda: Switch(BIT, (Case((1,), inner),)),  # noqa: B023
+                "while": lambda: While(BIT, (*inner, Break())),  # noqa: B023
+            }
+            inner = (around[kind](),)
+        return qjax.Circuit(2, (gate("x", 0), Measure(0, 0), *inner, Measure(1, 1)), (), 2)
+
+    deepest = copy.deepcopy(nested(64))
+    assert qjax.from_qiskit(qjax.to_qiskit(deepest)).num_qubits == 2
+    np.testing.assert_allclose(qjax.probabilities(deepest), [0, 0, 0, 1], atol=1e-6)
+    with pytest.raises(ValueError, match=r"operation 2 of the circuit, a .*more than 64 deep"):
+        nested(400)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import Clbit, Qubit
 from qiskit.circuit.library import CCXGate, real_amplitudes
 from qiskit.quantum_info import Operator, Statevector
 
@@ -176,3 +177,55 @@ def test_a_register_is_made_of_bits_that_are_read_together() -> None:
         ("bits", 1), ("b", 1), ("bits_1", 2), ("bits_2", 2),
     ]  # fmt: skip
     assert qjax.from_qiskit(written).ops == circuit.ops
+
+
+@pytest.mark.filterwarnings("ignore:to_qiskit")  # of another order
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x[0]", "x[00]"),
+        ("x[1]", "x[\u0663]"),
+        ("x[2]", "x[999999999]"),
+        ("x[" + "9" * 5000 + "]", "x[0]"),
+        ("x[1]", "x[3]"),
+        ("x[2]", "x[10]"),
+    ],
+)
+def test_there_and_back_keeps_names(names: tuple[str, str]) -> None:
+    """Only what Qiskit writes is an element of a vector, and no vector is as long as any number."""
+    ops = (gate("rx", 0, parameter(0)), gate("ry", 0, parameter(1)))
+    circuit = qjax.Circuit(1, ops, names)
+    back = qjax.from_qiskit(qjax.to_qiskit(circuit))
+    assert set(back.parameters) == set(names)
+    values = dict(zip(names, (0.3, 1.0), strict=True))
+    expected = qjax.statevector(circuit, [0.3, 1.0])
+    assert error(qjax.statevector(back, values), expected) < 1e-12
+
+
+def test_elements_stay_in_numerical_order() -> None:
+    ops = tuple(gate("rx", 0, parameter(place)) for place in range(3))
+    back = qjax.to_qiskit(qjax.Circuit(1, ops, ("x[2]", "x[10]", "x[100000]")))
+    assert [p.name for p in back.parameters] == ["x[2]", "x[10]", "x[100000]"]
+
+
+@pytest.mark.parametrize("controls", [[1], [1, 2], [Control(1, 0)]])
+def test_what_qiskit_has_no_gate_for(controls: list[int | Control]) -> None:
+    """Qiskit defines an RV gate, and so its controls, for numbers only."""
+    turned = gate("rv", 0, parameter(0), 0.2, 0.3, controls=controls)
+    with pytest.raises(qjax.UnsupportedInstructionError, match="gate 'rv' with controls"):
+        qjax.to_qiskit(qjax.Circuit(3, (turned,), ("a",)))
+    known = qjax.Circuit(3, (gate("rv", 0, 0.1, 0.2, 0.3, controls=controls),))
+    assert error(qjax.unitary(known), Operator(qjax.to_qiskit(known)).data) < 1e-12
+
+
+def test_registers_over_the_same_bits() -> None:
+    """As Qiskit has them: two names for the same."""
+    bits = [Clbit(), Clbit()]
+    registers = [ClassicalRegister(name=name, bits=bits) for name in "ab"]
+    source = QuantumCircuit([Qubit()], bits, *registers)
+    source.measure(0, 0)
+    circuit = qjax.from_qiskit(source)
+    assert [register.name for register in circuit.registers] == ["a", "b"]
+    back = qjax.to_qiskit(circuit)
+    assert [register.name for register in back.cregs] == ["a", "b"]
+    assert qjax.from_qiskit(back) == circuit
