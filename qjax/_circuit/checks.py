@@ -64,8 +64,9 @@ def check_operation(sizes: Sizes, op: Op, in_loop: bool = False) -> None:
     if isinstance(op, Gate):
         _check_gate(sizes, op)
     elif isinstance(op, Measure):
-        if not (_is_below(op.qubit, sizes.qubits) and _is_below(op.clbit, sizes.clbits)):
-            raise ValueError("its qubit or classical bit lies outside the circuit")
+        _check_qubits(sizes, (op.qubit,))
+        if not _is_below(op.clbit, sizes.clbits):
+            raise ValueError(f"a classical bit lies outside {_bounds(op.clbit, sizes.clbits)}")
     elif isinstance(op, Amplitudes):
         _check_amplitudes(sizes, op)
     elif isinstance(op, ControlFlow):
@@ -120,14 +121,21 @@ def _check_amplitudes(sizes: Sizes, op: Amplitudes) -> None:
 
 
 def _check_qubits(sizes: Sizes, qubits: tuple[int, ...]) -> None:
+    for qubit in qubits:
+        if not _is_below(qubit, sizes.qubits):
+            raise ValueError(f"a qubit lies outside {_bounds(qubit, sizes.qubits)}")
     if len(set(qubits)) != len(qubits):
         raise ValueError("a qubit stands in it twice")
-    if not all(_is_below(qubit, sizes.qubits) for qubit in qubits):
-        raise ValueError(f"a qubit lies outside the circuit's {sizes.qubits}")
 
 
 def _is_below(number: object, size: int) -> bool:
     return is_whole(number) and 0 <= number < size  # type: ignore[operator]
+
+
+def _bounds(number: object, size: int) -> str:
+    kind = "" if is_whole(number) else f"the {type(number).__name__} "
+    expected = f"a whole number from 0 to {size - 1}" if size else "none"
+    return f"the circuit's {size}: got {kind}{number!r}, expected {expected}"
 
 
 def _check_expressions(
@@ -143,8 +151,9 @@ def _check_expressions(
             )
         for part in (expression.program, expression.parameters, expression.constants):
             check_tuple(part, "an expression")
-        if not all(_is_below(p, sizes.params) for p in expression.parameters):
-            raise ValueError(f"{what} uses a parameter beyond the circuit's {sizes.params}")
+        for index in expression.parameters:
+            if not _is_below(index, sizes.params):
+                raise ValueError(f"{what} uses a parameter beyond {_bounds(index, sizes.params)}")
         check_program(expression)
         known.append(check_known(expression, what))
     return known

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from qjax._base.options import is_whole
@@ -22,6 +22,8 @@ NEAR_ARCSIN, NEAR_ARCCOS, AWAY = "near_arcsin", "near_arccos", "away"
 NEAR_POWER = "near_power"
 NEAR = frozenset((NEAR_ARCSIN, NEAR_ARCCOS, AWAY, NEAR_POWER))
 BINARY = frozenset(("add", "subtract", "multiply", "divide", "power")) | NEAR
+# What can be asked for, by the number of operands.
+_OPERATIONS = {1: UNARY, 2: BINARY - NEAR}
 PARAMETER, CONSTANT = "p", "c"
 # What is used more than once: kept when it is first computed, recalled by its number later.
 KEEP, RECALL = "=", "@"
@@ -81,8 +83,13 @@ class Expression:
 
 
 def constant(value: float) -> Expression:
-    """The expression that is `value` whatever the parameters."""
-    return Expression((CONSTANT,), (), (float(value),))
+    """The expression that is `value`, a real number, whatever the parameters.
+
+    Raises:
+        TypeError: for anything else, and for what JAX traces.
+        ValueError: for a whole number beyond those of double precision.
+    """
+    return Expression((CONSTANT,), (), (value if type(value) is float else _as_float(value),))
 
 
 def parameter(index: int) -> Expression:
@@ -107,23 +114,27 @@ def as_expression(value: Expression | float) -> Expression:
     """
     if isinstance(value, Expression):
         return value
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        return constant(float(value))
+    return constant(value)
+
+
+def _as_float(value: Any) -> float:
     if isinstance(value, jax.core.Tracer):
         raise TypeError(
             f"got {value}, a number that JAX traces, but circuits are made before anything is "
-            "traced; expected a parameter(index) of the circuit in its place"
+            "traced; put a parameter(index) of the circuit in its place, and give the value with "
+            "`params`, as in expectation(circuit, observable, [value])"
         )
-    if isinstance(value, jax.Array) and value.ndim == 0 and _is_real(value):
-        return constant(float(value))
-    raise TypeError(
-        f"expected a real number or an Expression, such as 2 * parameter(0), got the "
-        f"{type(value).__name__} {value!r}"
-    )
-
-
-def _is_real(array: jax.Array) -> bool:
-    return jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)
+    is_array = isinstance(value, (np.ndarray, jax.Array)) and not np.ma.isMaskedArray(value)
+    number = value.item() if is_array and value.ndim == 0 else value
+    if not isinstance(number, Real) or isinstance(number, (bool, np.timedelta64)):
+        raise TypeError(
+            f"expected a real number or an Expression, such as 2 * parameter(0), got the "
+            f"{type(value).__name__} {value!r}"
+        )
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise ValueError("expected a real number below 1.8e308, got one beyond it") from error
 
 
 def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
@@ -143,10 +154,10 @@ def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
             f"compose: its operands stand in a list, such as compose('sin', [parameter(0)]), got "
             f"the {type(operands).__name__} {operands!r}"
         )
-    if len(operands) != (1 if name in UNARY else 2 if name in BINARY else None):
+    if not isinstance(name, str) or name not in _OPERATIONS.get(len(operands), ()):
         raise ValueError(
             f"{name!r} of {len(operands)} operands: expected one of {', '.join(sorted(UNARY))} of "
-            f"one, or of {', '.join(sorted(BINARY - NEAR))} of two"
+            f"one, or of {', '.join(sorted(_OPERATIONS[2]))} of two"
         )
     program: list[str] = []
     kept = 0

@@ -39,8 +39,9 @@ def _namesakes(base: type) -> Iterator[tuple[type, str]]:
     """A class and those below it that say which of Qiskit ML's they are like, and its name."""
     if (name := vars(base).get("_namesake")) is not None:
         yield base, name
-    for each in base.__subclasses__():
-        yield from _namesakes(each)
+    subclasses: list[type] = base.__subclasses__()
+    for subclass in subclasses:
+        yield from _namesakes(subclass)
 
 
 def _register(package: ModuleType, namesakes: set[tuple[type, str]]) -> None:

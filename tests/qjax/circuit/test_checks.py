@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from qiskit.circuit import Parameter
+from qiskit.quantum_info import Operator
+from scipy.sparse import csr_array
 
 import qjax
 from qjax.operations import (
@@ -240,6 +244,36 @@ def test_errors_name_the_argument(name: str) -> None:
         (lambda: compose("sin", [1, 2]), ValueError, "'sin' of 2 operands"),
         (lambda: compose("sin", parameter(0)), TypeError, "stand in a list.*the Expression"),
         (lambda: parameter(0) + "a", TypeError, "str 'a'"),
+        (lambda: gate("h", 0.0), TypeError, "qubits: .*the float 0.0"),
+        (lambda: gate("h", True), TypeError, "qubits: .*the bool True"),
+        (lambda: gate("h", None), TypeError, "qubits: .*NoneType"),
+        (lambda: gate("h", "0"), TypeError, "qubits: .*the str '0'"),
+        (lambda: gate("swap", {0, 1}), TypeError, "qubits: got a set, whose order is not fixed"),
+        (lambda: gate("swap", {0: 1, 1: 0}), TypeError, "qubits: .*the dict"),
+        (lambda: gate("x", 0, controls={1, 2}), TypeError, "controls: got a set"),
+        (lambda: gate("x", 0, controls=1.0), TypeError, "controls: .*the float 1.0"),
+        (lambda: gate(["h"], 0), ValueError, r"unknown gate \['h'\]"),
+        (lambda: gate("rx", 0, 10**400), ValueError, "1.8e308"),
+        (lambda: gate("rx", 0, np.timedelta64(1)), TypeError, "timedelta64"),
+        (lambda: constant("1.5"), TypeError, "str '1.5'"),
+        (lambda: constant(1j), TypeError, "complex 1j"),
+        (lambda: constant(None), TypeError, "NoneType"),
+        (lambda: constant(True), TypeError, "bool True"),
+        (lambda: constant(np.ones(1)), TypeError, "ndarray"),
+        (lambda: constant(np.ma.masked), TypeError, "Masked"),
+        (lambda: jax.jit(lambda x: constant(x).constants)(0.5), TypeError, "JAX traces.*`params`"),
+        (lambda: jax.jit(lambda x: gate("rx", 0, x))(0.5), TypeError, "JAX traces.*`params`"),
+        (lambda: jax.jit(lambda x: gate("h", x))(0), TypeError, "qubits: .*JAX traces"),
+        (lambda: jax.jit(lambda x: matrix_gate(x, 0))(np.eye(2)), TypeError, "traces.*`params`"),
+        (lambda: matrix_gate([["1", "0"], ["0", "1"]], 0), TypeError, "matrix: .*<U1"),
+        (lambda: matrix_gate([[1, "a"], [0, None]], 0), TypeError, "matrix: expected an array"),
+        (lambda: matrix_gate([[1, 0], [0]], 0), ValueError, "matrix: its rows differ"),
+        (lambda: matrix_gate(csr_array(np.eye(2)), 0), TypeError, "matrix: .*csr_array"),
+        (lambda: matrix_gate(np.ma.masked_array(np.eye(2), np.eye(2)), 0), TypeError, "masked"),
+        (lambda: matrix_gate(np.eye(2).astype("m8[s]"), 0), TypeError, "timedelta64"),
+        (lambda: compose("near_arcsin", [1, 2]), ValueError, "'near_arcsin' of 2 operands"),
+        (lambda: compose("away", [1, 2]), ValueError, "'away' of 2 operands"),
+        (lambda: compose(["sin"], [1]), ValueError, r"\['sin'\] of 1 operands"),
         (lambda: 2 * parameter("a"), TypeError, r"position.*parameter\(0\).*the str 'a'"),
         (lambda: gate("rx", 0, jnp.bool_(True)), TypeError, "real number"),
         (lambda: gate("rx", 0, jnp.ones(2)), TypeError, "real number"),
@@ -251,6 +285,7 @@ def test_errors_name_the_argument(name: str) -> None:
         (lambda: gate("h", 0.5), TypeError, "qubits: expected .* the float 0.5"),
         (lambda: gate("h", 0, controls=0.5), TypeError, "controls: expected .* the float 0.5"),
         (lambda: Amplitudes(0, 0.6), TypeError, "real: expected .* the float 0.6"),
+        (lambda: Amplitudes(0, {0.6, 0.8}), TypeError, "real: got a set"),
         (lambda: Amplitudes(0, (0.6, 0.8j)), TypeError, "complex 0.8j"),
     ],
 )
@@ -281,3 +316,30 @@ def test_blocks_nest_up_to_a_depth(kind: str) -> None:
     np.testing.assert_allclose(qjax.probabilities(deepest), [0, 0, 0, 1], atol=1e-6)
     with pytest.raises(ValueError, match=r"operation 2 of the circuit, a .*more than 64 deep"):
         nested(400)
+
+
+@pytest.mark.parametrize("qubit", [True, 1.0, "0", None, [0], 2, -1])
+def test_errors_of_qubits_name_them(qubit: object) -> None:
+    name = repr(qubit) if type(qubit) is int else f"the {type(qubit).__name__} {qubit!r}"
+    expected = f"a qubit lies outside the circuit's 2: got {name}, expected a whole number from 0"
+    for op in (Gate("h", (qubit,)), Measure(qubit, 0), Reset(qubit)):  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=re.escape(expected)):
+            qjax.Circuit(2, (op,), (), 1)
+    with pytest.raises(ValueError, match="a classical bit lies outside the circuit's 1"):
+        qjax.Circuit(2, (Measure(0, True),), (), 1)
+
+
+def test_numbers_of_numpy_and_jax_are_taken() -> None:
+    assert gate("h", jnp.array(0)) == gate("h", np.array([0])) == gate("h", np.int64(0))
+    assert gate("x", 0, controls=None) == gate("x", 0)
+    assert gate("x", 0, controls=jnp.array([1, 2])) == gate("x", 0, controls=range(1, 3))
+    for number in (0.5, np.float32(0.5), np.array(0.5), jnp.array(0.5), Fraction(1, 2)):
+        assert constant(number) == constant(0.5)  # type: ignore[arg-type]
+        assert gate("rx", 0, number) == gate("rx", 0, 0.5)  # type: ignore[arg-type]
+    arrays = (jnp.eye(2), np.eye(2, dtype=bool), Operator(np.eye(2)), np.eye(2).astype(object))
+    assert len({matrix_gate(array, 0) for array in arrays}) == 1  # type: ignore[arg-type]
+
+
+def test_a_circuit_of_ours_is_one_of_qiskits() -> None:
+    circuit = qjax.Circuit(1, (gate("h", 0),))
+    assert qjax.from_qiskit(circuit) is circuit
