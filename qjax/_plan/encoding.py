@@ -6,8 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from qjax._circuit.operations import Amplitudes
-from qjax._expressions import Value, expression_tables
+from qjax._expressions import CONSTANT, Expression, Value, constant, expression_tables
 from qjax._plan.program import Encoding
+
+# Squares of larger amplitudes, and what they are divided by, are numbers of single precision.
+_SMALL = 1e-15
 
 
 class Factor(NamedTuple):
@@ -36,10 +39,21 @@ def _lowest(factor: Factor) -> int:
 
 def encoding(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[int]) -> Encoding:
     """How amplitudes follow from the parameters that differ per sample, and the shared ones."""
-    expressions = amplitudes.real + amplitudes.imag
+    expressions = _scaled(amplitudes.real + amplitudes.imag)
     varies = any(not batched.isdisjoint(expression.parameters) for expression in expressions)
     order = [*sorted(batched), *shared] if varies else shared
     numbers = [Value(expression, periodic=False) for expression in expressions]
     tables, places = expression_tables(numbers, {p: k for k, p in enumerate(order)})
     table = np.array([places[number] for number in numbers], np.int32)
     return Encoding(varies, tables, table.reshape(-1, 2 ** len(amplitudes.qubits)))
+
+
+def _scaled(expressions: tuple[Expression, ...]) -> tuple[Expression, ...]:
+    """Known amplitudes of a size that single precision has: what counts is their ratios."""
+    if any(expression.program != (CONSTANT,) for expression in expressions):
+        return expressions
+    numbers = [expression.constants[0] for expression in expressions]
+    largest = max(map(abs, numbers))
+    if _SMALL < largest < 1 / _SMALL:
+        return expressions
+    return tuple(constant(number / largest) for number in numbers)

@@ -118,3 +118,13 @@ def test_unitary_matrices_are_taken(num_qubits: int) -> None:
     (placed,) = circuit.ops
     assert "dimension" in repr(placed)
     assert "\\x" not in repr(placed)  # errors name operations
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e-20, 1.0, 1e20, 1e200, 1e307])
+def test_known_amplitudes_of_any_size(scale: float) -> None:
+    """In single precision, whose numbers end at 1e-45 and 3e38."""
+    start = Amplitudes(
+        (0,), (constant(3 * scale), constant(0.0)), (constant(0.0), constant(-4 * scale))
+    )
+    state = qjax.statevector(qjax.Circuit(2, (start,)))
+    np.testing.assert_allclose(state, [0.6, -0.8j, 0, 0], atol=1e-7)
