@@ -120,13 +120,13 @@ def _select(digits: Digits, start: int, count: int) -> Digits:
         raise DataError(f"expected at least 1 image of each class, got {count}")
     places = []
     for label in CLASSES:
-        found = torch.nonzero(digits.labels == label)[:, 0]
-        if len(found) < start + count:
+        indices = torch.nonzero(digits.labels == label)[:, 0]
+        if len(indices) < start + count:
             raise DataError(
-                f"{start + count} images of class {label} are needed, there are {len(found)}: "
+                f"{start + count} images of class {label} are needed, there are {len(indices)}: "
                 "ask for fewer images for training or for test"
             )
-        places.append(found[start : start + count])
+        places.append(indices[start : start + count])
     chosen = torch.cat(places)
     return Digits(digits.images[chosen], digits.labels[chosen])
 
@@ -155,10 +155,10 @@ def _unpack(path: Path) -> bytes:
 
 
 def _verify(content: bytes, name: str, path: Path) -> bytes:
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != MNIST_MD5[name]:
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if digest != MNIST_MD5[name]:
         raise DataError(
-            f"{path} is not MNIST's {name}: its content has MD5 {found}, expected "
+            f"{path} is not MNIST's {name}: its content has MD5 {digest}, expected "
             f"{MNIST_MD5[name]}. Delete it, and it is downloaded again"
         )
     return content

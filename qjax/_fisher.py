@@ -15,7 +15,7 @@ from jaxtyping import Float
 from qiskit import QuantumCircuit
 
 from qjax._base import tuning
-from qjax._base.memory import check_fits, columns_that_fit
+from qjax._base.memory import bytes_of_states, check_fits, columns_that_fit
 from qjax._base.mesh import alike, on_mesh
 from qjax._base.process import check_process
 from qjax._base.store import kept
@@ -91,7 +91,7 @@ def _mean(
 ) -> Float[Array, "P P"]:
     """F along the directions, upper triangle, in groups of samples that fit into memory."""
     check_fits(
-        tuning.FISHER_STATES * 2 * samples.dtype.itemsize << circuit.num_qubits,
+        bytes_of_states(circuit.num_qubits, tuning.FISHER_STATES * 2 * samples.dtype.itemsize),
         f"the Fisher information of a circuit of {circuit.num_qubits} qubits, two directions at a "
         "time,",
         "fewer qubits or single precision",

@@ -22,6 +22,7 @@ from qjax._base.store import kept
 from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import (
+    draws_outcomes,
     measured_bits,
     measured_qubits,
     without_final_measurements,
@@ -144,6 +145,7 @@ def estimate(
 
     Returns:
         means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
+        A single shot of a circuit whose outcomes are drawn has the error NaN.
     """
     check_process()
     circuit, converted, shape = as_observables(circuit, observables, params)
@@ -151,7 +153,7 @@ def estimate(
     _refuse_missing(values)
     check_key(key)
     compiled = _compiled_estimate(circuit, converted, check_shots(shots))
-    return Estimate(*(each.reshape(shape) for each in compiled(values, key)))
+    return Estimate(*(statistic.reshape(shape) for statistic in compiled(values, key)))
 
 
 def _refuse_missing(params: Float[Array, " params"]) -> None:
@@ -164,14 +166,14 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
 def _compiled_sample(circuit: Circuit, shots: int) -> Callable[[Array, Array], Array]:
     whole = deferred(circuit)
     kept = measured_qubits(whole)
-    place = {qubit: place for place, qubit in enumerate(kept)}
-    bits = [None if qubit is None else place[qubit] for qubit in measured_bits(whole)]
+    position_of = {qubit: position for position, qubit in enumerate(kept)}
+    bits = [None if qubit is None else position_of[qubit] for qubit in measured_bits(whole)]
     task = _task(circuit)
 
     def draw(params: Array, key: Array) -> Array:
         check_shots_fit(shots, len(bits))
-        found = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
-        choices = choices_of(found)
+        outcome_probabilities = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
+        choices = choices_of(outcome_probabilities)
 
         def part(key: Array, count: int) -> Array:
             return bits_of(draw_states(choices, count, key), bits)
@@ -253,6 +255,7 @@ def _compiled_estimate(
     sizes = circuit.num_qubits, circuit.num_params
     reading = reading_of(observables, *sizes, frozenset(), in_order)
     size = min(shots, _runs_at_once(circuit))
+    drawn = draws_outcomes(circuit)
 
     def run(params: Array, key: Array) -> tuple[Array, Array]:
         tables = in_precision(reading, jax.config.read("jax_enable_x64"))
@@ -262,6 +265,8 @@ def _compiled_estimate(
             seen = probabilities_of(state)[None] if reading.diagonal else state
             return expectation_values(tables, seen, params, jnp.zeros((0, size), params.dtype))
 
-        return means_and_errors(part, key, shots, size)
+        means, errors = means_and_errors(part, key, shots, size)
+        # All runs are the same where nothing is drawn; NaN stays NaN.
+        return means, errors if drawn else means - means
 
     return jax.jit(partial(on_mesh, run))

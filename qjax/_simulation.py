@@ -49,8 +49,10 @@ def statevector(
     Args:
         circuit: the circuit; final measurements are left out.
         params: real, shape `(num_params,)`, in the order of `circuit.parameters`; angles are in
-            radians. float32 gives complex64, float64 complex128. Or a mapping by name: of a
-            parameter (or its name) to a number, of a `ParameterVector` to as many numbers as it
+            radians. float32 gives complex64; float64 gives complex128 with JAX's flag
+            `jax_enable_x64` (or inside `with jax.enable_x64(True):`), and complex64 without: JAX
+            then makes single precision of it, silently. Or a mapping by name: of a parameter (or
+            its name) to a number, of a `ParameterVector` to as many numbers as it
             has, of its name to a number for each of its elements in the circuit, in numerical
             order: `{"x": features, "a": 0.3}`. It is a pytree, for `grad`, `jit` and `vmap`.
         gradient: how reverse mode works: "backprop" keeps a state for each pass of the plan,
@@ -185,9 +187,9 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] | 
             f"inputs: {enumerated(unknown)} are not among the circuit's parameters "
             f"{enumerated(circuit.parameters)}"
         )
-    places = (place for place, name in enumerate(circuit.parameters) if name in names)
+    positions = (position for position, name in enumerate(circuit.parameters) if name in names)
     try:
-        return plan_of(Task(circuit, frozenset(places), Outcomes()))
+        return plan_of(Task(circuit, frozenset(positions), Outcomes()))
     except CircuitTooLargeError as error:
         raise CircuitTooLargeError(
             f"{error}. Of a network with local observables, qnn.plan is the plan"

@@ -97,9 +97,9 @@ def natural_gradient(
                 "weights)"
             )
         gradient, rebuild = _weights_in(updates, structure, "updates")
-        found = metric(_weights_in(params, structure, "params")[0], inputs)
-        check_length(gradient, len(found), "updates", "It has one component for each weight")
-        return rebuild(_solve(found, gradient, damping)), state
+        matrix = metric(_weights_in(params, structure, "params")[0], inputs)
+        check_length(gradient, len(matrix), "updates", "It has one component for each weight")
+        return rebuild(_solve(matrix, gradient, damping)), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -113,11 +113,11 @@ def _metric(model: Circuit | QuantumCircuit | NeuralNetwork) -> Metric:
         circuit, names = as_circuit(model), ()
         places = tuple(range(circuit.num_params))
     else:
-        made = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        given = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
         raise TypeError(
-            f"model: expected a circuit or a network, got {made}{way_from_qiskit_ml(model)}"
+            f"model: expected a circuit or a network, got {given}{way_from_qiskit_ml(model)}"
         )
-    weight_names = tuple(circuit.parameters[place] for place in places)
+    weight_names = tuple(circuit.parameters[position] for position in places)
     input_places = tuple(circuit.parameters.index(name) for name in names)
     information = compiled_mean_information(circuit, places, input_places)
 

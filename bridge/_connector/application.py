@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bridge._connector.network import output_shape_of
 from bridge._jax2torch import TorchFunction
@@ -32,7 +33,13 @@ class Application:
         if isinstance(weights, tuple):  # which torch can record, unlike other containers
             tree = jax.tree.structure(self.network.weight_structure)  # type: ignore[attr-defined]
             given = jax.tree.unflatten(tree, weights)
-        outputs = jnp.asarray(self.network.apply(given, inputs))
+        returned = self.network.apply(given, inputs)
+        if not isinstance(returned, (jax.Array, np.ndarray, np.generic, int, float, complex)):
+            raise TypeError(
+                f"{type(self.network).__name__}.apply returned a {type(returned).__name__}, "
+                f"expected an array of shape {expected}: (*batch, *output_shape)"
+            )
+        outputs = jnp.asarray(returned)
         if outputs.shape != expected:
             raise ValueError(
                 f"{type(self.network).__name__}.apply returned shape {outputs.shape} for inputs of "

@@ -77,12 +77,14 @@ class TorchConnector(torch.nn.Module):
         check_network(neural_network)
         self._neural_network = neural_network
         self._sparse = _choose_sparse(neural_network, sparse)
-        self._num_inputs = neural_network.num_inputs
+        self._num_inputs = int(neural_network.num_inputs)
         tree = weight_tree(neural_network)
         self._flat = tree is None
         self._names = (WHOLE,) if tree is None else tree.names
         self._functions = as_torch_functions(neural_network, len(self._names))
-        register(self, self._names, _initial(neural_network.num_weights, tree, initial_weights))
+        register(
+            self, self._names, _initial(int(neural_network.num_weights), tree, initial_weights)
+        )
         if self._flat:
             self.register_load_state_dict_pre_hook(accept_alias)
         self.register_load_state_dict_pre_hook(refuse_other_form)

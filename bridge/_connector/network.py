@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from qjax import Network  # torch functions need no qjax, and wait for no Qiskit
@@ -18,14 +21,16 @@ def has_input_gradients(network: Network) -> bool:
 def output_shape_of(network: Network) -> tuple[int, ...]:
     """The shape of the output for one input vector, as a tuple."""
     shape = network.output_shape
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    return tuple(map(int, shape)) if isinstance(shape, (tuple, list)) else (int(shape),)
 
 
 def check_network(network: Any) -> None:
     """Require an object with what a `qjax.Network` needs.
 
     Raises:
-        TypeError: for a class, and for an object that lacks an attribute, which it names.
+        TypeError: for a class, and for an object that lacks an attribute, which it names, or whose
+            `apply` is no function.
+        ValueError: for sizes that are no whole numbers, or below 0.
     """
     if isinstance(network, type):
         raise TypeError(
@@ -40,6 +45,23 @@ def check_network(network: Any) -> None:
             f"{type(network).__name__} lacks {', '.join(missing)}"
             + _way_from_qiskit_ml(type(network))
         )
+    if not callable(network.apply):
+        raise TypeError(f"{type(network).__name__}.apply is no function")
+    shape = network.output_shape
+    _check_sizes(network, "num_inputs", (network.num_inputs,))
+    _check_sizes(network, "num_weights", (network.num_weights,))
+    _check_sizes(network, "output_shape", shape if isinstance(shape, (tuple, list)) else (shape,))
+
+
+def _check_sizes(network: object, name: str, sizes: Iterable[object]) -> None:
+    """As `qjax.evaluate` takes them: functions of torch need no `qjax`."""
+    for size in sizes:
+        whole = isinstance(size, (int, np.integer)) and not isinstance(size, (bool, np.timedelta64))
+        if not whole or size < 0:  # type: ignore[operator]
+            raise ValueError(
+                f"{type(network).__name__}.{name}: expected a whole number of at least 0"
+                f"{', or a tuple of them' * (name == 'output_shape')}, got {size!r}"
+            )
 
 
 def _way_from_qiskit_ml(kind: type) -> str:

@@ -60,7 +60,7 @@ class WeightTree:
         """
         if isinstance(values, (torch.Tensor, np.ndarray, jax.Array)):
             return [values] if self.names == (WHOLE,) and _is_shaped(values, self.shapes) else None
-        if type(values) in (list, tuple) and all(_is_number(each) for each in values):
+        if type(values) in (list, tuple) and all(map(_is_number, values)):
             return None
         try:
             return self.tree.flatten_up_to(values)
@@ -87,8 +87,15 @@ def weight_tree(network: Any) -> WeightTree | None:
 
     Raises:
         ValueError: for names of leaves that cannot be those of a module's parameters.
+        TypeError: for leaves that have no shape.
     """
     pairs, tree = tree_flatten_with_path(getattr(network, "weight_structure", None))
+    for path, leaf in pairs:
+        if not isinstance(getattr(leaf, "shape", None), tuple):
+            raise TypeError(
+                f"{type(network).__name__}.weight_structure{keystr(path)}: got the "
+                f"{type(leaf).__name__} {leaf!r}, expected an array, or a jax.ShapeDtypeStruct"
+            )
     shapes = tuple(tuple(leaf.shape) for _, leaf in pairs)
     if not pairs or (pairs[0][0] == () and len(shapes[0]) == 1):
         return None

@@ -94,7 +94,7 @@ class Program:
             leaves, tree = tree_flatten(self._outline(tensors, shapes))
             return [leaf.shape for leaf in leaves], (tree, [leaf.dtype for leaf in leaves])
 
-        shapes, (tree, dtypes) = infer_shapes(evaluate, [tuple(each.shape) for each in tensors])
+        shapes, (tree, dtypes) = infer_shapes(evaluate, [tuple(tensor.shape) for tensor in tensors])
         return record(self, tensors, shapes, list(map(torch_dtype, dtypes))), tree
 
     def _outline(self, tensors: tuple[torch.Tensor, ...], shapes: list[Shape]) -> Any:

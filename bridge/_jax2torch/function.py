@@ -95,9 +95,9 @@ class TorchFunction:
         leaves, tree = jax.tree.flatten((args, kwargs))
         tensors: list[torch.Tensor] = []
         statics: list[Static | None] = []
-        for place, leaf in enumerate(leaves):
+        for position, leaf in enumerate(leaves):
             if isinstance(leaf, torch.Tensor):
-                tensors.append(block_gradient(leaf) if place in self._blocked else leaf)
+                tensors.append(block_gradient(leaf) if position in self._blocked else leaf)
                 statics.append(None)
             else:
                 statics.append(Static(leaf, "tensors", _REMEDY))

@@ -165,7 +165,7 @@ def _present(tensors: Iterable[torch.Tensor | None]) -> list[torch.Tensor]:
     return [tensor for tensor in tensors if tensor is not None]
 
 
-def _spread(tensors: Iterable[torch.Tensor], places: tuple[bool, ...]) -> list[torch.Tensor | None]:
+def _spread(tensors: Iterable[torch.Tensor], marks: tuple[bool, ...]) -> list[torch.Tensor | None]:
     """The tensors at the marked places, None elsewhere."""
     rest = iter(tensors)
-    return [next(rest) if place else None for place in places]
+    return [next(rest) if is_marked else None for is_marked in marks]

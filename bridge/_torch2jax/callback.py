@@ -164,8 +164,8 @@ def _transpose_tangent(
         jax.ShapeDtypeStruct(primal.shape, primal.dtype) for primal in compress(primals, moving)
     )
     pullback = Typed(Pullback(function.function, moving, reached), outputs)
-    found = _call_p.bind(*primals, *filter(_is_moving, cotangents), function=pullback)
-    return [*(None for _ in primals), *found]
+    pulled_back = _call_p.bind(*primals, *filter(_is_moving, cotangents), function=pullback)
+    return [*(None for _ in primals), *pulled_back]
 
 
 Axis = int | None
@@ -193,16 +193,16 @@ def _batch_tangent(
     """What moves is batched along with its tangent."""
     size, count = _size(arrays, axes), len(moving)
     arrays, axes = list(arrays), list(axes)
-    tangent_places = (place for place in range(count, len(arrays)))
-    for place in compress(range(count), moving):
-        pair = place, next(tangent_places)
-        if any(axes[each] is not None for each in pair):
-            for each in pair:
-                arrays[each] = _in_front(arrays[each], axes[each], size)
-                axes[each] = 0
+    tangent_positions = iter(range(count, len(arrays)))
+    for primal_position in compress(range(count), moving):
+        pair = primal_position, next(tangent_positions)
+        if any(axes[position] is not None for position in pair):
+            for position in pair:
+                arrays[position] = _in_front(arrays[position], axes[position], size)
+                axes[position] = 0
     batched = function.batched(tuple(axes[:count]), size)
-    found = _tangent_p.bind(*arrays, function=batched, moving=moving, given=given)
-    return found, [0] * len(found)
+    tangents = _tangent_p.bind(*arrays, function=batched, moving=moving, given=given)
+    return tangents, [0] * len(tangents)
 
 
 def _in_front(array: jax.Array, axis: Axis, size: int) -> jax.Array:

@@ -36,7 +36,7 @@ def outline(flat: Flat, inputs: Layouts) -> tuple[Layouts, Any]:
         TypeError: it returns something else than tensors that JAX can hold.
     """
     # Modules return other things in training.
-    modes = tuple(each.training for module in _modules_of(flat) for each in module.modules())
+    modes = tuple(module.training for root in _modules_of(flat) for module in root.modules())
     return _outline(flat, inputs, modes, jax.config.read("jax_enable_x64"))
 
 
@@ -48,7 +48,7 @@ def _outline(
     del modes  # a key
     buffers = _buffers_of(flat)
     before = [buffer.clone() for buffer in buffers]
-    tensors = [_to_tensor(_sample(each)) for each in inputs]
+    tensors = [_to_tensor(_sample(layout)) for layout in inputs]
     with jax.ensure_compile_time_eval():  # the function may call JAX in turn
         leaves, structure = jax.tree.flatten(_run_deterministic(flat, tensors))
     if not all(map(_is_same, buffers, before)):

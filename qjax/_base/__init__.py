@@ -3,7 +3,7 @@
 errors             the exceptions that callers may want to tell apart
 tuning             all numbers that decide by cost, by backend
 process            whether JAX can run here, or was forked
-memory             what fits, of what is available
+memory             refusing what does not fit into the memory that is available
 mesh               arrays on several devices
 arrays             what a caller hands in -> numbers that we compute with
 options            what a caller chose -> checked values

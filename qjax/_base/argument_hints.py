@@ -41,7 +41,7 @@ def explained(
 def arguments_of(make: Callable[..., None]) -> tuple[list[str], bool]:
     """The names of a constructor's arguments, and whether it passes others on."""
     taken = list(inspect.signature(make).parameters.values())[1:]
-    named = [each.name for each in taken if each.kind not in _VARIADIC]
+    named = [parameter.name for parameter in taken if parameter.kind not in _VARIADIC]
     return named, len(named) < len(taken)
 
 

@@ -136,13 +136,13 @@ def _types_in(values: Sequence[object]) -> set[type]:
     types: set[type] = set()
     level = list(values)
     for _ in range(_MAX_RANK):
-        found = set(map(type, level))
-        nested = {each for each in found if issubclass(each, (list, tuple))}
-        types |= found - nested
+        level_types = set(map(type, level))
+        nested = {kind for kind in level_types if issubclass(kind, (list, tuple))}
+        types |= level_types - nested
         if not nested:
             return types
         # By identity: a list that holds itself twice would double with each level.
-        inner = {id(each): each for each in level if isinstance(each, (list, tuple))}
+        inner = {id(member): member for member in level if isinstance(member, (list, tuple))}
         level = list(chain.from_iterable(inner.values()))
     raise ValueError(f"a list in lists has more than {_MAX_RANK} dimensions; {_EXPECTED}")
 
@@ -158,7 +158,7 @@ def refuse_masks(values: object, what: str) -> None:
 
 
 def _refuse_masks(types: set[type], what: str) -> None:
-    if any(issubclass(each, np.ma.MaskedArray) for each in types):
+    if any(issubclass(kind, np.ma.MaskedArray) for kind in types):
         raise TypeError(
             f"{what}: got masked numbers, whose mask would be lost; fill them first (`filled`), or "
             "leave them out (`compressed`)"
@@ -167,7 +167,7 @@ def _refuse_masks(types: set[type], what: str) -> None:
 
 def _is_of_jax(types: set[type]) -> bool:
     return not types <= _PLAIN and any(
-        issubclass(each, (jax.Array, jax.core.Tracer)) for each in types
+        issubclass(kind, (jax.Array, jax.core.Tracer)) for kind in types
     )
 
 
@@ -198,7 +198,7 @@ def _described(values: object, array: np.ndarray) -> str:
     kind = f"{type(values).__name__} of dtype {array.dtype}"
     if array.dtype != object:
         return kind
-    strange = {type(each).__name__ for each in array.flat if not isinstance(each, (int, float))}
+    strange = {type(entry).__name__ for entry in array.flat if not isinstance(entry, (int, float))}
     held = ", ".join(sorted(strange)) or "Python numbers: use astype(float)"
     return f"{kind}, which holds {held}"
 
@@ -252,6 +252,11 @@ def in_order(names: Sequence[str]) -> str:
 def enumerated(names: Sequence[str]) -> str:
     """How an error message lists names: as Python would, but no more than eight."""
     return "[" + ", ".join(map(repr, names[:8])) + (", ...]" if len(names) > 8 else "]")
+
+
+def counted(number: int, noun: str) -> str:
+    """How a message counts things: "1 qubit", "2 qubits"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def check_length(values: Float[Array, "..."], length: int, what: str, remedy: str) -> None:

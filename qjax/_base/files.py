@@ -164,10 +164,10 @@ def _remove_abandoned(path: Path) -> None:
         return
     name = re.compile(re.escape(_stem(path)) + r"\.([0-9a-f]{8})-[0-9a-f]{12}\.part")
     with os.scandir(path.parent) as entries:
-        parts = [(entry, found) for entry in entries if (found := name.fullmatch(entry.name))]
-    for entry, found in parts:
+        parts = [(entry, match) for entry in entries if (match := name.fullmatch(entry.name))]
+    for entry, match in parts:
         with suppress(OSError):  # it is gone, or somebody else's
-            if found[1] == _kernel() or time.time() - entry.stat().st_mtime > _ABANDONED:
+            if match[1] == _kernel() or time.time() - entry.stat().st_mtime > _ABANDONED:
                 _remove_unlocked(Path(entry.path))
 
 

@@ -45,13 +45,13 @@ def _run(tables: Sequence[np.ndarray], host: Host) -> list[np.ndarray]:
     ]
     results = np.split(host.run(np.concatenate(rows)), np.cumsum(counts)[:-1])
     return [
-        found.reshape(*table.shape[:-1], host.num_outputs).astype(table.dtype)
-        for found, table in zip(results, tables, strict=True)
+        outputs.reshape(*table.shape[:-1], host.num_outputs).astype(table.dtype)
+        for outputs, table in zip(results, tables, strict=True)
     ]
 
 
 def _now(*tables: Array, host: Host) -> list[Array]:
-    return [jnp.asarray(found) for found in _run([np.asarray(t) for t in tables], host)]
+    return [jnp.asarray(outputs) for outputs in _run([np.asarray(t) for t in tables], host)]
 
 
 def _abstract(*tables: Any, host: Host) -> list[jax.core.ShapedArray]:
@@ -96,8 +96,8 @@ def _of_words(words: Array, dtype: np.dtype) -> Array:
 
 def _abstract_words(*tables: Any, host: Host) -> list[jax.core.ShapedArray]:
     return [
-        type_of_result((*found.shape, found.dtype.itemsize // 4), np.dtype(np.uint32), tables)
-        for found in _abstract(*tables, host=host)
+        type_of_result((*output.shape, output.dtype.itemsize // 4), np.dtype(np.uint32), tables)
+        for output in _abstract(*tables, host=host)
     ]
 
 

@@ -85,16 +85,16 @@ def jvp_of(
     function: Callable[..., Any], primals: Sequence[Array], tangents: Sequence[Any]
 ) -> tuple[Any, Any]:
     """`jax.jvp` in the rule of a primitive: what has a symbolic zero as tangent stays fixed."""
-    places = [place for place, tangent in enumerate(tangents) if not isinstance(tangent, ad.Zero)]
+    indices = [index for index, tangent in enumerate(tangents) if not isinstance(tangent, ad.Zero)]
 
     def of_moving(*given: Array) -> Any:
         arguments = list(primals)
-        for place, x in zip(places, given, strict=True):
-            arguments[place] = x
+        for index, x in zip(indices, given, strict=True):
+            arguments[index] = x
         return function(*arguments)
 
-    moving = tuple(primals[place] for place in places)
-    return jax.jvp(of_moving, moving, tuple(tangents[place] for place in places))
+    moving = tuple(primals[index] for index in indices)
+    return jax.jvp(of_moving, moving, tuple(tangents[index] for index in indices))
 
 
 def _evaluate(
@@ -149,8 +149,8 @@ def _transpose(
     del function, types
     residuals = arguments[:num_residuals]
     given = [ad.instantiate_zeros(cotangent) for cotangent in cotangents]
-    found = transpose(*residuals, *given)
-    return [*(None for _ in residuals), *found]
+    pulled_back = transpose(*residuals, *given)
+    return [*(None for _ in residuals), *pulled_back]
 
 
 def _batch(

@@ -10,6 +10,9 @@ import numpy as np
 from qjax._base import tuning
 from qjax._base.errors import CircuitTooLargeError
 
+# More than any machine holds: beyond, numbers of bytes are too long to compute with.
+_MOST_QUBITS = 400
+
 
 def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
     """Require that the states before, within and after one pass fit into memory together.
@@ -25,11 +28,16 @@ def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
     remedies = ["fewer qubits", *["smaller batches"] * (columns > 1)]
     remedies += ["single precision"] * (np.dtype(dtype) == np.complex128)
     check_fits(
-        3 * columns * np.dtype(dtype).itemsize << num_qubits,
+        bytes_of_states(num_qubits, 3 * columns * np.dtype(dtype).itemsize),
         f"{columns} statevector(s) of {num_qubits} qubits in {np.dtype(dtype).name}, three times "
         "in one pass,",
         " or ".join(filter(None, (", ".join(remedies[:-1]), remedies[-1]))),
     )
+
+
+def bytes_of_states(num_qubits: int, bytes_of_one: int) -> int:
+    """What `2**n` numbers take; of more qubits than any machine holds, as much as of those."""
+    return bytes_of_one << min(num_qubits, _MOST_QUBITS)
 
 
 def always_fits(num_bytes: float) -> bool:

@@ -48,7 +48,7 @@ def _made_varying(array: Array, axes: frozenset[str]) -> Array:
 
 
 def _varying(types: Iterable[ShapedArray]) -> frozenset[str]:
-    return frozenset().union(*(each.manual_axis_type.varying for each in types))
+    return frozenset().union(*(array_type.manual_axis_type.varying for array_type in types))
 
 
 def type_of_result(shape: Sequence[int], dtype: Any, given: Sequence[ShapedArray]) -> ShapedArray:

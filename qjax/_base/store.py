@@ -42,18 +42,18 @@ def kept(
         entries: _Entries = {}
 
         @wraps(function)
-        def found(*args: Given.args, **kwargs: Given.kwargs) -> Made_co:
+        def recall(*args: Given.args, **kwargs: Given.kwargs) -> Made_co:
             key = (*args, *kwargs.items()) if kwargs else args
             entry = entries.get(key)
             if entry is None:
-                made = function(*args, **kwargs)
-                weight = size(made) if callable(size) else size
-                entry = store.add(entries, key, _Entry(made, weight))
+                value = function(*args, **kwargs)
+                weight = size(value) if callable(size) else size
+                entry = store.add(entries, key, _Entry(value, weight))
             entry.used = next(_clock)
             return entry.value
 
-        found.cache_clear = lambda: store.forget(entries)  # type: ignore[attr-defined]
-        return cast("Kept[Given, Made_co]", found)
+        recall.cache_clear = lambda: store.forget(entries)  # type: ignore[attr-defined]
+        return cast("Kept[Given, Made_co]", recall)
 
     return decorate
 
@@ -91,7 +91,7 @@ class _Store:
             return entry
 
     def _shrink(self) -> None:
-        self._kept.sort(key=lambda each: each[0].used, reverse=True)
+        self._kept.sort(key=lambda record: record[0].used, reverse=True)
         while self._total > self._limit() and len(self._kept) > 1:
             entry, entries, key = self._kept.pop()
             del entries[key]
@@ -103,7 +103,7 @@ class _Store:
     def forget(self, entries: _Entries) -> None:
         with self._lock:
             self._total -= sum(entry.size for entry in entries.values())
-            self._kept = [each for each in self._kept if each[1] is not entries]
+            self._kept = [record for record in self._kept if record[1] is not entries]
             entries.clear()
 
 

@@ -101,9 +101,9 @@ class WeightStructure:
         raw = self.raw_leaves(weights, what)
         if raw is None:
             return None
-        found = tuple(map(as_real, raw, self._names(what)))
-        self._check_shapes(found, what)
-        return found
+        leaves = tuple(map(as_real, raw, self._names(what)))
+        self._check_shapes(leaves, what)
+        return leaves
 
     def vector(self, weights: Any, what: str = "weights") -> Float[np.ndarray, " weights"]:
         """A tree in NumPy -> its vector, in the widest of its leaves' dtypes; errors as `leaves`.
@@ -113,9 +113,9 @@ class WeightStructure:
         raw = self.raw_leaves(weights, what)
         if raw is None:
             return as_vector(as_real_numpy, weights, what)
-        found = tuple(map(as_real_numpy, raw, self._names(what)))
-        self._check_shapes(found, what)
-        filled = [leaf.ravel() for leaf in found if leaf.size]
+        leaves = tuple(map(as_real_numpy, raw, self._names(what)))
+        self._check_shapes(leaves, what)
+        filled = [leaf.ravel() for leaf in leaves if leaf.size]
         return np.concatenate(filled) if filled else np.zeros(0)
 
     def place_of(self, index: int) -> str:
@@ -155,13 +155,22 @@ def structure_of(network: object) -> WeightStructure | None:
 
     It is read from the network's attribute `weight_structure`, if there is one: a pytree of arrays,
     or whatever else has a `shape`.
+
+    Raises:
+        TypeError: for leaves that have none.
     """
     held = getattr(network, "weight_structure", None)
     if held is None:
         return None
     leaves, tree = jax.tree.flatten(held)
-    found = WeightStructure(tree, tuple(tuple(leaf.shape) for leaf in leaves))
-    return None if found.is_array and len(found.shapes[0]) == 1 else found
+    for path, leaf in tree_flatten_with_path(held)[0]:
+        if not isinstance(getattr(leaf, "shape", None), tuple):
+            raise TypeError(
+                f"network: {type(network).__name__}.weight_structure{keystr(path)}: expected an "
+                f"array, or a jax.ShapeDtypeStruct, got the {type(leaf).__name__} {leaf!r}"
+            )
+    structure = WeightStructure(tree, tuple(tuple(leaf.shape) for leaf in leaves))
+    return None if structure.is_array and len(structure.shapes[0]) == 1 else structure
 
 
 def on_vector(network: Any) -> Callable[[Array, Array], Array]:
@@ -221,7 +230,7 @@ def _shape(values: Any) -> Shape | None:
 
 def is_vector(weights: object) -> bool:
     """Whether a plain list or tuple holds nothing but numbers."""
-    return type(weights) in (list, tuple) and all(_is_number(each) for each in weights)  # type: ignore[attr-defined]
+    return type(weights) in (list, tuple) and all(_is_number(weight) for weight in weights)  # type: ignore[attr-defined]
 
 
 def is_numbers(node: object) -> bool:
@@ -251,5 +260,5 @@ def _difference(structure: WeightStructure, weights: object, what: str) -> str:
     )
 
 
-def _is_at(path: str, place: str) -> bool:
-    return path == place or path.startswith((place + "[", place + "."))
+def _is_at(path: str, leaf_path: str) -> bool:
+    return path == leaf_path or path.startswith((leaf_path + "[", leaf_path + "."))

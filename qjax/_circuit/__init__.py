@@ -5,14 +5,16 @@ operations         gates in their places, measurements, amplitudes
 circuit            operations, in order
 checks             whether an operation fits a circuit
 classical          classical expressions of dynamic circuits
+classical_types    what classical operations take and give
 control_flow       switches and loops
 measurements       which bits are measured, and when
 observable         sums of Pauli strings, dense matrices
-light_cone         what an observable can see
+light_cone         which gates and qubits an observable depends on; the others are left out
 dependence         what qubits depend on
 observable_groups  which observables share a state
 shift_rules        frequencies of gates -> shift rules
 free_angles        a parameter for each angle
+known_values       known numbers that have no meaning
 domain             numbers that an expression has no value for
 slopes             points where an angle has no slope
 """

@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
+from qjax._base.arrays import counted
 from qjax._base.options import is_whole
-from qjax._circuit.classical import (
-    OPERATIONS,
-    Bits,
-    ClassicalExpression,
-    ClassicalOperation,
-    ClassicalType,
-    Literal,
-    Variable,
-    expressions_in,
+from qjax._circuit.classical import Bits, ClassicalType, Variable
+from qjax._circuit.classical_types import (
+    check_case_value,
+    check_condition,
+    check_expression,
+    check_stored,
+    check_switched,
 )
 from qjax._circuit.control_flow import (
     Break,
@@ -20,6 +21,7 @@ from qjax._circuit.control_flow import (
     Continue,
     ControlFlow,
     For,
+    Op,
     Reset,
     Store,
     Switch,
@@ -28,24 +30,21 @@ from qjax._circuit.control_flow import (
     expressions_of,
 )
 from qjax._circuit.gates import GATES
-from qjax._circuit.operations import (
-    Amplitudes,
-    Control,
-    Gate,
-    Matrix,
-    Measure,
-    Op,
-)
-from qjax._expressions import Expression, check_program, constant
+from qjax._circuit.known_values import check_known, check_unitary
+from qjax._circuit.operations import Amplitudes, Control, Gate, Matrix, Measure
+from qjax._expressions import Expression, check_program
+
+# Of blocks in blocks: beyond 80, copies and runs reach Python's limit of calls in calls.
+MOST_NESTED = 64
 
 
 class Sizes(NamedTuple):
-    """How many of each a circuit has."""
+    """How many of each a circuit has, and the types of its variables."""
 
     qubits: int
     clbits: int
     params: int
-    variables: int
+    variables: tuple[ClassicalType, ...]
 
 
 def check_operation(sizes: Sizes, op: Op, in_loop: bool = False) -> None:
@@ -59,13 +58,15 @@ def check_operation(sizes: Sizes, op: Op, in_loop: bool = False) -> None:
     Raises:
         ValueError: for qubits, bits, parameters or variables that the circuit lacks or that are
             given twice, unknown names, and wrong numbers of them.
-        TypeError: for what is no operation, or holds what is no tuple or no expression.
+        TypeError: for what is no operation, or holds what is no tuple or no expression, and for
+            classical values of a type that does not fit.
     """
     if isinstance(op, Gate):
         _check_gate(sizes, op)
     elif isinstance(op, Measure):
-        if not (_is_below(op.qubit, sizes.qubits) and _is_below(op.clbit, sizes.clbits)):
-            raise ValueError("its qubit or classical bit lies outside the circuit")
+        _check_qubits(sizes, (op.qubit,))
+        if not _is_below(op.clbit, sizes.clbits):
+            raise ValueError(f"a classical bit lies outside {_bounds(op.clbit, sizes.clbits)}")
     elif isinstance(op, Amplitudes):
         _check_amplitudes(sizes, op)
     elif isinstance(op, ControlFlow):
@@ -89,15 +90,17 @@ def _check_gate(sizes: Sizes, op: Gate) -> None:
         )
     for part in (op.qubits, op.angles, op.controls):
         check_tuple(part, "qubits, angles and controls")
+    if op.matrix is not None:
+        check_unitary(op.matrix)
     kind = op.kind
     if len(op.qubits) != kind.num_qubits:
-        raise ValueError(f"it acts on {kind.num_qubits} qubits, got {len(op.qubits)}")
+        raise ValueError(f"it acts on {counted(kind.num_qubits, 'qubit')}, got {len(op.qubits)}")
     if len(op.angles) != kind.num_angles:
-        raise ValueError(f"it takes {kind.num_angles} angles, got {len(op.angles)}")
+        raise ValueError(f"it takes {counted(kind.num_angles, 'angle')}, got {len(op.angles)}")
     for control in op.controls:
         if not isinstance(control, Control):
             raise TypeError(f"its control {control!r} is no Control(qubit, value)")
-        if control.value not in (0, 1):
+        if not isinstance(control.value, int | np.integer) or control.value not in (0, 1):
             raise ValueError(f"it is controlled by the value {control.value!r}; expected 0 or 1")
     _check_qubits(sizes, op.support)
     _check_expressions(sizes, op.angles, "an angle")
@@ -112,32 +115,48 @@ def _check_amplitudes(sizes: Sizes, op: Amplitudes) -> None:
             f"{len(op.qubits)} qubits have {size} amplitudes, got {len(op.real)}, {len(op.imag)}"
         )
     _check_qubits(sizes, op.qubits)
-    _check_expressions(sizes, op.real + op.imag, "an amplitude")
-    if all(each == constant(0) for each in op.real + op.imag):
+    known = _check_expressions(sizes, op.real + op.imag, "an amplitude")
+    if all(amplitude == 0 for amplitude in known):
         raise ValueError("all amplitudes are 0, which is no state")
 
 
 def _check_qubits(sizes: Sizes, qubits: tuple[int, ...]) -> None:
+    for qubit in qubits:
+        if not _is_below(qubit, sizes.qubits):
+            raise ValueError(f"a qubit lies outside {_bounds(qubit, sizes.qubits)}")
     if len(set(qubits)) != len(qubits):
         raise ValueError("a qubit stands in it twice")
-    if not all(_is_below(qubit, sizes.qubits) for qubit in qubits):
-        raise ValueError(f"a qubit lies outside the circuit's {sizes.qubits}")
 
 
 def _is_below(number: object, size: int) -> bool:
     return is_whole(number) and 0 <= number < size  # type: ignore[operator]
 
 
-def _check_expressions(sizes: Sizes, expressions: Iterable[Expression], what: str) -> None:
-    for each in expressions:
-        if not isinstance(each, Expression):
+def _bounds(number: object, size: int) -> str:
+    kind = "" if is_whole(number) else f"the {type(number).__name__} "
+    expected = f"a whole number from 0 to {size - 1}" if size else "none"
+    return f"the circuit's {size}: got {kind}{number!r}, expected {expected}"
+
+
+def _check_expressions(
+    sizes: Sizes, expressions: Iterable[Expression], what: str
+) -> list[float | None]:
+    """The values of those that have one whatever the parameters are, None for the others."""
+    known = []
+    for expression in expressions:
+        if not isinstance(expression, Expression):
             raise TypeError(
-                f"{what} is a {type(each).__name__}, {each!r}; expected an Expression, such as "
-                "qjax.operations.constant(0.5) or parameter(0)"
+                f"{what} is a {type(expression).__name__}, {expression!r}; expected an Expression, "
+                "such as qjax.operations.constant(0.5) or parameter(0)"
             )
-        if not all(_is_below(p, sizes.params) for p in each.parameters):
-            raise ValueError(f"{what} uses a parameter beyond the circuit's {sizes.params}")
-        check_program(each)
+        for part in (expression.program, expression.parameters, expression.constants):
+            check_tuple(part, "an expression")
+        for index in expression.parameters:
+            if not _is_below(index, sizes.params):
+                raise ValueError(f"{what} uses a parameter beyond {_bounds(index, sizes.params)}")
+        check_program(expression)
+        known.append(check_known(expression, what))
+    return known
 
 
 # ---------------------------------------------------------------- control flow
@@ -151,9 +170,10 @@ def _check_flow(sizes: Sizes, op: ControlFlow, in_loop: bool) -> None:
     if isinstance(op, Store) and not isinstance(op.target, Bits | Variable):
         raise TypeError(f"it writes to {op.target!r}; expected Bits or a Variable")
     for expression in expressions_of(op):
-        _check_classical(sizes, expression)
-    if isinstance(op, Switch):
-        _check_cases(op)
+        check_expression(expression, sizes.clbits, sizes.variables)
+    _check_values(op)
+    if isinstance(op, For):
+        check_tuple(op.iterations, "its iterations")
     for block in blocks_of(op):
         check_tuple(block, "a block")
         for inner in block:
@@ -163,39 +183,52 @@ def _check_flow(sizes: Sizes, op: ControlFlow, in_loop: bool) -> None:
                 raise type(error)(f"{inner}: {error}") from error
 
 
+def _check_values(op: ControlFlow) -> None:
+    """What an operation asks of the types of its expressions."""
+    match op:
+        case Store(target, value):
+            check_stored(target, value)
+        case While(condition):
+            check_condition(condition)
+        case Switch():
+            check_switched(op.target)
+            _check_cases(op)
+
+
+def check_depth(place: int, op: Op) -> None:
+    """Require that blocks do not nest deeper than Python's calls can, whatever is done to them.
+
+    Raises:
+        ValueError: where they do; names the operation by its place.
+    """
+    level, depth = _blocks_in(op), 0
+    while level:
+        depth += 1
+        if depth > MOST_NESTED:
+            raise ValueError(
+                f"operation {place} of the circuit, a {type(op).__name__}, holds blocks in blocks, "
+                f"more than {MOST_NESTED} deep; write them one after the other"
+            )
+        level = [inner for block in level for each in block for inner in _blocks_in(each)]
+
+
+def _blocks_in(op: object) -> list[tuple]:
+    try:
+        return [block for block in blocks_of(op) if isinstance(block, tuple)]
+    except (AttributeError, TypeError):  # cases that are none: told where the operation is checked
+        return []
+
+
 def _check_cases(op: Switch) -> None:
     check_members(op.cases, "its cases", Case)
     for case in op.cases:
         if case.values is not None:
             check_tuple(case.values, "the values of a case")
+            for value in case.values:
+                check_case_value(value, op.target.type)
 
 
-def _check_classical(sizes: Sizes, expression: ClassicalExpression) -> None:
-    for part in expressions_in(expression):
-        if not isinstance(part, Bits | Variable | Literal | ClassicalOperation):
-            raise TypeError(
-                f"a {type(part).__name__}, {part!r}, is no classical expression; expected Bits, a "
-                "Variable, a Literal or a ClassicalOperation"
-            )
-        check_type(part.type)
-        if isinstance(part, Bits) and not all(_is_below(c, sizes.clbits) for c in part.clbits):
-            raise ValueError(f"a classical bit lies outside the circuit's {sizes.clbits}")
-        if isinstance(part, Variable) and not _is_below(part.number, sizes.variables):
-            raise ValueError(f"a variable lies outside the circuit's {sizes.variables}")
-        if isinstance(part, ClassicalOperation) and part.name not in OPERATIONS:
-            known = ", ".join(OPERATIONS)
-            raise ValueError(f"unknown classical operation {part.name!r}; expected one of {known}")
-
-
-# ---------------------------------------------------------------- tuples and types
-
-
-def check_type(kind: ClassicalType) -> None:
-    """Require a type of classical values."""
-    if not isinstance(kind, ClassicalType):
-        raise TypeError(f"{kind!r} is no ClassicalType, such as BOOL or ClassicalType('uint', 8)")
-    if kind.kind not in ("bool", "uint", "float"):
-        raise ValueError(f"unknown type {kind.kind!r}; expected 'bool', 'uint' or 'float'")
+# ---------------------------------------------------------------- tuples
 
 
 def check_tuple(value: object, what: str) -> None:
@@ -207,6 +240,6 @@ def check_tuple(value: object, what: str) -> None:
 def check_members(values: tuple, what: str, kind: type) -> None:
     """Require a tuple of one kind of things."""
     check_tuple(values, what)
-    for each in values:
-        if not isinstance(each, kind):
-            raise TypeError(f"{what}: expected a tuple of {kind.__name__}, it holds {each!r}")
+    for member in values:
+        if not isinstance(member, kind):
+            raise TypeError(f"{what}: expected a tuple of {kind.__name__}, it holds {member!r}")

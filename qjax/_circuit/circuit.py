@@ -1,18 +1,17 @@
 """Floor 2. What a circuit is: one immutable tuple of operations, hashable and equal by value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from qjax._base.options import as_whole
-from qjax._circuit.checks import Sizes, check_members, check_operation, check_tuple, check_type
-from qjax._circuit.operations import (
-    Amplitudes,
-    Declaration,
-    Gate,
-    Measure,
-    Op,
-    Register,
-)
+from qjax._base.options import as_whole, is_whole
+from qjax._circuit.checks import Sizes, check_depth, check_members, check_operation, check_tuple
+from qjax._circuit.classical_types import check_type
+from qjax._circuit.control_flow import Op
+from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure, Register
+
+# Of qubits, and of classical bits: each is looked at, in passes over all.
+_MOST = 10**6
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +27,18 @@ class Circuit:
         circuit = qjax.Circuit(num_qubits=2, ops=ops, parameters=("theta",))
 
     Attributes:
-        num_qubits: n; qubit 0 is the least significant bit of a basis index (as in Qiskit).
+        num_qubits: n, at most a million; qubit 0 is the least significant bit of a basis index (as
+            in Qiskit).
         ops: gates, measurements, amplitudes and control flow, in order.
         parameters: the names of the parameters; the order of every parameter vector.
-        num_clbits: the number of classical bits.
+        num_clbits: the number of classical bits, at most a million.
         registers: names for classical bits.
         variables: classical variables of the control flow.
 
     Raises:
         ValueError: where an operation does not fit the circuit, or a name stands for two things.
-        TypeError: for what is no operation, no angle, no tuple. Both name the operation's place.
+        TypeError: for what is no operation, no angle, no tuple, and for classical values whose type
+            does not fit. Both name the operation's place.
     """
 
     num_qubits: int
@@ -49,12 +50,14 @@ class Circuit:
 
     def __post_init__(self) -> None:
         _check_declarations(self)
-        sizes = Sizes(self.num_qubits, self.num_clbits, self.num_params, len(self.variables))
-        for place, op in enumerate(self.ops):
+        types = tuple(declaration.type for declaration in self.variables)
+        sizes = Sizes(self.num_qubits, self.num_clbits, self.num_params, types)
+        for index, op in enumerate(self.ops):
+            check_depth(index, op)
             try:
                 check_operation(sizes, op)
             except (TypeError, ValueError) as error:
-                raise type(error)(f"operation {place} of the circuit, {op}: {error}") from error
+                raise type(error)(f"operation {index} of the circuit, {op}: {error}") from error
 
     @property
     def num_params(self) -> int:
@@ -139,18 +142,33 @@ def unset_variable(circuit: Circuit, number: int) -> ValueError:
 
 def _check_declarations(circuit: Circuit) -> None:
     """Require that sizes are numbers, and that a name stands for one thing."""
-    as_whole(circuit.num_qubits, "num_qubits", 0)
-    as_whole(circuit.num_clbits, "num_clbits", 0)
+    for name in ("num_qubits", "num_clbits"):  # NumPy's would overflow
+        object.__setattr__(circuit, name, as_whole(getattr(circuit, name), name, 0, _MOST))
     check_tuple(circuit.ops, "ops")
     check_members(circuit.parameters, "parameters", str)
     check_members(circuit.registers, "registers", Register)
     check_members(circuit.variables, "variables", Declaration)
-    if len(set(circuit.parameters)) < len(circuit.parameters):
-        raise ValueError(f"parameters: a name is given twice, in {circuit.parameters}")
+    _check_names(circuit.parameters, "parameters")
+    _check_names([register.name for register in circuit.registers], "registers")
+    _check_names([declaration.name for declaration in circuit.variables], "variables")
     for register in circuit.registers:
-        if not all(0 <= bit < circuit.num_clbits for bit in register.clbits):
-            raise ValueError(
-                f"registers: {register} holds a bit beyond the circuit's {circuit.num_clbits}"
-            )
+        _check_register(register, circuit.num_clbits)
     for declaration in circuit.variables:
         check_type(declaration.type)
+
+
+def _check_names(names: Sequence[str], what: str) -> None:
+    if not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"{what}: a name is empty or no str, in {tuple(names)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{what}: a name is given twice, in {tuple(names)}")
+
+
+def _check_register(register: Register, num_clbits: int) -> None:
+    check_tuple(register.clbits, f"registers: the bits of {register.name!r}")
+    if not all(is_whole(bit) and 0 <= bit < num_clbits for bit in register.clbits):
+        raise ValueError(
+            f"registers: {register} holds a bit beyond the circuit's {num_clbits}, or what is none"
+        )
+    if len(set(register.clbits)) < len(register.clbits):
+        raise ValueError(f"registers: {register} holds a bit twice")

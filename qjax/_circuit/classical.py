@@ -26,28 +26,58 @@ FLOAT = ClassicalType("float", 64)
 
 
 class Bits(NamedTuple):
-    """What classical bits hold: one as a bool, several as an integer, least significant first."""
+    """What classical bits hold: one as a bool, several as an integer.
+
+    Attributes:
+        clbits: a tuple of their numbers, least significant first; a single one too: `(0,)`.
+        type: `BOOL` for one bit, or a uint at least as wide as there are bits.
+    """
 
     clbits: tuple[int, ...]
     type: ClassicalType
 
 
 class Variable(NamedTuple):
-    """A classical variable, by its number."""
+    """A classical variable of the circuit.
+
+    Attributes:
+        number: its place in `Circuit.variables`, from 0.
+        type: the one that is declared there.
+    """
 
     number: int
     type: ClassicalType
 
 
 class Literal(NamedTuple):
-    """A constant."""
+    """A constant: a bool, a number from 0 to 2**width - 1, or a float."""
 
     value: bool | int | float
     type: ClassicalType
 
 
 class ClassicalOperation(NamedTuple):
-    """An operation of `OPERATIONS` on its operands, with the type of the result."""
+    """An operation on classical values, with the type of the result.
+
+    Operands have the types below, both the same one except for shifts and `index`; `cast` makes one
+    of another. Integers are taken modulo 2**width. Division by zero gives 0, of floats infinity or
+    NaN.
+
+    - of a bool or a uint, that type: bit_not; of two: bit_and, bit_or, bit_xor
+    - of one bool, a bool: logic_not; of two: logic_and, logic_or
+    - of two of any type, a bool: equal, not_equal
+    - of two uints or two floats, a bool: less, less_equal, greater, greater_equal
+    - of two uints or two floats, that type: add, sub, mul, div
+    - of a float, a float: negate
+    - of two uints, whose widths may differ, the type of the first: shift_left, shift_right; or bit
+      number b of a, a bool: index
+    - of any type, any type: cast
+
+    Attributes:
+        name: Qiskit's name of it (in `qiskit.circuit.classical.expr`), as above.
+        operands: a tuple of one or two classical expressions.
+        type: that of the result, as above.
+    """
 
     name: str
     operands: tuple[Any, ...]
@@ -167,7 +197,9 @@ def evaluate_classical(
         return algebra.literal(expression)
     if not isinstance(expression, ClassicalOperation):
         return read(expression)
-    operands = (evaluate_classical(each, read, apply, algebra) for each in expression.operands)
+    operands = (
+        evaluate_classical(operand, read, apply, algebra) for operand in expression.operands
+    )
     return apply(expression.name, expression.type, *operands)
 
 

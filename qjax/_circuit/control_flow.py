@@ -1,14 +1,13 @@
-"""Floor 2. Operations of a dynamic circuit, beside gates and measurements.
-
-Blocks are tuples of operations; `qjax._circuit.circuit.Op` says of which.
-"""
+"""Floor 2. Operations of a dynamic circuit, beside gates and measurements; what is an operation."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from qjax._circuit.classical import Bits, ClassicalExpression, Variable
+from qjax._circuit.operations import Amplitudes, Gate, Measure
 
-Block = tuple[Any, ...]
+# Operations in the order in which they run; those of control flow hold blocks in turn.
+Block = tuple["Op", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,7 @@ class Continue:
 
 
 ControlFlow = Reset | Store | Switch | For | While | Break | Continue
+Op = Gate | Measure | Amplitudes | ControlFlow
 
 
 def blocks_of(op: object) -> tuple[Block, ...]:
@@ -76,6 +76,23 @@ def blocks_of(op: object) -> tuple[Block, ...]:
     if isinstance(op, For):
         return op.iterations
     return (op.block,) if isinstance(op, While) else ()
+
+
+def reached_cases(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    """The cases that a value can lead to: each value once, and none after the case for all others.
+
+    A switch with these does the same.
+    """
+    kept: list[Case] = []
+    seen: set[int] = set()
+    for values, block in cases:
+        if values is None:
+            return (*kept, Case(None, block))
+        new = tuple(value for value in dict.fromkeys(values) if value not in seen)
+        seen.update(new)
+        if new:
+            kept.append(Case(new, block))
+    return tuple(kept)
 
 
 def expressions_of(op: object) -> tuple[ClassicalExpression, ...]:

@@ -13,7 +13,7 @@ class Reached(NamedTuple):
 
     Attributes:
         qubits: those, and what they meet.
-        gates: the places of the gates, in order.
+        gates: the indices of the gates, in order.
         prepared: the amplitudes.
     """
 
@@ -39,29 +39,29 @@ def reached(
     """
     seen, mixed = set(looked_at), set(turned)
     kept: list[int] = []
-    for place in range(len(sequence) - 1, -1, -1):
-        support = sequence[place].support
+    for gate_index in range(len(sequence) - 1, -1, -1):
+        support = sequence[gate_index].support
         if seen.isdisjoint(support):
             continue
-        if mixed.isdisjoint(support) and is_diagonal(sequence[place].kind):
+        if mixed.isdisjoint(support) and is_diagonal(sequence[gate_index].kind):
             continue
-        kept.append(place)
+        kept.append(gate_index)
         seen.update(support)
         mixed.update(support)
     # They come first in time, and gates on a qubit that they add act on what nobody sees.
-    starts = tuple(each for each in prepared if not seen.isdisjoint(each.qubits))
-    for each in starts:
-        seen.update(each.qubits)
+    starts = tuple(amplitudes for amplitudes in prepared if not seen.isdisjoint(amplitudes.qubits))
+    for amplitudes in starts:
+        seen.update(amplitudes.qubits)
     return Reached(seen, tuple(reversed(kept)), starts)
 
 
-def moved_gate(gate: Gate, places: Mapping[int, int]) -> Gate:
+def moved_gate(gate: Gate, positions: Mapping[int, int]) -> Gate:
     """The gate with other numbers for the qubits."""
-    controls = tuple(Control(places[control.qubit], control.value) for control in gate.controls)
-    qubits = tuple(places[qubit] for qubit in gate.qubits)
+    controls = tuple(Control(positions[control.qubit], control.value) for control in gate.controls)
+    qubits = tuple(positions[qubit] for qubit in gate.qubits)
     return Gate(gate.name, qubits, gate.angles, controls, gate.matrix)
 
 
-def moved_amplitudes(amplitudes: Amplitudes, places: Mapping[int, int]) -> Amplitudes:
+def moved_amplitudes(amplitudes: Amplitudes, positions: Mapping[int, int]) -> Amplitudes:
     """The amplitudes with other numbers for the qubits."""
-    return replace(amplitudes, qubits=tuple(places[qubit] for qubit in amplitudes.qubits))
+    return replace(amplitudes, qubits=tuple(positions[qubit] for qubit in amplitudes.qubits))

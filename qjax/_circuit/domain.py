@@ -17,6 +17,7 @@ import numpy as np
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import blocks_of
+from qjax._circuit.known_values import PARTIAL
 from qjax._circuit.operations import Amplitudes, Gate
 from qjax._expressions import (
     BINARY,
@@ -28,16 +29,6 @@ from qjax._expressions import (
     group_of,
 )
 
-# Operations that are finite for some numbers only, and where they are.
-_PARTIAL = {
-    "arcsin": "a number from -1 to 1",
-    "arccos": "a number from -1 to 1",
-    "log": "a positive number",
-    "divide": "a divisor other than 0",
-    "power": "a power that is a finite, real number",
-    "exp": "an exponent of at most 700",
-    "tan": "a finite number",
-}
 _SHOWN = 120
 
 
@@ -79,8 +70,8 @@ def check_domain(
         for alike in domain.expressions:
             _evaluated(circuit, alike, rows, slack, what, given.ndim > 1)
         for qubits, parts in domain.amplitudes:
-            found = [_evaluated(circuit, p, rows, slack, what, given.ndim > 1) for p in parts]
-            largest = np.abs(np.concatenate(found, axis=1)).max(axis=1)
+            amplitudes = [_evaluated(circuit, p, rows, slack, what, given.ndim > 1) for p in parts]
+            largest = np.abs(np.concatenate(amplitudes, axis=1)).max(axis=1)
             limits = np.finfo(given.dtype)
             nothing = largest < limits.tiny / limits.eps  # smaller ones lose digits
             if nothing.any():
@@ -108,7 +99,7 @@ def _domain(circuit: Circuit, coefficients: tuple[Expression, ...]) -> _Domain:
     for op in _operations(circuit.ops):
         if isinstance(op, Gate):
             expressions += op.angles
-        elif any(each.parameters for each in op.real + op.imag):
+        elif any(amplitude.parameters for amplitude in op.real + op.imag):
             amplitudes.append((op.qubits, tuple(_alike(op.real + op.imag))))
     partial_ones = (e for e in dict.fromkeys(expressions) if e.parameters and is_partial(e))
     return _Domain(tuple(_alike(partial_ones)), tuple(amplitudes))
@@ -116,7 +107,7 @@ def _domain(circuit: Circuit, coefficients: tuple[Expression, ...]) -> _Domain:
 
 def is_partial(expression: Expression) -> bool:
     """Whether it has no finite value, or no derivative, for some numbers."""
-    return not _PARTIAL.keys().isdisjoint(expression.program)
+    return not PARTIAL.keys().isdisjoint(expression.program)
 
 
 def _operations(ops: Iterable[Any]) -> Iterable[Gate | Amplitudes]:
@@ -131,11 +122,11 @@ def _operations(ops: Iterable[Any]) -> Iterable[Gate | Amplitudes]:
 
 def _alike(expressions: Iterable[Expression]) -> Iterable[ExpressionGroup]:
     groups = defaultdict(list)
-    for each in expressions:
-        groups[each.program].append(each)
+    for expression in expressions:
+        groups[expression.program].append(expression)
     for members in groups.values():
-        places = {parameter: parameter for each in members for parameter in each.parameters}
-        yield group_of(members, places, periodic=False)
+        positions = {parameter: parameter for member in members for parameter in member.parameters}
+        yield group_of(members, positions, periodic=False)
 
 
 def _evaluated(
@@ -147,22 +138,22 @@ def _evaluated(
     batched: bool,
 ) -> np.ndarray:
     """`(rows, members)`."""
-    leaves = [rows[:, places] for places in alike.parameters]
+    leaves = [rows[:, indices] for indices in alike.parameters]
     shape = len(rows), alike.parameters.shape[1] if leaves else alike.constants.shape[1]
     try:
-        found = evaluate_expression(alike.program, leaves, alike.constants, _checked(slack, shape))
+        values = evaluate_expression(alike.program, leaves, alike.constants, _checked(slack, shape))
     except _Outside as outside:
         name, operands, (row, member) = outside.args
-        places = alike.parameters[:, member]
+        indices = alike.parameters[:, member]
         constants = alike.constants[:, member].tolist() if len(alike.constants) else []
-        names = dict.fromkeys(int(place) for place in places)
+        names = dict.fromkeys(int(index) for index in indices)
         numbers = ", ".join(f"{circuit.parameters[p]} = {rows[row, p]:.10g}" for p in names)
-        text = _printed(alike.program, [circuit.parameters[p] for p in places], constants)
+        text = _printed(alike.program, [circuit.parameters[p] for p in indices], constants)
         raise ValueError(
             f"{_in_row(what, row, batched)}: the expression {text} has no value at {_cut(numbers)}:"
-            f" {name} of {', '.join(f'{x:.10g}' for x in operands)}; expected {_PARTIAL[name]}"
+            f" {name} of {', '.join(f'{x:.10g}' for x in operands)}; expected {PARTIAL[name]}"
         ) from None
-    return np.broadcast_to(found, shape)
+    return np.broadcast_to(values, shape)
 
 
 def _in_row(what: str, row: int, batched: bool) -> str:
@@ -178,21 +169,21 @@ def _checked(slack: float, shape: tuple[int, int]) -> SimpleNamespace:
     """NumPy's operations, those that are partial with a check."""
 
     def check(name: str, *operands: np.ndarray) -> np.ndarray:
-        found = getattr(np, name)(*operands)
-        if np.isfinite(found).all():
-            return found
+        values = getattr(np, name)(*operands)
+        if np.isfinite(values).all():
+            return values
         if name in ("arcsin", "arccos"):  # rounding may take a number out of the interval
-            found = getattr(np, name)(_clipped(operands[0], slack))
-        finite = np.isfinite(found)
+            values = getattr(np, name)(_clipped(operands[0], slack))
+        finite = np.isfinite(values)
         if not finite.all():
             where = np.unravel_index(np.argmin(np.broadcast_to(finite, shape)), shape)
             at = [float(np.broadcast_to(x, shape)[where]) for x in operands]
             raise _Outside(name, at, tuple(map(int, where)))
-        return found
+        return values
 
     return SimpleNamespace(
         **{name: getattr(np, name) for name in (UNARY | BINARY) - NEAR}
-        | {name: partial(check, name) for name in _PARTIAL}
+        | {name: partial(check, name) for name in PARTIAL}
     )
 
 

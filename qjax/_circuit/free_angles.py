@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from qjax._circuit.circuit import Circuit, gates, preparations
-from qjax._circuit.operations import Amplitudes, Gate, Op
+from qjax._circuit.control_flow import Op
+from qjax._circuit.operations import Amplitudes, Gate
 from qjax._circuit.shift_rules import frequencies_of
 from qjax._expressions import Expression, parameter
 
@@ -42,7 +43,7 @@ def free_angles(circuit: Circuit) -> FreeAngles:
             ops.append(op)
         elif op.support:
             ops.append(replace(op, angles=tuple(_freed(op.angles, expressions))))
-    names = tuple(f"angle[{place}]" for place in range(len(expressions)))
+    names = tuple(f"angle[{index}]" for index in range(len(expressions)))
     free = Circuit(circuit.num_qubits, tuple(ops), names, circuit.num_clbits)
     return FreeAngles(free, tuple(expressions))
 
@@ -84,14 +85,16 @@ def places_of(free: Circuit) -> dict[int, FreeAngle]:
     in_gates = {
         index: FreeAngle(
             gate.name,
-            frequencies_of(gate.kind, place, bool(gate.controls)),
+            frequencies_of(gate.kind, position, bool(gate.controls)),
             gate.kind.periodic,
         )
         for gate in gates(free)
-        for place, angle in enumerate(gate.angles)
+        for position, angle in enumerate(gate.angles)
         for index in angle.parameters
     }
-    amplitudes = (each for op in preparations(free) for each in op.real + op.imag)
+    amplitudes = (amplitude for op in preparations(free) for amplitude in op.real + op.imag)
     return in_gates | {
-        index: FreeAngle(None, None, False) for each in amplitudes for index in each.parameters
+        index: FreeAngle(None, None, False)
+        for amplitude in amplitudes
+        for index in amplitude.parameters
     }

@@ -34,11 +34,11 @@ def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Con
     measured = set(measured)
     sequence = gates(circuit)
     turned = () if diagonal else measured
-    found = reached(sequence, preparations(circuit), measured, turned)
-    qubits = tuple(sorted(found.qubits))
-    if len(qubits) == circuit.num_qubits and len(found.gates) == len(sequence):
+    past = reached(sequence, preparations(circuit), measured, turned)
+    qubits = tuple(sorted(past.qubits))
+    if len(qubits) == circuit.num_qubits and len(past.gates) == len(sequence):
         return Cone(circuit, qubits)
-    places = {qubit: place for place, qubit in enumerate(qubits)}
-    started = tuple(moved_amplitudes(each, places) for each in found.prepared)
-    moved = tuple(moved_gate(sequence[place], places) for place in found.gates)
+    positions = {qubit: position for position, qubit in enumerate(qubits)}
+    started = tuple(moved_amplitudes(amplitudes, positions) for amplitudes in past.prepared)
+    moved = tuple(moved_gate(sequence[gate_index], positions) for gate_index in past.gates)
     return Cone(Circuit(len(qubits), started + moved, circuit.parameters), qubits)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import Bits, expressions_in
-from qjax._circuit.control_flow import Reset, Store, blocks_of, expressions_of
-from qjax._circuit.operations import Amplitudes, Gate, Measure, Op
+from qjax._circuit.control_flow import Op, Reset, Store, blocks_of, expressions_of
+from qjax._circuit.operations import Amplitudes, Gate, Measure
 
 
 def measurements(circuit: Circuit) -> tuple[Measure, ...]:
@@ -36,6 +36,18 @@ def writes_bits(ops: Iterable[Op]) -> bool:
         isinstance(op, Measure)
         or (isinstance(op, Store) and isinstance(op.target, Bits))
         or any(writes_bits(block) for block in blocks_of(op))
+        for op in ops
+    )
+
+
+def draws_outcomes(circuit: Circuit) -> bool:
+    """Whether a run has outcomes to draw, beside those of final measurements."""
+    return circuit.is_dynamic and _draws(circuit.ops)
+
+
+def _draws(ops: Iterable[Op]) -> bool:
+    return any(
+        isinstance(op, (Measure, Reset, Amplitudes)) or any(map(_draws, blocks_of(op)))
         for op in ops
     )
 

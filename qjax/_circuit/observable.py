@@ -53,11 +53,11 @@ Observable = PauliSum | DenseObservable
 
 def coefficients_of(observables: Iterable[Observable]) -> tuple[Expression, ...]:
     """The coefficients that depend on parameters."""
-    sums = [each.terms for each in observables if isinstance(each, PauliSum)]
-    found = [
+    sums = [observable.terms for observable in observables if isinstance(observable, PauliSum)]
+    coefficients = [
         t.coefficient for terms in sums for t in terms if isinstance(t.coefficient, Expression)
     ]
-    return tuple(found)
+    return tuple(coefficients)
 
 
 def pauli_sum(num_qubits: int, labelled: Iterable[tuple[str, complex | Expression]]) -> PauliSum:
@@ -177,8 +177,8 @@ def on_qubits(observable: Observable, qubits: Sequence[int]) -> Observable:
 
 def _moved(term: PauliTerm, qubits: Sequence[int]) -> PauliTerm:
     projectors = (
-        (place, letter)
-        for place, qubit in enumerate(qubits)
+        (position, letter)
+        for position, qubit in enumerate(qubits)
         for at, letter in term.projectors
         if at == qubit
     )
@@ -188,4 +188,4 @@ def _moved(term: PauliTerm, qubits: Sequence[int]) -> PauliTerm:
 
 def pick(mask: int, qubits: Sequence[int]) -> int:
     """The bits of a mask at these qubits, the first as the lowest."""
-    return sum((mask >> qubit & 1) << place for place, qubit in enumerate(qubits))
+    return sum((mask >> qubit & 1) << position for position, qubit in enumerate(qubits))

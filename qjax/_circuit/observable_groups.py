@@ -60,15 +60,15 @@ def group_sights(circuit: Circuit, sights: Sequence[Sight]) -> list[tuple[Sight,
     """
     single = _single(circuit, sights)
     whole = reduce(_joined, single)
-    if any(each.past.qubits == whole.past.qubits for each in single):
+    if any(group.past.qubits == whole.past.qubits for group in single):
         return [whole.sights]
     alike, others = _apart(circuit, _absorbed(single))
     others = _merged(others)
     programs = len(alike) + len(others)
-    groups = [each for members in alike for each in members] + others
-    cost = tuning.SPLIT_PROGRAM * programs + sum(tuning.SPLIT_CALL + each.cost for each in groups)
+    groups = [group for members in alike for group in members] + others
+    cost = tuning.SPLIT_PROGRAM * programs + sum(tuning.SPLIT_CALL + group.cost for group in groups)
     is_cheaper = tuning.CLEARLY_CHEAPER * cost < whole.cost
-    return [each.sights for each in groups] if is_cheaper else [whole.sights]
+    return [group.sights for group in groups] if is_cheaper else [whole.sights]
 
 
 def _single(circuit: Circuit, sights: Sequence[Sight]) -> list[_Group]:
@@ -78,12 +78,14 @@ def _single(circuit: Circuit, sights: Sequence[Sight]) -> list[_Group]:
         {qubit: _past_of(circuit, qubit, diagonal) for qubit in measured}
         for diagonal in (False, True)
     )
-    found = []
+    groups = []
     for sight in sights:
         qubits = [qubit for qubit in measured if sight.support >> qubit & 1]
-        pasts = (reduce(_union, (each[q] for q in qubits)) for each in (of_any, of_diagonal))
-        found.append(_Group((sight,), sight.diagonal, *pasts))
-    return found
+        pasts = (
+            reduce(_union, (by_qubit[q] for q in qubits)) for by_qubit in (of_any, of_diagonal)
+        )
+        groups.append(_Group((sight,), sight.diagonal, *pasts))
+    return groups
 
 
 def _any_at(sights: Sequence[Sight], qubit: int) -> bool:
@@ -92,12 +94,12 @@ def _any_at(sights: Sequence[Sight], qubit: int) -> bool:
 
 def _past_of(circuit: Circuit, qubit: int, diagonal: bool) -> _Past:
     turned = () if diagonal else (qubit,)
-    found = reached(gates(circuit), preparations(circuit), (qubit,), turned)
-    return _Past(_mask(found.qubits), _mask(found.gates))
+    past = reached(gates(circuit), preparations(circuit), (qubit,), turned)
+    return _Past(_mask(past.qubits), _mask(past.gates))
 
 
-def _mask(places: Iterable[int]) -> int:
-    return sum(1 << place for place in places)
+def _mask(bits: Iterable[int]) -> int:
+    return sum(1 << bit for bit in bits)
 
 
 def _union(left: _Past, right: _Past) -> _Past:
@@ -120,10 +122,10 @@ def _absorbed(groups: Sequence[_Group]) -> list[_Group]:
     """Without those that a larger one sees anyway, from the lowest qubit up."""
     kept: list[_Group] = []
     for group in sorted(groups, key=lambda g: (-g.past.qubits.bit_count(), g.past.qubits)):
-        for place, other in enumerate(kept):
+        for index, other in enumerate(kept):
             joined = _joined(other, group)
             if joined.past.qubits == other.past.qubits:
-                kept[place] = joined
+                kept[index] = joined
                 break
         else:
             kept.append(group)
@@ -141,36 +143,36 @@ def _apart(circuit: Circuit, groups: Sequence[_Group]) -> tuple[list[list[_Group
     for group in groups:
         by_shape[_shape(circuit, group)].append(group)
     alike = [members for members in by_shape.values() if len(members) >= tuning.MIN_ALIKE]
-    same = {id(each) for members in alike for each in members}
-    return alike, [each for each in groups if id(each) not in same]
+    same = {id(group) for members in alike for group in members}
+    return alike, [group for group in groups if id(group) not in same]
 
 
 def _shape(circuit: Circuit, group: _Group) -> tuple:
     """What two groups have in common that differ in the numbers and places of qubits only."""
-    seen = _places(group.past.qubits)
-    at = {qubit: place for place, qubit in enumerate(seen)}
+    seen = _bits(group.past.qubits)
+    at = {qubit: position for position, qubit in enumerate(seen)}
     sequence = gates(circuit)
-    kept = (sequence[place] for place in _places(group.past.gates))
+    kept = (sequence[gate_index] for gate_index in _bits(group.past.gates))
     acts = tuple((g.name, tuple(at[q] for q in g.support), len(g.angles)) for g in kept)
-    sights = ((tuple(at[q] for q in _places(s.support)), s.diagonal) for s in group.sights)
+    sights = ((tuple(at[q] for q in _bits(s.support)), s.diagonal) for s in group.sights)
     return len(seen), acts, tuple(sorted(sights))
 
 
-def _places(mask: int) -> list[int]:
-    return [place for place in range(mask.bit_length()) if mask >> place & 1]
+def _bits(mask: int) -> list[int]:
+    return [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
 
 
 def _merged(groups: Sequence[_Group]) -> list[_Group]:
     """Together where this costs less than another program."""
-    found: list[_Group] = []
+    merged: list[_Group] = []
     for group in groups:
-        best, place = tuning.SPLIT_PROGRAM + tuning.SPLIT_CALL, len(found)
-        for number, other in enumerate(found):
+        best, best_index = tuning.SPLIT_PROGRAM + tuning.SPLIT_CALL, len(merged)
+        for index, other in enumerate(merged):
             more = _joined(other, group).cost - other.cost - group.cost
             if more < best:
-                best, place = more, number
-        if place == len(found):
-            found.append(group)
+                best, best_index = more, index
+        if best_index == len(merged):
+            merged.append(group)
         else:
-            found[place] = _joined(found[place], group)
-    return found
+            merged[best_index] = _joined(merged[best_index], group)
+    return merged

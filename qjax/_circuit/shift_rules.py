@@ -87,7 +87,7 @@ def _exponents_of_matrix(kind: RotationGate, angle: int) -> Sequence[float] | No
     angles = [np.full(_POINTS, 0.7 + 0.3 * other) for other in range(kind.num_angles)]
     angles[angle] = points
     with jax.core.eval_context():  # a network may be made while JAX traces
-        rows = kind.rows(*(jnp.asarray(each, np.float32) for each in angles))
+        rows = kind.rows(*(jnp.asarray(values, np.float32) for values in angles))
         entries = np.array([[np.asarray(entry) for entry in row] for row in rows])
     spectrum = np.abs(np.fft.fft(entries, axis=-1)).max(axis=(0, 1)) / _POINTS
     halves = np.fft.fftfreq(_POINTS, 1 / _POINTS)[spectrum > 1e-4]

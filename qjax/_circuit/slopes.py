@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
-from qjax._circuit.operations import Amplitudes, Gate, Op
+from qjax._circuit.control_flow import Op
+from qjax._circuit.operations import Amplitudes, Gate
 from qjax._expressions import (
     AWAY,
     CONSTANT,
@@ -75,8 +76,8 @@ def near_expression(expression: Expression) -> Expression:
     leaves = [_Dual(graph.parameter(p), graph.constant(1.0)) for p in expression.parameters]
     constants = [_Dual(graph.constant(c), None) for c in expression.constants]
     root = evaluate_expression(expression.program, leaves, constants, _Duals(graph)).value
-    found = graph.expression(root)
-    return expression if NEAR.isdisjoint(found.program) else found
+    rewritten = graph.expression(root)
+    return expression if NEAR.isdisjoint(rewritten.program) else rewritten
 
 
 class _Dual(NamedTuple):

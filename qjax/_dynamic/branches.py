@@ -170,10 +170,10 @@ def asked(state: Branches) -> set[int]:
 def forget(state: Branches, records: set[int]) -> None:
     """Leave out what neither the qubits nor these records depend on, and free its wires."""
     looked_at = {*state.wires, *records}
-    seen = reached(state.gates, state.prepared, looked_at, state.wires)
-    state.gates = [state.gates[place] for place in seen.gates]
-    state.prepared = list(seen.prepared)
-    state.free = [wire for wire in range(state.num_wires) if wire not in seen.qubits]
+    past = reached(state.gates, state.prepared, looked_at, state.wires)
+    state.gates = [state.gates[gate_index] for gate_index in past.gates]
+    state.prepared = list(past.prepared)
+    state.free = [wire for wire in range(state.num_wires) if wire not in past.qubits]
     state.known.update(dict.fromkeys(state.free, 0))
     state.touched.difference_update(state.free)
     state.crowded = False

@@ -14,10 +14,10 @@ from qjax._base import tuning
 from qjax._base.errors import NoExactFormError
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
-from qjax._circuit.control_flow import Block, Break, Continue, For, Reset, Store, Switch, While
+from qjax._circuit.control_flow import Block, Break, Continue, For, Op, Reset, Store, Switch, While
 from qjax._circuit.dependence import moved_amplitudes, moved_gate
 from qjax._circuit.measurements import writes_bits
-from qjax._circuit.operations import Amplitudes, Gate, Measure, Op
+from qjax._circuit.operations import Amplitudes, Gate, Measure
 from qjax._dynamic.branches import (
     REMEDY,
     Branches,
@@ -86,15 +86,15 @@ def _in_order(state: Branches, bits: list[tuple[int, int]]) -> Circuit:
     """The qubits in their order, then the records that are left, and the final measurements."""
     circuit, free = state.circuit, set(state.free)
     order = state.wires + [wire for wire in state.records if wire not in free]
-    places = {wire: place for place, wire in enumerate(order)}
+    positions = {wire: position for position, wire in enumerate(order)}
     num_clbits = circuit.num_clbits
-    final = [Measure(places[wire], clbit) for wire, clbit in bits]
+    final = [Measure(positions[wire], clbit) for wire, clbit in bits]
     if not bits and len(order) > circuit.num_qubits and not writes_bits(circuit.ops):
         num_clbits = circuit.num_qubits
         final = [Measure(qubit, qubit) for qubit in range(num_clbits)]
     ops: tuple[Op, ...] = (
-        *(moved_amplitudes(amplitudes, places) for amplitudes in state.prepared),
-        *(moved_gate(gate, places) for gate in state.gates),
+        *(moved_amplitudes(amplitudes, positions) for amplitudes in state.prepared),
+        *(moved_gate(gate, positions) for gate in state.gates),
         *final,
     )
     return Circuit(len(order), ops, circuit.parameters, num_clbits)

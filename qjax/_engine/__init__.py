@@ -1,11 +1,11 @@
 """Floor 6. (circuit, parameters) -> what is read out: compiled, differentiated, batched.
 
 task          what is asked of a circuit
-views         which parts of a circuit show which observables
+views         observables -> the parts of a circuit to simulate for them, by light cones
 stacks        the tables and compiled functions that run for a task
 executor      the structure of a plan -> the compiled function
-execution     task, parameters -> what is read out
-directions    how many derivatives side by side fit into memory
+execution     task, parameters -> what is read out; adjoint or backprop, and what it takes
+directions    what derivatives take in memory, and how many side by side fit
 derivatives   a simulation and its derivatives as operations of JAX
 batching      those operations, mapped over a batch
 primitive     the rules of those operations

@@ -137,14 +137,14 @@ def _differentiable(
     """The batched simulation of what moves, and what it moves from, one for each of the batch."""
     size = size_of(arguments, axes)
     primals, from_axes = list(arguments[:2]), list(axes[:2])
-    for place in moving:
-        primals[place] = _in_front(primals[place], from_axes[place], size)
-        from_axes[place] = 0
+    for position in moving:
+        primals[position] = _in_front(primals[position], from_axes[position], size)
+        from_axes[position] = 0
 
     def simulate(*given: Array) -> Array:
         return jnp.moveaxis(_replanned(task, given, from_axes, size, differentiated=True), 2, 0)
 
-    return of_moving(simulate, primals, moving), [primals[place] for place in moving]
+    return of_moving(simulate, primals, moving), [primals[position] for position in moving]
 
 
 def _in_front(x: Array, axis: Axis, size: int) -> Array:

@@ -30,7 +30,7 @@ cotangent_p.multiple_results = True
 second_p = Primitive("simulate_second_derivatives")
 second_p.multiple_results = True
 
-# `moving` below: the places, among (shared, batched), of what is differentiated.
+# `moving` below: the positions, among (shared, batched), of what is differentiated.
 
 
 class _Kept(NamedTuple):
@@ -50,7 +50,7 @@ def _kept(
 
     def forward(*arguments: Array) -> list[Array]:
         nonlocal structure
-        given = [arguments[place] for place in moving]
+        given = [arguments[position] for position in moving]
         value, pull_back = jax.vjp(
             of_moving(partial(execute, task=task), arguments, moving), *given
         )
@@ -74,8 +74,8 @@ def of_moving(
 
     def of_given(*given: Array) -> Any:
         filled = list(arguments)
-        for place, x in zip(moving, given, strict=True):
-            filled[place] = x
+        for position, x in zip(moving, given, strict=True):
+            filled[position] = x
         return function(*filled)
 
     return of_given
@@ -90,7 +90,7 @@ def evaluate_tangent(*arguments: Array, task: Task, moving: tuple[int, ...]) -> 
     primals, tangents = arguments[:2], arguments[-len(moving) :]
     columns_at_once("tangents", task, primals, 1)
     function = of_moving(partial(execute, task=task), primals, moving)
-    return jax.jvp(function, tuple(primals[place] for place in moving), tuple(tangents))[1]
+    return jax.jvp(function, tuple(primals[position] for position in moving), tuple(tangents))[1]
 
 
 def evaluate_cotangent(
@@ -113,7 +113,7 @@ def _cotangents_of(task: Task, moving: tuple[int, ...]) -> Callable[..., Any]:
     def cotangents(shared: Array, batched: Array, cotangent: Array) -> tuple[Array, ...]:
         primals = shared, batched
         function = of_moving(partial(execute, task=task), primals, moving)
-        return jax.vjp(function, *(primals[place] for place in moving))[1](cotangent)
+        return jax.vjp(function, *(primals[position] for position in moving))[1](cotangent)
 
     return cotangents
 
@@ -136,11 +136,13 @@ def evaluate_second(
     primals, tangents = arguments[:3], arguments[3:]
     columns_at_once("second derivatives", task, primals, 1)
     function = of_moving(_cotangents_of(task, moving), primals, along)
-    return list(jax.jvp(function, tuple(primals[place] for place in along), tuple(tangents))[1])
+    return list(
+        jax.jvp(function, tuple(primals[position] for position in along), tuple(tangents))[1]
+    )
 
 
 def _abstract_run(shared: ShapedArray, batched: ShapedArray, *, task: Task) -> ShapedArray:
-    given = (jax.ShapeDtypeStruct(each.shape, each.dtype) for each in (shared, batched))
+    given = (jax.ShapeDtypeStruct(array.shape, array.dtype) for array in (shared, batched))
     result = jax.eval_shape(partial(execute, task=task), *given)
     return type_of_result(result.shape, result.dtype, (shared, batched))
 
@@ -166,7 +168,7 @@ def _abstract_cotangent(
 ) -> list[ShapedArray]:
     del task, along
     front = () if count is None else (count,)
-    given = (arguments[place] for place in moving)
+    given = (arguments[position] for position in moving)
     return [type_of_result((*front, *x.shape), x.dtype, arguments) for x in given]
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from qjax._base import tuning
+from qjax._base.arrays import counted
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
@@ -125,7 +126,7 @@ def lack_slopes(task: Task) -> frozenset[int]:
     places = frozenset(int(parameter in task.batched) for parameter in lacking)
     # Angles of both kinds of parameters are evaluated beside the others: what moves with slope 0
     # there would give 0 times infinity.
-    mixed = any(len(place) > 1 for c in circuits for place in _places_in_angles(c, task.batched))
+    mixed = any(len(kinds) > 1 for c in circuits for kinds in _places_in_angles(c, task.batched))
     return frozenset((0, 1)) if places and mixed else places
 
 
@@ -208,9 +209,11 @@ def _noting(dynamic: Circuit, circuit: Circuit, plan: Plan) -> Plan:
     """The plan, with what became of measurements and control flow."""
     if not dynamic.is_dynamic:
         return plan
+    records = circuit.num_qubits - dynamic.num_qubits
+    keep = f"{counted(records, 'further qubit')} keep{'s' if records == 1 else ''}"
     note = (
-        f"dynamic: all outcomes are followed exactly, as branches of one state; "
-        f"{circuit.num_qubits - dynamic.num_qubits} further qubits keep records of them"
+        f"dynamic: all outcomes are followed exactly, as branches of one state; {keep} records of "
+        "them"
     )
     if circuit.num_qubits > max(tuning.MAX_FOLLOWED, dynamic.num_qubits):
         note += (

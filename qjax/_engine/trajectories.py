@@ -34,6 +34,7 @@ from qjax._circuit.control_flow import (
     Break,
     Continue,
     For,
+    Op,
     Reset,
     Store,
     Switch,
@@ -41,7 +42,7 @@ from qjax._circuit.control_flow import (
     blocks_of,
     expressions_of,
 )
-from qjax._circuit.operations import Amplitudes, Gate, Measure, Op
+from qjax._circuit.operations import Amplitudes, Gate, Measure
 from qjax._engine.runs import Runs, World, measured, prepared, reset, with_gates
 from qjax._simulators import zero_state
 
@@ -117,7 +118,8 @@ def _block(site: _Site, block: Block, world: World, running: Running) -> tuple[W
     """Run a block where its innermost condition holds."""
     for are_gates, ops in groupby(block, lambda op: isinstance(op, Gate)):
         if are_gates:
-            world = with_gates(site.circuit, site.params, tuple(ops), world, running[-1])
+            gates = tuple(op for op in ops if isinstance(op, Gate))
+            world = with_gates(site.circuit, site.params, gates, world, running[-1])
         else:
             for op in ops:
                 world, running = _step(site, op, world, running)

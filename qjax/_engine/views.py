@@ -119,4 +119,4 @@ def _gathered(parts: Iterable[_Parts]) -> _Parts:
 
 
 def _sum(members: Sequence[PauliSum]) -> PauliSum:
-    return replace(members[0], terms=tuple(term for each in members for term in each.terms))
+    return replace(members[0], terms=tuple(term for member in members for term in member.terms))

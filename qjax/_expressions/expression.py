@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
+import jax
 import numpy as np
+
+from qjax._base.options import is_whole
 
 # The operations are NumPy's own names, so that one evaluator serves any array module.
 UNARY = frozenset(
@@ -18,6 +22,8 @@ NEAR_ARCSIN, NEAR_ARCCOS, AWAY = "near_arcsin", "near_arccos", "away"
 NEAR_POWER = "near_power"
 NEAR = frozenset((NEAR_ARCSIN, NEAR_ARCCOS, AWAY, NEAR_POWER))
 BINARY = frozenset(("add", "subtract", "multiply", "divide", "power")) | NEAR
+# What can be asked for, by the number of operands.
+_OPERATIONS = {1: UNARY, 2: BINARY - NEAR}
 PARAMETER, CONSTANT = "p", "c"
 # What is used more than once: kept when it is first computed, recalled by its number later.
 KEEP, RECALL = "=", "@"
@@ -77,29 +83,58 @@ class Expression:
 
 
 def constant(value: float) -> Expression:
-    """The expression that is `value` whatever the parameters."""
-    return Expression((CONSTANT,), (), (float(value),))
+    """The expression that is `value`, a real number, whatever the parameters.
+
+    Raises:
+        TypeError: for anything else, and for what JAX traces.
+        ValueError: for a whole number beyond those of double precision.
+    """
+    return Expression((CONSTANT,), (), (value if type(value) is float else _as_float(value),))
 
 
 def parameter(index: int) -> Expression:
-    """The parameter of a circuit with this index in `Circuit.parameters`, itself."""
+    """The parameter of a circuit with this index in `Circuit.parameters`, itself.
+
+    Raises:
+        TypeError: for a name: parameters are told by their position.
+    """
+    if not is_whole(index):
+        raise TypeError(
+            f"parameter: expected a position in Circuit.parameters, such as parameter(0), got the "
+            f"{type(index).__name__} {index!r}"
+        )
     return Expression((PARAMETER,), (index,))
 
 
 def as_expression(value: Expression | float) -> Expression:
-    """An expression as it is, a real number as a constant.
+    """An expression as it is, a real number, of Python, NumPy or JAX, as a constant.
 
     Raises:
         TypeError: for anything else.
     """
     if isinstance(value, Expression):
         return value
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        return constant(float(value))
-    raise TypeError(
-        f"expected a real number or an Expression, such as 2 * parameter(0), got the "
-        f"{type(value).__name__} {value!r}"
-    )
+    return constant(value)
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, jax.core.Tracer):
+        raise TypeError(
+            f"got {value}, a number that JAX traces, but circuits are made before anything is "
+            "traced; put a parameter(index) of the circuit in its place, and give the value with "
+            "`params`, as in expectation(circuit, observable, [value])"
+        )
+    is_array = isinstance(value, (np.ndarray, jax.Array)) and not np.ma.isMaskedArray(value)
+    number = value.item() if is_array and value.ndim == 0 else value
+    if not isinstance(number, Real) or isinstance(number, (bool, np.timedelta64)):
+        raise TypeError(
+            f"expected a real number or an Expression, such as 2 * parameter(0), got the "
+            f"{type(value).__name__} {value!r}"
+        )
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise ValueError("expected a real number below 1.8e308, got one beyond it") from error
 
 
 def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
@@ -108,25 +143,29 @@ def compose(name: str, operands: Sequence[Expression | float]) -> Expression:
     Args:
         name: NumPy's name of it: negative, sin, cos, tan, arcsin, arccos, arctan, exp, log, abs or
             sign of one; add, subtract, multiply, divide or power of two.
-        operands: expressions or numbers.
+        operands: expressions or numbers, in a list or tuple.
 
     Raises:
         ValueError: for another name, or number of operands.
         TypeError: for operands that are neither expressions nor real numbers.
     """
-    if len(operands) != (1 if name in UNARY else 2 if name in BINARY else None):
+    if not isinstance(operands, (list, tuple)):
+        raise TypeError(
+            f"compose: its operands stand in a list, such as compose('sin', [parameter(0)]), got "
+            f"the {type(operands).__name__} {operands!r}"
+        )
+    if not isinstance(name, str) or name not in _OPERATIONS.get(len(operands), ()):
         raise ValueError(
             f"{name!r} of {len(operands)} operands: expected one of {', '.join(sorted(UNARY))} of "
-            f"one, or of {', '.join(sorted(BINARY - NEAR))} of two"
+            f"one, or of {', '.join(sorted(_OPERATIONS[2]))} of two"
         )
     program: list[str] = []
     kept = 0
-    given = [as_expression(each) for each in operands]
-    for each in given:
-        program += (
-            each.program if not kept else (_renumbered(token, kept) for token in each.program)
-        )
-        kept += each.program.count(KEEP)
+    given = [as_expression(operand) for operand in operands]
+    for expression in given:
+        tokens = expression.program
+        program += tokens if not kept else (_renumbered(token, kept) for token in tokens)
+        kept += tokens.count(KEEP)
     return Expression(
         (*program, name),
         tuple(p for e in given for p in e.parameters),
@@ -161,10 +200,12 @@ def _is_evaluable(program: tuple[str, ...]) -> bool:
     """Whether each operation finds its operands, and one value is left."""
     height = kept = 0
     for token in program:
+        if not isinstance(token, str):
+            return False
         if token in (PARAMETER, CONSTANT):
             height += 1
         elif token.startswith(RECALL):
-            if int(token[1:]) >= kept:
+            if not token[1:].isdecimal() or int(token[1:]) >= kept:
                 return False
             height += 1
         elif token == KEEP:

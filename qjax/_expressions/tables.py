@@ -51,7 +51,7 @@ def expression_tables(
     for (_, periodic), several in lanes.items():
         tables.append(tape_of(_expressions(several), positions, periodic=periodic))
         ordered += several
-    return tuple(tables), {value: place for place, value in enumerate(ordered)}
+    return tuple(tables), {value: position for position, value in enumerate(ordered)}
 
 
 def _expressions(values: Iterable[Value]) -> list[Expression]:
@@ -60,9 +60,9 @@ def _expressions(values: Iterable[Value]) -> list[Expression]:
 
 def _taped(programs: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
     """The programs that would take too long to compile one by one."""
-    found, total = set(), 0
+    taped, total = set(), 0
     for program in sorted(set(programs), key=len):
         total += len(program)
         if len(program) > tuning.LONG_EXPRESSION or total > tuning.MAX_COMPILED_OPERATIONS:
-            found.add(program)
-    return found
+            taped.add(program)
+    return taped

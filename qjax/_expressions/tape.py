@@ -89,7 +89,7 @@ def tape_of(members: Sequence[Expression], positions: Mapping[int, int], *, peri
         positions: parameter index -> its position in the array that they are evaluated for.
         periodic: see `ExpressionGroup`.
     """
-    lanes = [_steps(_operations(each, positions)) for each in members]
+    lanes = [_steps(_operations(expression, positions)) for expression in members]
     length = max(len(lane) for lane in lanes)
     lanes = [lane + [_idle(lane[-1].out)] * (length - len(lane)) for lane in lanes]
     used = tuple(sorted({step.name for lane in lanes for step in lane}))
@@ -133,12 +133,12 @@ def _idle(register: int) -> _Step:
 
 def _operations(expression: Expression, positions: Mapping[int, int]) -> list[_Operation]:
     """What is computed, in postfix order; what an expression keeps is one operation."""
-    found: list[_Operation] = []
+    operations: list[_Operation] = []
 
     def recorded(name: str) -> Callable[..., int]:
         def record(*operands: _Leaf | int) -> int:
-            found.append(_Operation(name, operands))
-            return len(found) - 1
+            operations.append(_Operation(name, operands))
+            return len(operations) - 1
 
         return record
 
@@ -149,8 +149,8 @@ def _operations(expression: Expression, positions: Mapping[int, int]) -> list[_O
         algebra=SimpleNamespace(**{name: recorded(name) for name in UNARY | BINARY}),
     )
     if isinstance(result, _Leaf):
-        found.append(_Operation(COPY, (result,)))
-    return found
+        operations.append(_Operation(COPY, (result,)))
+    return operations
 
 
 def _steps(operations: list[_Operation]) -> list[_Step]:
@@ -166,7 +166,7 @@ def _order(operations: list[_Operation]) -> list[int]:
     needs: list[int] = []
     for _, operands in operations:
         own = sorted((needs[o] for o in operands if isinstance(o, int)), reverse=True)
-        needs.append(max([1, *(need + place for place, need in enumerate(own))]))
+        needs.append(max([1, *(need + num_held for num_held, need in enumerate(own))]))
     order: list[int] = []
     done: set[int] = set()
     left = [(len(operations) - 1, False)]

@@ -85,16 +85,16 @@ def _run(tape: Tape, compensated: bool, parameters: Array) -> Float[Array, "lane
     return without_turns(value, low) if tape.periodic else value + low
 
 
-def _at(registers: Array, place: Array) -> Float[Array, "lanes batch"]:
-    if place.ndim == 0:
-        return registers[place]
-    return jnp.take_along_axis(registers, place[None, :, None], axis=0)[0]
+def _at(registers: Array, register: Array) -> Float[Array, "lanes batch"]:
+    if register.ndim == 0:
+        return registers[register]
+    return jnp.take_along_axis(registers, register[None, :, None], axis=0)[0]
 
 
-def _put(registers: Array, place: Array, value: Array) -> Array:
-    if place.ndim == 0:
-        return registers.at[place].set(value)
-    here = jnp.arange(len(registers), dtype=place.dtype)[:, None] == place[None]
+def _put(registers: Array, register: Array, value: Array) -> Array:
+    if register.ndim == 0:
+        return registers.at[register].set(value)
+    here = jnp.arange(len(registers), dtype=register.dtype)[:, None] == register[None]
     return jnp.where(here[..., None], value[None], registers)
 
 
@@ -128,13 +128,13 @@ def _chosen(
     branches = [partial(operate, name) for name in operations]
     if code.ndim == 0:
         return lax.switch(code, branches, left, right)
-    found = []
+    candidates = []
     for number, branch in enumerate(branches):
         here = jnp.broadcast_to((code == number)[:, None], left[0].shape)
         safe = (tuple(jnp.where(here, x, _SAFE) for x in operand) for operand in (left, right))
-        found.append((here, branch(*safe)))
-    first, second = found[0][1]
-    for here, (one, other) in found[1:]:
+        candidates.append((here, branch(*safe)))
+    first, second = candidates[0][1]
+    for here, (one, other) in candidates[1:]:
         first, second = jnp.where(here, one, first), jnp.where(here, other, second)
     return first, second
 

@@ -77,8 +77,8 @@ def weight_vector(structure: WeightStructure | None, weights: Any) -> Float[np.n
     finite = np.isfinite(vector)
     if not finite.all():
         whole = structure is not None and vector.shape == (structure.num_weights,)
-        place = structure.place_of(int(np.argmin(finite))) if structure and whole else ""
-        raise ValueError(f"weights{place}: holds NaN or infinity; expected finite numbers")
+        path = structure.place_of(int(np.argmin(finite))) if structure and whole else ""
+        raise ValueError(f"weights{path}: holds NaN or infinity; expected finite numbers")
     return vector
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from qjax._base import tuning
 from qjax._base.arrays import Numbers, as_numpy, as_real_numpy, common_dtype, in_order
-from qjax._base.memory import samples_per_pass
+from qjax._base.memory import bytes_of_states, samples_per_pass
 from qjax._base.options import as_flag, as_whole
 from qjax._base.process import check_process
 from qjax._base.row_files import open_destination, read_rows
@@ -89,11 +89,9 @@ def evaluate(
         # `jnp.asarray` would compile a program of its own for each shape.
         device_weights = jax.device_put(weights.astype(dtype))
         size = _block(network, dtype, prod(batch), batch_size, device_weights)
-        apply, found = _program(network, device_weights, size, dtype)
-        with (
-            _bar(prod(batch), progress) as advance,
-            open_destination(out, batch, found.shape[1:], found.dtype, overwrite) as (write, done),
-        ):
+        apply, outputs = _program(network, device_weights, size, dtype)
+        destination = open_destination(out, batch, outputs.shape[1:], outputs.dtype, overwrite)
+        with _bar(prod(batch), progress) as advance, destination as (write, done):
             fill = size if _primitive_of(network) is None else 0
             for start, values in _computed(apply, device_weights, rows, size, dtype, fill):
                 write(start, values)
@@ -157,11 +155,13 @@ def _primitive_of(network: Network) -> object | None:
 
 def _bytes_per_sample(network: Network, dtype: np.dtype) -> int:
     ends = (network.num_inputs + prod(output_shape_of(network))) * dtype.itemsize
-    qubits: int | None = getattr(network, "num_simulated", None)
+    qubits = getattr(network, "num_simulated", None)
     if isinstance(network, SavedNetwork):
         qubits = network.num_qubits
-    inside = tuning.UNKNOWN_SAMPLE_BYTES if qubits is None else 2 * dtype.itemsize << qubits
-    return max(inside, ends)
+    if qubits is None:
+        return max(tuning.UNKNOWN_SAMPLE_BYTES, ends)
+    given = as_whole(qubits, f"network: {type(network).__name__}.num_simulated", 0)
+    return max(bytes_of_states(given, 2 * dtype.itemsize), ends)
 
 
 def _program(
@@ -175,14 +175,19 @@ def _program(
         frozen = _is_frozen(network)
         apply = _compiled(network) if frozen else jax.jit(on_vector(network))
     block = jax.ShapeDtypeStruct((size, network.num_inputs), dtype)
-    found = jax.eval_shape(apply, weights, block)
+    outputs = jax.eval_shape(apply, weights, block)
     expected = (size, *output_shape_of(network))
-    if found.shape != expected:
+    if not isinstance(outputs, jax.ShapeDtypeStruct):
+        raise TypeError(
+            f"{type(network).__name__}.apply returned a {type(outputs).__name__}, expected an "
+            f"array of shape {expected}: (*batch, *output_shape)"
+        )
+    if outputs.shape != expected:
         raise ValueError(
-            f"{type(network).__name__}.apply returned shape {found.shape} for inputs of shape "
+            f"{type(network).__name__}.apply returned shape {outputs.shape} for inputs of shape "
             f"{block.shape}, expected {expected}: (*batch, *output_shape)"
         )
-    return apply, found
+    return apply, outputs
 
 
 def _is_frozen(network: Network) -> bool:
@@ -221,8 +226,8 @@ def _read(rows: np.ndarray, start: int, size: int, dtype: np.dtype) -> np.ndarra
     block = as_real_numpy(read_rows(rows, start, start + size), "inputs")
     finite = np.isfinite(block).all(axis=1)
     if not finite.all():
-        place = np.unravel_index(start + int(np.argmin(finite)), rows.shape[:-1])
-        index = ", ".join(str(int(p)) for p in place)
+        position = np.unravel_index(start + int(np.argmin(finite)), rows.shape[:-1])
+        index = ", ".join(str(int(p)) for p in position)
         raise ValueError(f"inputs[{index}]: holds NaN or infinity; expected finite numbers")
     return block.astype(dtype, copy=False)
 

@@ -101,6 +101,6 @@ def as_platforms(platforms: object) -> tuple[str, ...] | None:
         raise TypeError(f"{known} in a list, got {platforms!r}")
     if not several or len(set(map(str, several))) < len(several):
         raise ValueError(f"{known}, each once, got {platforms!r}")
-    if strange := [each for each in several if each not in PLATFORMS]:
+    if strange := [platform for platform in several if platform not in PLATFORMS]:
         raise ValueError(f"{known}, got {strange[0]!r}")
     return tuple(several)

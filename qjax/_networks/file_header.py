@@ -26,8 +26,8 @@ def _is_name(value: object) -> bool:
         return False
 
 
-def _are(value: object, each: Callable[[object], bool]) -> bool:
-    return isinstance(value, tuple) and all(map(each, value))
+def _are(value: object, fits: Callable[[object], bool]) -> bool:
+    return isinstance(value, tuple) and all(map(fits, value))
 
 
 def _is_flag(value: object) -> bool:
@@ -68,8 +68,8 @@ def checked_header(header: object, names: Iterable[str], what: str) -> dict[str,
     """
     expected = tuple(names)
     if not isinstance(header, dict) or set(header) != set(expected):
-        found = sorted(header) if isinstance(header, dict) else type(header).__name__
-        raise ValueError(f"{what}: its header holds {found}; expected {sorted(expected)}")
+        held = sorted(header) if isinstance(header, dict) else type(header).__name__
+        raise ValueError(f"{what}: its header holds {held}; expected {sorted(expected)}")
     known: dict[str, Any] = {name: _frozen(header[name]) for name in expected}
     for name, value in known.items():
         fits, kind = CHECKS[name]

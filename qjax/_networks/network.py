@@ -23,7 +23,7 @@ from qjax._engine import (
 )
 from qjax._networks.data import check_defined, check_sizes, finished, prepared, weight_jacobian
 from qjax._networks.description import NetworkDescription
-from qjax._networks.namesakes import register_namesake
+from qjax._networks.namesakes import register_namesakes
 from qjax._remote import (
     Remote,
     moving_groups,
@@ -45,6 +45,15 @@ class NeuralNetwork(NetworkDescription):
     # The class of Qiskit ML whose interface this one has.
     _namesake: ClassVar[str] = "NeuralNetwork"
 
+    def __new__(cls, *_: object, **__: object) -> Self:
+        """Make one, however it comes about: unpickled ones too.
+
+        Qiskit ML's `EffectiveDimension` computes something else for networks of other classes than
+        its own, hence all that are made are instances of their namesakes there.
+        """
+        register_namesakes(NeuralNetwork)
+        return super().__new__(cls)
+
     def __init__(
         self,
         model: Model,
@@ -59,15 +68,6 @@ class NeuralNetwork(NetworkDescription):
         self._structure = structure
         self._input_gradients = as_flag(input_gradients, "input_gradients")
         self._sparse = as_flag(sparse, "sparse")
-
-    @property  # type: ignore[misc] # `object` has a setter, which nobody needs here
-    def __class__(self) -> type:
-        """The class, which `isinstance` asks for, so that it has its namesake's instances too.
-
-        Qiskit ML's `EffectiveDimension` computes something else for networks of other classes.
-        """
-        register_namesake(type(self), self._namesake)
-        return type(self)
 
     def exact(self) -> Self:
         """The same network, simulated: weights mean the same, values and gradients are exact.

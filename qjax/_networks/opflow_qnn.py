@@ -11,11 +11,12 @@ from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.quantum_info import Pauli, SparsePauliOp
 
+from qjax._base.arrays import counted
 from qjax._base.options import is_whole
 from qjax._circuit.circuit import Circuit
 from qjax._networks.estimator_qnn import EstimatorQNN
 from qjax._networks.parameter_roles import Parameters, WeightParameters, unpacked
-from qjax._qiskit import is_sparse, labelled, several, to_qiskit
+from qjax._qiskit import as_qiskit, is_sparse, labelled, several
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,9 @@ class ComposedOp:
         held = self.observable
         listed = several(held)
         observables = [held] if listed is None else listed
-        measured = ", ".join(_describe(each, self.circuit.num_qubits) for each in observables)
+        measured = ", ".join(
+            _describe(observable, self.circuit.num_qubits) for observable in observables
+        )
         drawing = indent(str(_as_qiskit(self.circuit).draw("text")), "  ")
         return (
             f"ComposedOp([\n  OperatorMeasurement({measured}),\n"
@@ -38,7 +41,7 @@ class ComposedOp:
 
 
 def _as_qiskit(circuit: Circuit | QuantumCircuit) -> QuantumCircuit:
-    return to_qiskit(circuit) if isinstance(circuit, Circuit) else circuit
+    return as_qiskit(circuit) if isinstance(circuit, Circuit) else circuit
 
 
 def _describe(observable: object, num_qubits: int) -> str:
@@ -114,21 +117,24 @@ class TwoLayerQNN(OpflowQNN):
 
     Args:
         num_qubits: may be left out where a circuit tells it.
-        feature_map: default: Qiskit's ZZ feature map (Z for one qubit).
-        ansatz: default: Qiskit's RealAmplitudes.
+        feature_map: a circuit of Qiskit's, or a `Circuit` without classical bits; inputs are its
+            parameters, in its order. Default: Qiskit's ZZ feature map (Z for one qubit).
+        ansatz: likewise for the weights. Default: Qiskit's RealAmplitudes.
         observable: default: Z on every qubit.
         input_gradients, estimator, gradient, default_precision, pass_manager: as in
             `EstimatorQNN`.
 
     Raises:
-        ValueError: where the sizes do not agree, or nothing tells the number of qubits.
+        ValueError: where the sizes do not agree, or nothing tells the number of qubits; for a
+            `Circuit` with classical bits, or with a parameter that no gate uses.
+        TypeError: for what is no circuit.
     """
 
     def __init__(
         self,
         num_qubits: int | None = None,
-        feature_map: QuantumCircuit | None = None,
-        ansatz: QuantumCircuit | None = None,
+        feature_map: Circuit | QuantumCircuit | None = None,
+        ansatz: Circuit | QuantumCircuit | None = None,
         observable: object | None = None,
         input_gradients: bool = False,
         *,
@@ -149,9 +155,9 @@ class TwoLayerQNN(OpflowQNN):
         if ansatz is None:
             ansatz = real_amplitudes(num_qubits)
         circuit = QuantumCircuit(num_qubits)
-        circuit.append(feature_map, range(num_qubits))
-        circuit.append(ansatz, range(num_qubits))
-        self._feature_map, self._ansatz = feature_map.copy(), ansatz.copy()
+        circuit.append(_layer(feature_map, "feature_map"), range(num_qubits))
+        circuit.append(_layer(ansatz, "ansatz"), range(num_qubits))
+        self._feature_map, self._ansatz = _unchanging(feature_map), _unchanging(ansatz)
         self._defaults = {name for name, value in given.items() if value is None}
         if observable is None:
             observable = SparsePauliOp("Z" * num_qubits)
@@ -172,12 +178,12 @@ class TwoLayerQNN(OpflowQNN):
         return self.circuit.num_qubits
 
     @property
-    def feature_map(self) -> QuantumCircuit:
+    def feature_map(self) -> Circuit | QuantumCircuit:
         """The circuit that takes the inputs."""
         return self._feature_map
 
     @property
-    def ansatz(self) -> QuantumCircuit:
+    def ansatz(self) -> Circuit | QuantumCircuit:
         """The circuit that takes the weights."""
         return self._ansatz
 
@@ -190,11 +196,27 @@ class TwoLayerQNN(OpflowQNN):
         return None if name in self._defaults else super()._argument(name)
 
 
+def _layer(circuit: Circuit | QuantumCircuit, what: str) -> QuantumCircuit:
+    """What is appended to a circuit of Qiskit's."""
+    if isinstance(circuit, Circuit) and circuit.num_clbits:
+        raise ValueError(
+            f"{what}: got a Circuit with {counted(circuit.num_clbits, 'classical bit')}; expected "
+            "one of gates only, without any"
+        )
+    return _as_qiskit(circuit)
+
+
+def _unchanging(circuit: Circuit | QuantumCircuit) -> Circuit | QuantumCircuit:
+    return circuit if isinstance(circuit, Circuit) else circuit.copy()
+
+
 def _common_size(
-    num_qubits: int | None, feature_map: QuantumCircuit | None, ansatz: QuantumCircuit | None
+    num_qubits: int | None,
+    feature_map: Circuit | QuantumCircuit | None,
+    ansatz: Circuit | QuantumCircuit | None,
 ) -> int:
     for name, circuit in (("feature_map", feature_map), ("ansatz", ansatz)):
-        if circuit is not None and not isinstance(circuit, QuantumCircuit):
+        if circuit is not None and not isinstance(circuit, (Circuit, QuantumCircuit)):
             raise TypeError(f"{name}: expected a QuantumCircuit, got {type(circuit).__name__}")
     given = {
         "num_qubits": num_qubits,

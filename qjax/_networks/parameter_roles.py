@@ -173,7 +173,7 @@ def _leaf(node: Any, what: str, vectors: _Vectors, rank: int | None = None) -> _
         array = np.array(_spelled_out(node, vectors), dtype=object)
     except ValueError as error:
         raise ValueError(_ragged(what)) from error
-    flat = [_name(each, what) for each in array.ravel().tolist()]
+    flat = [_name(param, what) for param in array.ravel().tolist()]
     if rank is not None and array.ndim != rank:
         raise ValueError(f"{what}: got an array of shape {array.shape}; expected one vector")
     return np.array(flat, dtype=object).reshape(array.shape)

@@ -1,6 +1,6 @@
 """Floor 8. What evaluation, saving and torch need of a network."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import Float
@@ -13,6 +13,7 @@ _HERE = ("EstimatorQNN", "SamplerQNN", "TwoLayerQNN", "OpflowQNN", "CircuitQNN")
 _NEEDED = ("apply", "num_inputs", "num_weights", "output_shape")
 
 
+@runtime_checkable
 class Network(Protocol):
     """What a network is to `evaluate`, `export` and `bridge.TorchConnector`: sizes and a function.
 
@@ -33,6 +34,10 @@ class Network(Protocol):
       file that `export` writes; without them there are no names.
     - `num_simulated`: how many qubits `apply` simulates at once, for the size of the blocks in
       which `evaluate` computes; without it a few kilobytes per sample are assumed.
+
+    It is for type checkers; `isinstance(network, qjax.Network)` only asks whether an object has the
+    four attributes, whatever they are, and classes have them too. What takes a network checks more,
+    and says what is wrong.
     """
 
     @property
@@ -93,13 +98,13 @@ def way_from_qiskit_ml(given: object) -> str:
     Told by the module of its class, so that nothing is imported.
     """
     kind = given if isinstance(given, type) else type(given)
-    for each in kind.__mro__:
+    for base in kind.__mro__:
         if (
-            each.__module__.partition(".")[0] == "qiskit_machine_learning"
-            and each.__name__ in _HERE
+            base.__module__.partition(".")[0] == "qiskit_machine_learning"
+            and base.__name__ in _HERE
         ):
             return (
-                f". It is one of Qiskit Machine Learning's: use qjax.{each.__name__}, which takes "
+                f". It is one of Qiskit Machine Learning's: use qjax.{base.__name__}, which takes "
                 "the same arguments (without a primitive it is exact)"
             )
     return ""

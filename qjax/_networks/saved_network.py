@@ -184,9 +184,10 @@ class SavedNetwork(_Held):
                 "it with vjp_order=1"
             )
         with jax.enable_x64(self.dtype == "float64"):
-            found = _compiled_jacobians(self, with_inputs)(vector, inputs)
+            jacobians = _compiled_jacobians(self, with_inputs)(vector, inputs)
             by_weight, by_input = (
-                np.asarray(x).reshape(*batch, *self.output_shape, x.shape[-1]) for x in found
+                np.asarray(jacobian).reshape(*batch, *self.output_shape, jacobian.shape[-1])
+                for jacobian in jacobians
             )
         input_grad = finished(by_input, self.sparse) if with_inputs else None
         if not self.num_weights:

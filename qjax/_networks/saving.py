@@ -201,8 +201,8 @@ def _describe(
     network: Network, dtype: np.dtype, size: int, platforms: Sequence[str], order: int
 ) -> Description:
     return Description(
-        num_inputs=network.num_inputs,
-        num_weights=network.num_weights,
+        num_inputs=int(network.num_inputs),
+        num_weights=int(network.num_weights),
         output_shape=output_shape_of(network),
         dtype=dtype.name,
         batch_size=size,

@@ -162,10 +162,10 @@ def _closing(cls: type, make: Callable[..., None]) -> Callable[..., None]:
 def _arguments(cls: type) -> tuple[str, ...]:
     """The names of a constructor's arguments; those of its parent where it passes others on."""
     names: dict[str, None] = {}
-    for each in cls.__mro__:
-        if "__init__" not in vars(each):
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
             continue
-        own, passes_on = arguments_of(vars(each)["__init__"])
+        own, passes_on = arguments_of(vars(base)["__init__"])
         names |= dict.fromkeys(own)
         if not passes_on:
             break

@@ -45,10 +45,10 @@ def structure_from_json(value: object, num_weights: int, what: str) -> WeightStr
     if value is None:
         return None
     leaves, tree = jax.tree.flatten(_read(value, what, 0))
-    found = WeightStructure(tree, tuple(leaf.shape for leaf in leaves))
-    if found.num_weights != num_weights:
-        _refuse(what, f"it has {found.num_weights} of {num_weights} weights")
-    return found
+    structure = WeightStructure(tree, tuple(leaf.shape for leaf in leaves))
+    if structure.num_weights != num_weights:
+        _refuse(what, f"it has {structure.num_weights} of {num_weights} weights")
+    return structure
 
 
 def _skeleton(structure: WeightStructure) -> Any:
@@ -82,9 +82,9 @@ def _read(node: Any, what: str, depth: int) -> Any:
         case ["leaf", list(shape)] if all(type(size) is int and size >= 0 for size in shape):
             return _Leaf(tuple(shape))
         case ["dict", list(pairs)] if all(map(_is_pair, pairs)):
-            found = {key: _read(child, what, depth + 1) for key, child in pairs}
-            if len(found) == len(pairs) and len({type(key) for key in found}) <= 1:
-                return found
+            nodes = {key: _read(child, what, depth + 1) for key, child in pairs}
+            if len(nodes) == len(pairs) and len({type(key) for key in nodes}) <= 1:
+                return nodes
         case ["list" | "tuple" as kind, list(children)]:
             return _SEQUENCES[kind]([_read(child, what, depth + 1) for child in children])
     return _refuse(what, repr(node)[:60])
@@ -94,7 +94,7 @@ def _is_pair(pair: object) -> bool:
     return isinstance(pair, list) and len(pair) == 2 and type(pair[0]) in (str, int)
 
 
-def _refuse(what: str, found: str) -> NoReturn:
+def _refuse(what: str, fault: str) -> NoReturn:
     raise ValueError(
-        f"{what}: the structure of its weights is none that qjax.export wrote: {found}"
+        f"{what}: the structure of its weights is none that qjax.export wrote: {fault}"
     )

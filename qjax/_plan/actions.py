@@ -53,7 +53,7 @@ def _constant_action(matrix: Matrix, values: tuple[int, ...]) -> Action:
 
 def analyse(kind: GateKind, values: tuple[int, ...] = ()) -> Action:
     """The action of a kind of gate under controls."""
-    setting = sum(value << place for place, value in enumerate(values))
+    setting = sum(value << bit for bit, value in enumerate(values))
     mixes = Action(kind, setting, None, None)
     if kind.num_qubits + len(values) > tuning.MAX_PARITY_QUBITS:
         return mixes

@@ -61,7 +61,7 @@ class Builder:
 
     def __init__(self, frame: Frame) -> None:
         self.segments: list[Segment] = []
-        self.made: list[MadeSegment] = []
+        self.made_segments: list[MadeSegment] = []
         self._state = _State(frame)
         self._single: list[MadePass] = []
 
@@ -71,7 +71,7 @@ class Builder:
 
     @property
     def num_passes(self) -> int:
-        return sum(segment.length * len(segment.passes) for segment in self.made)
+        return sum(segment.length * len(segment.passes) for segment in self.made_segments)
 
     @property
     def last(self) -> MadePass:
@@ -81,11 +81,11 @@ class Builder:
     def add_run(self, blocks: Sequence[GateBlock], length: int) -> None:
         """Append blocks that are repeated `length` times with different angles."""
         if length == 1:
-            made, self._state = _advance(self._state, blocks)
-            self._single += made
+            passes, self._state = _advance(self._state, blocks)
+            self._single += passes
             return
-        entry, made, tail = _steady(blocks, len(self.frame.masks))
-        if not made:
+        entry, passes, tail = _steady(blocks, len(self.frame.masks))
+        if not passes:
             # Nothing but phases and permutations: no pass at all, only terms for each repetition.
             for repetition in range(length):
                 self._state = _advance(self._state, [_only(b, repetition) for b in blocks])[1]
@@ -93,7 +93,7 @@ class Builder:
         if not (self._state.frame == entry.frame and not self._state.terms):
             self._single.append(_rearranged(self._state, entry.frame))
         self._flush()
-        self._emit(made, length)
+        self._emit(passes, length)
         # What the last repetition leaves behind: angles of that repetition only.
         self._state = _State(tail.frame, tuple(_last(term) for term in tail.terms))
 
@@ -105,66 +105,66 @@ class Builder:
         return Segment(1, 1, passes, *tables.finish())
 
     def _flush(self) -> None:
-        made, self._single = self._single, []
-        self._emit(made, 1)
+        passes, self._single = self._single, []
+        self._emit(passes, 1)
 
-    def _emit(self, made: Sequence[MadePass], length: int) -> None:
+    def _emit(self, passes: Sequence[MadePass], length: int) -> None:
         """Cut passes into stretches that one body serves, and others."""
         start = 0
-        while start < len(made):
+        while start < len(passes):
             stop = start
-            while stop < len(made) and _stacks(made[stop], made[start]):
+            while stop < len(passes) and _stacks(passes[stop], passes[start]):
                 stop += 1
-            whole = start == 0 and stop == len(made)
-            if _weight(made[start:stop]) > tuning.MAX_BODY and (length == 1 or whole):
-                self._append(made[start:stop], length, stop - start)
+            whole = start == 0 and stop == len(passes)
+            if _weight(passes[start:stop]) > tuning.MAX_BODY and (length == 1 or whole):
+                self._append(passes[start:stop], length, stop - start)
                 start = stop
             elif length > 1:
-                self._append(made, length, 1)
-                start = len(made)
+                self._append(passes, length, 1)
+                start = len(passes)
             else:
                 stop = start + 1
-                while stop < len(made) and not self._long_stretch(made, stop):
+                while stop < len(passes) and not self._long_stretch(passes, stop):
                     stop += 1
-                self._append(made[start:stop], length, 1)
+                self._append(passes[start:stop], length, 1)
                 start = stop
 
     @staticmethod
-    def _long_stretch(made: Sequence[MadePass], start: int) -> bool:
-        ahead = made[start : start + tuning.MAX_BODY + 1]
-        stretch = takewhile(lambda each: _stacks(each, ahead[0]), ahead)
+    def _long_stretch(passes: Sequence[MadePass], start: int) -> bool:
+        ahead = passes[start : start + tuning.MAX_BODY + 1]
+        stretch = takewhile(lambda made_pass: _stacks(made_pass, ahead[0]), ahead)
         return _weight(list(stretch)) > tuning.MAX_BODY
 
-    def _append(self, made: Sequence[MadePass], length: int, period: int) -> None:
+    def _append(self, made_passes: Sequence[MadePass], length: int, period: int) -> None:
         tables = MatrixTables(length)
         num_qubits = len(self.frame.masks)
-        passes = passes_of(made, tables, length, period, num_qubits)
+        passes = passes_of(made_passes, tables, length, period, num_qubits)
         bank, matrices = tables.finish()
         self.segments.append(Segment(length, period, passes, bank, matrices))
-        self.made.append(MadeSegment(length, period, tuple(made)))
+        self.made_segments.append(MadeSegment(length, period, tuple(made_passes)))
 
 
-def _weight(made: Sequence[MadePass]) -> int:
+def _weight(passes: Sequence[MadePass]) -> int:
     """How long passes take to compile; those with phases take about three times as long."""
-    return sum(3 if each.terms else 1 for each in made)
+    return sum(3 if made_pass.terms else 1 for made_pass in passes)
 
 
-def _stacks(made: MadePass, first: MadePass) -> bool:
+def _stacks(made_pass: MadePass, first: MadePass) -> bool:
     """Whether both passes can share a body: the same size of matrix, and as costly phases."""
-    return _body(made) is not None and _body(made) == _body(first)
+    return _body(made_pass) is not None and _body(made_pass) == _body(first)
 
 
-def _body(made: MadePass) -> tuple | None:
+def _body(made_pass: MadePass) -> tuple | None:
     """What passes of one body have in common; None for one that shares it with no other."""
-    if made.block is None or is_single_gate(made.block):
+    if made_pass.block is None or is_single_gate(made_pass.block):
         return None
     # Phases per sample cost as much as the matrix; those that all samples share cost little.
-    return len(made.order), any(term.batched for term in made.terms)
+    return len(made_pass.order), any(term.batched for term in made_pass.terms)
 
 
 def _advance(state: _State, blocks: Sequence[GateBlock]) -> tuple[list[MadePass], _State]:
     """The passes of some blocks, and the state after them."""
-    made, frame, terms = [], state.frame, list(state.terms)
+    passes, frame, terms = [], state.frame, list(state.terms)
     for block in blocks:
         if block.free:
             member = block.members[0]
@@ -172,9 +172,9 @@ def _advance(state: _State, blocks: Sequence[GateBlock]) -> tuple[list[MadePass]
             image = member.action.image
             frame = frame if image is None else permuted(frame, member.support, image)
         else:
-            made.append(_make(_State(frame, tuple(terms)), block))
-            frame, terms = made[-1].frame, []
-    return made, _State(frame, tuple(terms))
+            passes.append(_make(_State(frame, tuple(terms)), block))
+            frame, terms = passes[-1].frame, []
+    return passes, _State(frame, tuple(terms))
 
 
 def _new_terms(frame: Frame, member: Member) -> Iterable[Term]:
@@ -194,9 +194,9 @@ def _make(state: _State, block: GateBlock) -> MadePass:
         order = (*member.controls[::-1], *member.qubits[::-1])
         in_front = leads(state.frame, block.qubits) == order
     else:
-        found = leads(state.frame, block.qubits)
-        in_front = found is not None
-        order = tuple(sorted(block.qubits, reverse=True)) if found is None else found
+        leading = leads(state.frame, block.qubits)
+        in_front = leading is not None
+        order = tuple(sorted(block.qubits, reverse=True)) if leading is None else leading
     frame = state.frame
     if not in_front:
         others = [q for q in range(num_qubits)[::-1] if q not in block.qubits]
@@ -217,26 +217,26 @@ def _moved(state: _State, frame: Frame) -> tuple[Term, ...]:
     """The terms in the bits of another frame's rows."""
     if state.frame == frame:
         return state.terms
-    through, found = move(state.frame, frame), []
+    through, moved = move(state.frame, frame), []
     for term in state.terms:
         mask, flip = moved_mask(term.mask, through)
-        found.append(term._replace(mask=mask, weight=(-1) ** flip * term.weight))
-    return tuple(found)
+        moved.append(term._replace(mask=mask, weight=(-1) ** flip * term.weight))
+    return tuple(moved)
 
 
 def _steady(blocks: Sequence[GateBlock], num_qubits: int) -> tuple[_State, list[MadePass], _State]:
     """(state before, passes, state after) of a layer that ends as it begins."""
     entry = _State(canonical_frame(num_qubits))
     for _ in range(tuning.MAX_LAYER_ATTEMPTS):
-        made, tail = _advance(entry, blocks)
-        if not made or tail.same_as(_State(entry.frame, entry.terms)):
-            return entry, made, tail
+        passes, tail = _advance(entry, blocks)
+        if not passes or tail.same_as(_State(entry.frame, entry.terms)):
+            return entry, passes, tail
         entry = _State(tail.frame, tuple(_carried(term) for term in tail.terms))
     entry = _State(canonical_frame(num_qubits))
-    made, tail = _advance(entry, blocks)
+    passes, tail = _advance(entry, blocks)
     # Nothing is carried over if the layer ends by bringing the rows in order.
-    made.append(_rearranged(tail, entry.frame))
-    return entry, made, entry
+    passes.append(_rearranged(tail, entry.frame))
+    return entry, passes, entry
 
 
 def _carried(term: Term) -> Term:

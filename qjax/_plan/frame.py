@@ -65,8 +65,8 @@ class Image(NamedTuple):
 def axis_frame(layout: Sequence[int]) -> Frame:
     """Every qubit is one bit of the row; `layout` lists the qubits, most significant bit first."""
     masks = [0] * len(layout)
-    for place, qubit in enumerate(reversed(layout)):
-        masks[qubit] = 1 << place
+    for bit, qubit in enumerate(reversed(layout)):
+        masks[qubit] = 1 << bit
     return Frame(tuple(masks), (0,) * len(layout))
 
 
@@ -79,7 +79,7 @@ def permuted(frame: Frame, qubits: Sequence[int], image: Image) -> Frame:
     """The frame after a gate has permuted the basis states."""
     masks, flips = list(frame.masks), list(frame.flips)
     for qubit, row, shift in zip(qubits, image.rows, image.shift, strict=True):
-        sources = (source for place, source in enumerate(qubits) if row >> place & 1)
+        sources = (source for bit, source in enumerate(qubits) if row >> bit & 1)
         masks[qubit], flip = parity_mask(frame, sources)
         flips[qubit] = flip ^ shift
     return Frame(tuple(masks), tuple(flips))
@@ -214,14 +214,13 @@ def inverse_columns(rows: Sequence[int]) -> list[int]:
     """The columns of the inverse of the matrix with these rows, by Gauss-Jordan elimination."""
     size = len(rows)
     # Each row carries its half of the identity above its own bits.
-    work = [row | 1 << (size + place) for place, row in enumerate(rows)]
+    work = [mask | 1 << (size + row) for row, mask in enumerate(rows)]
     for bit in range(size):
-        pivot = next(place for place in range(bit, size) if work[place] >> bit & 1)
+        pivot = next(row for row in range(bit, size) if work[row] >> bit & 1)
         work[bit], work[pivot] = work[pivot], work[bit]
-        for place in range(size):
-            if place != bit and work[place] >> bit & 1:
-                work[place] ^= work[bit]
+        for row in range(size):
+            if row != bit and work[row] >> bit & 1:
+                work[row] ^= work[bit]
     return [
-        sum((work[place] >> (size + bit) & 1) << place for place in range(size))
-        for bit in range(size)
+        sum((work[row] >> (size + bit) & 1) << row for row in range(size)) for bit in range(size)
     ]

@@ -33,29 +33,29 @@ def _remainder(angle: float) -> float:
 
 
 def _reduced(angle: Expression) -> Expression:
-    if not any(abs(each) > LARGE for each in angle.constants):
+    if not any(abs(constant) > LARGE for constant in angle.constants):
         return angle
     terms = _terms(angle.program)
     constants = [
-        _remainder(each) if is_term else each
-        for each, is_term in zip(angle.constants, terms, strict=True)
+        _remainder(constant) if is_term else constant
+        for constant, is_term in zip(angle.constants, terms, strict=True)
     ]
     return replace(angle, constants=tuple(constants))
 
 
 def _terms(program: tuple[str, ...]) -> list[bool]:
     """Of each constant, whether the whole is a sum in which it is a term."""
-    found, added = [], [True]
+    are_terms, added = [], [True]
     # From the end: every operation comes before its operands.
     for token in reversed(program):
         is_term = added.pop()
         if token == CONSTANT:
-            found.append(is_term)
+            are_terms.append(is_term)
         elif token != PARAMETER and not token.startswith(RECALL):
             # What is kept is used elsewhere too, as no term perhaps.
             inside = is_term and token in ("add", "subtract", "negative")
             added += [inside] * (1 + (token in BINARY))
-    return found[::-1]
+    return are_terms[::-1]
 
 
 def _shortened(vector: tuple[Expression, ...]) -> tuple[Expression, ...]:

@@ -52,16 +52,16 @@ class MatrixTables:
     def finish(self) -> tuple[Bank, tuple[Matrices, ...]]:
         """The bank, and the matrices of each width."""
         bank, starts = self._bank()
-        found = []
+        matrices = []
         for width, tables in self._tables.items():
             groups = _groups(tables)
             products = tuple(
-                Product(self._lookup([_pad_table(tables[p], shape) for p in places], starts))
-                for shape, places in groups
+                Product(self._lookup([_pad_table(tables[slot], shape) for slot in slots], starts))
+                for shape, slots in groups
             )
-            order = np.argsort([place for _, places in groups for place in places])
-            found.append(Matrices(width, products, order.astype(np.int32)))
-        return bank, tuple(found)
+            order = np.argsort([slot for _, slots in groups for slot in slots])
+            matrices.append(Matrices(width, products, order.astype(np.int32)))
+        return bank, tuple(matrices)
 
     def finish_start(self, factors: tuple[Encoding | None, ...]) -> Start:
         """The product state of matrices on one qubit each, and of amplitudes that are given."""
@@ -80,7 +80,8 @@ class MatrixTables:
             starts[key] = size
             size += len(places) * num_entries(key[0])
         first = np.array(
-            [starts[key] + place * num_entries(key[0]) for key, place in self._codes], np.int64
+            [starts[key] + gate_index * num_entries(key[0]) for key, gate_index in self._codes],
+            np.int64,
         )
         bank = Bank(
             np.concatenate(self._constants),
@@ -152,21 +153,23 @@ def _factorise(members: Sequence[Member], order: Sequence[int]) -> list[_Constan
         kind = _Constant if constant else _Kronecker
         # A constant may be multiplied to the factor that it follows; other gates stand beside.
         start = max(after, 0) if constant else after + 1
-        place = next((p for p in range(start, len(factors)) if isinstance(factors[p], kind)), None)
-        if place is None:
-            place = len(factors)
+        position = next(
+            (p for p in range(start, len(factors)) if isinstance(factors[p], kind)), None
+        )
+        if position is None:
+            position = len(factors)
             factors.append(
                 _Constant(np.eye(2 ** len(order), dtype=complex), frozenset())
                 if constant
                 else _Kronecker((), frozenset())
             )
-        old = factors[place]
+        old = factors[position]
         if isinstance(old, _Constant):
             matrix = constant_matrix(member, order) @ old.matrix
-            factors[place] = _Constant(matrix, old.touched | support)
+            factors[position] = _Constant(matrix, old.touched | support)
         else:
-            factors[place] = _Kronecker((*old.members, member), old.touched | support)
-        last.update(dict.fromkeys(support, place))
+            factors[position] = _Kronecker((*old.members, member), old.touched | support)
+        last.update(dict.fromkeys(support, position))
     return factors
 
 
@@ -224,11 +227,11 @@ def _groups(tables: Sequence[np.ndarray]) -> list[tuple[tuple[int, int], list[in
     by_depth: dict[int, list[int]] = defaultdict(list)
     deepest = max(len(table) for table in tables)
     small = len(tables) * deepest * tables[0][0, 0].size < tuning.SMALL_MATRICES
-    for place, table in enumerate(tables):
-        by_depth[((deepest if small else len(table)) - 1).bit_length()].append(place)
+    for slot, table in enumerate(tables):
+        by_depth[((deepest if small else len(table)) - 1).bit_length()].append(slot)
     return [
-        ((1 << depth, max(tables[place].shape[1] for place in places)), places)
-        for depth, places in by_depth.items()
+        ((1 << depth, max(tables[slot].shape[1] for slot in slots)), slots)
+        for depth, slots in by_depth.items()
     ]
 
 

@@ -35,17 +35,17 @@ class MadePass(NamedTuple):
 
 
 def passes_of(
-    made: Sequence[MadePass], tables: MatrixTables, length: int, period: int, num_qubits: int
+    made_passes: Sequence[MadePass], tables: MatrixTables, length: int, period: int, num_qubits: int
 ) -> tuple[Pass, ...]:
     """The passes of a segment; `period` of them in a row make one."""
-    found = []
-    for start in range(0, len(made), period):
-        group = made[start : start + period]
+    passes = []
+    for start in range(0, len(made_passes), period):
+        group = made_passes[start : start + period]
         operator = _operator(group, tables)
-        found.append(
+        passes.append(
             Pass(_reorder(group, num_qubits), _phases(group, length, num_qubits), operator)
         )
-    return tuple(found)
+    return tuple(passes)
 
 
 def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSample | None:
@@ -53,7 +53,11 @@ def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSam
     if block is None:
         return None
     if not is_single_gate(block):
-        slots = [tables.add(made.block.members, made.order) for made in group if made.block]
+        slots = [
+            tables.add(made_pass.block.members, made_pass.order)
+            for made_pass in group
+            if made_pass.block
+        ]
         return Dense(len(group[0].order), slots[0], 0, 0)
     member = block.members[0]
     num_controls = len(member.controls)
@@ -67,26 +71,28 @@ def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSam
 
 
 def _reorder(group: Sequence[MadePass], num_qubits: int) -> Reorder | None:
-    if all(made.move is None for made in group):
+    if all(made_pass.move is None for made_pass in group):
         return None
     stay = Move(tuple(1 << bit for bit in range(num_qubits)), 0)
-    moves = [made.move or stay for made in group]
-    forward = [row_tables(each) for each in moves]
-    back = [row_tables(inverse_move(each)) for each in moves]
+    moves = [made_pass.move or stay for made_pass in group]
+    forward = [row_tables(move) for move in moves]
+    back = [row_tables(inverse_move(move)) for move in moves]
     return Reorder(
         *(np.stack(tables) for tables in (*zip(*forward, strict=True), *zip(*back, strict=True)))
     )
 
 
 def _phases(group: Sequence[MadePass], length: int, num_qubits: int) -> Phases | None:
-    if not any(made.terms for made in group):
+    if not any(made_pass.terms for made_pass in group):
         return None
-    masks = [list(dict.fromkeys(term.mask for term in made.terms)) for made in group]
-    most = max(len(each) for each in masks)
-    signs = [sign_tables(each + [0] * (most - len(each)), num_qubits) for each in masks]
+    masks = [list(dict.fromkeys(term.mask for term in made_pass.terms)) for made_pass in group]
+    most = max(len(pass_masks) for pass_masks in masks)
+    signs = [
+        sign_tables(pass_masks + [0] * (most - len(pass_masks)), num_qubits) for pass_masks in masks
+    ]
     high, low = (np.stack(tables) for tables in zip(*signs, strict=True))
-    shared = [[t for t in made.terms if not t.batched] for made in group]
-    batched = [[t for t in made.terms if t.batched] for made in group]
+    shared = [[t for t in made_pass.terms if not t.batched] for made_pass in group]
+    batched = [[t for t in made_pass.terms if t.batched] for made_pass in group]
     return Phases(
         high,
         low,
@@ -100,16 +106,18 @@ def _coefficients(
 ) -> Coefficients:
     """Terms of the same parity and angle are one weight; carried and own ones are kept apart."""
     columns = [
-        list(dict.fromkeys((t.angle.tobytes(), t.carried) for t in each if t.angle is not None))
-        for each in terms
+        list(
+            dict.fromkeys((t.angle.tobytes(), t.carried) for t in pass_terms if t.angle is not None)
+        )
+        for pass_terms in terms
     ]
-    width = max((len(each) for each in columns), default=0)
+    width = max(map(len, columns), default=0)
     constants = np.zeros((2, len(terms), most))
     weights = np.zeros((len(terms), most, width))
     places = np.zeros((length, len(terms), width), np.int32)
     carried = np.zeros((len(terms), width), bool)
-    for k, each in enumerate(terms):
-        for term in each:
+    for k, pass_terms in enumerate(terms):
+        for term in pass_terms:
             row = masks[k].index(term.mask)
             if term.angle is None:
                 constants[int(term.carried), k, row] += term.weight

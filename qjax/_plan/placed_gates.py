@@ -113,12 +113,12 @@ def place(gate: Gate, batched: bool, angles: np.ndarray) -> list[Member]:
     spectrum = _SPECTRA[gate.name]
 
     def phase(factor: _Factor) -> Member:
-        targets = tuple(gate.qubits[place] for place in factor.places)
+        targets = tuple(gate.qubits[position] for position in factor.places)
         places = angles[factor.angle][None]
         return Member(analyse(factor.kind, values), targets, controls, places, True)
 
     def basis(places: tuple[int, ...], matrix: np.ndarray) -> Member:
-        targets = tuple(gate.qubits[place] for place in places)
+        targets = tuple(gate.qubits[position] for position in places)
         nothing = np.zeros((0, angles.shape[1]), np.int32)
         # Uncontrolled: where the gate does not act, V and its inverse cancel.
         return Member(analyse(ConstantGate(matrix)), targets, (), nothing, False)

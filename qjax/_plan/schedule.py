@@ -59,16 +59,16 @@ def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool)
     # A gate that is wider than its block takes a pass of its own, which no other shares.
     narrowest = max((len(m.support) for m in members if _wants_block(m)), default=1)
     widths = [width for width in tuning.MULTIPLY if narrowest <= width <= max(num_qubits, 1)]
-    found: dict[int, list[GateBlock]] = {}
+    by_width: dict[int, list[GateBlock]] = {}
     costs: dict[int, float] = {}
     for width in widths:
         for eager in (True, False) if len(members) <= tuning.MAX_TRIED_GATES else (True,):
             blocks = schedule(members, num_qubits, width, eager)
             nanoseconds = cost(blocks, num_qubits, columns) / columns
             if nanoseconds < costs.get(width, inf):
-                found[width], costs[width] = blocks, nanoseconds
+                by_width[width], costs[width] = blocks, nanoseconds
     best = min(costs, key=lambda width: costs[width])
-    return Schedule(tuple(found[best]), best, tuple(costs.items()))
+    return Schedule(tuple(by_width[best]), best, tuple(costs.items()))
 
 
 def _wants_block(member: Member) -> bool:
@@ -164,16 +164,16 @@ class _Queues:
             self.done[qubit] += 1
 
     def _head(self, qubit: int, done: dict[int, int]) -> int | None:
-        place = done.get(qubit, self.done[qubit])
+        position = done.get(qubit, self.done[qubit])
         queue = self.queues[qubit]
-        return queue[place] if place < len(queue) else None
+        return queue[position] if position < len(queue) else None
 
     def _heads(self, qubits: Iterable[int]) -> list[int]:
         """The gates on these qubits that can be applied next, in their order."""
-        found = {self._head(qubit, {}) for qubit in qubits}
+        heads = {self._head(qubit, {}) for qubit in qubits}
         ready = [
             number
-            for number in found
+            for number in heads
             if number is not None
             and all(self._head(qubit, {}) == number for qubit in self.supports[number])
         ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from qjax._base.arrays import counted
 from qjax._plan.builder import Builder, MadeSegment
 from qjax._plan.pass_tables import MadePass
 from qjax._plan.schedule import Schedule
@@ -26,17 +27,17 @@ def summarise(
         num_start: how many of them make the product state to start from.
         num_given: how many qubits start from amplitudes that are given.
     """
-    flops, moved = _work(builder.made, num_qubits)
+    flops, moved = _work(builder.made_segments, num_qubits)
     passes = "pass" if builder.num_passes == 1 else "passes"
     lines = [
-        f"{num_qubits} qubits, {num_gates} gates: {builder.num_passes} {passes} over the state, "
-        f"{_count(flops)}flop and {_count(moved)}B (float32) per sample"
+        f"{counted(num_qubits, 'qubit')}, {counted(num_gates, 'gate')}: {builder.num_passes} "
+        f"{passes} over the state, {_count(flops)}flop and {_count(moved)}B (float32) per sample"
     ]
-    factors = [f"{num_start} gates on single qubits"] if num_start else []
-    factors += [f"amplitudes of {num_given} qubits"] if num_given else []
+    factors = [f"{counted(num_start, 'gate')} on single qubits"] if num_start else []
+    factors += [f"amplitudes of {counted(num_given, 'qubit')}"] if num_given else []
     if factors:
         lines.append(f"  start: product state of {' and '.join(factors)}")
-    for segment in builder.made:
+    for segment in builder.made_segments:
         lines.append(f"  {_times(segment)}")
         lines += [f"    {line}" for line in _collapsed(segment.passes, num_qubits)]
     last = builder.last
@@ -58,26 +59,28 @@ def _times(segment: MadeSegment) -> str:
 def _collapsed(passes: Sequence[MadePass], num_qubits: int) -> list[str]:
     """Lines that come several times in a row once."""
     lines = []
-    for line, same in groupby(_describe(each, num_qubits) for each in passes):
+    for line, same in groupby(_describe(made_pass, num_qubits) for made_pass in passes):
         count = len(list(same))
         lines.append(line if count == 1 else f"{line}, {count} times")
     return lines
 
 
-def _describe(made: MadePass, num_qubits: int) -> str:
+def _describe(made_pass: MadePass, num_qubits: int) -> str:
     parts = []
-    if made.move is not None:
+    if made_pass.move is not None:
         parts.append("rearrange")
-    if made.terms:
-        parities = len({term.mask for term in made.terms})
-        batched = any(term.batched for term in made.terms)
+    if made_pass.terms:
+        parities = len({term.mask for term in made_pass.terms})
+        batched = any(term.batched for term in made_pass.terms)
         noun = "parity" if parities == 1 else "parities"
         parts.append(f"phases of {parities} {noun}" + (" (per sample)" if batched else ""))
-    if made.block is not None:
-        qubits = ", ".join(str(qubit) for qubit in sorted(made.block.qubits))
-        which = "all qubits" if len(made.block.qubits) == num_qubits else f"qubits {qubits}"
-        gates = len(made.block.members)
-        parts.append(f"matrix on {which} from {gates} gate{'s' if gates > 1 else ''}")
+    if made_pass.block is not None:
+        acted_on = sorted(made_pass.block.qubits)
+        listed = ", ".join(map(str, acted_on))
+        which = f"qubit{'' if len(acted_on) == 1 else 's'} {listed}"
+        if len(acted_on) == num_qubits:
+            which = "all qubits"
+        parts.append(f"matrix on {which} from {counted(len(made_pass.block.members), 'gate')}")
     return "; ".join(parts) or "nothing"
 
 
@@ -102,12 +105,12 @@ def _work(segments: Sequence[MadeSegment], num_qubits: int) -> tuple[float, floa
     flops = moved = 0.0
     state = 8 << num_qubits
     for segment in segments:
-        for made in segment.passes:
-            if made.block is not None:
-                flops += segment.length * 8.0 * 2 ** (num_qubits + len(made.block.qubits))
-            sweeps = (made.move is not None) + (made.block is not None)
+        for made_pass in segment.passes:
+            if made_pass.block is not None:
+                flops += segment.length * 8.0 * 2 ** (num_qubits + len(made_pass.block.qubits))
+            sweeps = (made_pass.move is not None) + (made_pass.block is not None)
             moved += segment.length * 2 * state * sweeps
-            flops += segment.length * 6 * 2**num_qubits * bool(made.terms)
+            flops += segment.length * 6 * 2**num_qubits * bool(made_pass.terms)
     return flops, moved
 
 

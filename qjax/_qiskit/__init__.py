@@ -31,6 +31,7 @@ from qjax._qiskit.arguments import vectors_among as vectors_among
 from qjax._qiskit.backend_targets import check_target as check_target
 from qjax._qiskit.distribution import Distribution as Distribution
 from qjax._qiskit.distribution import DistributionResult as DistributionResult
+from qjax._qiskit.export import as_qiskit as as_qiskit
 from qjax._qiskit.export import to_qiskit as to_qiskit
 from qjax._qiskit.import_circuit import as_circuit as as_circuit
 from qjax._qiskit.import_circuit import from_qiskit as from_qiskit

@@ -24,7 +24,8 @@ from qjax._qiskit.sparse_terms import several
 ParameterValues = Numbers | Mapping[str, Numbers] | Mapping[Parameter | ParameterVector, Numbers]
 """A number for each parameter of a circuit: a vector in its order, or numbers by name."""
 
-_ELEMENT = re.compile(r"(.+)\[(\d+)\]", re.DOTALL)
+# As Qiskit writes an index: x[00] is another name than x[0], and no element of x.
+_ELEMENT = re.compile(r"(.+)\[(0|[1-9][0-9]{0,17})\]", re.DOTALL)
 
 
 def as_parameters(
@@ -60,13 +61,13 @@ class _Entry(NamedTuple):
 
     Attributes:
         name: of the key.
-        places: which of the circuit's parameters it gives.
+        positions: which of the circuit's parameters it gives.
         rows: which of its numbers they are; None for a key of a single parameter.
         length: how many numbers it has.
     """
 
     name: str
-    places: tuple[int, ...]
+    positions: tuple[int, ...]
     rows: tuple[int, ...] | None
     length: int
 
@@ -80,8 +81,8 @@ def _by_name(names: tuple[str, ...], params: Mapping) -> Float[Array, " params"]
     # Numbers of Python have no precision of their own.
     typed = [v.dtype for v, g in zip(values, params.values(), strict=True) if not _is_plain(g)]
     dtypes = typed or [value.dtype for value in values] or [jnp.zeros(()).dtype]
-    given = [place for entry in entries for place in entry.places]
-    order = tuple(int(place) for place in np.argsort(given))
+    given = [position for entry in entries for position in entry.positions]
+    order = tuple(int(position) for position in np.argsort(given))
     rows = tuple(entry.rows for entry in entries)
     return _joined(tuple(values), rows, order, np.result_type(*dtypes))
 
@@ -112,7 +113,7 @@ def _value(entry: _Entry, given: Numbers, names: tuple[str, ...]) -> Float[Array
         elements = ""
         meaning = "a single parameter" if entry.rows is None else "a vector of parameters"
         if entry.rows is not None and entry.length == len(entry.rows):
-            elements = f"{in_order([names[place] for place in entry.places])}. "
+            elements = f"{in_order([names[position] for position in entry.positions])}. "
         raise ValueError(
             f"params[{entry.name!r}]: expected shape {expected}, as it is {meaning}; got "
             f"{value.shape}. {elements}For many sets of parameters use `jax.vmap`"
@@ -133,20 +134,20 @@ def _entry(names: tuple[str, ...], key: object) -> _Entry:
     if isinstance(key, Parameter) or not elements:
         raise ValueError(f"params: {name!r} is none of the circuit's parameters. {in_order(names)}")
     if isinstance(key, ParameterVector):
-        held = {index: place for index, place in elements.items() if index < len(key)}
+        held = {index: position for index, position in elements.items() if index < len(key)}
         return _Entry(name, tuple(held.values()), tuple(held), len(key))
     return _Entry(name, tuple(elements.values()), tuple(range(len(elements))), len(elements))
 
 
 @kept()
 def _positions(names: tuple[str, ...]) -> tuple[dict[str, int], dict[str, dict[int, int]]]:
-    """Places by name, and for each vector by index, ascending."""
-    single = {name: place for place, name in enumerate(names)}
+    """Positions by name, and for each vector by index, ascending."""
+    single = {name: position for position, name in enumerate(names)}
     vectors: dict[str, dict[int, int]] = {}
-    for name, place in single.items():
+    for name, position in single.items():
         if match := _ELEMENT.fullmatch(name):
-            vectors.setdefault(match[1], {})[int(match[2])] = place
-    return single, {name: dict(sorted(found.items())) for name, found in vectors.items()}
+            vectors.setdefault(match[1], {})[int(match[2])] = position
+    return single, {name: dict(sorted(elements.items())) for name, elements in vectors.items()}
 
 
 def vectors_among(names: tuple[str, ...]) -> dict[str, list[str]]:
@@ -156,14 +157,14 @@ def vectors_among(names: tuple[str, ...]) -> dict[str, list[str]]:
     """
     single, vectors = _positions(names)
     return {
-        name: [names[place] for place in found.values()]
-        for name, found in vectors.items()
+        name: [names[position] for position in elements.values()]
+        for name, elements in vectors.items()
         if name not in single
     }
 
 
 def _check_names(names: tuple[str, ...], entries: Iterable[_Entry]) -> None:
-    count = Counter(names[place] for entry in entries for place in entry.places)
+    count = Counter(names[position] for entry in entries for position in entry.positions)
     if twice := [name for name, times in count.items() if times > 1]:
         raise ValueError(f"params: {_some(twice)} are given twice; expected each parameter once")
     if missing := [name for name in names if name not in count]:

@@ -1,6 +1,7 @@
 """Floor 3. Qiskit's classical expressions <-> ClassicalExpression."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from qiskit.circuit import Clbit
@@ -51,13 +52,26 @@ def to_classical(
     else:
         name = node.name if isinstance(node, expr.Stretch) else node
         raise ValueError(f"it depends on {name!r}, a duration that only hardware knows")
-    converted = tuple(to_classical(each, clbits, variables) for each in operands)
+    converted = tuple(to_classical(operand, clbits, variables) for operand in operands)
     return ClassicalOperation(name, converted, _type(node.type))
 
 
 def declarations_of(variables: Mapping[expr.Var, Variable]) -> tuple[Declaration, ...]:
-    """The variables in the order of their numbers."""
-    return tuple(Declaration(var.name, variable.type) for var, variable in variables.items())
+    """The variables in the order of their numbers, each with a name of its own.
+
+    Blocks side by side may have used the same name: the second becomes `name_1`.
+    """
+    declared: dict[str, Declaration] = {}
+    for var, variable in variables.items():
+        name = unused_name(var.name, declared)
+        declared[name] = Declaration(name, variable.type)
+    return tuple(declared.values())
+
+
+def unused_name(name: str, used: Container[str]) -> str:
+    """A name that is not used yet: this one, or it with a number behind."""
+    names = (f"{name}_{number}" if number else name for number in count())
+    return next(each for each in names if each not in used)
 
 
 def _type(kind: types.Type) -> ClassicalType:
@@ -88,11 +102,9 @@ def from_classical(
     Args:
         expression: what to convert.
         clbits: the bits of the new circuit.
-        registers: its registers, by the numbers of their bits.
+        registers: its registers, by the numbers of their bits; there is one for all bits that an
+            expression reads together.
         variables: its variables.
-
-    Raises:
-        ValueError: for several bits that no register has.
     """
     if isinstance(expression, Literal):
         return expr.Value(expression.value, from_type(expression.type))
@@ -100,7 +112,9 @@ def from_classical(
         return variables[expression.number]
     if isinstance(expression, Bits):
         return _from_bits(expression, clbits, registers)
-    operands = [from_classical(each, clbits, registers, variables) for each in expression.operands]
+    operands = [
+        from_classical(operand, clbits, registers, variables) for operand in expression.operands
+    ]
     kind = from_type(expression.type)
     if expression.name == "cast":
         return expr.Cast(operands[0], kind)
@@ -114,9 +128,4 @@ def from_classical(
 def _from_bits(bits: Bits, clbits: Sequence[Clbit], registers: Mapping) -> expr.Var:
     if bits.type == BOOL and len(bits.clbits) == 1:
         return expr.Var(clbits[bits.clbits[0]], types.Bool())
-    if bits.clbits not in registers:
-        raise ValueError(
-            f"a classical expression reads the bits {bits.clbits} together, which are no register "
-            "of the circuit; add one to its `registers`"
-        )
     return expr.Var(registers[bits.clbits], from_type(bits.type))

@@ -99,7 +99,9 @@ def _iterations(operation: ForLoopOp, convert: Convert, read: Read) -> tuple[flo
         return tuple(block for _ in indices)
     target = read(variable)
     assert isinstance(target, Variable)
-    return tuple((flow.Store(target, Literal(k, target.type)), *block) for k in indices)
+    # A uint is taken modulo 2**width, as in OpenQASM 3.
+    numbers = (Literal(k & target.type.mask, target.type) for k in indices)
+    return tuple((flow.Store(target, number), *block) for number in numbers)
 
 
 def _box(operation: BoxOp, convert: Convert) -> flow.Block:

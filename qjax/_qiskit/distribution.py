@@ -72,10 +72,10 @@ class Distribution:
             loc: of which parameter set. None: an array of them all, unless there is only one.
         """
         chosen = self if loc is None else self[loc]
-        found = np.empty(chosen.size, object)
-        for place, (values, shares) in enumerate(chosen._rows(chosen.joint)):
-            found[place] = dict(zip(map(self._bitstring, values), shares, strict=True))
-        return found.reshape(chosen.shape) if chosen.shape else found[0]
+        by_bitstring = np.empty(chosen.size, object)
+        for row, (values, shares) in enumerate(chosen._rows(chosen.joint)):
+            by_bitstring[row] = dict(zip(map(self._bitstring, values), shares, strict=True))
+        return by_bitstring.reshape(chosen.shape) if chosen.shape else by_bitstring[0]
 
     def get_counts(
         self, loc: int | tuple[int, ...] | None = None, shots: int | None = None
@@ -117,9 +117,9 @@ class Distribution:
         states = np.arange(self.joint.shape[-1])
         # From 63 bits on, only Python's integers are long enough.
         values = np.zeros(len(states), np.int64 if self.num_bits < 63 else object)
-        for bit, place in enumerate(self.places):
-            if place is not None:
-                values |= (states >> place & 1).astype(values.dtype) << bit
+        for bit, state_bit in enumerate(self.places):
+            if state_bit is not None:
+                values |= (states >> state_bit & 1).astype(values.dtype) << bit
         return values
 
     def _bitstring(self, value: int) -> str:
@@ -160,8 +160,11 @@ class DistributionResult(SamplerPubResult):
         if not chosen or (unknown := [name for name in chosen if name not in self.data]):
             missing = unknown if chosen else "none"
             raise ValueError(f"names: got {missing}; expected some of {list(self.data)}")
-        found: list[Distribution] = [self.data[name] for name in chosen]
-        return Distribution(found[0].joint, tuple(place for each in found for place in each.places))
+        distributions: list[Distribution] = [self.data[name] for name in chosen]
+        return Distribution(
+            distributions[0].joint,
+            tuple(state_bit for distribution in distributions for state_bit in distribution.places),
+        )
 
 
 # ---------------------------------------------------------------- for networks
@@ -184,29 +187,30 @@ def states_of(samples: object, places: Mapping[int, int]) -> Int[np.ndarray, "ro
         )
     bits = np.unpackbits(samples.array, axis=-1)[..., ::-1]
     states = np.zeros(bits.shape[:-1], np.int64)
-    for bit, place in places.items():
-        states |= bits[..., bit].astype(np.int64) << place
+    for bit, state_bit in places.items():
+        states |= bits[..., bit].astype(np.int64) << state_bit
     return states
 
 
 def probabilities_of_states(
-    found: object, places: Mapping[int, int], num_qubits: int
+    register_data: object, places: Mapping[int, int], num_qubits: int
 ) -> Float[np.ndarray, "*rows states"] | None:
     """The exact probabilities of the measured qubits' states, where a sampler returns such.
 
     Ours do, and Qiskit Machine Learning's `QMLSampler(shots=None)`.
 
     Args:
-        found: what the sampler returned for the one register.
+        register_data: what the sampler returned for the one register.
         places: as in `states_of`.
         num_qubits: how many qubits are measured.
     """
-    probabilities = getattr(found, "get_probabilities", None)
-    if isinstance(found, BitArray) or probabilities is None:
+    probabilities = getattr(register_data, "get_probabilities", None)
+    if isinstance(register_data, BitArray) or probabilities is None:
         return None
     rows = np.asarray(probabilities(), object)
     # Theirs leaves out bits that nothing is measured into.
-    listed = sorted(places) if found.num_bits == len(places) else range(found.num_bits)  # type: ignore[attr-defined]
+    num_bits: int = register_data.num_bits  # type: ignore[attr-defined]
+    listed = sorted(places) if num_bits == len(places) else range(num_bits)
     bits = [places.get(bit) for bit in listed]
     table = np.zeros((rows.size, 2**num_qubits))
     for row, shares in zip(table, rows.ravel().tolist(), strict=True):
@@ -217,4 +221,4 @@ def probabilities_of_states(
 
 def _state(bitstring: str, places: Sequence[int | None]) -> int:
     shown = zip(reversed(bitstring), places, strict=True)
-    return sum(1 << place for bit, place in shown if bit == "1" and place is not None)
+    return sum(1 << state_bit for bit, state_bit in shown if bit == "1" and state_bit is not None)

@@ -74,17 +74,17 @@ def _controlled(operator: SparseObservable) -> tuple[SparsePauliOp, tuple[Contro
         for term in operator
     ]
     common = set.intersection(*({*term.items()} for term, _ in terms)) if terms else set()
-    controls = {place: int(label) for place, label in common if label in "01"}
+    control_values = {qubit: int(label) for qubit, label in common if label in "01"}
     left = [
-        ([(place, label) for place, label in term.items() if place not in controls], coeff)
+        ([(qubit, label) for qubit, label in term.items() if qubit not in control_values], coeff)
         for term, coeff in terms
     ]
     rest = SparseObservable.from_sparse_list(
-        [("".join(label for _, label in t), [place for place, _ in t], c) for t, c in left],
+        [("".join(label for _, label in t), [qubit for qubit, _ in t], c) for t, c in left],
         operator.num_qubits,
     )
-    found = tuple(Control(*pair) for pair in sorted(controls.items()))
-    return SparsePauliOp.from_sparse_observable(rest), found
+    controls = tuple(Control(*pair) for pair in sorted(control_values.items()))
+    return SparsePauliOp.from_sparse_observable(rest), controls
 
 
 def support_of(group: SparsePauliOp) -> list[int]:
@@ -107,7 +107,7 @@ def evolution(
     support = support_of(group)
     paulis = PauliList.from_symplectic(group.paulis.z[:, support], group.paulis.x[:, support])
     matrix = SparsePauliOp(paulis, group.coeffs).to_matrix()
-    targets = tuple(qubits[place] for place in support)
+    targets = tuple(qubits[position] for position in support)
     energies, vectors = np.linalg.eigh(matrix)
     if not time.parameters:
         (number,) = time.constants
@@ -135,14 +135,14 @@ def _phases(
     least = _NOTHING * np.abs(weights).max()
     if abs(weights[0]) > least:
         yield Gate("global_phase", (), (_times(-weights[0], time),), controls)
-    for place, target in enumerate(targets):
+    for bit, target in enumerate(targets):
         held = 0
-        for step in range(2**place):
+        for step in range(2**bit):
             others = step ^ step >> 1
             if others != held:
                 yield _cx(targets, others ^ held, target)
             held = others
-            if abs(weight := weights[1 << place | others]) > least:
+            if abs(weight := weights[1 << bit | others]) > least:
                 yield Gate("rz", (target,), (_times(2 * weight, time),), controls)
         if held:
             yield _cx(targets, held, target)

@@ -1,8 +1,9 @@
 """Floor 3. Circuit -> QuantumCircuit."""
 
 import re
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import (
@@ -20,13 +21,28 @@ from qiskit.circuit import (
     WhileLoopOp,
 )
 from qiskit.circuit.classical import expr, types
+from qiskit.circuit.exceptions import CircuitError
 from qiskit.circuit.library import PhaseGate, UnitaryGate
 
+from qjax._base.arrays import enumerated
+from qjax._base.errors import UnsupportedInstructionError
 from qjax._circuit.circuit import Circuit
-from qjax._circuit.classical import BOOL, ClassicalExpression
-from qjax._circuit.control_flow import Block, Break, For, Reset, Store, Switch, While
-from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure, Op
-from qjax._qiskit.classical import from_classical, from_type
+from qjax._circuit.classical import BOOL, Bits, ClassicalExpression, expressions_in
+from qjax._circuit.control_flow import (
+    Block,
+    Break,
+    For,
+    Op,
+    Reset,
+    Store,
+    Switch,
+    While,
+    blocks_of,
+    expressions_of,
+    reached_cases,
+)
+from qjax._circuit.operations import Amplitudes, Gate, Measure, Register
+from qjax._qiskit.classical import from_classical, from_type, unused_name
 from qjax._qiskit.expressions import from_expression
 from qjax._qiskit.gate_names import GATE_NAMES
 from qjax._qiskit.import_circuit import as_circuit
@@ -34,42 +50,88 @@ from qjax._qiskit.state_preparation import from_amplitudes
 
 # Where two of Qiskit's classes share a name here, the one listed first is written.
 _CLASSES = {name: kind for kind, name in reversed(GATE_NAMES.items())}
-_ELEMENT = re.compile(r"(?P<vector>.+)\[(?P<index>\d+)\]", re.DOTALL)
+# As Qiskit writes an index: another name, such as x[00], would come back as x[0]. A vector has all
+# elements up to its last, so that a name like x[999999999] is a parameter's of its own.
+_ELEMENT = re.compile(r"(?P<vector>.+)\[(?P<index>0|[1-9][0-9]{0,5})\]", re.DOTALL)
 
 
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:
-    """Convert a circuit to Qiskit, with the same parameters in the same order.
+    """Convert a circuit to Qiskit, with parameters of the same names.
 
-    Parameters are new objects of the same names: bind them by name or by position. A name like
-    `x[3]` becomes an element of a `ParameterVector`. The operations are equal in
-    meaning; composite gates of the circuit that was imported stay unrolled. Amplitudes that are
-    parameters become an instruction of ours, which Qiskit can run once they are bound.
+    Parameters are new objects. Qiskit has an order of its own: by name, elements of a vector by
+    their numbers. What `from_qiskit` made has that order, and is bound by name or by position;
+    where the order is another, or a parameter is used by no operation, which Qiskit leaves out, a
+    warning tells it: bind by name, or rename the parameters in their order,
+    `dataclasses.replace(circuit, parameters=("x[0]", "x[1]", ...))`. A name like `x[3]` becomes an
+    element of a `ParameterVector`, up to `x[999999]`.
+
+    The operations are equal in meaning; composite gates of the circuit that was imported stay
+    unrolled, and cases of a switch that are never reached are left out. Bits that are read together
+    and are no register of the circuit's become one more. Amplitudes that are parameters become an
+    instruction of ours, which Qiskit can run once they are bound.
+
+    Raises:
+        UnsupportedInstructionError: for a gate that Qiskit has no class for, or none with controls,
+            such as an RV gate whose angles are parameters.
+        TypeError: for what is no circuit.
+
+    Warns:
+        UserWarning: where Qiskit's circuit has other parameters, or another order of them.
     """
     circuit = as_circuit(circuit)
-    clbits = [Clbit() for _ in range(circuit.num_clbits)]
-    registers = {
-        register.clbits: ClassicalRegister(
-            name=register.name, bits=[clbits[c] for c in register.clbits]
+    result = as_qiskit(circuit)
+    names = tuple(each.name for each in result.parameters)
+    if names != circuit.parameters:
+        warnings.warn(
+            f"to_qiskit: the parameters {enumerated(circuit.parameters)} are, in Qiskit's circuit, "
+            f"{enumerated(names)}: Qiskit sorts them by name, and leaves out unused ones. Bind "
+            "them by name, not by position; or rename them first, as in dataclasses.replace("
+            "circuit, parameters=('x[0]', 'x[1]', ...)), and leave out unused ones",
+            UserWarning,
+            stacklevel=2,
         )
-        for register in circuit.registers
-    }
-    result = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), clbits, *registers.values())
-    variables = _variables(circuit.variables)
+    return result
+
+
+def as_qiskit(circuit: Circuit) -> QuantumCircuit:
+    """As `to_qiskit`, for who goes by the names of parameters: nothing is said of their order."""
+    clbits = [Clbit() for _ in range(circuit.num_clbits)]
+    registers = [
+        ClassicalRegister(name=register.name, bits=[clbits[c] for c in register.clbits])
+        for register in _registers(circuit)
+    ]
+    result = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), clbits, *registers)
+    variables = tuple(expr.Var.new(name, from_type(kind)) for name, kind in circuit.variables)
     for variable in variables:
         result.add_uninitialized_var(variable)
-    names = _Names(_parameters(circuit.parameters), tuple(clbits), registers, variables)
+    places = {
+        register.clbits: made for register, made in zip(_registers(circuit), registers, strict=True)
+    }
+    names = _Names(_parameters(circuit.parameters), tuple(clbits), places, variables)
     _append_block(result, circuit.ops, names)
     return result
 
 
-def _variables(declared: tuple[Declaration, ...]) -> tuple[expr.Var, ...]:
-    """Of names that are used once: blocks side by side may have used the same."""
-    made: dict[str, expr.Var] = {}
-    for name, kind in declared:
-        names = (f"{name}_{number}" if number else name for number in count())
-        free = next(each for each in names if each not in made)
-        made[free] = expr.Var.new(free, from_type(kind))
-    return tuple(made.values())
+def _registers(circuit: Circuit) -> tuple[Register, ...]:
+    """The circuit's, and one for all other bits that an expression reads together."""
+    registers = {register.name: register for register in circuit.registers}
+    known = {register.clbits for register in circuit.registers}
+    for bits in dict.fromkeys(_bits_of(circuit.ops)):
+        if bits not in known:
+            name = unused_name("bits", registers)
+            registers[name] = Register(name, bits)
+    return tuple(registers.values())
+
+
+def _bits_of(block: Block) -> Iterator[tuple[int, ...]]:
+    """The bits that expressions of a block read as numbers."""
+    for op in block:
+        for expression in expressions_of(op):
+            for part in expressions_in(expression):
+                if isinstance(part, Bits) and part.type != BOOL:
+                    yield part.clbits
+        for inner in blocks_of(op):
+            yield from _bits_of(inner)
 
 
 @dataclass(frozen=True)
@@ -102,6 +164,8 @@ def _append_op(result: QuantumCircuit, op: Op, names: _Names) -> None:
             result.reset(qubit)
         case Store(target, value):
             result.store(names.read(target), names.read(value))
+        case Switch(_, cases) if not reached_cases(cases):
+            pass
         case For(iterations):
             _append_for(result, iterations, names)
         case _:
@@ -111,8 +175,9 @@ def _append_op(result: QuantumCircuit, op: Op, names: _Names) -> None:
 def _flow(result: QuantumCircuit, op: Op, names: _Names) -> Instruction:
     match op:
         case Switch(target, cases):
-            blocks = [(values, _block(result, block, names)) for values, block in cases]
-            if target.type == BOOL and [values for values, _ in cases] in ([(1,)], [(1,), None]):
+            reached = reached_cases(cases)
+            blocks = [(values, _block(result, block, names)) for values, block in reached]
+            if target.type == BOOL and [values for values, _ in reached] in ([(1,)], [(1,), None]):
                 return IfElseOp(names.read(target), *(block for _, block in blocks))
             targets = ((CASE_DEFAULT if v is None else v, block) for v, block in blocks)
             return SwitchCaseOp(names.read(target), targets)
@@ -141,7 +206,7 @@ def _append_for(result: QuantumCircuit, iterations: tuple[Block, ...], names: _N
         body = _block(result, (), names)
         body.store(turn, expr.add(turn, 1))
         cases = [
-            (tuple(k for k, each in enumerate(iterations, start=1) if each == kind), kind)
+            (tuple(k for k, block in enumerate(iterations, start=1) if block == kind), kind)
             for kind in kinds
         ]
         blocks = [(turns, _block(body, kind, names)) for turns, kind in cases]
@@ -159,15 +224,15 @@ def _unused_name(circuit: QuantumCircuit) -> str:
 
 def _parameters(names: tuple[str, ...]) -> tuple[Parameter, ...]:
     # Qiskit orders elements of a vector by index and all else by name: x[2] before x[10].
-    found = [_ELEMENT.fullmatch(name) for name in names]
+    matches = [_ELEMENT.fullmatch(name) for name in names]
     sizes: dict[str, int] = {}
-    for match in filter(None, found):
+    for match in filter(None, matches):
         vector, index = match["vector"], int(match["index"])
         sizes[vector] = max(sizes.get(vector, 0), index + 1)
     vectors = {vector: ParameterVector(vector, size) for vector, size in sizes.items()}
     return tuple(
         vectors[match["vector"]][int(match["index"])] if match else Parameter(name)
-        for name, match in zip(names, found, strict=True)
+        for name, match in zip(names, matches, strict=True)
     )
 
 
@@ -177,17 +242,36 @@ def _append(result: QuantumCircuit, gate: Gate, parameters: tuple[Parameter, ...
         _controlled_phase(result, gate, angles[0])
         return
     if gate.matrix is None:
-        operation = _CLASSES[gate.name](*angles)
+        operation = _class_of(gate.name)(*angles)
     else:
         operation = UnitaryGate(gate.matrix.array, check_input=False)
     if gate.controls:
-        operation = operation.control(
+        operation = _controlled(operation, gate)
+    result.append(operation, [*(control.qubit for control in gate.controls), *gate.qubits])
+
+
+def _controlled(operation: Instruction, gate: Gate) -> Instruction:
+    try:
+        return operation.control(
             len(gate.controls),
             ctrl_state=sum(control.value << k for k, control in enumerate(gate.controls)),
             # Qiskit would synthesize a matrix with its controls: slow, rounded, and it may fail.
             annotated=gate.matrix is not None,
         )
-    result.append(operation, [*(control.qubit for control in gate.controls), *gate.qubits])
+    except CircuitError as error:
+        raise UnsupportedInstructionError(
+            f"gate {gate.name!r} with controls has no instruction in Qiskit: {error.message}. Give "
+            "its angles numbers, or run the circuit without a primitive"
+        ) from error
+
+
+def _class_of(name: str) -> type[Instruction]:
+    if name not in _CLASSES:
+        raise UnsupportedInstructionError(
+            f"gate {name!r} has no class in Qiskit that to_qiskit could write; use matrix_gate, or "
+            "add its class to qjax/_qiskit/gate_names.py"
+        )
+    return _CLASSES[name]
 
 
 def _controlled_phase(

@@ -28,9 +28,9 @@ from qiskit.synthesis import LieTrotter
 from qjax._base.errors import UnsupportedInstructionError
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import ClassicalExpression, ClassicalType, Variable
-from qjax._circuit.control_flow import Reset
+from qjax._circuit.control_flow import Op, Reset
 from qjax._circuit.measurements import qubits_of
-from qjax._circuit.operations import Control, Gate, Measure, Op, Register, freeze_matrix
+from qjax._circuit.operations import Control, Gate, Measure, Register, freeze_matrix
 from qjax._expressions import constant
 from qjax._qiskit.annotated import without_modifiers
 from qjax._qiskit.classical import declarations_of, from_type
@@ -51,7 +51,7 @@ from qjax._qiskit.state_preparation import prepares_amplitudes, to_amplitudes
 IRREVERSIBLE = (QiskitMeasure, QiskitReset, ControlFlowOp, BreakLoopOp, ContinueLoopOp, Store)
 
 
-def from_qiskit(circuit: QuantumCircuit) -> Circuit:
+def from_qiskit(circuit: QuantumCircuit | Circuit) -> Circuit:
     """Convert a Qiskit circuit, exactly.
 
     Every gate that has a definition or a matrix is taken, with controls of any state; angles may
@@ -64,7 +64,8 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     at most 8 qubits share terms that do not commute.
 
     Args:
-        circuit: the circuit, little-endian, its parameters in the order of `circuit.parameters`.
+        circuit: the circuit, little-endian, its parameters in the order of `circuit.parameters`;
+            one of ours is returned as it is.
 
     Returns:
         an immutable `Circuit`; a later change of `circuit` does not reach it.
@@ -72,8 +73,10 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     Raises:
         UnsupportedInstructionError: names the first instruction that cannot be represented, and
             its place (a subroutine without definition, timing that decides, ...).
-        TypeError: for anything but a `QuantumCircuit`.
+        TypeError: for anything else.
     """
+    if isinstance(circuit, Circuit):
+        return circuit
     if not isinstance(circuit, QuantumCircuit):
         raise TypeError(
             f"expected a qiskit QuantumCircuit or a qjax Circuit, got {type(circuit).__name__}"

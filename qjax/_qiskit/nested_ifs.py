@@ -21,8 +21,7 @@ from qjax._circuit.classical import (
     Literal,
     Variable,
 )
-from qjax._circuit.control_flow import Case, Store, Switch
-from qjax._circuit.operations import Op
+from qjax._circuit.control_flow import Case, Op, Store, Switch
 from qjax._qiskit.control_flow import lifted, values_of
 
 # Blocks inside blocks stay as they are up to this depth.

@@ -51,7 +51,8 @@ def with_observables(
         circuit = replace(circuit, parameters=tuple(names))
     virtual = _virtual_qubits(source)
     return circuit, tuple(
-        as_observable(each, circuit.num_qubits, circuit.parameters, virtual) for each in observables
+        as_observable(observable, circuit.num_qubits, circuit.parameters, virtual)
+        for observable in observables
     )
 
 
@@ -60,16 +61,16 @@ def _parameters(observables: Iterable[object]) -> list[Parameter]:
 
     `SparsePauliOp.parameters` comes from a set: its order differs between processes.
     """
-    found: list[Parameter] = []
-    for each in observables:
-        if isinstance(each, SparsePauliOp):
-            found += each.parameters
-        elif is_sparse(each):
-            found += parameters_of(each)
-    return sorted(found, key=_place)
+    parameters: list[Parameter] = []
+    for observable in observables:
+        if isinstance(observable, SparsePauliOp):
+            parameters += observable.parameters
+        elif is_sparse(observable):
+            parameters += parameters_of(observable)
+    return sorted(parameters, key=_sort_key)
 
 
-def _place(parameter: Parameter) -> tuple[str, int]:
+def _sort_key(parameter: Parameter) -> tuple[str, int]:
     if isinstance(parameter, ParameterVectorElement):
         return parameter.vector.name, parameter.index
     return parameter.name, -1
@@ -108,7 +109,7 @@ def as_observable(
         raise ValueError(
             "the circuit has no qubits, so there is nothing to observe; expected at least one qubit"
         )
-    index = {name: place for place, name in enumerate(parameters)}
+    index = {name: position for position, name in enumerate(parameters)}
     if is_sparse(observable):
         return _from_labels(num_qubits, labelled(observable, num_qubits), index)
     result = _convert(observable, index)

@@ -72,7 +72,7 @@ def _folders(include_path: Paths) -> list[str | os.PathLike[str]]:
     if isinstance(include_path, bytes) or not isinstance(include_path, Iterable):
         raise TypeError(f"include_path: expected folders, got {include_path!r}")
     folders = list(include_path)
-    if strange := [each for each in folders if not isinstance(each, (str, os.PathLike))]:
+    if strange := [folder for folder in folders if not isinstance(folder, (str, os.PathLike))]:
         raise TypeError(f"include_path: expected folders, got {strange[0]!r} among them")
     return folders
 
@@ -93,8 +93,8 @@ def _check_code(code: str, folders: Sequence[object]) -> None:
             "from_qasm(text, include_path=folder)"
         )
     sizes = (int(size.replace("_", "") or 0) for size in _SIZE.findall(code))
-    if (found := _LONG_INTEGER.search(code)) or max(sizes, default=0) > _LARGEST:
-        what = f"the integer {found[0]}" if found else f"a size or index beyond {_LARGEST:,}"
+    if (match := _LONG_INTEGER.search(code)) or max(sizes, default=0) > _LARGEST:
+        what = f"the integer {match[0]}" if match else f"a size or index beyond {_LARGEST:,}"
         raise ValueError(f"text: the OpenQASM program has {what}; expected smaller ones")
 
 
@@ -143,7 +143,7 @@ def _load_3(text: str) -> QuantumCircuit:
 def _place_of(cause: BaseException | None) -> str:
     """Where the parser stopped, by the token in the error that it raised."""
     errors = [cause, *getattr(cause, "args", ())]
-    tokens = (getattr(each, "offendingToken", None) for each in errors)
+    tokens = (getattr(error, "offendingToken", None) for error in errors)
     for token in tokens:
         if token is not None:
             return f"line {token.line}, column {token.column}: unexpected {token.text!r}"

@@ -8,7 +8,8 @@ from qiskit.circuit.classical import expr
 
 from qjax._base.errors import UnsupportedInstructionError
 from qjax._circuit.classical import ClassicalExpression, Variable
-from qjax._circuit.operations import Control, Op
+from qjax._circuit.control_flow import Op
+from qjax._circuit.operations import Control
 from qjax._expressions import Expression
 from qjax._qiskit.classical import to_classical
 from qjax._qiskit.expressions import to_expression

@@ -21,7 +21,7 @@ from qjax._circuit.observable import DenseObservable, Observable, PauliTerm
 from qjax._circuit.operations import Measure, Register
 from qjax._expressions import Expression
 from qjax._qiskit.distribution import probabilities_of_states, states_of
-from qjax._qiskit.export import to_qiskit
+from qjax._qiskit.export import as_qiskit
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +211,7 @@ Source = EstimatorSource | SamplerSource
 
 
 def _sent(circuit: Circuit, pass_manager: Held | None) -> Sent:
-    written = to_qiskit(circuit)
+    written = as_qiskit(circuit)
     if pass_manager is not None:
         written = pass_manager.value.run(written)
     return Sent(written, [angle.index for angle in written.parameters])

@@ -44,7 +44,7 @@ def several(observables: object) -> Sequence[object] | None:
     check_ordered(observables, "observables")
     if not isinstance(observables, (list, tuple)) or is_sparse(observables):
         return None
-    if terms := [each for each in observables if _is_term(each)]:
+    if terms := [observable for observable in observables if _is_term(observable)]:
         raise ValueError(
             f"observables: the sparse term {terms[0]!r} stands beside observables of other kinds; "
             f"expected a list of nothing but terms, which is their sum, or [{terms[0]!r}] for an "
@@ -55,7 +55,7 @@ def several(observables: object) -> Sequence[object] | None:
 
 def parameters_of(given: Any) -> list[Parameter]:
     """Those in the coefficients of a term, or of a list of terms."""
-    coefficients = (each[2] for each in _terms(given) if len(each) == 3)
+    coefficients = (term[2] for term in _terms(given) if len(term) == 3)
     return [p for c in coefficients if isinstance(c, ParameterExpression) for p in c.parameters]
 
 

@@ -89,18 +89,18 @@ class AmplitudeEncoding(Instruction):
             CircuitError: where all amplitudes are bound to 0.
         """
         # Made anew: Qiskit binds parameters in place.
-        made = QuantumCircuit(self.num_qubits)
+        circuit = QuantumCircuit(self.num_qubits)
         if self.is_parameterized():
             unbound = Instruction(_UNBOUND, self.num_qubits, 0, self.params)
-            made.append(unbound, range(self.num_qubits))
-            return made
+            circuit.append(unbound, range(self.num_qubits))
+            return circuit
         values = np.array([complex(value) for value in self.params])
         if not values.any():
             raise CircuitError("amplitude_encoding: all amplitudes are 0, which is no state")
         parts = values.reshape(-1, 2**self.num_qubits) / np.abs(values).max()
         amplitudes = parts[0] + 1j * parts[1] if len(parts) == 2 else parts[0]
-        made.initialize(amplitudes, range(self.num_qubits), normalize=True)
-        return made
+        circuit.initialize(amplitudes, range(self.num_qubits), normalize=True)
+        return circuit
 
     def inverse(self, annotated: bool = False) -> Instruction:
         """There is none.
@@ -244,7 +244,8 @@ def to_amplitudes(
 def from_amplitudes(op: Amplitudes, parameters: tuple[Parameter, ...]) -> Instruction:
     """The way back: Qiskit's instruction where there are no parameters, else ours."""
     real, imag = (
-        [from_expression(each, parameters) for each in part] for part in (op.real, op.imag)
+        [from_expression(amplitude, parameters) for amplitude in part]
+        for part in (op.real, op.imag)
     )
     if not op.qubits:
         phase = Instruction(_UNBOUND, 0, 0, real + imag)

@@ -157,10 +157,9 @@ def in_parts(
 
 def bits_of(states: Int[Array, " shots"], bits: Sequence[int | None]) -> UInt8[Array, "shots bits"]:
     """The bits of basis states; None stands for a column of zeros."""
-    columns = [jnp.zeros_like(states) if bit is None else states >> bit & 1 for bit in bits]
-    if not columns:
-        return jnp.zeros((len(states), 0), jnp.uint8)
-    return jnp.stack(columns, axis=1).astype(jnp.uint8)
+    shown = np.array([[bit is not None for bit in bits]], states.dtype)
+    shifts = np.array([[bit or 0 for bit in bits]], states.dtype)
+    return (states[:, None] >> shifts & shown).astype(jnp.uint8)
 
 
 def check_shots(shots: int) -> int:

@@ -68,26 +68,26 @@ def num_strings(strings: Strings) -> int:
 
 
 def tabulate(strings: Sequence[String], num_qubits: int) -> tuple[Strings, list[int]]:
-    """The tables of some strings, and the place of each string among their values."""
+    """The tables of some strings, and the position of each string among their values."""
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for place, (x, z) in enumerate(strings):
-        groups[x, (x & z).bit_count() & 1].append(place)
+    for index, (x, z) in enumerate(strings):
+        groups[x, (x & z).bit_count() & 1].append(index)
     if len(groups) <= tuning.MAX_UNROLLED:
         flips = tuple(
             Flip(
                 x,
                 bool(odd),
-                sign_sums([strings[p].z for p in places], num_qubits),
-                _signs(strings, places),
+                sign_sums([strings[index].z for index in indices], num_qubits),
+                _signs(strings, indices),
             )
-            for (x, odd), places in groups.items()
+            for (x, odd), indices in groups.items()
         )
-        order = [place for places in groups.values() for place in places]
+        order = [index for indices in groups.values() for index in indices]
         return Strings(flips, ()), _inverse(dict(enumerate(order)))
     by_size: dict[int, list] = defaultdict(list)
-    for key, places in groups.items():
-        size = next((size for size in tuning.GROUP_SIZES if len(places) <= size), len(places))
-        by_size[size].append((key, places))
+    for key, indices in groups.items():
+        size = next((size for size in tuning.GROUP_SIZES if len(indices) <= size), len(indices))
+        by_size[size].append((key, indices))
     wide = [
         group
         for size in list(by_size)
@@ -95,34 +95,34 @@ def tabulate(strings: Sequence[String], num_qubits: int) -> tuple[Strings, list[
         for group in by_size.pop(size)
     ]
     if wide:
-        by_size[max(len(places) for _, places in wide)] = wide
+        by_size[max(len(indices) for _, indices in wide)] = wide
     loops, at, start = [], {}, 0
     for size, members in sorted(by_size.items()):
         loops.append(_loop(strings, size, members))
-        for row, (_, places) in enumerate(members):
-            at.update({start + row * size + k: place for k, place in enumerate(places)})
+        for row, (_, indices) in enumerate(members):
+            at.update({start + row * size + k: index for k, index in enumerate(indices)})
         start += size * len(members)
     return Strings((), tuple(loops)), _inverse(at)
 
 
 def _inverse(at: Mapping[int, int]) -> list[int]:
-    places = [0] * len(at)
-    for value, string in at.items():
-        places[string] = value
-    return places
+    positions = [0] * len(at)
+    for position, index in at.items():
+        positions[index] = position
+    return positions
 
 
 def _loop(strings: Sequence[String], size: int, members: Sequence) -> Loop:
     z = np.zeros((len(members), size), np.int32)
     signs = np.zeros((len(members), size), np.float64)
-    for row, (_, places) in enumerate(members):
-        z[row, : len(places)] = [strings[place].z for place in places]
-        signs[row, : len(places)] = _signs(strings, places)
+    for row, (_, indices) in enumerate(members):
+        z[row, : len(indices)] = [strings[index].z for index in indices]
+        signs[row, : len(indices)] = _signs(strings, indices)
     x, imaginary = np.array([key for key, _ in members], np.int32).T
     return Loop(x, imaginary, z, signs)
 
 
-def _signs(strings: Sequence[String], places: Sequence[int]) -> np.ndarray:
+def _signs(strings: Sequence[String], indices: Sequence[int]) -> np.ndarray:
     """Re(i**k p) is +Re(p), -Im(p), -Re(p), +Im(p) for k = 0, 1, 2, 3."""
-    counts = np.array([(strings[place].x & strings[place].z).bit_count() for place in places])
+    counts = np.array([(strings[index].x & strings[index].z).bit_count() for index in indices])
     return np.array([1.0, -1.0, -1.0, 1.0])[counts % 4]

@@ -109,9 +109,9 @@ class _Draft:
     expressions: list[tuple[int, int, float, Expression]] = field(default_factory=list)
     rows: int = 0
 
-    def use(self, place: int, users: _Users, sign: float = 1.0) -> None:
-        """Whose string stands at this place of the tables that come next."""
-        row = self.rows + place
+    def use(self, position: int, users: _Users, sign: float = 1.0) -> None:
+        """Whose string stands at this position of the tables that come next."""
+        row = self.rows + position
         for output, coefficient in users:
             if isinstance(coefficient, Expression):
                 self.expressions.append((output, row, sign, coefficient))
@@ -206,9 +206,9 @@ def _add_strings(draft: _Draft, groups: _Groups, num_qubits: int) -> None:
     for projectors, strings in groups.items():
         rest = _rest([qubit for qubit, _ in projectors], num_qubits)
         left = [String(pick(x, rest), pick(z, rest)) for x, z in strings]
-        tables, places = tabulate(left, len(rest))
-        for place, users in zip(places, strings.values(), strict=True):
-            draft.use(place, users)
+        tables, positions = tabulate(left, len(rest))
+        for position, users in zip(positions, strings.values(), strict=True):
+            draft.use(position, users)
         draft.add(Projected(projectors, tables), num_strings(tables))
 
 

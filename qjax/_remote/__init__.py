@@ -4,7 +4,7 @@ network    what such a network is: parameters -> angles
 stencils   where to evaluate around a point, for derivatives
 outputs    the function of such a network, differentiable
 arguments  what the caller chose -> such a network
-noise      what primitives on this engine tell of their noise
+noise      the interface of primitives on this engine: exact values, then noise that they draw
 """
 
 from qjax._remote.arguments import on_estimator as on_estimator

@@ -109,7 +109,7 @@ def rows_of(remote: Remote, point: Point) -> Float[Array, "*lead angles"]:
 @kept()
 def differentiable(remote: Remote) -> Remote:
     """The network that derivatives are taken of: beside points where an angle has no slope."""
-    has_slopes = all(near_expression(each) == each for each in remote.expressions)
+    has_slopes = all(near_expression(expression) == expression for expression in remote.expressions)
     return remote if has_slopes else replace(remote, near=True)
 
 

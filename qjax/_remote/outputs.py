@@ -46,7 +46,7 @@ def remote_outputs(
         return jnp.zeros((*batch, *shape), weights.dtype)
     # Without inputs all samples are the same one.
     samples = inputs.reshape(prod(batch) if remote.model.inputs else 1, inputs.shape[-1])
-    if any(isinstance(each, jax.core.Tracer) for each in (weights, inputs)):
+    if any(isinstance(array, jax.core.Tracer) for array in (weights, inputs)):
         own, samples = alike((weights, samples))
         values = jax.vmap(partial(_outputs_of_one, remote), (None, 0))(own, samples)
     else:
@@ -65,7 +65,7 @@ def _outputs_of_one(remote: Remote, weights: Array, inputs: Array) -> Float[Arra
 def _jvp_of_one(
     remote: Remote, primals: tuple[Array, Array], tangents: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    moving = tuple(k for k, each in enumerate(tangents) if not isinstance(each, SymbolicZero))
+    moving = tuple(k for k, tangent in enumerate(tangents) if not isinstance(tangent, SymbolicZero))
     beside = differentiable(remote)
 
     def outputs_beside(*given: Array) -> Array:

@@ -10,8 +10,9 @@
     )
     circuit = qjax.Circuit(num_qubits=2, ops=ops, parameters=("theta",), num_clbits=1)
 
-Every public function takes such a circuit as it takes Qiskit's, and `qjax.to_qiskit` makes one of
-Qiskit's. All of these are immutable values, equal by value; the circuit checks what they hold.
+Every public function, network and primitive takes such a circuit as it takes Qiskit's, and
+`qjax.to_qiskit` makes one of Qiskit's. All of these are immutable values, equal by value; the
+circuit checks what they hold.
 
 - Gates: `gate` makes one of the library, `matrix_gate` one of a matrix; both make a `Gate`, with
   its `Control`s and its `Matrix`. `Amplitudes` is a state to start from.
@@ -23,6 +24,22 @@ Qiskit's. All of these are immutable values, equal by value; the circuit checks 
   `While`, `Break`, `Continue`. Blocks are tuples of operations.
 - Classical values for these: `Bits`, `Variable`, `Literal` and `ClassicalOperation`, each of a
   `ClassicalType` such as `BOOL` and `FLOAT`.
+
+Two loops with a variable, which counts how often a qubit was found in 1:
+
+    kind = ClassicalType("uint", 8)
+    count, one = Variable(0, kind), Literal(1, kind)  # 0: its place in the circuit's `variables`
+    is_one = Bits((0,), BOOL)
+    add = Store(count, ClassicalOperation("add", (count, one), kind))
+    toss = (gate("h", 0), Measure(0, 0), Switch(is_one, (Case((1,), (add,)),)))
+    few = ClassicalOperation("less", (count, Literal(3, kind)), BOOL)
+    ops = (Store(count, Literal(0, kind)), For((toss,) * 4), While(few, toss))
+    circuit = qjax.Circuit(
+        num_qubits=1, ops=ops, num_clbits=1, variables=(Declaration("count", kind),)
+    )
+
+`For` holds a block for each iteration, which may differ: `For(tuple((gate("ry", 0, 0.1 * k),) for k
+in range(3)))`. `ClassicalOperation` lists the operations and their types.
 """
 
 from qjax._circuit.classical import (

@@ -6,7 +6,7 @@ so are those of pubs in a row that ask for the same. This module is imported by 
 (`import qjax.primitives`): `import qjax` leaves it out.
 
 _requests   pubs -> what is asked of the engine, and jobs that answer it
-_estimator  expectation values
+_estimator  expectation values, and the noise on them
 _sampler    samples of classical registers, or their exact probabilities
 """
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,7 @@ from qjax.primitives._requests import (
     check_precision,
     circuits_of,
     listed,
+    of_qiskit,
     points_of,
     submit,
     unmasked,
@@ -79,13 +81,17 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         return self._default_precision
 
     def run(
-        self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None
+        self,
+        pubs: Iterable[EstimatorPubLike | tuple[Circuit, *tuple[Any, ...]]],
+        *,
+        precision: float | None = None,
     ) -> PrimitiveJob[PrimitiveResult[PubResult]]:
         """Start estimating.
 
         Args:
             pubs: (circuit, observables, parameter values, precision), the last two optional;
-                observables and parameter values are broadcast against each other.
+                observables and parameter values are broadcast against each other. The circuit is
+                one of Qiskit's or a `qjax.Circuit`, whose parameter values have its own order.
             precision: for pubs that state none. With `exact`, no precision is heeded.
 
         Returns:
@@ -100,7 +106,9 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         check_process()
         chosen = self._default_precision if precision is None else precision
         check_precision(chosen, "precision")
-        coerced = [EstimatorPub.coerce(unmasked(pub, 2), chosen) for pub in listed(pubs)]
+        coerced = [
+            EstimatorPub.coerce(of_qiskit(unmasked(pub, 2), 2), chosen) for pub in listed(pubs)
+        ]
         for pub in coerced:
             check_precision(pub.precision, "precision of a pub")
         return submit(self._results, coerced)
@@ -109,7 +117,9 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         asked = list(zip(pubs, circuits_of(pubs), strict=True))
         # Without a precision, what has no exact form is refused below.
         drawn = [self._precision(pub) > 0 and not has_exact_form(circuit) for pub, circuit in asked]
-        exact = _expectations([each for each, runs in zip(asked, drawn, strict=True) if not runs])
+        exact = _expectations(
+            [request for request, runs in zip(asked, drawn, strict=True) if not runs]
+        )
         return [
             self._result(pub, self._means(pub, circuit) if runs else self._noisy(pub, next(exact)))
             for (pub, circuit), runs in zip(asked, drawn, strict=True)
@@ -130,12 +140,12 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         largest = abs(coefficients).sum(axis=1).max(initial=0)
         shots = max(1, math.ceil((largest / pub.precision) ** 2))
         with jax.enable_x64(True):
-            found = [
+            means = [
                 np.asarray(estimate(circuit, list(strings), point, shots, key).values)
                 for point, key in zip(points, keys, strict=True)
                 if strings
             ]
-        return _combined(pub, coefficients, np.reshape(found, (len(points), len(strings))))
+        return _combined(pub, coefficients, np.reshape(means, (len(points), len(strings))))
 
     def _result(self, pub: EstimatorPub, evs: np.ndarray) -> PubResult:
         precision = self._precision(pub)
@@ -181,20 +191,20 @@ def _expectations(
         _Values(circuit, strings) for (_, circuit), (_, strings) in zip(asked, tables, strict=True)
     ]
     points = (points_of(pub.circuit, pub.parameter_values) for pub, _ in asked)
-    found = values_of(zip(networks, points, strict=True))
-    for (pub, _), (coefficients, _), values in zip(asked, tables, found, strict=True):
+    values_of_pubs = values_of(zip(networks, points, strict=True))
+    for (pub, _), (coefficients, _), values in zip(asked, tables, values_of_pubs, strict=True):
         yield _combined(pub, coefficients, values)
 
 
 def _combined(
-    pub: EstimatorPub, coefficients: csr_array, found: Float[np.ndarray, "points paulis"]
+    pub: EstimatorPub, coefficients: csr_array, values: Float[np.ndarray, "points paulis"]
 ) -> Float[np.ndarray, "*shape"]:
     """The expectation values of a pub, from those of Pauli strings."""
     # Which parameter set and which observable each value of the pub is of.
     points = np.arange(pub.parameter_values.size).reshape(pub.parameter_values.shape)
     rows = np.arange(pub.observables.size).reshape(pub.observables.shape)
-    point, row = (each.ravel() for each in np.broadcast_arrays(points, rows))
-    return coefficients[row].multiply(found[point]).sum(axis=1).reshape(pub.shape)
+    point, row = (indices.ravel() for indices in np.broadcast_arrays(points, rows))
+    return coefficients[row].multiply(values[point]).sum(axis=1).reshape(pub.shape)
 
 
 def _table(observables: list[dict[str, float]]) -> tuple[csr_array, tuple[Observable, ...]]:

@@ -19,13 +19,13 @@ from qiskit.primitives.containers.bindings_array import BindingsArray
 
 from qjax._base import tuning
 from qjax._base.argument_hints import explained
-from qjax._base.arrays import refuse_masks
+from qjax._base.arrays import in_order, refuse_masks
 from qjax._base.options import as_flag, is_whole
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.domain import check_domain
 from qjax._engine import Readout, Task, num_simulated
 from qjax._networks import evaluate
-from qjax._qiskit import from_qiskit
+from qjax._qiskit import as_qiskit, from_qiskit
 
 Seed = np.random.Generator | int | None
 
@@ -102,25 +102,60 @@ def listed(pubs: Any) -> list[Any]:
     expected = "pubs: expected a list of circuits or of tuples that begin with one, such as [pub]"
     if isinstance(pubs, str) or not isinstance(pubs, (Iterable, QuantumCircuit)):
         raise TypeError(f"{expected}, got {pubs!r}")
-    found = list(pubs)
-    if strange := [pub for pub in found if isinstance(pub, (str, Number, type(None)))]:
+    members = list(pubs)
+    if strange := [pub for pub in members if isinstance(pub, (str, Number, type(None)))]:
         raise TypeError(f"{expected}, got {strange[0]!r} among them")
-    return found
+    return members
 
 
-def unmasked(pub: object, place: int) -> Any:
-    """The pub, whose parameter values, at this place of it, are not masked: Qiskit drops masks.
+def unmasked(pub: object, position: int) -> Any:
+    """The pub, whose parameter values, at this position of it, are not masked: Qiskit drops masks.
 
     Raises:
         TypeError: for masked values, and for durations, of which Qiskit drops the unit.
     """
-    if isinstance(pub, (tuple, list)) and len(pub) > place:
-        values = pub[place]
-        for each in values.values() if isinstance(values, Mapping) else [values]:
-            refuse_masks(each, "parameter values")
-            if _are_durations(each):
+    if isinstance(pub, (tuple, list)) and len(pub) > position:
+        values = pub[position]
+        for numbers in values.values() if isinstance(values, Mapping) else [values]:
+            refuse_masks(numbers, "parameter values")
+            if _are_durations(numbers):
                 raise TypeError("parameter values: got timedelta64; expected real numbers")
     return pub
+
+
+def of_qiskit(pub: object, place: int) -> Any:
+    """The pub as Qiskit takes it: with a circuit of Qiskit's in the place of a `Circuit`.
+
+    Parameter values, at this place of it, are told by the names of the circuit's parameters, as
+    Qiskit sorts parameters by name; those that nothing uses, which it does not have, are left out.
+
+    Raises:
+        ValueError: for parameter values of another number than the circuit's parameters.
+    """
+    circuit, *others = pub if isinstance(pub, (tuple, list)) and pub else (pub,)
+    if not isinstance(circuit, Circuit):
+        return pub
+    written = as_qiskit(circuit)
+    if len(others) >= place and others[place - 1] is not None:
+        others[place - 1] = _by_name(circuit, written, others[place - 1])
+    return (written, *others)
+
+
+def _by_name(circuit: Circuit, written: QuantumCircuit, values: Any) -> Any:
+    if isinstance(values, (Mapping, BindingsArray)):
+        return values
+    array = np.asarray(values)
+    if circuit.num_params == 1 and array.shape[-1:] != (1,):
+        array = array[..., None]  # as Qiskit takes the values of a single parameter
+    if array.shape[-1:] != (circuit.num_params,):
+        raise ValueError(
+            f"parameter values: expected an array whose last axis has length {circuit.num_params}, "
+            f"got shape {array.shape}. {in_order(circuit.parameters)}"
+        )
+    used = tuple(parameter.name for parameter in written.parameters)
+    columns = [circuit.parameters.index(name) for name in used]
+    told = {used: array[..., columns]} if used else {}
+    return BindingsArray(told, shape=array.shape[:-1])
 
 
 def _are_durations(values: object) -> bool:
@@ -194,8 +229,8 @@ def values_of(
         for together in _blocks(network, (given for _, given in row)):
             points = np.concatenate(together)
             check_domain(network.circuit, points, "parameter values")
-            found = evaluate(network, None, points)
-            yield from np.split(found, np.cumsum([len(points) for points in together])[:-1])
+            values = evaluate(network, None, points)
+            yield from np.split(values, np.cumsum([len(points) for points in together])[:-1])
 
 
 def _blocks(

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,6 +37,7 @@ from qjax.primitives._requests import (
     Seeded,
     circuits_of,
     listed,
+    of_qiskit,
     points_of,
     rows_per_block,
     submit,
@@ -75,13 +77,18 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         return self._default_shots
 
     def run(
-        self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None
+        self,
+        pubs: Iterable[SamplerPubLike | Circuit | tuple[Circuit, *tuple[Any, ...]]],
+        *,
+        shots: int | None = None,
     ) -> PrimitiveJob[PrimitiveResult[SamplerPubResult]]:
         """Start sampling.
 
         Args:
             pubs: (circuit, parameter values, shots), the last two optional. A classical bit that
-                nothing is measured into stays 0.
+                nothing is measured into stays 0. The circuit is one of Qiskit's or a
+                `qjax.Circuit`, whose parameter values have its own order, and whose `registers`
+                name its classical bits.
             shots: for pubs that state none. With `exact`, no shots are heeded.
 
         Returns:
@@ -96,22 +103,24 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
         """
         check_process()
         chosen = self._default_shots if shots is None else shots
-        coerced = [SamplerPub.coerce(unmasked(pub, 1), chosen) for pub in listed(pubs)]
+        coerced = [
+            SamplerPub.coerce(of_qiskit(unmasked(pub, 1), 1), chosen) for pub in listed(pubs)
+        ]
         for pub in coerced:
             if not self._exact and pub.shots is not None:
                 _check_shots(pub)
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn(
                 "a circuit has no classical register, so its result is empty: add measurements, "
-                "for instance by measure_all()",
+                "for instance by measure_all(); of a qjax.Circuit, name its bits in `registers`",
                 stacklevel=2,
             )
         return submit(self._results, coerced)
 
     def _results(self, pubs: list[SamplerPub]) -> list[SamplerPubResult]:
         shots = [None if self._exact else pub.shots for pub in pubs]
-        found = _found(pubs, shots, self._seed)
-        return [_result(pub, each) for pub, each in zip(pubs, found, strict=True)]
+        all_outcomes = _outcomes_of_pubs(pubs, shots, self._seed)
+        return [_result(pub, outcomes) for pub, outcomes in zip(pubs, all_outcomes, strict=True)]
 
     def blurred(
         self, exact: Float[np.ndarray, "points outcomes"], accuracy: float | None
@@ -155,31 +164,31 @@ def _shots(shots: object) -> int:
         raise type(error)(f"default_{error}, or None for exact probabilities") from error
 
 
-def _result(pub: SamplerPub, found: Distribution | np.ndarray) -> SamplerPubResult:
+def _result(pub: SamplerPub, outcomes: Distribution | np.ndarray) -> SamplerPubResult:
     """A pub's registers, of samples `(points, shots, clbits)` or the distribution of all bits."""
     registers = {
         register.name: [pub.circuit.find_bit(bit).index for bit in register]
         for register in pub.circuit.cregs
     }
     metadata = {"shots": None, "circuit_metadata": pub.circuit.metadata}
-    if isinstance(found, Distribution):
-        joint = found.joint.reshape(*pub.shape, found.joint.shape[-1])
+    if isinstance(outcomes, Distribution):
+        joint = outcomes.joint.reshape(*pub.shape, outcomes.joint.shape[-1])
         shown = {
-            name: Distribution(joint, tuple(found.places[place] for place in places))
-            for name, places in registers.items()
+            name: Distribution(joint, tuple(outcomes.places[clbit] for clbit in clbits))
+            for name, clbits in registers.items()
         }
         data = DataBin(**shown, shape=pub.shape)
         return DistributionResult(data, metadata=metadata | {"exact": True})
-    bits = found.reshape(*pub.shape, pub.shots, pub.circuit.num_clbits)
+    bits = outcomes.reshape(*pub.shape, pub.shots, pub.circuit.num_clbits)
     drawn = {
-        name: BitArray.from_bool_array(bits[..., places], order="little")
-        for name, places in registers.items()
+        name: BitArray.from_bool_array(bits[..., clbits], order="little")
+        for name, clbits in registers.items()
     }
     data = DataBin(**drawn, shape=pub.shape)
     return SamplerPubResult(data, metadata=metadata | {"shots": pub.shots})
 
 
-def _found(
+def _outcomes_of_pubs(
     pubs: list[SamplerPub], shots: list[int | None], seed: Seed
 ) -> Iterator[Distribution | Int[np.ndarray, "points shots clbits"]]:
     """Samples of all classical bits, as booleans; or how they are distributed, without shots."""
@@ -194,13 +203,15 @@ def _found(
         _parts(exact[circuit], rows) if circuit in exact else []
         for circuit, rows in zip(circuits, points, strict=True)
     ]
-    found = values_of(part for parts in asked for part in parts)
+    outcome_probabilities = values_of(part for parts in asked for part in parts)
     for circuit, count, rows, parts in zip(circuits, shots, points, asked, strict=True):
         random = np.random.default_rng(seed)
         if count is None:
-            yield _distribution(exact[circuit], np.concatenate([next(found) for _ in parts]))
+            yield _distribution(
+                exact[circuit], np.concatenate([next(outcome_probabilities) for _ in parts])
+            )
         elif circuit in exact:
-            drawn = [_draw(next(found), count, random) for _ in parts]
+            drawn = [_draw(next(outcome_probabilities), count, random) for _ in parts]
             yield _recorded(exact[circuit], np.concatenate(drawn))
         else:
             yield _runs(circuit, rows, count, random)
@@ -246,9 +257,9 @@ def _recorded(
     sources = _sources(circuit)
     qubits = sorted({qubit for qubit in sources if qubit is not None})
     bits = np.zeros((*drawn.shape, len(sources)), bool)
-    for place, qubit in enumerate(sources):
+    for clbit, qubit in enumerate(sources):
         if qubit is not None:
-            bits[:, :, place] = drawn >> qubits.index(qubit) & 1
+            bits[:, :, clbit] = drawn >> qubits.index(qubit) & 1
     return bits
 
 

@@ -14,6 +14,7 @@ from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
 from scipy.stats import chi2
 
 import qjax
+from qjax.operations import Measure, Register, gate, parameter
 from qjax.primitives import Estimator, Sampler
 from tests.circuits import random_circuit
 from tests.dynamic import repeat_until_success
@@ -333,3 +334,64 @@ def test_more_shots_than_memory_holds() -> None:
     circuit.measure_all()
     with pytest.raises(qjax.CircuitTooLargeError, match="fewer shots"):
         Sampler().run([circuit], shots=2**31)
+
+
+def in_python(num_clbits: int = 0) -> qjax.Circuit:
+    """Parameters in another order than Qiskit's, one of which nothing uses."""
+    ops: tuple = (gate("ry", 0, parameter(0)), gate("rx", 1, parameter(2), controls=0))
+    ops += tuple(Measure(bit, bit) for bit in range(num_clbits))
+    return qjax.Circuit(
+        num_qubits=2,
+        ops=ops,
+        parameters=("w2", "unused", "w10"),
+        num_clbits=num_clbits,
+        registers=(Register("c", tuple(range(num_clbits))),) if num_clbits else (),
+    )
+
+
+def in_qiskit(values: np.ndarray) -> QuantumCircuit:
+    circuit = QuantumCircuit(2)
+    circuit.ry(values[0], 0)
+    circuit.crx(values[2], 0, 1)
+    return circuit
+
+
+THREE = np.random.default_rng(5).uniform(-3, 3, (4, 3))
+
+
+def test_circuits_in_python_are_estimated() -> None:
+    values = Estimator().run([(in_python(), [["ZZ"], ["IX"]], THREE)]).result()[0].data.evs
+    states = [Statevector(in_qiskit(point)) for point in THREE]
+    expected = [
+        [state.expectation_value(Pauli(label)).real for state in states] for label in ("ZZ", "IX")
+    ]
+    np.testing.assert_allclose(values, expected, atol=1e-12)
+    named = dict(zip(("w2", "w10"), THREE[0, [0, 2]], strict=True))
+    found = Estimator().run([(in_python(), "ZZ", named)]).result()[0].data.evs
+    np.testing.assert_allclose(found, expected[0][0], atol=1e-12)
+
+
+def test_circuits_in_python_without_used_parameters_are_estimated() -> None:
+    still = qjax.Circuit(num_qubits=1, ops=(gate("x", 0),), parameters=("a",))
+    assert Estimator().run([(still, "Z")]).result()[0].data.evs == -1
+    found = Estimator().run([(still, "Z", [[0.3], [0.4]])]).result()[0].data.evs
+    np.testing.assert_array_equal(found, [-1, -1])
+    turned = qjax.Circuit(num_qubits=1, ops=(gate("ry", 0, parameter(0)),), parameters=("a",))
+    found = Estimator().run([(turned, "Z", [0.3, 0.4])]).result()[0].data.evs
+    np.testing.assert_allclose(found, np.cos([0.3, 0.4]), atol=1e-12)
+
+
+def test_circuits_in_python_are_sampled() -> None:
+    exact = Sampler(default_shots=None).run([(in_python(2), THREE)]).result()[0].data.c
+    expected = [Statevector(in_qiskit(point)).probabilities() for point in THREE]
+    for place, row in enumerate(expected):
+        found = exact.get_probabilities(place)
+        shown = [found.get(bits, 0.0) for bits in ("00", "01", "10", "11")]
+        np.testing.assert_allclose(shown, row, atol=1e-12)
+    still = qjax.Circuit(2, (gate("x", 1), Measure(1, 0)), (), 1, (Register("m", (0,)),))
+    assert Sampler().run([still]).result()[0].data.m.get_counts() == {"1": 1024}
+
+
+def test_values_of_another_number_than_the_parameters_of_a_circuit_in_python() -> None:
+    with pytest.raises(ValueError, match=r"length 3, got shape \(2,\).*w2, unused, w10"):
+        Estimator().run([(in_python(), "ZZ", [0.1, 0.2])])

@@ -115,9 +115,9 @@ def is_state(start: Start, parameters: Pair) -> Bool[Array, " batch"] | None:
     Samples without one are simulated as a vector of zeros: with NaN instead, one of them would
     spoil the derivatives in parameters that it shares with others, even if nothing looks at it.
     """
-    found = None
-    for each in start.factors:
-        if each is not None:
-            here = (_parts(each, *parameters) != 0).any(axis=(0, 1))
-            found = here if found is None else found & here
-    return found
+    nonzero = None
+    for encoding in start.factors:
+        if encoding is not None:
+            here = (_parts(encoding, *parameters) != 0).any(axis=(0, 1))
+            nonzero = here if nonzero is None else nonzero & here
+    return nonzero

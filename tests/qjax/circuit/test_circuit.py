@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections.abc import Callable
 
+import jax
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -147,3 +148,35 @@ def test_conversion_leaves_the_source_alone() -> None:
     kept = source.copy()
     qjax.from_qiskit(source)
     assert source == kept
+
+
+def test_sizes_are_numbers_of_python() -> None:
+    """NumPy's overflow at 64 bits."""
+    circuit = qjax.Circuit(np.int64(70), (), (), np.int32(3))  # type: ignore[arg-type]
+    assert (type(circuit.num_qubits), type(circuit.num_clbits)) == (int, int)
+    assert circuit == qjax.Circuit(70, (), (), 3)
+    with pytest.raises(qjax.CircuitTooLargeError, match="70 qubits"):
+        qjax.statevector(circuit)
+    with pytest.raises(ValueError, match=r"num_qubits.*at most 1000000"):
+        qjax.Circuit(10**9, ())
+
+
+CALLS: dict[str, Callable[[qjax.Circuit], object]] = {
+    "statevector": qjax.statevector,
+    "unitary": qjax.unitary,
+    "probabilities": qjax.probabilities,
+    "plan": qjax.plan,
+    "samples": lambda circuit: qjax.sample(circuit, (), 2, jax.random.key(0)),
+    "trajectories": lambda circuit: qjax.trajectories(circuit, (), 2, jax.random.key(0)),
+    "Fisher information": lambda circuit: qjax.quantum_fisher_information(circuit, [0.1]),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_fits_no_machine(name: str) -> None:
+    """Numbers of bytes that are no float any more."""
+    ops, parameters = (), ()
+    if name.startswith("Fisher"):
+        ops, parameters = (qjax.operations.gate("rx", 0, qjax.operations.parameter(0)),), ("a",)
+    with pytest.raises(qjax.CircuitTooLargeError, match="20000 qubits"):
+        CALLS[name](qjax.Circuit(20_000, ops, parameters))

@@ -194,6 +194,7 @@ def test_phases_behind_x_and_dense_observables() -> None:
 
 @given(seed=st.integers(0, 10**6), num_qubits=st.integers(1, 6), num_gates=st.integers(0, 8))
 @settings(max_examples=200)
+@pytest.mark.filterwarnings("ignore:to_qiskit. the parameters")
 def test_the_cone_of_random_circuits_gives_the_same_values(
     seed: int, num_qubits: int, num_gates: int
 ) -> None:

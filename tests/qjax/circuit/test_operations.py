@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import pickle
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,6 +40,7 @@ from qjax.operations import (
     Switch,
     Variable,
     compose,
+    constant,
     gate,
     matrix_gate,
     parameter,
@@ -191,7 +195,8 @@ def test_every_function_takes_it(x64: None) -> None:
     assert error(qjax.expectation(circuit, ["ZX", "YY"], VALUES), [
         value_of(source, Pauli("ZX")), value_of(source, Pauli("YY")),
     ]) < 1e-12  # fmt: skip
-    back = qjax.to_qiskit(circuit)
+    with pytest.warns(UserWarning, match=r"by name, not by position"):
+        back = qjax.to_qiskit(circuit)
     bound = bind(back, [by_name[each.name] for each in back.parameters])
     assert error(qjax.unitary(circuit, VALUES)[:, 0], Statevector(bound).data) < 1e-12
     assert qjax.sample(circuit, VALUES, 5, jax.random.key(0)).shape == (5, 2)
@@ -214,6 +219,24 @@ def test_networks_take_it(x64: None) -> None:
     assert isinstance(remote.num_circuits(3), qjax.CircuitCount)
     sampler = qjax.SamplerQNN(circuit=circuit, **roles)
     assert error(sampler.apply(tree, VALUES[:1]), Statevector(source).probabilities()) < 1e-12
+
+
+def test_numbers_are_of_python_numpy_and_jax(x64: None) -> None:
+    expected = gate("ry", 0, float(np.float32(0.3)))
+    for number in (np.float32(0.3), jnp.float32(0.3), jnp.asarray(0.3, jnp.float32)):
+        assert gate("ry", 0, number) == expected
+    assert gate("ry", 0, jnp.int32(2)) == gate("ry", 0, 2)
+    parts = (constant(0.6), constant(0.8))
+    assert (
+        Amplitudes((0,), (0.6, 0.8))
+        == Amplitudes(0, jnp.array([0.6, 0.8]))
+        == Amplitudes((0,), parts)
+    )
+    circuit = qjax.Circuit(num_qubits=1, ops=(Amplitudes(0, (3, 0), (0.0, -4.0)),))
+    assert error(qjax.statevector(circuit), np.array([0.6, -0.8j])) < 1e-12
+    again = pickle.loads(pickle.dumps(circuit))
+    assert again == circuit
+    assert dataclasses.replace(circuit.ops[0], qubits=(1,)).qubits == (1,)
 
 
 def test_amplitudes_are_normalised(x64: None) -> None:
@@ -292,3 +315,20 @@ def test_loops_and_variables_are_qiskits(x64: None) -> None:
         source.x(0)
     assert error(qjax.expectation(circuit, "Z"), -np.cos(0.9)) < 1e-12
     assert error(qjax.expectation(source, "Z"), -np.cos(0.9)) < 1e-12
+
+
+def test_the_examples_of_the_documentation_are_circuits() -> None:
+    names = vars(qjax.operations) | {"qjax": qjax}
+    text = (qjax.operations.__doc__ or "").replace("\n\n    ", "\n    ")
+    indented = [line for line in text.splitlines() if line.startswith("    ") or not line]
+    circuits = []
+    for block in "\n".join(indented).split("\n\n"):
+        if "Circuit(" in block:
+            exec(textwrap.dedent(block), names)
+            circuits.append(names["circuit"])
+    first, second = circuits
+    assert (first.num_params, first.num_clbits) == (1, 1)
+    # A loop without a bound, whose bit is that of the last toss.
+    bits = qjax.sample(second, (), 50, jax.random.key(0), method="trajectories")
+    assert set(np.unique(bits)) == {0, 1}
+    assert qjax.from_qiskit(qjax.to_qiskit(second)).variables == second.variables

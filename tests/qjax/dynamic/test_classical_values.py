@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import ForLoopOp
 from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import Pauli
 
@@ -72,8 +73,21 @@ def test_blocks_side_by_side_may_use_the_same_name():
         flag = circuit.add_var("local", expr.lift(True))
         with circuit.if_test(flag):
             circuit.x(1)
-    again = qjax.to_qiskit(qjax.from_qiskit(circuit))
+    converted = qjax.from_qiskit(circuit)
+    assert [declared.name for declared in converted.variables] == ["local", "local_1"]
+    again = qjax.to_qiskit(converted)
+    assert qjax.from_qiskit(again) == converted
     np.testing.assert_allclose(qjax.expectation(again, "ZZ"), -1, atol=1e-6)
+
+
+def test_a_loop_variable_is_taken_modulo_its_width():
+    circuit = QuantumCircuit(1, 1)
+    body = QuantumCircuit(1, 1)
+    turn = body.add_input("turn", types.Uint(2))
+    with body.if_test(expr.equal(turn, 1)):
+        body.ry(0.3, 0)
+    circuit.append(ForLoopOp((1, 2, 5, -3), turn, body), [0], [0])
+    np.testing.assert_allclose(qjax.expectation(circuit, "Z"), np.cos(0.9), atol=1e-6)
 
 
 def test_without_measurements_there_are_as_many_bits_as_qubits():

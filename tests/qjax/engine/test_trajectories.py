@@ -47,6 +47,27 @@ def test_estimates_are_within_their_errors():
     assert qjax.estimate(circuit, "IIZ", (), 10, KEY).values.shape == ()
 
 
+@pytest.mark.parametrize("shots", [1, 2])
+def test_estimates_without_drawn_outcomes_have_no_error(shots):
+    circuit = QuantumCircuit(2, 1)
+    circuit.ry(0.3, 0)
+    with circuit.for_loop(range(2)):
+        circuit.x(1)
+    circuit.measure(0, 0)
+    found = qjax.estimate(circuit, ["IZ", "ZZ"], (), shots, KEY)
+    np.testing.assert_allclose(found.values, np.cos(0.3), atol=1e-6)
+    np.testing.assert_array_equal(found.errors, [0, 0])
+
+
+@pytest.mark.parametrize("change", ["measure", "reset"])
+def test_the_error_of_a_single_run_is_not_known(change):
+    circuit = QuantumCircuit(1, 1)
+    circuit.h(0)
+    circuit.measure(0, 0) if change == "measure" else circuit.reset(0)
+    circuit.ry(0.3, 0)
+    assert np.isnan(qjax.estimate(circuit, "Z", (), 1, KEY).errors)
+
+
 def test_estimates_of_many_runs_are_added_up_in_parts():
     """A parity of 2**17 runs of two qubits at once: three parts, the last one not full."""
     circuit = QuantumCircuit(2, 1)
@@ -223,4 +244,6 @@ def test_estimates_of_nothing_and_of_one_run():
     circuit = QuantumCircuit(1)
     with pytest.raises(ValueError, match=r"observables: .*expected at least one"):
         qjax.estimate(circuit, [], (), 5, KEY)
+    assert qjax.estimate(circuit, "Z", (), 1, KEY).errors == 0
+    circuit.reset(0)
     assert np.isnan(qjax.estimate(circuit, "Z", (), 1, KEY).errors)

@@ -305,3 +305,27 @@ def test_a_network_that_hashes_and_changes() -> None:
     np.testing.assert_allclose(qjax.evaluate(network, None, inputs), inputs)
     network.factor = 2.0
     np.testing.assert_allclose(qjax.evaluate(network, None, inputs), 2 * inputs)
+
+
+class Sized:
+    """A network that says how many qubits it simulates."""
+
+    num_inputs = num_weights = output_shape = 1
+
+    def __init__(self, num_simulated: object) -> None:
+        self.num_simulated = num_simulated
+
+    def apply(self, weights: jax.Array, inputs: jax.Array) -> jax.Array:
+        return weights[0] * inputs
+
+
+@pytest.mark.parametrize("qubits", [3, np.int64(3), 0, 1000, 10**12, None])
+def test_number_of_qubits_at_once(qubits: object) -> None:
+    found = qjax.evaluate(Sized(qubits), np.full(1, 2.0), np.arange(3.0)[:, None])
+    np.testing.assert_array_equal(found, [[0.0], [2.0], [4.0]])
+
+
+@pytest.mark.parametrize("qubits", [-5, "many", 2.0, True])
+def test_no_number_of_qubits(qubits: object) -> None:
+    with pytest.raises(ValueError, match=r"Sized\.num_simulated: expected a whole number"):
+        qjax.evaluate(Sized(qubits), np.ones(1), np.ones((3, 1)))

@@ -14,8 +14,9 @@ from qiskit.circuit.library import real_amplitudes, z_feature_map, zz_feature_ma
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
+from qjax.operations import Measure, gate, parameter
 from tests import networks
-from tests.circuits import DOUBLE_TOLERANCE, error
+from tests.circuits import DOUBLE_TOLERANCE, error, value_of
 from tests.networks import (
     SMALL,
     Network,
@@ -145,6 +146,41 @@ def test_two_layer_qnn_of_the_tutorials_regression() -> None:
     x = np.linspace(-3, 3, 7)[:, None]
     assert error(qnn.forward(x, [0.4]), np.cos(x + 0.4)) < DOUBLE_TOLERANCE
     assert (qnn.num_qubits, qnn.feature_map.num_parameters, qnn.ansatz.num_parameters) == (1, 1, 1)
+
+
+def layer(*names: str) -> qjax.Circuit:
+    """An entangling gate, and a rotation by each parameter."""
+    ops = (gate("h", 0), gate("x", 1, controls=0))
+    ops += tuple(gate("ry", k, parameter(k)) for k in range(len(names)))
+    return qjax.Circuit(num_qubits=2, ops=ops, parameters=names)
+
+
+def test_two_layer_qnn_of_circuits_in_python() -> None:
+    """Inputs and weights have the order of the circuits, which is not Qiskit's."""
+    feature_map, ansatz = layer("x2", "x10"), layer("b", "a")
+    qnn = qjax.TwoLayerQNN(2, feature_map, ansatz, "ZX")
+    whole = QuantumCircuit(2)
+    for values in ([0.3, 1.1], [-0.7, 0.2]):
+        whole.h(0)
+        whole.cx(0, 1)
+        whole.ry(values[0], 0)
+        whole.ry(values[1], 1)
+    expected = value_of(whole, SparsePauliOp("ZX"))
+    assert error(qnn.forward([0.3, 1.1], [-0.7, 0.2]), [[expected]]) < DOUBLE_TOLERANCE
+    assert (qnn.feature_map, qnn.ansatz) == (feature_map, ansatz)
+    assert qnn.replace(observable="ZZ").num_weights == 2
+    mixed = qjax.TwoLayerQNN(feature_map=feature_map, ansatz=real_amplitudes(2, reps=1))
+    assert (mixed.num_qubits, mixed.num_weights) == (2, 4)
+    assert "CircuitStateFn" in str(qnn.operator)
+
+
+def test_two_layer_qnn_refuses_circuits_that_are_no_layers() -> None:
+    measured = qjax.Circuit(num_qubits=1, ops=(Measure(0, 0),), num_clbits=1)
+    with pytest.raises(ValueError, match=r"ansatz: got a Circuit with 1 classical bit; .*gates"):
+        qjax.TwoLayerQNN(1, ansatz=measured)
+    unused = qjax.Circuit(num_qubits=1, ops=(), parameters=("c",))
+    with pytest.raises(ValueError, match=r"\['c'\] are not among the circuit's parameters"):
+        qjax.TwoLayerQNN(1, ansatz=unused)
 
 
 def test_two_layer_qnn_takes_its_size_from_a_circuit() -> None:

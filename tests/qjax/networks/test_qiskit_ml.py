@@ -74,7 +74,7 @@ def test_arrays_may_be_written_to() -> None:
 
 @pytest.mark.parametrize("kind", PAIRS)
 def test_effective_dimension(kind: str) -> None:
-    """It has a branch for `isinstance(network, EstimatorQNN)`; see `_namesakes.py`."""
+    """It has a branch for `isinstance(network, EstimatorQNN)`; see `namesakes.py`."""
     found = []
     for make in PAIRS[kind]:
         algorithm_globals.random_seed = 3
@@ -100,10 +100,33 @@ def test_virtual_subclasses() -> None:
 def test_import_order_does_not_matter(tmp_path: Path) -> None:
     """A network that was made, and asked for its class, before Qiskit ML was imported."""
     program = (
-        "import sys, qjax; network = qjax.TwoLayerQNN(2); isinstance(network, int)\n"
+        "import sys, qjax; finders = list(sys.meta_path)\n"
+        "network = qjax.TwoLayerQNN(2); isinstance(network, int)\n"
         "assert 'qiskit_machine_learning' not in sys.modules\n"
         "from qiskit_machine_learning.neural_networks import EstimatorQNN\n"
         "assert isinstance(network, EstimatorQNN)\n"
+        "assert sys.meta_path == finders\n"
+        "module = sys.modules[EstimatorQNN.__module__.rpartition('.')[0]]\n"
+        "assert type(module.__loader__).__module__ == '_frozen_importlib_external'\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("first", ["qjax", "qiskit_machine_learning.neural_networks"])
+def test_classes_do_not_depend_on_what_was_made(first: str) -> None:
+    """A network of one class makes all classes subclasses of their namesakes."""
+    program = (
+        f"import {first}; import qjax\n"
+        "network = qjax.SamplerQNN(circuit=qjax.Circuit(1, ()))\n"
+        "from qiskit_machine_learning import neural_networks as theirs\n"
+        "assert issubclass(qjax.EstimatorQNN, theirs.EstimatorQNN)\n"
+        "assert issubclass(qjax.OpflowQNN, theirs.EstimatorQNN)\n"
+        "assert issubclass(qjax.SamplerQNN, theirs.NeuralNetwork)\n"
+        "assert issubclass(qjax.CircuitQNN, theirs.NeuralNetwork)\n"
+        "assert not issubclass(qjax.SamplerQNN, theirs.SamplerQNN)\n"
+        "assert not issubclass(qjax.SamplerQNN, theirs.EstimatorQNN)\n"
+        "class Own(qjax.TwoLayerQNN): pass\n"
+        "assert issubclass(Own, theirs.EstimatorQNN)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 

@@ -271,3 +271,20 @@ def test_random_networks_agree_with_qiskit(
     qnn = qjax.EstimatorQNN(**network.arguments, observables=observables)
     expected = batched(readout(expectations, network), x, w)
     assert error(qnn.forward(x, w), expected) < DOUBLE_TOLERANCE * 10
+
+
+def test_one_of_a_thing_is_no_several() -> None:
+    circuit = QuantumCircuit(6, 1)
+    circuit.h(range(6))
+    for qubit in range(5):
+        circuit.cx(qubit, qubit + 1)
+    circuit.ry(0.3, 0)
+    assert "matrix on qubit 0 from 1 gate\n" in str(qjax.plan(circuit))
+    circuit.measure(0, 0)
+    circuit.h(0)
+    assert "1 further qubit keeps records of them" in str(qjax.plan(circuit))
+    single = QuantumCircuit(1)
+    single.ry(0.3, 0)
+    text = str(qjax.plan(single))
+    assert text.startswith("1 qubit, 1 gate: ")
+    assert "product state of 1 gate on single qubits" in text

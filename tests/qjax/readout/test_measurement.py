@@ -10,7 +10,14 @@ from qiskit import QuantumCircuit
 from scipy import stats
 
 import qjax
-from qjax._readout.measurement import MOST_SHOTS, check_shots, choices_of, draw_states, in_parts
+from qjax._readout.measurement import (
+    MOST_SHOTS,
+    bits_of,
+    check_shots,
+    choices_of,
+    draw_states,
+    in_parts,
+)
 
 KEY = jax.random.key(3)
 
@@ -104,3 +111,21 @@ def test_samples_take_their_own_size_and_no_more() -> None:
     memory = lowered.compile().memory_analysis()
     assert memory.output_size_in_bytes == 2**31
     assert memory.temp_size_in_bytes < 2**25
+
+
+@pytest.mark.parametrize("bits", [[], [0], [2, None, 0, 0], [None, None]])
+def test_bits_of_states(bits: list[int | None]) -> None:
+    states = np.arange(8)
+    expected = [[0 if bit is None else int(f"{s:03b}"[2 - bit]) for bit in bits] for s in states]
+    found = bits_of(jnp.asarray(states), bits)
+    assert (found.dtype, found.shape) == (np.uint8, (8, len(bits)))
+    assert found.tolist() == expected
+
+
+def test_programs_do_not_grow_with_classical_bits() -> None:
+    """They took half a minute to compile for ten thousand."""
+    lengths = [
+        len(jax.make_jaxpr(lambda s, n=n: bits_of(s, [None] * n + [0]))(np.arange(4)).eqns)
+        for n in (1, 1000)
+    ]
+    assert lengths[0] == lengths[1]
