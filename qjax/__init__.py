@@ -4,7 +4,8 @@
   circuits take Qiskit's as they are. `AmplitudeEncoding` stands in those. `qjax.operations`: what
   a `Circuit` is made of, to write one down without Qiskit.
 - Simulation: `statevector`, `unitary`, `probabilities`, `expectation`, `sample`, `apply_gate`,
-  `quantum_fisher_information`; `plan` tells what would run, as a `Plan`. `trajectories` and
+  `quantum_fisher_information`; `plan` tells what would run, as a `Plan`, and `engine`
+  on what. `trajectories` and
   `estimate` run circuits that measure more midway than exact results can follow.
 - Neural networks: `EstimatorQNN`, `SamplerQNN`, and `TwoLayerQNN`, `OpflowQNN`, `CircuitQNN`,
   `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples; `Network` is what
@@ -59,6 +60,7 @@ from qjax._qiskit import AmplitudeEncoding, from_qasm, from_qiskit, to_qiskit
 from qjax._remote import CircuitCount
 from qjax._sampling import Estimate, Trajectories, estimate, sample, trajectories
 from qjax._simulation import apply_gate, expectation, plan, probabilities, statevector, unitary
+from qjax._simulators import engine
 from qjax._version import __version__
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ __all__ = [
     "__version__",
     "apply_gate",
     "enable_compilation_cache",
+    "engine",
     "estimate",
     "evaluate",
     "expectation",

@@ -109,7 +109,8 @@ def _abstract(
 ) -> list[ShapedArray]:
     del transpose, num_residuals
     if types is None:
-        types = [(result.shape, result.dtype) for result in jax.eval_shape(function, *arguments)]
+        results = jax.eval_shape(function, *arguments)
+        types = tuple((result.shape, result.dtype) for result in results)
     return [type_of_result(shape, dtype, arguments) for shape, dtype in types]
 
 

@@ -12,6 +12,7 @@ placed_gates       gates in their places; those that differ per sample as phases
 encoding           amplitudes to start from
 repeats            layers that come again
 schedule           gates -> blocks, each one matrix
+factors            gates -> the factors of such a step
 steps              gates -> the steps of the native engine
 matrix_tables      blocks -> tables that build their matrices
 pass_tables        passes that are decided on -> their tables

@@ -14,6 +14,7 @@ from qjax._circuit.operations import Gate
 from qjax._expressions import ExpressionTable, Value, expression_tables
 from qjax._plan.builder import Builder
 from qjax._plan.encoding import Factor, encoding, start_factors
+from qjax._plan.factors import PlacedGate
 from qjax._plan.frame import axis_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
@@ -22,7 +23,7 @@ from qjax._plan.plan import Plan
 from qjax._plan.program import Encoding, Program, Start
 from qjax._plan.repeats import Run, find_repeats
 from qjax._plan.schedule import Schedule, cheapest_schedule
-from qjax._plan.steps import PlacedGate, steps_of
+from qjax._plan.steps import steps_of
 from qjax._plan.summary import summarise
 
 

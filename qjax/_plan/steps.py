@@ -21,7 +21,20 @@ import numpy as np
 from qjax._base.tables import static, table_class
 from qjax._circuit.gates import ConstantGate, PhaseGate
 from qjax._circuit.operations import Gate
-from qjax._plan.actions import Action, action_of
+from qjax._plan.actions import Action
+from qjax._plan.factors import (
+    CONSTANT,
+    PHASE,
+    ROTATIONS,
+    Factor,
+    PlacedGate,
+    action_in_place,
+    constant_factor,
+    core_factor,
+    factors_of,
+    is_known,
+    pattern_of,
+)
 from qjax._plan.frame import Frame, canonical_frame, inverse_columns, parity_mask, permuted
 
 
@@ -39,64 +52,8 @@ class Steps:
     numbers: np.ndarray
 
 
-class PlacedGate(NamedTuple):
-    """A gate, whether its angles differ per sample, and their places."""
-
-    gate: Gate
-    batched: bool
-    angles: tuple[int, ...]
-
-
-class _Rotation(NamedTuple):
-    """exp(-i angle/2 P), on the targets: cos(angle/2) of each row, b_r sin(angle/2) of another.
-
-    Attributes:
-        others: b_r for each setting r of the targets; 0 where the gate does nothing.
-        pattern: the other row has setting r ^ pattern.
-        before, after: phases on one target around it: place of the angle and of the target, and
-            the phases of |0> and |1>.
-    """
-
-    others: tuple[complex, ...]
-    pattern: int
-    before: tuple[tuple[int, int, tuple[float, float]], ...] = ()
-    after: tuple[tuple[int, int, tuple[float, float]], ...] = ()
-
-
-_ROTATIONS: dict[str, _Rotation] = {
-    "rx": _Rotation((-1j, -1j), 1),
-    "ry": _Rotation((-1, 1), 1),
-    "r": _Rotation((-1j, -1j), 1, ((1, 0, (0.5, -0.5)),), ((1, 0, (-0.5, 0.5)),)),
-    "u": _Rotation((-1, 1), 1, ((2, 0, (0.0, 1.0)),), ((1, 0, (0.0, 1.0)),)),
-    "rxx": _Rotation((-1j, -1j, -1j, -1j), 3),
-    "ryy": _Rotation((1j, -1j, -1j, 1j), 3),
-    "rzx": _Rotation((-1j, 1j, -1j, 1j), 2),
-    "xx_plus_yy": _Rotation(
-        (0, -1j, -1j, 0), 3, ((1, 1, (0.0, -1.0)),), ((1, 1, (0.0, 1.0)),)
-    ),
-    "xx_minus_yy": _Rotation(
-        (-1j, 0, 0, -1j), 3, ((1, 1, (0.0, -1.0)),), ((1, 1, (0.0, 1.0)),)
-    ),
-}  # fmt: skip
-
 _PAIRS, _PHASES = 0, 1
-_CONSTANT, _PHASE, _PAULI = 0, 1, 2
 _MOST_FACTORS = 64
-
-
-class _Factor(NamedTuple):
-    """A factor of a step's entries: its kind, whether its angle is batched, its place, numbers."""
-
-    kind: int
-    batched: bool
-    angle: int
-    numbers: tuple[float, ...]
-
-    @property
-    def is_diagonal(self) -> bool:
-        return self.kind == _PHASE or (
-            self.kind == _CONSTANT and not any(self.numbers[2::4] + self.numbers[3::4])
-        )
 
 
 class _Term(NamedTuple):
@@ -119,74 +76,15 @@ def steps_of(
         num_qubits: n.
     """
     writer = _Writer(num_qubits, canonical_frame(num_qubits))
-    if not all(_is_known(placed.gate) for placed in (*first, *rest)):
+    if not all(is_known(placed.gate) for placed in (*first, *rest)):
         return None
     for placed in first:
-        writer.chains.setdefault(placed.gate.support[0], []).extend(_factors(placed))
+        writer.chains.setdefault(placed.gate.support[0], []).extend(factors_of(placed))
     for qubit in sorted(writer.chains):
         writer.write_chain(qubit, active_bits=qubit + 1)
     for placed in rest:
         writer.add(placed)
     return writer.finish()
-
-
-def _is_known(gate: Gate) -> bool:
-    if isinstance(gate.kind, PhaseGate) or gate.name in _ROTATIONS:
-        return bool(gate.qubits) or _action(gate).parities is not None
-    return isinstance(gate.kind, ConstantGate) and (
-        _action(gate).parities is not None or _pattern(gate.kind.matrix) is not None
-    )
-
-
-def _action(gate: Gate) -> Action:
-    return action_of(gate.name, gate.matrix, tuple(control.value for control in gate.controls))
-
-
-def _pattern(matrix: np.ndarray) -> int | None:
-    """x, if row r of a matrix has no entries but at columns r and r ^ x; None if there is none."""
-    size = len(matrix)
-    if size > 4:
-        return None
-    rows = np.arange(size)
-    for pattern in range(1, size):
-        left = matrix.copy()
-        left[rows, rows] = left[rows, rows ^ pattern] = 0
-        if not left.any():
-            return pattern
-    return None
-
-
-def _factors(placed: PlacedGate) -> list[_Factor]:
-    """The factors of a gate on one target, controlled or not, in the order of time."""
-    gate, batched, angles = placed
-    if isinstance(gate.kind, PhaseGate):
-        phases = gate.kind.phases
-        if not gate.qubits:  # a global phase, where one qubit has a value
-            phases = (0.0, *phases) if gate.controls[0].value else (*phases, 0.0)
-        return [_Factor(_PHASE, batched, angles[0], phases)]
-    if isinstance(gate.kind, ConstantGate):
-        return [_constant_factor(gate.kind.matrix, 1)]
-    rotation = _ROTATIONS[gate.name]
-    return [
-        *(_Factor(_PHASE, batched, angles[k], phases) for k, _, phases in rotation.before),
-        _core(placed, rotation),
-        *(_Factor(_PHASE, batched, angles[k], phases) for k, _, phases in rotation.after),
-    ]
-
-
-def _constant_factor(matrix: np.ndarray, pattern: int) -> _Factor:
-    rows = np.arange(len(matrix))
-    entries = np.stack([matrix[rows, rows], matrix[rows, rows ^ pattern]], axis=1)
-    return _Factor(_CONSTANT, False, 0, _parts(entries))
-
-
-def _core(placed: PlacedGate, rotation: _Rotation) -> _Factor:
-    return _Factor(_PAULI, placed.batched, placed.angles[0], _parts(np.array(rotation.others)))
-
-
-def _parts(entries: np.ndarray) -> tuple[float, ...]:
-    """Real and imaginary parts, one after the other."""
-    return tuple(np.ascontiguousarray(entries, np.complex128).view(np.float64).ravel().tolist())
 
 
 @dataclass
@@ -195,7 +93,7 @@ class _Writer:
 
     num_qubits: int
     frame: Frame
-    chains: dict[int, list[_Factor]] = field(default_factory=dict)
+    chains: dict[int, list[Factor]] = field(default_factory=dict)
     waiting: list[_Term] = field(default_factory=list)
     steps: list[tuple[int, ...]] = field(default_factory=list)
     factors: list[tuple[int, ...]] = field(default_factory=list)
@@ -207,14 +105,14 @@ class _Writer:
 
     def add(self, placed: PlacedGate) -> None:
         """Append a gate."""
-        gate, action = placed.gate, _action(placed.gate)
+        gate, action = placed.gate, action_in_place(placed.gate)
         if len(gate.qubits) == 1 and not gate.controls:
             self._add_to_chain(placed, action)
         elif action.parities is not None:
             self._add_monomial(placed, action)
         elif len(gate.qubits) == 1:
             self._release(gate.support)
-            self._write_pairs(gate, _factors(placed), 1)
+            self._write_pairs(gate, factors_of(placed), 1)
         else:
             self._add_pair_gate(placed)
 
@@ -241,7 +139,7 @@ class _Writer:
         if action.image is not None and all(factor.is_diagonal for factor in chain):
             self._add_monomial(placed, action)
             return
-        chain += _factors(placed)
+        chain += factors_of(placed)
 
     def _add_monomial(self, placed: PlacedGate, action: Action) -> None:
         """A gate that gives phases to basis states and permutes them."""
@@ -264,28 +162,21 @@ class _Writer:
     def _add_pair_gate(self, placed: PlacedGate) -> None:
         """A gate that mixes pairs of settings of two targets."""
         gate = placed.gate
-        rotation = _ROTATIONS.get(gate.name)
+        rotation = ROTATIONS.get(gate.name)
         if rotation is None:
             self._release(gate.support)
-            if isinstance(gate.kind, PhaseGate):
-                factor, pattern = (
-                    _Factor(_PHASE, placed.batched, placed.angles[0], gate.kind.phases),
-                    1,
-                )
-            else:
-                pattern = _pattern(gate.kind.matrix)
-                factor = _constant_factor(gate.kind.matrix, pattern)
+            factor, pattern = _of_two_qubits(placed)
             self._write_pairs(gate, [factor], pattern)
             return
         # Uncontrolled: where the gate does not act, the phases before and after cancel.
         self._add_phases(placed, rotation.before)
         self._release(gate.support)
-        self._write_pairs(gate, [_core(placed, rotation)], rotation.pattern)
+        self._write_pairs(gate, [core_factor(placed, rotation)], rotation.pattern)
         self._add_phases(placed, rotation.after)
 
     def _add_phases(self, placed: PlacedGate, phases: Sequence[tuple]) -> None:
         for angle, target, numbers in phases:
-            factor = _Factor(_PHASE, placed.batched, placed.angles[angle], numbers)
+            factor = Factor(PHASE, placed.batched, placed.angles[angle], numbers)
             self.chains.setdefault(placed.gate.qubits[target], []).append(factor)
 
     # ---------------------------------------------------------------- writing
@@ -307,9 +198,9 @@ class _Writer:
             factors = chain[start : start + _MOST_FACTORS]
             self._write_pairs(Gate("chain", (qubit,)), factors, 1, active_bits)
 
-    def _wait_for(self, factor: _Factor, qubit: int) -> None:
+    def _wait_for(self, factor: Factor, qubit: int) -> None:
         mask, flip = self.frame.masks[qubit], self.frame.flips[qubit]
-        if factor.kind == _CONSTANT:
+        if factor.kind == CONSTANT:
             re, im = np.array(factor.numbers[0::4]), np.array(factor.numbers[1::4])
             phases, angle = np.arctan2(im, re), -1
         else:
@@ -334,7 +225,7 @@ class _Writer:
         self.waiting = []
 
     def _write_pairs(
-        self, gate: Gate, factors: Sequence[_Factor], pattern: int, active_bits: int | None = None
+        self, gate: Gate, factors: Sequence[Factor], pattern: int, active_bits: int | None = None
     ) -> None:
         difference = 0
         for k, qubit in enumerate(gate.qubits):
@@ -369,3 +260,14 @@ class _Writer:
             self.places[numbers] = len(self.numbers)
             self.numbers += numbers
         return self.places[numbers]
+
+
+def _of_two_qubits(placed: PlacedGate) -> tuple[Factor, int]:
+    """The factor of a gate that is no rotation, and which settings it pairs."""
+    kind = placed.gate.kind
+    if isinstance(kind, PhaseGate):
+        return Factor(PHASE, placed.batched, placed.angles[0], kind.phases), 1
+    assert isinstance(kind, ConstantGate)
+    pattern = pattern_of(kind.matrix)
+    assert pattern is not None
+    return constant_factor(kind.matrix, pattern), pattern

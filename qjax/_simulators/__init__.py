@@ -4,6 +4,7 @@ statevector  pure states, exactly, with reverse mode by hand
 native       the same on CPUs, by compiled kernels
 """
 
+from qjax._simulators.native.library import engine as engine
 from qjax._simulators.native.library import uses_kernels as uses_kernels
 from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_sums as native_sums

@@ -17,14 +17,39 @@ _SWITCH = "QJAX_ENGINE"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 
+def engine() -> str:
+    """Which engine simulates circuits now: "native", or "xla" and why.
+
+    The native engine is one operation of XLA's for a whole circuit, so that there is next to
+    nothing to compile: on CPUs, where the package was installed with a C++ compiler at hand. What
+    it lacks runs through XLA, with the same numbers: forward mode and second derivatives, dense
+    matrices on several qubits, `rv`, given amplitudes, several devices, and what `export` saves.
+    The environment variable QJAX_ENGINE=xla, set before a circuit is first simulated, chooses XLA
+    for all.
+
+    Raises:
+        ValueError: for another value of QJAX_ENGINE than "native" and "xla".
+    """
+    reason = _why_not()
+    return "native" if reason is None else f"xla ({reason})"
+
+
 def uses_kernels() -> bool:
     """Whether programs that are traced now run on the compiled kernels where they can."""
-    return (
-        os.environ.get(_SWITCH, "native") != "xla"
-        and why_missing() is None
-        and jax.default_backend() == "cpu"
-        and jax.sharding.get_abstract_mesh().empty
-    )
+    return _why_not() is None
+
+
+def _why_not() -> str | None:
+    chosen = os.environ.get(_SWITCH, "native")
+    if chosen not in ("native", "xla"):
+        raise ValueError(f"{_SWITCH}: got {chosen!r}; expected 'native' or 'xla'")
+    if chosen == "xla":
+        return f"{_SWITCH}=xla"
+    if jax.default_backend() != "cpu":
+        return f"the default backend is {jax.default_backend()}"
+    if not jax.sharding.get_abstract_mesh().empty:
+        return "a mesh of devices is in use"
+    return why_missing()
 
 
 @cache

@@ -1,0 +1,182 @@
+"""The native engine against Qiskit and XLA's engine: every gate, layout, readout, derivative."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import ParameterVector
+from qiskit.circuit.library import RVGate, UnitaryGate, real_amplitudes
+from qiskit.quantum_info import SparsePauliOp, Statevector, random_unitary
+
+import qjax
+from qjax._engine import Expectations, States, Task, run
+from qjax._qiskit import as_observable
+from qjax._simulators.native.library import why_missing
+from tests.circuits import error, random_circuit
+from tests.conftest import Precision
+
+pytestmark = pytest.mark.skipif(why_missing() is not None, reason=f"{why_missing()}")
+
+# Of vectors of samples: fewer than a vector, one and more than one; of rows: any.
+BATCHES = (1, 3, 16, 33)
+
+
+def engines(monkeypatch: pytest.MonkeyPatch, function: Callable[[], Any]) -> list[Any]:
+    """What a function returns with the native engine and with XLA's."""
+    results = []
+    for name in ("native", "xla"):
+        monkeypatch.setenv("QJAX_ENGINE", name)
+        results.append(jax.tree.map(np.asarray, function()))
+    return results
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_circuits(seed: int, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values against Qiskit; values, gradients and a second derivative against XLA's engine."""
+    rng = np.random.default_rng(seed)
+    num_qubits, batch = 1 + seed % 11, BATCHES[seed % 4]
+    circuit = random_circuit(seed, num_qubits, 25, symbolic=True)
+    count = circuit.num_parameters
+    chosen = rng.random(count) < (0, 0.5, 1)[seed % 3]
+    per_sample = frozenset(np.flatnonzero(chosen).tolist())
+    values = rng.uniform(-3, 3, (count, batch)).astype(precision.real)
+    values[~chosen] = values[~chosen, :1]
+    labels = ["".join(rng.choice(list(letters), num_qubits)) for letters in ("IZ", "IXYZ")]
+    observables = tuple(as_observable(SparsePauliOp(label), num_qubits) for label in labels)
+    readout = (Expectations(observables[:1]), Expectations(observables), States())[seed % 3]
+    converted = qjax.from_qiskit(circuit)
+    task = Task(converted, per_sample, readout)
+    cotangent = rng.normal(size=_shape(readout, num_qubits, batch)).astype(precision.real)
+    parts = values[~chosen, 0], values[chosen]
+
+    def program() -> Any:
+        def of_parts(*given: Any) -> Any:
+            value, pull_back = jax.vjp(lambda *a: run(task, *a), *given)
+            return value, pull_back(jnp.asarray(cotangent, value.dtype))
+
+        second = jax.jvp(of_parts, parts, tuple(map(np.ones_like, parts)))[1][1]
+        return jax.jit(of_parts)(*parts), second
+
+    native, xla = engines(monkeypatch, program)
+    # In single precision, gradients add up hundreds of rounded terms.
+    scale = precision.tolerance * 50
+    for mine, other in zip(jax.tree.leaves(native), jax.tree.leaves(xla), strict=True):
+        assert error(mine, other) < scale * (1 + np.abs(other).max(initial=0))
+    states = [Statevector(circuit.assign_parameters(sample.astype(float))) for sample in values.T]
+    expected = [_of_qiskit(readout, state, labels) for state in states]
+    assert error(native[0][0], np.array(expected).T) < precision.tolerance
+
+
+def _shape(readout: object, num_qubits: int, batch: int) -> tuple[int, int]:
+    if isinstance(readout, Expectations):
+        return len(readout.observables), batch
+    return 2**num_qubits, batch
+
+
+def _of_qiskit(readout: object, state: Statevector, labels: list[str]) -> Any:
+    if isinstance(readout, Expectations):
+        used = labels[: len(readout.observables)]
+        return [state.expectation_value(SparsePauliOp(label)).real for label in used]
+    return state.data
+
+
+@pytest.mark.parametrize("batch", [1, 40])
+def test_the_same_digits_in_every_run(batch: int) -> None:
+    network, weights = _network(10)
+    points = np.random.default_rng(1).normal(size=(batch, 2)).astype(np.float32)
+    slopes = jax.jit(jax.grad(lambda w: (network.apply(w, points) ** 2).sum()))
+    first = np.asarray(slopes(weights))
+    for _ in range(20):
+        assert (np.asarray(slopes(weights)) == first).all()
+
+
+def test_eight_threads_at_once() -> None:
+    network, weights = _network(9)
+    points = np.random.default_rng(2).normal(size=(64, 2)).astype(np.float32)
+    slopes = jax.jit(jax.grad(lambda w, x: (network.apply(w, x) ** 2).sum()))
+    every = [weights + 0.1 * k for k in range(8)]
+    expected = [np.asarray(slopes(w, points)) for w in every]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            found = list(pool.map(lambda w: np.asarray(slopes(w, points)), every))
+            assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+
+
+def _network(num_qubits: int) -> tuple[qjax.EstimatorQNN, np.ndarray]:
+    x = ParameterVector("x", 2)
+    circuit = QuantumCircuit(num_qubits)
+    for qubit in range(num_qubits):
+        circuit.rx(x[qubit % 2], qubit)
+    ansatz = real_amplitudes(num_qubits, reps=2)
+    network = qjax.EstimatorQNN(
+        circuit=circuit.compose(ansatz), input_params=x, weight_params=ansatz.parameters
+    )
+    weights = np.random.default_rng(0).normal(size=network.num_weights).astype(np.float32)
+    return network, weights
+
+
+def test_many_gates_in_a_row_on_a_qubit() -> None:
+    """More than one step has room for."""
+    x = ParameterVector("x", 1)
+    circuit = QuantumCircuit(2)
+    for _ in range(500):
+        circuit.ry(x[0], 0)
+        circuit.rz(0.001, 0)
+    circuit.cx(0, 1)
+    state = Statevector(circuit.assign_parameters([0.01]))
+    ours = qjax.statevector(circuit, np.array([0.01], np.float32))
+    assert error(ours, state.data) < 1e-4
+
+
+@pytest.mark.parametrize("gate", [RVGate(0.1, 0.2, 0.3), UnitaryGate(random_unitary(8, seed=1))])
+def test_what_the_engine_lacks_runs_through_xla(gate: Any) -> None:
+    circuit = QuantumCircuit(4)
+    circuit.h(range(4))
+    circuit.append(gate, range(gate.num_qubits))
+    assert error(qjax.statevector(circuit), Statevector(circuit).data) < 1e-6
+
+
+def test_exports_are_portable() -> None:
+    """What is exported calls no kernel, in value or gradient, and gives the same numbers."""
+    network, weights = _network(4)
+    points = np.ones((3, 2), np.float32)
+
+    def of_weights(w: jax.Array) -> Any:
+        return jax.value_and_grad(lambda w: network.apply(w, points).sum())(w)
+
+    exported = jax.export.export(jax.jit(of_weights), platforms=("cpu", "tpu"))(weights)
+    assert "qjax_" not in exported.mlir_module()
+    for mine, other in zip(exported.call(weights), jax.jit(of_weights)(weights), strict=True):
+        assert error(mine, other) < 1e-5
+    assert "qjax_" in jax.jit(of_weights).lower(weights).as_text()
+
+
+def test_engine_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert qjax.engine() == "native"
+    monkeypatch.setenv("QJAX_ENGINE", "xla")
+    assert qjax.engine() == "xla (QJAX_ENGINE=xla)"
+    monkeypatch.setenv("QJAX_ENGINE", "cuda")
+    with pytest.raises(ValueError, match=r"QJAX_ENGINE: got 'cuda'; expected 'native' or 'xla'"):
+        qjax.engine()
+
+
+def test_without_kernels_everything_runs() -> None:
+    """As where there was no compiler."""
+    program = (
+        "import qjax, numpy as np\n"
+        "from qjax._simulators.native import library\n"
+        "library._FILE = 'no such file'\n"
+        "from qiskit.circuit.library import real_amplitudes\n"
+        "value = qjax.expectation(real_amplitudes(2), 'ZZ', np.zeros(8))\n"
+        "assert abs(value - 1) < 1e-6\n"
+        "assert qjax.engine().startswith('xla (the kernels were not compiled'), qjax.engine()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
