@@ -195,21 +195,21 @@ def _check_values(op: ControlFlow) -> None:
             _check_cases(op)
 
 
-def check_depth(place: int, op: Op) -> None:
+def check_depth(index: int, op: Op) -> None:
     """Require that blocks do not nest deeper than Python's calls can, whatever is done to them.
 
     Raises:
-        ValueError: where they do; names the operation by its place.
+        ValueError: where they do; names the operation by its index.
     """
     level, depth = _blocks_in(op), 0
     while level:
         depth += 1
         if depth > MOST_NESTED:
             raise ValueError(
-                f"operation {place} of the circuit, a {type(op).__name__}, holds blocks in blocks, "
+                f"operation {index} of the circuit, a {type(op).__name__}, holds blocks in blocks, "
                 f"more than {MOST_NESTED} deep; write them one after the other"
             )
-        level = [inner for block in level for each in block for inner in _blocks_in(each)]
+        level = [inner for block in level for nested in block for inner in _blocks_in(nested)]
 
 
 def _blocks_in(op: object) -> list[tuple]:

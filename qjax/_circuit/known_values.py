@@ -46,11 +46,11 @@ def check_known(expression: Expression, what: str) -> float | None:
         TypeError: for constants that are no real numbers.
     """
     constants = expression.constants
-    for each in constants:
-        if type(each) is not float:
-            _check_real(each, what)
-        if not isfinite(each):
-            raise ValueError(f"{what} is {each}; expected a real, finite number")
+    for constant in constants:
+        if type(constant) is not float:
+            _check_real(constant, what)
+        if not isfinite(constant):
+            raise ValueError(f"{what} is {constant}; expected a real, finite number")
     if not constants or len(expression.program) == 1:
         return float(constants[0]) if constants else None
     if not NEAR.isdisjoint(expression.program):  # made of an expression that was looked at
@@ -112,14 +112,14 @@ def _known(name: str) -> Any:
     function = getattr(np, name)
 
     def compute(*operands: float | None) -> float | None:
-        given = [each for each in operands if each is not None]
-        if len(given) < len(operands):
+        known = [operand for operand in operands if operand is not None]
+        if len(known) < len(operands):
             return None
         with np.errstate(all="ignore"):
-            found = function(*(_within(each) if name in _ENDS else each for each in given))
-        if not np.isfinite(found):
-            raise _Outside(name, given)
-        return float(found)
+            value = function(*(map(_within, known) if name in _ENDS else known))
+        if not np.isfinite(value):
+            raise _Outside(name, known)
+        return float(value)
 
     return compute
 

@@ -80,7 +80,7 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
     """
     circuit = as_circuit(circuit)
     result = as_qiskit(circuit)
-    names = tuple(each.name for each in result.parameters)
+    names = tuple(parameter.name for parameter in result.parameters)
     if names != circuit.parameters:
         warnings.warn(
             f"to_qiskit: the parameters {enumerated(circuit.parameters)} are, in Qiskit's circuit, "
@@ -96,18 +96,16 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
 def as_qiskit(circuit: Circuit) -> QuantumCircuit:
     """As `to_qiskit`, for who goes by the names of parameters: nothing is said of their order."""
     clbits = [Clbit() for _ in range(circuit.num_clbits)]
-    registers = [
-        ClassicalRegister(name=register.name, bits=[clbits[c] for c in register.clbits])
-        for register in _registers(circuit)
+    named = [
+        (bits, ClassicalRegister(name=name, bits=[clbits[bit] for bit in bits]))
+        for name, bits in _registers(circuit)
     ]
-    result = QuantumCircuit(QuantumRegister(circuit.num_qubits, "q"), clbits, *registers)
+    qubits = QuantumRegister(circuit.num_qubits, "q")
+    result = QuantumCircuit(qubits, clbits, *(register for _, register in named))
     variables = tuple(expr.Var.new(name, from_type(kind)) for name, kind in circuit.variables)
     for variable in variables:
         result.add_uninitialized_var(variable)
-    places = {
-        register.clbits: made for register, made in zip(_registers(circuit), registers, strict=True)
-    }
-    names = _Names(_parameters(circuit.parameters), tuple(clbits), places, variables)
+    names = _Names(_parameters(circuit.parameters), tuple(clbits), dict(named), variables)
     _append_block(result, circuit.ops, names)
     return result
 

@@ -123,10 +123,10 @@ def unmasked(pub: object, position: int) -> Any:
     return pub
 
 
-def of_qiskit(pub: object, place: int) -> Any:
+def of_qiskit(pub: object, position: int) -> Any:
     """The pub as Qiskit takes it: with a circuit of Qiskit's in the place of a `Circuit`.
 
-    Parameter values, at this place of it, are told by the names of the circuit's parameters, as
+    Parameter values, at this position of it, are told by the names of the circuit's parameters, as
     Qiskit sorts parameters by name; those that nothing uses, which it does not have, are left out.
 
     Raises:
@@ -136,8 +136,8 @@ def of_qiskit(pub: object, place: int) -> Any:
     if not isinstance(circuit, Circuit):
         return pub
     written = as_qiskit(circuit)
-    if len(others) >= place and others[place - 1] is not None:
-        others[place - 1] = _by_name(circuit, written, others[place - 1])
+    if len(others) >= position and others[position - 1] is not None:
+        others[position - 1] = _by_name(circuit, written, others[position - 1])
     return (written, *others)
 
 
