@@ -5,8 +5,8 @@
   a `Circuit` is made of, to write one down without Qiskit.
 - Simulation: `statevector`, `unitary`, `probabilities`, `expectation`, `sample`, `apply_gate`,
   `quantum_fisher_information`; `plan` tells what would run, as a `Plan`, and `engine`
-  on what. `trajectories` and
-  `estimate` run circuits that measure more midway than exact results can follow.
+  on what, as `qjax.simulators` chooses. `trajectories` and `estimate` run circuits that measure
+  more midway than exact results can follow.
 - Neural networks: `EstimatorQNN`, `SamplerQNN`, and `TwoLayerQNN`, `OpflowQNN`, `CircuitQNN`,
   `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples; `Network` is what
   it, saving and torch need of one. `qjax.gradients`: how one on a primitive is differentiated, for
@@ -26,7 +26,8 @@ The floors of the code, each importing only from those below; each package lists
    _qiskit                           Qiskit's objects <-> ours
    _plan                             circuit -> plan, on the host, in NumPy
 4  _simulators                       plan, parameters -> state
-5  _readout                          state -> probabilities, samples, expectation values
+5  simulators                        what `simulator=` takes, in public
+   _readout                          state -> probabilities, samples, expectation values
 6  _engine                           circuit, parameters -> all of it, compiled and batched
 7  _simulation, _sampling, _fisher   the pure functions of a circuit
    _remote                           networks on Qiskit's primitives
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from qjax import operations as operations
     from qjax import optimizers as optimizers
     from qjax import primitives as primitives
+    from qjax import simulators as simulators
 else:
     # Where a type checker looks, it would accept every name.
     __getattr__ = name_hints.find

@@ -46,7 +46,7 @@ from qjax._readout import (
     probabilities_of,
     reading_of,
 )
-from qjax._simulators import as_complex
+from qjax._simulators import StateVector, as_complex, as_simulator
 
 
 class Trajectories(NamedTuple):
@@ -75,6 +75,7 @@ def sample(
     key: Array,
     *,
     method: Literal["exact", "trajectories"] | None = None,
+    simulator: StateVector | None = None,
 ) -> UInt8[Array, "shots bits"]:
     """Measure a circuit's qubits; circuit, params and errors as `statevector`.
 
@@ -87,6 +88,7 @@ def sample(
             measures or resets midway takes memory for all of them (`print(plan(circuit))` tells how
             much); "trajectories" runs the circuit once for each shot; None chooses the second where
             the first needs more than 20 qubits and records, or does not exist.
+        simulator: as in `statevector`; trajectories run through XLA.
 
     Returns:
         shape `(shots, n)`, column i for qubit i; for a circuit with measurements
@@ -106,8 +108,10 @@ def sample(
     _refuse_missing(values)
     check_key(key)
     by_trajectories = method == "trajectories" or (method is None and not is_followed(circuit))
-    compiled = _compiled_runs if by_trajectories else _compiled_sample
-    return compiled(circuit, check_shots(shots))(values, key)
+    shots, simulator = check_shots(shots), as_simulator(simulator)
+    if by_trajectories:
+        return _compiled_runs(circuit, shots)(values, key)
+    return _compiled_sample(circuit, shots, simulator)(values, key)
 
 
 def trajectories(
@@ -163,12 +167,14 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_sample(circuit: Circuit, shots: int) -> Callable[[Array, Array], Array]:
+def _compiled_sample(
+    circuit: Circuit, shots: int, simulator: StateVector | None
+) -> Callable[[Array, Array], Array]:
     whole = deferred(circuit)
     kept = measured_qubits(whole)
     position_of = {qubit: position for position, qubit in enumerate(kept)}
     bits = [None if qubit is None else position_of[qubit] for qubit in measured_bits(whole)]
-    task = _task(circuit)
+    task = replace(_task(circuit), simulator=simulator)
 
     def draw(params: Array, key: Array) -> Array:
         check_shots_fit(shots, len(bits))

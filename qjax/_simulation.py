@@ -35,7 +35,7 @@ from qjax._engine import (
 )
 from qjax._plan import Plan
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
-from qjax._simulators import Gradient
+from qjax._simulators import Gradient, StateVector, as_simulator
 
 
 def statevector(
@@ -43,6 +43,7 @@ def statevector(
     params: ParameterValues = (),
     *,
     gradient: Gradient | None = None,
+    simulator: StateVector | None = None,
 ) -> Complex[Array, " 2**n"]:
     """The state that a circuit prepares from |0...0>.
 
@@ -58,6 +59,8 @@ def statevector(
         gradient: how reverse mode works: "backprop" keeps a state for each pass of the plan,
             "adjoint" keeps none and computes them again, from the result backwards (Jones and
             Gacon, arXiv:2009.02823); None chooses by the memory it would need.
+        simulator: how states are represented, and by which engine: `StateVector(engine)` of
+            `qjax.simulators`; None chooses (`qjax.engine()` says which).
 
     Returns:
         amplitudes, shape `(2**n,)`; qubit 0 is the least significant bit of the index.
@@ -70,7 +73,7 @@ def statevector(
     """
     check_process()
     circuit = as_circuit(circuit)
-    return _read(circuit, States(), as_parameters(circuit, params), gradient)
+    return _read(circuit, States(), as_parameters(circuit, params), gradient, simulator)
 
 
 def unitary(
@@ -100,6 +103,7 @@ def probabilities(
     qubits: Sequence[int] | None = None,
     *,
     gradient: Gradient | None = None,
+    simulator: StateVector | None = None,
 ) -> Float[Array, " 2**k"]:
     """The probabilities of the basis states of the qubits; errors as `statevector`.
 
@@ -110,6 +114,7 @@ def probabilities(
         circuit: as in `statevector`.
         params: as in `statevector`.
         gradient: as in `statevector`.
+        simulator: as in `statevector`.
         qubits: the k qubits to keep, the first as least significant bit of the result's index,
             as in Qiskit's `Statevector.probabilities(qargs)`; None keeps all in order.
 
@@ -120,7 +125,8 @@ def probabilities(
     circuit = as_circuit(circuit)
     everything = tuple(range(circuit.num_qubits))
     kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
-    return _read(circuit, outcomes_of(circuit, kept), as_parameters(circuit, params), gradient)
+    readout, values = outcomes_of(circuit, kept), as_parameters(circuit, params)
+    return _read(circuit, readout, values, gradient, simulator)
 
 
 def expectation(
@@ -129,6 +135,7 @@ def expectation(
     params: ParameterValues = (),
     *,
     gradient: Gradient | None = None,
+    simulator: StateVector | None = None,
 ) -> Float[Array, "*observables"]:
     """<psi|O|psi> of one observable or several; errors as `statevector`.
 
@@ -141,6 +148,7 @@ def expectation(
         params: as in `statevector`; for many sets of parameters use `jax.vmap`. Parameters that
             only the observables' coefficients have come after the circuit's, sorted by name.
         gradient: as in `statevector`.
+        simulator: as in `statevector`.
         observables: a label such as `"XIZ"` or `"0+Z"` (leftmost letter: highest qubit; 0, 1, +, -,
             r and l are projectors), Qiskit's `Pauli`, `SparsePauliOp` (coefficients may have
             parameters), `SparseObservable` or Hermitian `Operator`; a sparse term
@@ -160,10 +168,15 @@ def expectation(
     check_process()
     circuit, converted, shape = as_observables(circuit, observables, params)
     values = as_parameters(circuit, params, converted)
-    return _read(circuit, Expectations(converted), values, gradient, shape)
+    return _read(circuit, Expectations(converted), values, gradient, simulator, shape)
 
 
-def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] | str = ()) -> Plan:
+def plan(
+    circuit: Circuit | QuantumCircuit,
+    inputs: Iterable[Parameter | str] | str = (),
+    *,
+    simulator: StateVector | None = None,
+) -> Plan:
     """How a circuit is simulated: `print(qjax.plan(circuit))` tells what was fused, and why.
 
     A network's own is `qnn.plan`, where what its observables do not depend on is left out.
@@ -172,6 +185,7 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] | 
         circuit: the circuit.
         inputs: the parameters, or their names, that differ per sample, such as those that
             `jax.vmap` maps over. The name of a vector of parameters stands for its elements.
+        simulator: as in `statevector`.
 
     Raises:
         ValueError: for parameters that are not in the circuit.
@@ -189,7 +203,9 @@ def plan(circuit: Circuit | QuantumCircuit, inputs: Iterable[Parameter | str] | 
         )
     positions = (position for position, name in enumerate(circuit.parameters) if name in names)
     try:
-        return plan_of(Task(circuit, frozenset(positions), Outcomes()))
+        return plan_of(
+            Task(circuit, frozenset(positions), Outcomes(), simulator=as_simulator(simulator))
+        )
     except CircuitTooLargeError as error:
         raise CircuitTooLargeError(
             f"{error}. Of a network with local observables, qnn.plan is the plan"
@@ -251,10 +267,12 @@ def _read(
     circuit: Circuit,
     readout: Readout,
     params: Float[Array, " params"],
-    gradient: Gradient | None = None,
+    gradient: Gradient | None,
+    simulator: StateVector | None,
     shape: tuple[int, ...] = (-1,),
 ) -> Shaped[Array, "..."]:
-    task = Task(circuit, frozenset(), readout, as_gradient(gradient))
+    how = as_gradient(gradient), as_simulator(simulator)
+    task = Task(circuit, frozenset(), readout, how[0], simulator=how[1])
 
     def read(params: Array) -> Array:
         return run(task, params, np.zeros((0, 1), params.dtype)).reshape(shape)

@@ -57,6 +57,12 @@ def x64() -> Iterator[None]:
 
 
 @pytest.fixture
+def xla_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test looks at programs, memory or compilations of XLA's engine."""
+    monkeypatch.setenv("QJAX_ENGINE", "xla")
+
+
+@pytest.fixture
 def full_compilation() -> Iterator[None]:
     """Everything is optimized, as users have it."""
     jax.config.update("jax_disable_most_optimizations", False)

@@ -5,7 +5,7 @@ import sys
 from types import ModuleType
 from typing import NoReturn
 
-LAZY = ("gradients", "operations", "optimizers", "primitives")
+LAZY = ("gradients", "operations", "optimizers", "primitives", "simulators")
 """Modules that are public, and that `import qjax` leaves out."""
 
 _LEARNING = "qiskit_machine_learning"

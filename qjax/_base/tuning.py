@@ -41,6 +41,7 @@ class Backend:
             values, for states and probabilities, and for derivatives of those. CPU: smaller ones
             gain from a batch; the results of states alone leave the cache; their derivatives gain
             for longer. None where a batch always gains.
+        has_kernels: whether the native engine has kernels for it.
     """
 
     pass_bytes: int
@@ -49,6 +50,7 @@ class Backend:
     wide_values: tuple[int, int] | None
     wide_states: tuple[int, int] | None
     wide_derivatives_of_states: tuple[int, int] | None
+    has_kernels: bool
 
 
 CPU = Backend(
@@ -58,6 +60,7 @@ CPU = Backend(
     wide_values=(11, 9),
     wide_states=(9, 8),
     wide_derivatives_of_states=(12, 11),
+    has_kernels=True,
 )
 
 ACCELERATOR = Backend(
@@ -67,6 +70,7 @@ ACCELERATOR = Backend(
     wide_values=None,
     wide_states=None,
     wide_derivatives_of_states=None,
+    has_kernels=False,
 )
 
 

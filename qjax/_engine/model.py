@@ -27,7 +27,7 @@ from qjax._engine.directions import Kind, check_directions
 from qjax._engine.primitive import run
 from qjax._engine.task import Expectations, Outcomes, Task, check_width, outcomes_of
 from qjax._readout import check_shots_fit, choices_of, draw_states, in_parts
-from qjax._simulators import Gradient
+from qjax._simulators import Gradient, StateVector
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Model:
         inputs, weights: which of its parameters, by index, these are, in their order.
         readout: what the outputs are.
         gradient: how reverse mode works; None chooses by the memory it would need.
+        simulator: which one, and by which engine; None chooses where it runs.
     """
 
     circuit: Circuit
@@ -79,6 +80,7 @@ class Model:
     weights: tuple[int, ...]
     readout: NetworkReadout
     gradient: Gradient | None = None
+    simulator: StateVector | None = None
 
 
 @kept(tuning.PROGRAM_BYTES)
@@ -188,7 +190,8 @@ def check_simulated(model: Model) -> None:
 def task_of(model: Model) -> Task:
     """What is simulated."""
     readout = model.readout if isinstance(model.readout, Expectations) else _measured(model.circuit)
-    return Task(model.circuit, frozenset(model.inputs), readout, model.gradient)
+    inputs = frozenset(model.inputs)
+    return Task(model.circuit, inputs, readout, model.gradient, simulator=model.simulator)
 
 
 def _measured(circuit: Circuit) -> Outcomes:

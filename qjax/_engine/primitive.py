@@ -29,7 +29,7 @@ from qjax._engine.derivatives import (
 from qjax._engine.directions import columns_at_once, is_large
 from qjax._engine.execution import always_compiled, differentiate_now
 from qjax._engine.task import Task, lack_slopes
-from qjax._simulators import uses_kernels
+from qjax._simulators import resolved
 
 # Of what does not move, JAX gives a symbolic zero.
 Tangent = Array | ad.Zero
@@ -47,8 +47,8 @@ def run(
         shared: the parameters that all samples have in common, in the circuit's order.
         batched: those that differ per sample, in the circuit's order, batch last.
     """
-    if (kernels := uses_kernels()) != task.kernels:
-        task = replace(task, kernels=kernels)
+    if (simulator := resolved(task.simulator)) != task.simulator:
+        task = replace(task, simulator=simulator)
     return run_p.bind(*alike((shared, batched)), task=task)
 
 

@@ -16,8 +16,8 @@ from qjax._circuit.observable import Observable, turned_by
 from qjax._circuit.slopes import expressions_of, near, without_slopes
 from qjax._dynamic import deferred
 from qjax._engine.views import View, check_view, views_of
-from qjax._plan import Plan, plan_circuit
-from qjax._simulators import Gradient
+from qjax._plan import Plan, Program, plan_circuit
+from qjax._simulators import NATIVE, Gradient, StateVector, engine, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Task:
         readout: what to read out.
         gradient: how reverse mode works; None chooses by the memory it would need.
         near: whether to simulate beside points where angles have no slope: see `near`.
-        kernels: whether the native engine runs where it can; `run` says so.
+        simulator: which one, and by which engine; None chooses where it runs.
     """
 
     circuit: Circuit
@@ -91,7 +91,12 @@ class Task:
     readout: Readout
     gradient: Gradient | None = None
     near: bool = False
-    kernels: bool = False
+    simulator: StateVector | None = None
+
+    @property
+    def kernels(self) -> bool:
+        """Whether the native engine runs where it can."""
+        return self.simulator == NATIVE
 
 
 class Part(NamedTuple):
@@ -138,7 +143,7 @@ def _places_in_angles(circuit: Circuit, batched: frozenset[int]) -> Iterator[set
 
 def seen_of(task: Task) -> Seen:
     """What is simulated, whatever the batch."""
-    return _seen(replace(task, batched=frozenset(), gradient=None, kernels=False))
+    return _seen(replace(task, batched=frozenset(), gradient=None, simulator=None))
 
 
 @kept()
@@ -188,9 +193,29 @@ def check_width(task: Task) -> None:
         check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
 
 
-@kept()
 def plan_of(task: Task) -> Plan:
     """The plan of what can be seen; of the widest part, where there are several."""
+    simulator = resolved(task.simulator)
+    plan = _plan_of(replace(task, simulator=simulator))
+    if simulator == NATIVE:
+        runs = _by_native(plan.program)
+    else:
+        runs = engine() if task.simulator is None else simulator.engine
+    return replace(plan, summary=f"engine: {runs}\n{plan.summary}")
+
+
+def _by_native(program: Program) -> str:
+    if program.steps is None:
+        return "xla (the native engine lacks a gate of this circuit)"
+    steps = counted(program.steps.count, "step")
+    return (
+        f"native, one operation of {steps}; the passes are XLA's, for forward mode, second "
+        "derivatives and exports"
+    )
+
+
+@kept()
+def _plan_of(task: Task) -> Plan:
     check_width(task)
     seen = seen_of(task)
     plan = plan_circuit(seen.widest.circuit, task.batched)

@@ -29,6 +29,7 @@ from qjax._networks.sampler_qnn import SamplerQNN
 from qjax._qiskit import SamplerSource, as_circuit
 from qjax._readout import check_shots, check_shots_fit
 from qjax._remote import sent_rows
+from qjax._simulators import StateVector
 
 
 class CircuitQNN(SamplerQNN):
@@ -60,6 +61,7 @@ class CircuitQNN(SamplerQNN):
         seed: int | None = None,
         sampler: BaseSamplerV2 | None = None,
         gradient: object | None = None,
+        simulator: StateVector | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
         circuit, input_params, weight_params = unpacked(circuit, input_params, weight_params)
@@ -80,6 +82,7 @@ class CircuitQNN(SamplerQNN):
             input_gradients=input_gradients,
             sampler=sampler,
             gradient=gradient,
+            simulator=simulator,
             shots=None if sampler is None else shots,
             pass_manager=pass_manager,
         )

@@ -11,6 +11,7 @@ from qjax._networks.parameter_roles import weight_names
 from qjax._networks.unchanging import Unchanging
 from qjax._plan import Plan
 from qjax._remote import CircuitCount, Remote, moving_groups, stencil_size
+from qjax._simulators import StateVector
 
 
 class NetworkDescription(Unchanging):
@@ -90,6 +91,11 @@ class NetworkDescription(Unchanging):
     def gradient(self) -> object | None:
         """How the network is differentiated; a name, or what `qjax.gradients` has."""
         return self._model.gradient if self._remote is None else self._remote.rule
+
+    @property
+    def simulator(self) -> StateVector | None:
+        """What `simulator=` was given: how states are represented; None where that is chosen."""
+        return self._model.simulator
 
     @property
     def pass_manager(self) -> object | None:

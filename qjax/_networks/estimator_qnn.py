@@ -14,7 +14,8 @@ from qjax._engine import Expectations
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.parameter_roles import Parameters, WeightParameters, make_model, unpacked
 from qjax._qiskit import as_circuit, several, with_observables
-from qjax._remote import on_estimator, refuse_settings, without_primitive
+from qjax._remote import on_estimator, refuse_settings, refuse_simulator, without_primitive
+from qjax._simulators import StateVector
 
 
 class EstimatorQNN(NeuralNetwork):
@@ -43,6 +44,8 @@ class EstimatorQNN(NeuralNetwork):
             pass of the plan, "adjoint" keeps none and computes them again; None chooses by the
             memory it would need. On an estimator: "parameter_shift" or None for exact rules,
             "spsa" or `qjax.gradients.SPSA(...)` for two values per direction.
+        simulator: how states are represented, and by which engine: `StateVector(engine)` of
+            `qjax.simulators`; None chooses.
         default_precision: the standard error to ask the estimator for; None for its own.
         pass_manager: transpiles the circuit for the estimator, once; the observables follow its
             layout.
@@ -65,6 +68,7 @@ class EstimatorQNN(NeuralNetwork):
         input_gradients: bool = False,
         estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
+        simulator: StateVector | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -72,6 +76,8 @@ class EstimatorQNN(NeuralNetwork):
         if estimator is None:
             settings = {"default_precision": default_precision, "pass_manager": pass_manager}
             refuse_settings(gradient, "estimator", **settings)
+        else:
+            refuse_simulator(simulator, "estimator")
         bare, sources = as_circuit(circuit), observables
         if observables is None:
             observables = "Z" * bare.num_qubits
@@ -82,7 +88,8 @@ class EstimatorQNN(NeuralNetwork):
         deferred(whole)  # what has no exact form shows here
         readout = Expectations(converted)
         simulated = gradient if estimator is None else None
-        model, structure = make_model(whole, input_params, weight_params, readout, simulated)
+        roles = input_params, weight_params, readout
+        model, structure = make_model(whole, *roles, simulated, simulator)
         remote = None
         if estimator is not None:
             remote = on_estimator(

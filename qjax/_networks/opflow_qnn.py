@@ -17,6 +17,7 @@ from qjax._circuit.circuit import Circuit
 from qjax._networks.estimator_qnn import EstimatorQNN
 from qjax._networks.parameter_roles import Parameters, WeightParameters, unpacked
 from qjax._qiskit import as_qiskit, is_sparse, labelled, several
+from qjax._simulators import StateVector
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ class OpflowQNN(EstimatorQNN):
         *,
         estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
+        simulator: StateVector | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -100,6 +102,7 @@ class OpflowQNN(EstimatorQNN):
             input_gradients=input_gradients,
             estimator=estimator,
             gradient=gradient,
+            simulator=simulator,
             default_precision=default_precision,
             pass_manager=pass_manager,
         )
@@ -121,7 +124,7 @@ class TwoLayerQNN(OpflowQNN):
             parameters, in its order. Default: Qiskit's ZZ feature map (Z for one qubit).
         ansatz: likewise for the weights. Default: Qiskit's RealAmplitudes.
         observable: default: Z on every qubit.
-        input_gradients, estimator, gradient, default_precision, pass_manager: as in
+        input_gradients, estimator, gradient, simulator, default_precision, pass_manager: as in
             `EstimatorQNN`.
 
     Raises:
@@ -140,6 +143,7 @@ class TwoLayerQNN(OpflowQNN):
         *,
         estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
+        simulator: StateVector | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -168,6 +172,7 @@ class TwoLayerQNN(OpflowQNN):
             input_gradients,
             estimator=estimator,
             gradient=gradient,
+            simulator=simulator,
             default_precision=default_precision,
             pass_manager=pass_manager,
         )

@@ -29,6 +29,7 @@ from qjax._base.weight_tree import WeightStructure
 from qjax._circuit.circuit import Circuit
 from qjax._engine import Model, NetworkReadout, as_gradient
 from qjax._qiskit import as_circuit, vectors_among
+from qjax._simulators import as_simulator
 
 Parameters = Iterable[Parameter | str] | str
 
@@ -46,6 +47,7 @@ def make_model(
     weight_params: WeightParameters | None,
     readout: NetworkReadout,
     gradient: object = None,
+    simulator: object = None,
 ) -> tuple[Model, WeightStructure | None]:
     """Assign every parameter of a circuit to be an input or a weight.
 
@@ -56,7 +58,7 @@ def make_model(
     Raises:
         ValueError: for a parameter that is both, neither, given twice, or not in the circuit, for a
             ragged array of weights, and for an unknown `gradient`.
-        TypeError: for what are no parameters.
+        TypeError: for what are no parameters, and for what is no simulator.
     """
     converted = as_circuit(circuit)
     names = converted.parameters
@@ -75,7 +77,8 @@ def make_model(
             f"parameters that are neither input nor weight: {unassigned}; name each in "
             "input_params or weight_params, or bind it (`QuantumCircuit.assign_parameters`)"
         )
-    return Model(converted, inputs, weights, readout, as_gradient(gradient)), structure
+    how = as_gradient(gradient), as_simulator(simulator)
+    return Model(converted, inputs, weights, readout, *how), structure
 
 
 def unpacked(

@@ -13,7 +13,8 @@ from qjax._networks.interpretation import Interpret, make_readout, tabulated
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.parameter_roles import Parameters, WeightParameters, make_model, unpacked
 from qjax._qiskit import SamplerSource, as_circuit
-from qjax._remote import on_sampler, refuse_settings, without_primitive
+from qjax._remote import on_sampler, refuse_settings, refuse_simulator, without_primitive
+from qjax._simulators import StateVector
 
 
 class SamplerQNN(NeuralNetwork):
@@ -34,6 +35,7 @@ class SamplerQNN(NeuralNetwork):
         sampler: what is asked for samples: any of Qiskit's samplers of version 2. None simulates,
             exactly.
         gradient: as in `EstimatorQNN`.
+        simulator: as in `EstimatorQNN`.
         shots: how many samples to ask the sampler for; None for its own number.
         pass_manager: transpiles the circuit for the sampler, once.
 
@@ -54,6 +56,7 @@ class SamplerQNN(NeuralNetwork):
         input_gradients: bool = False,
         sampler: BaseSamplerV2 | None = None,
         gradient: object | None = None,
+        simulator: StateVector | None = None,
         shots: int | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -63,11 +66,13 @@ class SamplerQNN(NeuralNetwork):
         circuit = as_circuit(circuit)
         readout = make_readout(circuit, interpret, output_shape)
         simulated = gradient if sampler is None else None
-        model, structure = make_model(circuit, input_params, weight_params, readout, simulated)
+        roles = input_params, weight_params, readout
+        model, structure = make_model(circuit, *roles, simulated, simulator)
         remote = None
         if sampler is None:
             check_simulated(model)
         if sampler is not None:
+            refuse_simulator(simulator, "sampler")
             remote = on_sampler(model, sampler, shots, pass_manager, gradient, input_gradients)
         self._interpret = interpret
         super().__init__(

@@ -51,6 +51,11 @@ class Steps:
     words: np.ndarray
     numbers: np.ndarray
 
+    @property
+    def count(self) -> int:
+        """How many steps there are."""
+        return int(self.words[1])
+
 
 _PAIRS, _PHASES = 0, 1
 _MOST_FACTORS = 64

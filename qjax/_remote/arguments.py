@@ -125,6 +125,19 @@ def refuse_settings(gradient: object, primitive: str, **settings: object) -> Non
             )
 
 
+def refuse_simulator(simulator: object, primitive: str) -> None:
+    """What simulates means nothing where a primitive is asked.
+
+    Raises:
+        ValueError: where it is given.
+    """
+    if simulator is not None:
+        raise ValueError(
+            f"simulator: got {simulator!r} beside {primitive}=, which computes the values; leave "
+            "one of them out"
+        )
+
+
 def without_primitive(
     primitive: str, settings: Sequence[str], network: Any, changes: Mapping[str, Any]
 ) -> dict[str, None]:

@@ -2,10 +2,14 @@
 
 statevector  pure states, exactly, with reverse mode by hand
 native       the same on CPUs, by compiled kernels
+choice       which of these, as `simulator=` says
 """
 
-from qjax._simulators.native.library import engine as engine
-from qjax._simulators.native.library import uses_kernels as uses_kernels
+from qjax._simulators.choice import NATIVE as NATIVE
+from qjax._simulators.choice import StateVector as StateVector
+from qjax._simulators.choice import as_simulator as as_simulator
+from qjax._simulators.choice import engine as engine
+from qjax._simulators.choice import resolved as resolved
 from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_sums as native_sums
 from qjax._simulators.statevector.simulation import Gradient as Gradient

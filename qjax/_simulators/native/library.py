@@ -10,6 +10,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from qjax._base import tuning
+
 _FILE = "libqjax_native.so"
 _KERNELS = ("State", "PullBackState", "Sums", "SumsAndTiles", "PullBackSums")
 _PREFIX = "qjax_"
@@ -17,36 +19,22 @@ _SWITCH = "QJAX_ENGINE"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 
-def engine() -> str:
-    """Which engine simulates circuits now: "native", or "xla" and why.
+def why_not(asked: bool = False) -> str | None:
+    """Why programs that are traced now do not run on the kernels; None where they do.
 
-    The native engine is one operation of XLA's for a whole circuit, so that there is next to
-    nothing to compile: on CPUs, where the package was installed with a C++ compiler at hand. What
-    it lacks runs through XLA, with the same numbers: forward mode and second derivatives, dense
-    matrices on several qubits, `rv`, given amplitudes, several devices, and what `export` saves.
-    The environment variable QJAX_ENGINE=xla, set before a circuit is first simulated, chooses XLA
-    for all.
+    Args:
+        asked: whether the native engine was asked for, whatever QJAX_ENGINE says.
 
     Raises:
         ValueError: for another value of QJAX_ENGINE than "native" and "xla".
     """
-    reason = _why_not()
-    return "native" if reason is None else f"xla ({reason})"
-
-
-def uses_kernels() -> bool:
-    """Whether programs that are traced now run on the compiled kernels where they can."""
-    return _why_not() is None
-
-
-def _why_not() -> str | None:
     chosen = os.environ.get(_SWITCH, "native")
     if chosen not in ("native", "xla"):
         raise ValueError(f"{_SWITCH}: got {chosen!r}; expected 'native' or 'xla'")
-    if chosen == "xla":
+    if chosen == "xla" and not asked:
         return f"{_SWITCH}=xla"
-    if jax.default_backend() != "cpu":
-        return f"the default backend is {jax.default_backend()}"
+    if not tuning.of_backend(jax.default_backend()).has_kernels:
+        return "JAX's default backend is not a CPU"
     if not jax.sharding.get_abstract_mesh().empty:
         return "a mesh of devices is in use"
     return why_missing()

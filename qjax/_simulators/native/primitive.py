@@ -1,6 +1,7 @@
 """Floor 4. What a kernel computes, as a primitive of JAX: lowered as the kernel, or by XLA."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import jax
@@ -68,11 +69,23 @@ def kernel_primitive(
 
 
 def _compiled(primitive: Primitive) -> Callable[..., Any]:
+    """Run outside of any program: compiled nevertheless, under `jax.disable_jit()` too."""
+
     def run(*leaves: Array, **parameters: Any) -> list[Array]:
-        results: list[Array] = jax.jit(lambda *given: primitive.bind(*given, **parameters))(*leaves)
+        with jax.disable_jit(False):
+            results: list[Array] = _jitted(primitive)(tuple(parameters.items()), *leaves)
         return results
 
     return run
+
+
+@cache
+def _jitted(primitive: Primitive) -> Callable[..., list[Array]]:
+    def bind(parameters: tuple[tuple[str, Any], ...], *leaves: Array) -> list[Array]:
+        results: list[Array] = primitive.bind(*leaves, **dict(parameters))
+        return results
+
+    return jax.jit(bind, static_argnums=0)
 
 
 def _one_by_one(primitive: Primitive) -> Callable[..., Any]:

@@ -324,6 +324,7 @@ def test_second_derivatives_of_many_terms(x64: None) -> None:
     assert error(one(point), expected[0]) < 1e-5
 
 
+@pytest.mark.usefixtures("xla_engine")
 def test_program_does_not_grow_with_the_terms(x64: None) -> None:
     circuit = qjax.from_qiskit(real_amplitudes(10, reps=1))
     values = np.zeros(circuit.num_params)

@@ -117,7 +117,7 @@ def test_wide_circuits_stay_within_what_is_available(monkeypatch: pytest.MonkeyP
     assert temporaries(jax.jacfwd(wide), ANGLES) < 3
 
 
-@pytest.mark.usefixtures("full_compilation")
+@pytest.mark.usefixtures("full_compilation", "xla_engine")
 @pytest.mark.parametrize("observable", ["Z" * 18, "X" + "Y" * 17])
 def test_values_that_are_mapped_take_what_is_counted(
     observable: str, monkeypatch: pytest.MonkeyPatch

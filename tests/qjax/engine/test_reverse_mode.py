@@ -112,7 +112,7 @@ def test_second_derivatives_through_repeated_layers(gradient: Gradient) -> None:
     assert error(reverse, expected) < 1e-6
 
 
-@pytest.mark.usefixtures("full_compilation")
+@pytest.mark.usefixtures("full_compilation", "xla_engine")
 def test_adjoint_keeps_no_states() -> None:
     """Reverse mode at 14 qubits, 16 samples: a few states, or one per pass."""
     num_qubits, batch, rng = 14, 16, np.random.default_rng(0)

@@ -129,7 +129,7 @@ print(primitives is qjax.primitives is sys.modules["qjax.primitives"])
 
 def test_version_is_that_of_the_package() -> None:
     project = (Path(__file__).parents[3] / "pyproject.toml").read_text()
-    assert 'path = "qjax/_version.py"' in project
+    assert 'input = "qjax/_version.py"' in project
     assert re.fullmatch(r"\d+\.\d+\.\d+", qjax.__version__)
     assert qjax.__version__ == importlib.metadata.version("qjax-bridge")
 

@@ -146,6 +146,7 @@ def test_gradient_where_the_state_has_zeros(x64: None) -> None:
         assert np.isfinite(hessian).all()
 
 
+@pytest.mark.usefixtures("xla_engine")
 def test_number_of_observables_is_no_number_of_simulations(x64: None) -> None:
     """A program for 40 observables is not 40 times as long as for one."""
     circuit = qjax.from_qiskit(NAMED["layered"]())

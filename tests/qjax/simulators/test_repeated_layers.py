@@ -116,6 +116,7 @@ def second_derivative(count: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     return lambda w, x: jax.jvp(lambda w: slope(w, x), (w,), (w,)), (w, x)
 
 
+@pytest.mark.usefixtures("xla_engine")
 @pytest.mark.parametrize("program", [simulation, output, gradient, second_derivative])
 def test_programs_do_not_grow_with_repeated_layers(program: Callable[[int], Any]) -> None:
     sizes = [lines(*program(count)) for count in (10, 100)]
@@ -143,6 +144,7 @@ def on_one_qubit(num_gates: int) -> QuantumCircuit:
     return circuit
 
 
+@pytest.mark.usefixtures("xla_engine")
 @pytest.mark.parametrize(
     "build", [lambda count: without_repetition(count, 8), on_one_qubit], ids=["any", "one qubit"]
 )
@@ -159,6 +161,7 @@ def test_programs_hardly_grow_with_gates_that_do_not_repeat(
     assert sizes[1] < 1.5 * sizes[0]
 
 
+@pytest.mark.usefixtures("xla_engine")
 def test_the_size_of_a_program_does_grow_with_what_differs() -> None:
     """What the tests above count is no constant."""
     sizes = [

@@ -1,0 +1,87 @@
+"""Floor 4. What `simulator=` takes: how states are represented, and by which engine."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from qjax._simulators.native.library import why_not
+
+Engine = Literal["native", "xla"]
+
+
+@dataclass(frozen=True, slots=True)
+class StateVector:
+    """Pure states, exactly: 2**n amplitudes per sample.
+
+    Attributes:
+        engine: "native" for compiled kernels, "xla" for XLA's operations, None for "native" where
+            it is there (see `qjax.engine`). Both give the same numbers; what "native" lacks, XLA
+            computes in either case.
+
+    Raises:
+        ValueError: for another engine.
+    """
+
+    engine: Engine | None = None
+
+    def __post_init__(self) -> None:
+        if not any(self.engine is known or self.engine == known for known in _ENGINES):
+            raise ValueError(
+                f"engine: got {self.engine!r}; expected 'native', 'xla' or None, which chooses"
+            )
+
+
+_ENGINES = (None, *get_args(Engine))
+
+NATIVE, XLA = StateVector("native"), StateVector("xla")
+
+
+def engine() -> str:
+    """Which engine simulates circuits now: "native", or "xla" and why.
+
+    The native engine is one operation of XLA's for a whole circuit, so that there is next to
+    nothing to compile: on CPUs, where the package was installed with a C++ compiler at hand. What
+    it lacks runs through XLA, with the same numbers: forward mode and second derivatives, several
+    devices, and what `export` saves. `simulator=StateVector("xla")` chooses XLA for a function or
+    network; the environment variable QJAX_ENGINE=xla for all where nothing was chosen. What was
+    compiled before keeps its engine.
+
+    Raises:
+        ValueError: for another value of QJAX_ENGINE than "native" and "xla".
+    """
+    reason = why_not()
+    return "native" if reason is None else f"xla ({reason})"
+
+
+def as_simulator(simulator: object) -> StateVector | None:
+    """What `simulator=` was given.
+
+    Raises:
+        TypeError: for what is no simulator.
+    """
+    if simulator is None or isinstance(simulator, StateVector):
+        return simulator
+    if simulator is StateVector:
+        raise TypeError("simulator: got the class StateVector; expected a value, StateVector()")
+    raise TypeError(
+        f"simulator: got {simulator!r} of type {type(simulator).__name__}; expected one of "
+        "qjax.simulators, such as StateVector('xla'), or None, which chooses"
+    )
+
+
+def resolved(simulator: StateVector | None) -> StateVector:
+    """The same with an engine: the one that was asked for, or the best one there is.
+
+    Raises:
+        ValueError: for the native engine where it cannot run.
+    """
+    if simulator == XLA:
+        return XLA
+    reason = why_not(asked=simulator == NATIVE)
+    if reason is None:
+        return NATIVE
+    if simulator == NATIVE:
+        raise ValueError(
+            f"simulator: the native engine cannot run: {reason}; leave engine out, for XLA where "
+            "it cannot"
+        )
+    return XLA
