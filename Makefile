@@ -1,5 +1,7 @@
 # make demo    train the hybrid network on handwritten digits
 # make test    run all tests
+# make test-xla  the tests of what simulates, without the native engine
+# make sanitize  tests of the native engine under the address and undefined-behaviour sanitizers
 # make lint    style, types, floors
 # make docs    the site: pages that run, a reference from the docstrings; docs/_build/html
 # make bench   measure ourselves and every peer, for hours (ARGS=--quick: about half an hour)
@@ -17,13 +19,17 @@ WORKERS ?= 2
 ARGS ?=
 BIN := $(VENV)/bin
 
+# What simulates, and what is differentiated; the rest does not know which engine runs.
+XLA_TESTS := tests/qjax/engine tests/qjax/simulators tests/qjax/dynamic
+SANITIZED_TESTS := tests/qjax/simulators/test_native_memory.py
+
 # Each environment is made and filled once; again only after a change of what it is made from.
 EXAMPLES_READY := $(VENV)/.ready-examples
 TEST_READY := $(VENV)/.ready-test
 DOCS_READY := $(VENV)/.ready-docs
 BENCH_READY := $(VENV)/.ready-bench
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test test-xla sanitize lint docs bench clean
 .DELETE_ON_ERROR:
 
 demo: $(EXAMPLES_READY)
@@ -31,6 +37,18 @@ demo: $(EXAMPLES_READY)
 
 test: $(TEST_READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-xla: $(TEST_READY)
+	QJAX_ENGINE=xla $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(XLA_TESTS) $(ARGS)
+
+# Of GCC's, the sanitizers' libraries come before Python, which was built without.
+sanitize: $(TEST_READY)
+	cmake -S . -B build/sanitize -DQJAX_SANITIZE=address,undefined -DPython_EXECUTABLE="$(abspath $(BIN)/python)"
+	cmake --build build/sanitize --parallel $(WORKERS)
+	QJAX_NATIVE_LIBRARY="$(CURDIR)/build/sanitize/libqjax_native.so" \
+	  LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	  $(BIN)/python -m pytest $(SANITIZED_TESTS) $(ARGS)
 
 lint: $(TEST_READY)
 	$(BIN)/ruff check

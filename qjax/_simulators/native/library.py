@@ -16,6 +16,7 @@ _FILE = "libqjax_native.so"
 _KERNELS = ("State", "PullBackState", "Sums", "SumsAndTiles", "PullBackSums")
 _PREFIX = "qjax_"
 _SWITCH = "QJAX_ENGINE"
+_FOR_TESTS = "QJAX_NATIVE_LIBRARY"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
 
 
@@ -60,7 +61,12 @@ def why_missing() -> str | None:
 
 
 def _files() -> Iterator[Path]:
-    """The library: beside this file, or, installed in place, where packages are installed."""
+    """The library: beside this file, or, installed in place, where packages are installed.
+
+    A build for tests, such as one with sanitizers, is named by an environment variable.
+    """
+    if _FOR_TESTS in os.environ:
+        return iter([Path(os.environ[_FOR_TESTS])])
     package = sys.modules[__name__.rpartition(".")[0]]
     return (file for folder in package.__path__ if (file := Path(folder) / _FILE).is_file())
 
