@@ -18,7 +18,7 @@ from qjax._base import tuning
 from qjax._base.mesh import context, on_mesh_of, type_of_result
 from qjax._base.store import kept
 from qjax._engine.directions import Axis, Kind, columns_at_once, in_groups, size_of
-from qjax._engine.execution import always_compiled, execute, execute_now
+from qjax._engine.execution import always_compiled, execute, execute_now, type_of_values
 from qjax._engine.task import Task
 
 run_p = Primitive("simulate")
@@ -142,9 +142,8 @@ def evaluate_second(
 
 
 def _abstract_run(shared: ShapedArray, batched: ShapedArray, *, task: Task) -> ShapedArray:
-    given = (jax.ShapeDtypeStruct(array.shape, array.dtype) for array in (shared, batched))
-    result = jax.eval_shape(partial(execute, task=task), *given)
-    return type_of_result(result.shape, result.dtype, (shared, batched))
+    shape, dtype = type_of_values(task, shared, batched)
+    return type_of_result(shape, dtype, (shared, batched))
 
 
 def _abstract_residuals(

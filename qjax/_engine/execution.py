@@ -22,7 +22,7 @@ from qjax._engine.stacks import (
     stacks_of,
     stacks_on_device,
 )
-from qjax._engine.task import Task
+from qjax._engine.task import Expectations, States, Task, num_simulated
 from qjax._simulators import Gradient
 
 P = ParamSpec("P")
@@ -97,7 +97,8 @@ def execute_now(
     Circuits whose plans have the same structure share a compiled program, whose arguments the
     tables are.
     """
-    stacks = stacks_on_device(task, *_context(task, shared))
+    alone = all(len(x.devices()) == 1 for x in (shared, batched) if isinstance(x, Array))
+    stacks = stacks_on_device(task, *_context(task, shared), alone)
     return _execute_stacks(stacks, shared, batched, task.gradient)
 
 
@@ -131,10 +132,38 @@ def _execute_stacks(
     return values[0] if add is None else add(jnp.asarray(outputs), *values)
 
 
+def type_of_values(task: Task, shared: Any, batched: Any) -> tuple[tuple[int, int], np.dtype]:
+    """Shape and dtype of what `execute` returns, without tracing it.
+
+    Args:
+        task: what to simulate.
+        shared: the parameters that all samples have in common, or their shape and dtype.
+        batched: those that differ per sample.
+
+    Raises:
+        CircuitTooLargeError: for what does not fit into memory.
+    """
+    batch = batched.shape[1]
+    for stack in stacks_of(task, _context(task, shared)[0]).stacks if batch else ():
+        _checked_cost(stack, shared, batched, task.gradient)
+    dtype = np.result_type(shared.dtype, batched.dtype)
+    if isinstance(task.readout, States):
+        return (1 << num_simulated(task), batch), np.result_type(dtype, np.complex64)
+    if isinstance(task.readout, Expectations):
+        return (len(task.readout.observables), batch), dtype
+    qubits = task.readout.qubits
+    return (1 << (num_simulated(task) if qubits is None else len(qubits)), batch), dtype
+
+
+def _checked_cost(stack: Stack, shared: Any, batched: Any, gradient: Gradient | None) -> Cost:
+    cost = _cost(stack, shared, batched, gradient)
+    check_values(cost, batched.shape[1], cost.num_chunks > 1 or stack.number is not None)
+    return cost
+
+
 def _execute_stack(stack: Stack, shared: Array, batched: Array, gradient: Gradient | None) -> Array:
     program, reading, readout, _ = stack.planned
-    cost, batch = _cost(stack, shared, batched, gradient), batched.shape[1]
-    check_values(cost, batch, cost.num_chunks > 1 or stack.number is not None)
+    cost = _checked_cost(stack, shared, batched, gradient)
     return stack.execute(program, reading, shared, batched, readout, cost.gradient, cost.num_chunks)
 
 
@@ -182,14 +211,18 @@ def _cost_of(
     extent: Extent, dtype: np.dtype, batch: int, gradient: Gradient | None, backend: tuning.Backend
 ) -> Cost:
     one = dtype.itemsize << extent.num_qubits
-    held = extent.num_passes * batch * one * extent.number
-    chosen = gradient or ("backprop" if held <= backend.kept_bytes else "adjoint")
+    chosen, num_passes = gradient, extent.num_passes
+    if num_passes is None:
+        chosen, num_passes = "adjoint", 1
+    elif gradient is None:
+        held = num_passes * batch * one * extent.number
+        chosen = "backprop" if held <= backend.kept_bytes else "adjoint"
     chunks = _count_chunks(batch, batch * one, backend.chunk_bytes)
     states = -(-batch // chunks) * one
-    kept = 1 + extent.num_passes if chosen == "backprop" else 1
+    kept = 1 + num_passes if chosen == "backprop" else 1
     return Cost(
         num_qubits=extent.num_qubits,
-        num_passes=extent.num_passes,
+        num_passes=num_passes,
         num_chunks=chunks,
         dtype=dtype,
         bytes_of_states=states,

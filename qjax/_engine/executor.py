@@ -13,7 +13,7 @@ from jax import Array, lax
 from jaxtyping import Float, Int
 
 from qjax._engine.task import Outcomes, States
-from qjax._plan import Program
+from qjax._plan import NativeProgram, Program
 from qjax._readout import (
     Reading,
     expectation_values,
@@ -39,13 +39,15 @@ Executor = Callable[..., Array]
 _executors: WeakValueDictionary[Any, Executor] = WeakValueDictionary()
 
 
-def structure_of(program: Program, reading: Reading | None) -> Any:
+def structure_of(program: Program | NativeProgram, reading: Reading | None) -> Any:
     """What must be equal for two plans to run as one program."""
     leaves, structure = jax.tree.flatten((program, reading))
     return structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
 
 
-def executor_of(program: Program, reading: Reading | None, number: int | None) -> Executor:
+def executor_of(
+    program: Program | NativeProgram, reading: Reading | None, number: int | None
+) -> Executor:
     """(program, reading, shared, batched, readout, gradient, chunks) -> what is read out.
 
     Args:
@@ -75,7 +77,7 @@ def adder_of(num_outputs: int, num_found: int) -> Executor:
 
 
 def _execute(
-    program: Program,
+    program: Program | NativeProgram,
     reading: Reading | None,
     shared: Array,
     batched: Array,
@@ -84,7 +86,7 @@ def _execute(
     chunks: int,
 ) -> Array:
     def run(batched: Array) -> Array:
-        if program.steps is not None:
+        if isinstance(program, NativeProgram):
             return _read_native(program, reading, shared, batched, readout)
         values = _read_out(program, reading, shared, batched, readout, gradient)
         return marked(program, shared, batched, values)
@@ -100,7 +102,7 @@ def _execute(
 
 
 def _read_native(
-    program: Program,
+    program: NativeProgram,
     reading: Reading | None,
     shared: Array,
     batched: Array,
@@ -149,11 +151,11 @@ def _qubits_of(readout: States | Outcomes | None) -> tuple[int, ...] | None:
 
 
 def _execute_all(
-    program: Program, reading: Reading, shared: Array, batched: Array, *how: Any
+    program: Program | NativeProgram, reading: Reading, shared: Array, batched: Array, *how: Any
 ) -> Float[Array, "outputs batch"]:
     """Run programs of one structure, whose tables are stacked, one after the other."""
 
-    def run(tables: tuple[Program, Reading]) -> Array:
+    def run(tables: tuple[Program | NativeProgram, Reading]) -> Array:
         return _execute(*tables, shared, batched, *how)
 
     values = lax.map(run, (program, reading))

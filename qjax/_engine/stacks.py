@@ -12,20 +12,21 @@ from qjax._base.store import kept
 from qjax._base.tables import in_precision
 from qjax._engine.executor import Executor, adder_of, executor_of, structure_of
 from qjax._engine.task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
-from qjax._plan import Program, canonical_frame, plan_circuit
+from qjax._plan import Frame, NativeProgram, Program, canonical_frame, plan_circuit, plan_native
 from qjax._readout import Reading, reading_of
 
 
 class Planned(NamedTuple):
     """What runs: its tables are arguments of the compiled function, the rest decides about it.
 
-    `reading` says what to read out for expectation values, and is None otherwise.
+    `reading` says what to read out for expectation values, and is None otherwise; `num_passes`
+    is None for the native engine.
     """
 
-    program: Program
+    program: Program | NativeProgram
     reading: Reading | None
     readout: States | Outcomes | None
-    num_passes: int
+    num_passes: int | None
 
 
 class Extent(NamedTuple):
@@ -33,14 +34,14 @@ class Extent(NamedTuple):
 
     Attributes:
         num_qubits: how many are simulated.
-        num_passes: passes over the state.
+        num_passes: passes over the state; None for the native engine.
         number: how many simulations run one after the other.
         reads_probabilities: whether amplitudes are not needed.
         reals_returned: how many numbers; of expectation values none that count.
     """
 
     num_qubits: int
-    num_passes: int
+    num_passes: int | None
     number: int
     reads_probabilities: bool
     reals_returned: int
@@ -100,18 +101,26 @@ def stacks_of(task: Task, x64: bool) -> Stacks:
 
 
 def _planned(part: Part, task: Task, x64: bool) -> Planned:
-    plan, readout = plan_circuit(part.circuit, task.batched), part.readout
-    program, frame = plan.program, plan.frame
-    if not task.kernels:
-        program = replace(program, steps=None)
-    elif program.steps is not None:
-        frame = canonical_frame(program.num_qubits)
-    program = in_precision(program, x64)
+    program, frame, num_passes = _program(part, task)
+    program, readout = in_precision(program, x64), part.readout
     if not isinstance(readout, Expectations):
-        return Planned(program, None, readout, plan.num_passes)
+        return Planned(program, None, readout, num_passes)
     sizes = program.num_qubits, task.circuit.num_params
     reading = reading_of(readout.observables, *sizes, task.batched, frame)
-    return Planned(program, in_precision(reading, x64), None, plan.num_passes)
+    return Planned(program, in_precision(reading, x64), None, num_passes)
+
+
+def _program(part: Part, task: Task) -> tuple[Program | NativeProgram, Frame, int | None]:
+    """What runs, in which frame the state is read out, and how many passes there are."""
+    native = plan_native(part.circuit, task.batched) if task.kernels else None
+    if native is not None and len(seen_of(task).parts) == 1:
+        return native, canonical_frame(native.num_qubits), None
+    plan = plan_circuit(part.circuit, task.batched)
+    if native is None:
+        return plan.program, plan.frame, plan.num_passes
+    # Stacked, each has tables of its own for all that may run.
+    native = replace(native, passes=plan.program, source=None)
+    return native, canonical_frame(native.num_qubits), None
 
 
 def _stack(members: Sequence[Planned]) -> Stack:
@@ -154,16 +163,39 @@ def check_single(task: Task) -> None:
 
 
 @kept(lambda stacks: len(stacks.stacks) * tuning.PROGRAM_BYTES + 4 * _bytes_of_tables(stacks))
-def stacks_on_device(task: Task, x64: bool, device: Any) -> Stacks:
-    """What runs for a task, with the tables on the default device: no call has to bring them."""
-    del device  # a key
+def stacks_on_device(task: Task, x64: bool, device: Any, alone: bool) -> Stacks:
+    """What computes values, with the tables on the default device: no call has to bring them.
+
+    Args:
+        task: what to simulate.
+        x64: the precision.
+        device: the default device; a key.
+        alone: whether one device runs all. The native engine does then, and needs no passes, so
+            that circuits whose tables have the same shapes share a program.
+    """
+    del device
     stacks = stacks_of(task, x64)
+    if alone:
+        stacks = stacks._replace(stacks=tuple(map(_without_source, stacks.stacks)))
+    return _put(stacks)
+
+
+def _without_source(stack: Stack) -> Stack:
+    program = stack.planned.program
+    if not isinstance(program, NativeProgram) or program.source is None:
+        return stack
+    program = replace(program, source=None)
+    execute = executor_of(program, stack.planned.reading, stack.number)
+    return stack._replace(planned=stack.planned._replace(program=program), execute=execute)
+
+
+def _put(stacks: Stacks) -> Stacks:
     # Inside of a trace they would be the trace's, and outlive it here.
     with jax.core.eval_context():
-        return stacks._replace(stacks=tuple(map(_put, stacks.stacks)))
+        return stacks._replace(stacks=tuple(map(_put_stack, stacks.stacks)))
 
 
-def _put(stack: Stack) -> Stack:
+def _put_stack(stack: Stack) -> Stack:
     planned = stack.planned
     program, reading = jax.device_put((planned.program, planned.reading))
     return stack._replace(planned=planned._replace(program=program, reading=reading))
@@ -172,4 +204,5 @@ def _put(stack: Stack) -> Stack:
 @kept(lambda stacks: len(stacks.stacks) * tuning.DERIVATIVES_BYTES + 8 * _bytes_of_tables(stacks))
 def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
     """What runs for a task and its derivatives, which are compiled too: kept as a larger thing."""
-    return stacks_on_device(task, x64, device)
+    del device
+    return _put(stacks_of(task, x64))

@@ -1,7 +1,7 @@
 """Floor 3. Circuit -> plan: on the host, in NumPy.
 
 plan               what a plan is
-program            what runs: a state to start from, segments of passes
+program            what runs: a state to start from, segments of passes; or the native engine's
 passes             what a pass is, as tables of numbers
 matrices           what its matrices are built from
 planner            circuit -> plan
@@ -36,7 +36,9 @@ from qjax._plan.passes import Phases as Phases
 from qjax._plan.passes import Reorder as Reorder
 from qjax._plan.plan import Plan as Plan
 from qjax._plan.planner import plan_circuit as plan_circuit
+from qjax._plan.planner import plan_native as plan_native
 from qjax._plan.program import Encoding as Encoding
+from qjax._plan.program import NativeProgram as NativeProgram
 from qjax._plan.program import Program as Program
 from qjax._plan.program import Segment as Segment
 from qjax._plan.program import Start as Start

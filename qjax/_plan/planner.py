@@ -20,7 +20,7 @@ from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.placed_gates import Member, place, whole
 from qjax._plan.plan import Plan
-from qjax._plan.program import Encoding, Program, Start
+from qjax._plan.program import Encoding, NativeProgram, Program, Source, Start
 from qjax._plan.repeats import Run, find_repeats
 from qjax._plan.schedule import Schedule, cheapest_schedule
 from qjax._plan.steps import steps_of
@@ -64,12 +64,38 @@ def plan_circuit(
         start,
         tuple(builder.segments),
         end,
-        steps_of(first, rest, circuit.num_qubits) if from_zero and not prepared else None,
     )
     summary = summarise(
         builder, schedules, circuit.num_qubits, len(tables.gates), len(first), len(given)
     )
     return Plan(program, builder.frame, builder.num_passes, summary)
+
+
+@kept()
+def plan_native(circuit: Circuit, batched: frozenset[int] = frozenset()) -> NativeProgram | None:
+    """What the native engine runs for a circuit; None where it lacks something.
+
+    To plan no passes is most of what a first call saves: they are as costly as the rest of it.
+
+    Args:
+        circuit: the circuit.
+        batched: the indices of the parameters that differ per sample.
+    """
+    if preparations(circuit):
+        return None
+    tables = _angle_tables(circuit, batched)
+    steps = steps_of(*_split_start(tables.gates, set()), circuit.num_qubits)
+    if steps is None:
+        return None
+    return NativeProgram(
+        circuit.num_qubits,
+        _reads_shared(tables.batched, (), len(batched)),
+        tables.shared,
+        tables.batched,
+        steps,
+        None,
+        Source(circuit, batched),
+    )
 
 
 class _AngleTables(NamedTuple):

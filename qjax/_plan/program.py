@@ -6,9 +6,12 @@ serves a circuit without any repetition. All tables are leaves of a pytree, ever
 static: two circuits whose plans have the same structure share one compiled program.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from qjax._base.tables import static, table_class
+from qjax._circuit.circuit import Circuit
 from qjax._expressions import ExpressionTable
 from qjax._plan.matrices import Bank, Lookup, Matrices
 from qjax._plan.passes import Pass
@@ -76,7 +79,6 @@ class Program:
         start: the state to start from; None for |0...0>.
         segments: what to run.
         end: one pass that brings the rows in order and applies the last phases.
-        steps: the same for the native engine; None where it lacks a gate, or is not used.
     """
 
     num_qubits: int = static()
@@ -86,4 +88,34 @@ class Program:
     start: Start | None
     segments: tuple[Segment, ...]
     end: Segment
-    steps: Steps | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a program was planned of: a circuit, and the parameters that differ per sample."""
+
+    circuit: Circuit
+    batched: frozenset[int]
+
+
+@table_class
+class NativeProgram:
+    """What the native engine runs, from |0...0>.
+
+    What it lacks, such as forward mode, needs passes: they are planned where it is asked for.
+
+    Attributes:
+        num_qubits: n.
+        mixed, shared_angles, batched_angles: as in `Program`, whose angles are the same ones.
+        steps: what to run.
+        passes: the same in passes; None: they follow from the source.
+        source: what was planned; None where `passes` are there, or nothing needs them.
+    """
+
+    num_qubits: int = static()
+    mixed: bool = static()
+    shared_angles: tuple[ExpressionTable, ...]
+    batched_angles: tuple[ExpressionTable, ...]
+    steps: Steps
+    passes: Program | None
+    source: Source | None = static()

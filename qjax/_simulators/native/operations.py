@@ -16,7 +16,8 @@ from jaxtyping import Float, Int
 
 from qjax._base import tuning
 from qjax._base.linear_map import linear_map
-from qjax._plan import Program
+from qjax._base.tables import in_precision
+from qjax._plan import NativeProgram, plan_circuit
 from qjax._simulators.native.library import target
 from qjax._simulators.native.primitive import kernel_primitive
 from qjax._simulators.statevector.simulation import State, state_of_angles
@@ -32,7 +33,7 @@ _VECTOR = 64
 
 
 @jax.custom_jvp
-def native_state(program: Program, angles: Angles) -> State:
+def native_state(program: NativeProgram, angles: Angles) -> State:
     """The state after a program that has steps, rows in Qiskit's order, all phases applied.
 
     Args:
@@ -52,7 +53,7 @@ def _native_state_jvp(primals: tuple, tangents: tuple) -> tuple[State, State]:
 
 def _push_state(residuals: tuple, tangents: Angles) -> State:
     program, angles, _ = residuals
-    return jax.jvp(lambda *given: state_of_angles(program, given), angles, tangents)[1]
+    return jax.jvp(lambda *given: _state_by_xla(program, given), angles, tangents)[1]
 
 
 @jax.custom_jvp
@@ -68,7 +69,7 @@ def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angle
     (_, moved, _), along = tangents
 
     def cotangents(angles: Angles, cotangent: State) -> Angles:
-        return _pull_back_by_xla(lambda *given: state_of_angles(program, given), angles, cotangent)
+        return _pull_back_by_xla(lambda *given: _state_by_xla(program, given), angles, cotangent)
 
     moving = jax.jvp(cotangents, (angles, cotangent), (moved, along))[1]
     return _pull_back_state(primals[0], cotangent), moving
@@ -78,7 +79,7 @@ def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angle
 
 
 @jax.custom_jvp
-def native_sums(program: Program, masks: Int[Array, " strings"], angles: Angles) -> Sums:
+def native_sums(program: NativeProgram, masks: Int[Array, " strings"], angles: Angles) -> Sums:
     """<Z...Z> after a program that has steps, for strings of Z by the masks of their qubits."""
     return _sums(program, masks, angles, keep=False)[0]
 
@@ -90,7 +91,7 @@ def _native_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Sums, Sums]:
 
 
 @jax.custom_jvp
-def _sums_and_tiles(program: Program, masks: Array, angles: Angles) -> tuple[Sums, Array]:
+def _sums_and_tiles(program: NativeProgram, masks: Array, angles: Angles) -> tuple[Sums, Array]:
     """The same, with the states as the kernels have them, for reverse mode."""
     sums, tiles = _sums(program, masks, angles, keep=True)
     return sums, tiles
@@ -131,13 +132,23 @@ def _pull_back_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angles
     return _pull_back_sums(primals[0], cotangent), moving
 
 
-def _sums_by_xla(program: Program, masks: Array, angles: Angles) -> Sums:
-    state = state_of_angles(program, angles)
+def _sums_by_xla(program: NativeProgram, masks: Array, angles: Angles) -> Sums:
+    state = _state_by_xla(program, angles)
     probabilities = jnp.square(state[0]) + jnp.square(state[1])
     rows = jnp.arange(2**program.num_qubits, dtype=masks.dtype)
     odd = lax.population_count(masks[:, None] & rows[None]) & 1
     signs = (1 - 2 * odd).astype(probabilities.dtype)
     return jnp.matmul(signs, probabilities, precision=tuning.PRECISION)
+
+
+def _state_by_xla(program: NativeProgram, angles: Angles) -> State:
+    """The state by passes, which are planned only here."""
+    passes, source = program.passes, program.source
+    if passes is None:
+        assert source is not None
+        planned = plan_circuit(source.circuit, source.batched).program
+        passes = in_precision(planned, jax.config.read("jax_enable_x64"))
+    return state_of_angles(passes, angles)
 
 
 def _pull_back_by_xla(function: Callable[..., Array], angles: Angles, cotangent: Array) -> Angles:
@@ -163,10 +174,9 @@ def _tile_size(num_qubits: int, batch: int, dtype: np.dtype) -> int:
     return samples * 2 << num_qubits
 
 
-def _call(name: str, program: Program, angles: Angles, results: Any, *more: Array) -> Any:
+def _call(name: str, program: NativeProgram, angles: Angles, results: Any, *more: Array) -> Any:
     shared, batched = angles
     steps = program.steps
-    assert steps is not None
     call = jax.ffi.ffi_call(target(name, shared.dtype), results)
     numbers = jnp.asarray(steps.numbers, shared.dtype)
     by_samples = _by_samples(program.num_qubits, batched.shape[1], shared.dtype)
@@ -177,13 +187,13 @@ def _like(arrays: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
 
 
-def _state_types(program: Program, angles: Angles) -> list[jax.ShapeDtypeStruct]:
+def _state_types(program: NativeProgram, angles: Angles) -> list[jax.ShapeDtypeStruct]:
     batch = angles[1].shape[1]
     return [jax.ShapeDtypeStruct((2, 2**program.num_qubits, batch), angles[0].dtype)]
 
 
 def _sums_types(
-    program: Program, masks: Array, angles: Angles, keep: bool
+    program: NativeProgram, masks: Array, angles: Angles, keep: bool
 ) -> list[jax.ShapeDtypeStruct]:
     batch, dtype = angles[1].shape[1], angles[0].dtype
     sums = jax.ShapeDtypeStruct((masks.shape[0], batch), dtype)
@@ -199,7 +209,7 @@ def _angle_types(*given: Any) -> list[jax.ShapeDtypeStruct]:
 _state = kernel_primitive(
     "state",
     lambda program, angles: _call("State", program, angles, _state_types(program, angles)),
-    lambda program, angles: [state_of_angles(program, angles)],
+    lambda program, angles: [_state_by_xla(program, angles)],
     _state_types,
 )
 
@@ -209,18 +219,18 @@ _state_back = kernel_primitive(
         "PullBackState", program, angles, _like(angles), state, cotangent
     ),
     lambda program, angles, _, cotangent: _pull_back_by_xla(
-        lambda *given: state_of_angles(program, given), angles, cotangent
+        lambda *given: _state_by_xla(program, given), angles, cotangent
     ),
     _angle_types,
 )
 
 
-def _sums_by_kernel(program: Program, masks: Array, angles: Angles, keep: bool) -> Sequence[Array]:
+def _sums_by_kernel(program: NativeProgram, masks: Array, angles: Angles, keep: bool) -> Sequence[Array]:
     name, results = "SumsAndTiles" if keep else "Sums", _sums_types(program, masks, angles, keep)
     return _call(name, program, angles, results, masks)
 
 
-def _sums_without(program: Program, masks: Array, angles: Angles, keep: bool) -> Sequence[Array]:
+def _sums_without(program: NativeProgram, masks: Array, angles: Angles, keep: bool) -> Sequence[Array]:
     """By XLA, which computes the state again where it needs it."""
     sums, *tiles = _sums_types(program, masks, angles, keep)
     del sums

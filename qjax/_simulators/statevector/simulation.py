@@ -18,7 +18,7 @@ from jaxtyping import Complex, Float, Shaped
 from qjax._base.linear_map import linear_map
 from qjax._base.mesh import alike
 from qjax._expressions import all_angles
-from qjax._plan import Program, Reorder, Segment
+from qjax._plan import NativeProgram, Program, Reorder, Segment
 from qjax._simulators.statevector.operands import segment_operands
 from qjax._simulators.statevector.passes import (
     Operands,
@@ -76,7 +76,9 @@ def simulate(
     return _run_segments(program, angles, gradient, state)
 
 
-def angles_of(program: Program, shared: Array, batched: Array) -> tuple[Array, Array]:
+def angles_of(
+    program: Program | NativeProgram, shared: Array, batched: Array
+) -> tuple[Array, Array]:
     """All angles of a program: those that all samples share, and those that differ per sample."""
     rows = _rows(program, shared, batched)
     return all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
@@ -98,7 +100,7 @@ def _run_segments(
     return state, last
 
 
-def _rows(program: Program, shared: Array, batched: Array) -> Array:
+def _rows(program: Program | NativeProgram, shared: Array, batched: Array) -> Array:
     if not program.mixed:
         return batched
     return jnp.concatenate([batched, _spread(shared, batched.shape[1])])
