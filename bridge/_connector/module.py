@@ -17,6 +17,7 @@ from bridge._connector.network import (
     output_shape_of,
 )
 from bridge._connector.numbers import as_weights
+from bridge._connector.padding import filled_up
 from bridge._connector.weights import (
     WHOLE,
     WeightTree,
@@ -171,7 +172,10 @@ class TorchConnector(torch.nn.Module):
         computed, returned = choose_dtypes(inputs, weights)
         cast = tuple(weight.to(computed) for weight in weights)
         function = self._functions[has_input_gradients(self._neural_network)]
-        output = function(cast[0] if self._flat else cast, inputs.to(computed))
+        filled = filled_up(inputs.to(computed), self._neural_network)
+        output = function(cast[0] if self._flat else cast, filled)
+        if filled.shape != inputs.shape:
+            output = output[: len(inputs)]
         if output.is_floating_point():
             output = output.to(returned)
         return output.to_sparse() if self._sparse else output

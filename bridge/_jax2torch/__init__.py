@@ -12,3 +12,4 @@ old_vmap    tensors under torch's old vmap
 
 from bridge._jax2torch.function import TorchFunction as TorchFunction
 from bridge._jax2torch.function import jax2torch as jax2torch
+from bridge._jax2torch.operator import is_recording as is_recording

@@ -13,6 +13,7 @@ runs          the states of many runs of a circuit
 trajectories  dynamic circuits, run by run
 unitary       circuit -> its matrix
 model         the pure function of a network: (weights, inputs) -> outputs
+padding       batch sizes -> a few sizes
 """
 
 from qjax._engine.derivatives import of_moving as of_moving
@@ -25,6 +26,7 @@ from qjax._engine.model import compiled_jacobians as compiled_jacobians
 from qjax._engine.model import compiled_outputs as compiled_outputs
 from qjax._engine.model import outputs as outputs
 from qjax._engine.model import task_of as task_of
+from qjax._engine.padding import padded_size as padded_size
 from qjax._engine.primitive import run as run
 from qjax._engine.task import Expectations as Expectations
 from qjax._engine.task import Outcomes as Outcomes

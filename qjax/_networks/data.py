@@ -109,6 +109,13 @@ def prepared(
     return flat.astype(dtype), vector.astype(dtype), batch
 
 
+def filled_up(rows: np.ndarray, size: int) -> np.ndarray:
+    """Rows, of which the last comes again until there are so many."""
+    if len(rows) >= size:
+        return rows
+    return np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)])
+
+
 def check_defined(model: Model, weights: Sequence[Numbered], inputs: Numbered, what: str) -> None:
     """Refuse known numbers that an angle, an amplitude or a coefficient has no value for.
 

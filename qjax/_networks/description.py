@@ -6,7 +6,7 @@ from qjax._base.options import as_whole
 from qjax._base.process import check_process
 from qjax._base.weight_tree import WeightStructure
 from qjax._circuit.circuit import Circuit
-from qjax._engine import Model, num_simulated, plan_of, task_of
+from qjax._engine import Model, num_simulated, padded_size, plan_of, task_of
 from qjax._networks.parameter_roles import weight_names
 from qjax._networks.unchanging import Unchanging
 from qjax._plan import Plan
@@ -81,6 +81,17 @@ class NetworkDescription(Unchanging):
         Those that the outputs depend on; of several groups of observables, the most of any.
         """
         return None if self._remote is not None else num_simulated(task_of(self._model))
+
+    def padded_batch(self, batch: int) -> int:
+        """To how many samples `forward`, `backward` and the torch bridge fill a batch up.
+
+        So batches of many sizes share compiled programs. On a primitive, none is filled up.
+
+        Raises:
+            ValueError: for a batch that is no whole number, or below 0.
+        """
+        batch = as_whole(batch, "batch", 0)
+        return batch if self._remote is not None else padded_size(self._model, batch)
 
     @property
     def primitive(self) -> object | None:

@@ -20,7 +20,7 @@ from qjax._base.process import check_process
 from qjax._base.row_files import open_destination, read_rows
 from qjax._base.store import kept
 from qjax._base.weight_tree import on_vector, structure_of
-from qjax._networks.data import weight_vector
+from qjax._networks.data import filled_up, weight_vector
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.protocol import Network, check_network, output_shape_of
 from qjax._networks.saved_network import SavedNetwork
@@ -211,7 +211,7 @@ def _computed(
     pending: deque[tuple[int, int, Array]] = deque()
     for start in range(0, prod(rows.shape[:-1]), size):
         block = _read(rows, start, size, dtype)
-        pending.append((start, len(block), apply(weights, jax.device_put(_filled_up(block, fill)))))
+        pending.append((start, len(block), apply(weights, jax.device_put(filled_up(block, fill)))))
         if len(pending) > tuning.BLOCKS_AHEAD:
             yield _finished(*pending.popleft())
     while pending:
@@ -230,12 +230,6 @@ def _read(rows: np.ndarray, start: int, size: int, dtype: np.dtype) -> np.ndarra
         index = ", ".join(str(int(p)) for p in position)
         raise ValueError(f"inputs[{index}]: holds NaN or infinity; expected finite numbers")
     return block.astype(dtype, copy=False)
-
-
-def _filled_up(block: np.ndarray, size: int) -> np.ndarray:
-    if len(block) >= size:
-        return block
-    return np.concatenate([block, np.repeat(block[-1:], size - len(block), axis=0)])
 
 
 @contextmanager

@@ -21,7 +21,14 @@ from qjax._engine import (
     compiled_jacobians,
     compiled_outputs,
 )
-from qjax._networks.data import check_defined, check_sizes, finished, prepared, weight_jacobian
+from qjax._networks.data import (
+    check_defined,
+    check_sizes,
+    filled_up,
+    finished,
+    prepared,
+    weight_jacobian,
+)
 from qjax._networks.description import NetworkDescription
 from qjax._networks.namesakes import register_namesakes
 from qjax._remote import (
@@ -204,7 +211,7 @@ class NeuralNetwork(NetworkDescription):
         inputs, vector, batch = prepared(self, self._model, self._structure, input_data, weights)
         with jax.enable_x64(vector.dtype == np.float64):
             values = (
-                np.asarray(compiled_outputs(self._model)(vector, inputs))
+                np.asarray(compiled_outputs(self._model)(vector, self._filled(inputs)))[: len(inputs)]
                 if self._remote is None
                 else remote_forward(self._remote, vector, inputs)
             )
@@ -225,17 +232,21 @@ class NeuralNetwork(NetworkDescription):
             return None, None
         with jax.enable_x64(vector.dtype == np.float64):
             jacobians = (
-                compiled_jacobians(self._model, with_inputs)(vector, inputs)
+                compiled_jacobians(self._model, with_inputs)(vector, self._filled(inputs))
                 if self._remote is None
                 else remote_backward(self._remote, vector, inputs, with_inputs)
             )
             by_weight, *rest = (
-                np.asarray(x).reshape(*batch, *self.output_shape, x.shape[-1]) for x in jacobians
+                np.asarray(x)[: len(inputs)].reshape(*batch, *self.output_shape, x.shape[-1])
+                for x in jacobians
             )
         input_grad = finished(rest[0], self._sparse) if with_inputs else None
         if not self.num_weights:
             return input_grad, None
         return input_grad, weight_jacobian(self._structure, weights, by_weight, self._sparse)
+
+    def _filled(self, inputs: np.ndarray) -> np.ndarray:
+        return filled_up(inputs, self.padded_batch(len(inputs)))
 
 
 def _from_primitive(remote: Remote, weights: Array, inputs: Array) -> Array:

@@ -34,6 +34,9 @@ class Network(Protocol):
       file that `export` writes; without them there are no names.
     - `num_simulated`: how many qubits `apply` simulates at once, for the size of the blocks in
       which `evaluate` computes; without it a few kilobytes per sample are assumed.
+    - `padded_batch`: a function, from the size of a batch to how many samples the connector fills
+      it up to, by repeating the last one, so that batches of many sizes share a compiled program.
+      Without it none is filled up.
 
     It is for type checkers; `isinstance(network, qjax.Network)` only asks whether an object has the
     four attributes, whatever they are, and classes have them too. What takes a network checks more,
