@@ -16,7 +16,7 @@ from qjax._circuit.observable import Observable, turned_by
 from qjax._circuit.slopes import expressions_of, near, without_slopes
 from qjax._dynamic import deferred
 from qjax._engine.views import View, check_view, views_of
-from qjax._plan import Plan, Program, plan_circuit
+from qjax._plan import NativeProgram, Plan, plan_circuit, plan_native
 from qjax._simulators import NATIVE, Gradient, StateVector, engine, resolved
 
 
@@ -198,14 +198,15 @@ def plan_of(task: Task) -> Plan:
     simulator = resolved(task.simulator)
     plan = _plan_of(replace(task, simulator=simulator))
     if simulator == NATIVE:
-        runs = _by_native(plan.program)
+        native = plan_native(seen_of(task).widest.circuit, task.batched)
+        runs = _by_native(native)
     else:
         runs = engine() if task.simulator is None else simulator.engine
     return replace(plan, summary=f"engine: {runs}\n{plan.summary}")
 
 
-def _by_native(program: Program) -> str:
-    if program.steps is None:
+def _by_native(program: NativeProgram | None) -> str:
+    if program is None:
         return "xla (the native engine lacks a gate of this circuit)"
     steps = counted(program.steps.count, "step")
     return (
