@@ -64,6 +64,15 @@ def executor_of(
     return _executors.setdefault(key, jax.jit(execute, static_argnums=(4, 5, 6)))
 
 
+def inlined(program: NativeProgram, reading: Reading | None) -> Executor:
+    """The same of one program whose tables are known while it is traced, which makes it shorter."""
+
+    def execute(_: NativeProgram, __: Reading | None, *arguments: Any) -> Array:
+        return _execute(program, reading, *arguments)
+
+    return execute
+
+
 def adder_of(num_outputs: int, num_found: int) -> Executor:
     """(which output each value counts for, values of parts...) -> outputs of all."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from qjax._base import tuning
 from qjax._base.store import kept
 from qjax._base.tables import in_precision
-from qjax._engine.executor import Executor, adder_of, executor_of, structure_of
+from qjax._engine.executor import Executor, adder_of, executor_of, inlined, structure_of
 from qjax._engine.task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
 from qjax._plan import Frame, NativeProgram, Program, canonical_frame, plan_circuit, plan_native
 from qjax._readout import Reading, reading_of
@@ -129,7 +129,11 @@ def _stack(members: Sequence[Planned]) -> Stack:
         tables, number = [member[:2] for member in members], len(members)
         program, reading = jax.tree.map(lambda *leaves: np.stack(leaves), *tables)
         planned = planned._replace(program=program, reading=reading)
-    execute = executor_of(planned.program, planned.reading, number)
+    program, reading = planned.program, planned.reading
+    if isinstance(program, NativeProgram) and number is None:
+        execute = inlined(program, reading)
+    else:
+        execute = executor_of(program, reading, number)
     return Stack(planned, number, execute, _extent(planned, number or 1))
 
 
@@ -205,4 +209,11 @@ def _put_stack(stack: Stack) -> Stack:
 def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
     """What runs for a task and its derivatives, which are compiled too: kept as a larger thing."""
     del device
-    return _put(stacks_of(task, x64))
+    stacks = stacks_of(task, x64)
+    return _put(stacks._replace(stacks=tuple(map(_compiled, stacks.stacks))))
+
+
+def _compiled(stack: Stack) -> Stack:
+    if not isinstance(stack.planned.program, NativeProgram) or stack.number is not None:
+        return stack
+    return stack._replace(execute=jax.jit(stack.execute, static_argnums=(4, 5, 6)))

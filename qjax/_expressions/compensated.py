@@ -62,13 +62,18 @@ def _jvp(
     return angle_of(program, periodic, *primals), jax.jvp(plain, primals[:1], tangents[:1])[1]
 
 
-def without_turns(value: Float[Array, "..."], rest: Float[Array, "..."]) -> Float[Array, "..."]:
+def without_turns(
+    value: Float[Array, "..."], rest: Float[Array, "..."] | None = None
+) -> Float[Array, "..."]:
     """The sum of both, without multiples of 4 pi."""
-    turns = lax.stop_gradient(jnp.round(value * np.float32(1 / PERIOD)))
-    turns = jnp.where(jnp.abs(turns) <= MOST_TURNS, turns, 0)
+    turns = lax.round(
+        lax.stop_gradient(value) * np.float32(1 / PERIOD), lax.RoundingMethod.TO_NEAREST_EVEN
+    )
+    turns = lax.select(lax.abs(turns) <= MOST_TURNS, turns, lax.full_like(turns, 0))
     first, second, last = (np.float32(2 * part) for part in TWO_PI)
     # The first two differences are exact, so that one rounding remains.
-    return (value - turns * first - turns * second) + (rest - turns * last)
+    reduced, missing = value - turns * first - turns * second, turns * last
+    return reduced - missing if rest is None else reduced + (rest - missing)
 
 
 def _normalised(value: Array, rest: Array, plain: Array) -> Pair:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Float
 
-from qjax._expressions.compensated import angle_of
-from qjax._expressions.expression import evaluate_expression
+from qjax._expressions.compensated import angle_of, without_turns
+from qjax._expressions.expression import PARAMETER, evaluate_expression
 from qjax._expressions.group import ExpressionGroup
 from qjax._expressions.operations import NUMBERS
 from qjax._expressions.tables import ExpressionTable
@@ -36,8 +36,10 @@ def all_numbers(
 def _concatenated(
     tables: Sequence[ExpressionTable], parameters: Array, *, compensated: bool
 ) -> Array:
-    nothing = jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
-    return jnp.concatenate([nothing, *(_values(t, parameters, compensated) for t in tables)])
+    if not tables:
+        return jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
+    values = [_values(table, parameters, compensated) for table in tables]
+    return values[0] if len(values) == 1 else lax.concatenate(values, 0)
 
 
 def _values(table: ExpressionTable, parameters: Array, compensated: bool) -> Array:
@@ -47,7 +49,10 @@ def _values(table: ExpressionTable, parameters: Array, compensated: bool) -> Arr
 
 
 def _group_values(group: ExpressionGroup, parameters: Array, compensated: bool) -> Array:
-    leaves = [parameters[row] for row in group.parameters]
+    leaves = [_rows(parameters, row) for row in group.parameters]
+    if group.program == (PARAMETER,):
+        # Nothing is rounded in it.
+        return without_turns(leaves[0]) if compensated and group.periodic else leaves[0]
     column = (-1, *(1 for _ in parameters.shape[1:]))
     constants, rests = (
         [jnp.asarray(row, parameters.dtype).reshape(column) for row in table]
@@ -58,3 +63,12 @@ def _group_values(group: ExpressionGroup, parameters: Array, compensated: bool) 
     else:
         values = evaluate_expression(group.program, leaves, constants, algebra=NUMBERS)
     return jnp.broadcast_to(values, (group.parameters.shape[1], *parameters.shape[1:]))
+
+
+def _rows(parameters: Array, which: Array | np.ndarray) -> Array:
+    """Rows by their numbers; where those are known and follow each other, they are no gather."""
+    if isinstance(which, np.ndarray) and len(which):
+        start, stop = int(which[0]), int(which[0]) + len(which)
+        if np.array_equal(which, np.arange(start, stop)):
+            return lax.slice_in_dim(parameters, start, stop)
+    return parameters.at[which].get(mode="promise_in_bounds", wrap_negative_indices=False)

@@ -62,17 +62,25 @@ def sums_of_strings(
     reading: Reading, strings: Float[Array, "strings batch"], shared: Array, batched: Array
 ) -> Float[Array, "observables batch"]:
     """The observables, from the values of all strings."""
+    values = _by_table(reading, strings)
+    if not reading.entries:
+        return values
     coefficients = _coefficients(reading, shared, batched)
-    values = jnp.zeros((reading.num_outputs, strings.shape[1]), strings.dtype)
-    if reading.table is not None:
-        table = jnp.asarray(reading.table).astype(strings.dtype)
-        values = values + jnp.matmul(table, strings, precision=tuning.PRECISION)
     for entries in reading.entries:
         summands = _factors(entries, coefficients) * strings[jnp.asarray(entries.rows)]
         values = values + jax.ops.segment_sum(
             summands, jnp.asarray(entries.outputs), reading.num_outputs, indices_are_sorted=True
         )
     return values
+
+
+def _by_table(reading: Reading, strings: Array) -> Float[Array, "observables batch"]:
+    table = reading.table
+    if table is None:
+        return jnp.zeros((reading.num_outputs, strings.shape[1]), strings.dtype)
+    if isinstance(table, np.ndarray) and np.array_equal(table, np.eye(len(strings))):
+        return strings
+    return jnp.matmul(jnp.asarray(table).astype(strings.dtype), strings, precision=tuning.PRECISION)
 
 
 def _coefficients(reading: Reading, shared: Array, batched: Array) -> Float[Array, "values batch"]:
