@@ -17,42 +17,57 @@ from qjax._expressions.tape_loop import tape_values
 
 
 def all_angles(
-    tables: Sequence[ExpressionTable], parameters: Float[Array, "params *batch"]
+    tables: Sequence[ExpressionTable],
+    parameters: Float[Array, "params *batch"],
+    *,
+    reduced: bool = True,
 ) -> Float[Array, "angles *batch"]:
     """Every angle of a circuit, in the order in which `expression_tables` counts them.
 
     In single precision they are computed in pairs of numbers, so that the last digit is right.
+
+    Args:
+        tables: of the angles.
+        parameters: as the tables count them.
+        reduced: take full turns off those that are a parameter, too. Nothing is lost without, where
+            sines and cosines are taken of such an angle, or of half of it, alone.
     """
-    return _concatenated(tables, parameters, compensated=parameters.dtype == np.float32)
+    compensated = parameters.dtype == np.float32
+    return _concatenated(tables, parameters, compensated=compensated, reduced=reduced)
 
 
 def all_numbers(
     tables: Sequence[ExpressionTable], parameters: Float[Array, "params *batch"]
 ) -> Float[Array, "numbers *batch"]:
     """The values of what is no angle, such as amplitudes: no full turns are taken off."""
-    return _concatenated(tables, parameters, compensated=False)
+    return _concatenated(tables, parameters, compensated=False, reduced=False)
 
 
 def _concatenated(
-    tables: Sequence[ExpressionTable], parameters: Array, *, compensated: bool
+    tables: Sequence[ExpressionTable], parameters: Array, *, compensated: bool, reduced: bool
 ) -> Array:
     if not tables:
         return jnp.zeros((0, *parameters.shape[1:]), parameters.dtype)
-    values = [_values(table, parameters, compensated) for table in tables]
+    values = [_values(table, parameters, compensated, reduced) for table in tables]
     return values[0] if len(values) == 1 else lax.concatenate(values, 0)
 
 
-def _values(table: ExpressionTable, parameters: Array, compensated: bool) -> Array:
+def _values(
+    table: ExpressionTable, parameters: Array, compensated: bool, reduced: bool
+) -> Array:
     if isinstance(table, Tape):
         return tape_values(table, parameters, compensated=compensated)
-    return _group_values(table, parameters, compensated)
+    return _group_values(table, parameters, compensated, reduced)
 
 
-def _group_values(group: ExpressionGroup, parameters: Array, compensated: bool) -> Array:
+def _group_values(
+    group: ExpressionGroup, parameters: Array, compensated: bool, reduced: bool
+) -> Array:
     leaves = [_rows(parameters, row) for row in group.parameters]
     if group.program == (PARAMETER,):
         # Nothing is rounded in it.
-        return without_turns(leaves[0]) if compensated and group.periodic else leaves[0]
+        turns = compensated and group.periodic and reduced
+        return without_turns(leaves[0]) if turns else leaves[0]
     column = (-1, *(1 for _ in parameters.shape[1:]))
     constants, rests = (
         [jnp.asarray(row, parameters.dtype).reshape(column) for row in table]

@@ -6,12 +6,14 @@ and second derivatives are XLA's everywhere.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Float, Int
 
 from qjax._base import tuning
@@ -43,12 +45,12 @@ def native_state(program: NativeProgram, angles: Angles) -> State:
     return _state(program, angles)[0]
 
 
-@native_state.defjvp
+@partial(native_state.defjvp, symbolic_zeros=True)
 def _native_state_jvp(primals: tuple, tangents: tuple) -> tuple[State, State]:
     program, angles = primals
     state = native_state(program, angles)
     residuals = program, angles, state
-    return state, linear_map(_push_state, _pull_back_state, residuals, tangents[1], like=state)
+    return state, _moved(_push_state, _pull_back_state, residuals, tangents[1], state)
 
 
 def _push_state(residuals: tuple, tangents: Angles) -> State:
@@ -84,7 +86,7 @@ def native_sums(program: NativeProgram, masks: Int[Array, " strings"], angles: A
     return _sums(program, masks, angles, keep=False)[0]
 
 
-@native_sums.defjvp
+@partial(native_sums.defjvp, symbolic_zeros=True)
 def _native_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Sums, Sums]:
     (sums, _), (moved, _) = _sums_and_tiles_jvp(primals, tangents)
     return sums, moved
@@ -97,13 +99,13 @@ def _sums_and_tiles(program: NativeProgram, masks: Array, angles: Angles) -> tup
     return sums, tiles
 
 
-@_sums_and_tiles.defjvp
+@partial(_sums_and_tiles.defjvp, symbolic_zeros=True)
 def _sums_and_tiles_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
     """Nothing takes the tangents of the states: whatever uses those computes them anew."""
     program, masks, angles = primals
     sums, tiles = _sums_and_tiles(program, masks, angles)
     residuals = program, masks, angles, tiles
-    moved = linear_map(_push_sums, _pull_back_sums, residuals, tangents[2], like=sums)
+    moved = _moved(_push_sums, _pull_back_sums, residuals, tangents[2], sums)
     return (sums, tiles), (moved, jnp.zeros_like(tiles))
 
 
@@ -154,6 +156,32 @@ def _state_by_xla(program: NativeProgram, angles: Angles) -> State:
 def _pull_back_by_xla(function: Callable[..., Array], angles: Angles, cotangent: Array) -> Angles:
     shared, batched = jax.vjp(function, *angles)[1](cotangent)
     return shared, batched
+
+
+def _moved(
+    push: Callable[[Any, Angles], Array],
+    pull_back: Callable[[Any, Array], Angles],
+    residuals: Any,
+    tangents: Sequence[Any],
+    like: Array,
+) -> Array:
+    """push(residuals, tangents), transposed by pull_back; what does not move takes no part."""
+    fixed = tuple(isinstance(tangent, SymbolicZero) for tangent in tangents)
+    operand = [t for t, is_fixed in zip(tangents, fixed, strict=True) if not is_fixed]
+
+    def along(residuals: Any, operand: Sequence[Array]) -> Array:
+        given = iter(operand)
+        shared, batched = (
+            jnp.zeros(t.shape, t.dtype) if is_fixed else next(given)
+            for t, is_fixed in zip(tangents, fixed, strict=True)
+        )
+        return push(residuals, (shared, batched))
+
+    def back(residuals: Any, cotangent: Array) -> list[Array]:
+        results = pull_back(residuals, cotangent)
+        return [x for x, is_fixed in zip(results, fixed, strict=True) if not is_fixed]
+
+    return linear_map(along, back, residuals, operand, like=like) if operand else 0 * like
 
 
 # ---------------------------------------------------------------- kernels

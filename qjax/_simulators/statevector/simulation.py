@@ -81,7 +81,9 @@ def angles_of(
 ) -> tuple[Array, Array]:
     """All angles of a program: those that all samples share, and those that differ per sample."""
     rows = _rows(program, shared, batched)
-    return all_angles(program.shared_angles, shared), all_angles(program.batched_angles, rows)
+    # The kernels take sines of one angle each, and of any size.
+    both = partial(all_angles, reduced=not isinstance(program, NativeProgram))
+    return both(program.shared_angles, shared), both(program.batched_angles, rows)
 
 
 def state_of_angles(program: Program, angles: tuple[Array, Array]) -> State:
