@@ -196,12 +196,28 @@ class _Writer:
         if not chain:
             return
         if active_bits is None and all(factor.is_diagonal for factor in chain):
-            for factor in chain:
-                self._wait_for(factor, qubit)
+            self._wait(qubit, chain)
             return
-        for start in range(0, len(chain), _MOST_FACTORS):
-            factors = chain[start : start + _MOST_FACTORS]
+        diagonal = 0 if active_bits is not None else _diagonal_before(chain)
+        after = len(chain) - _diagonal_before(chain[::-1])
+        self._wait(qubit, chain[:diagonal])
+        if diagonal:
+            self._wait_before_others()
+        for start in range(diagonal, after, _MOST_FACTORS):
+            factors = chain[start : min(start + _MOST_FACTORS, after)]
             self._write_pairs(Gate("chain", (qubit,)), factors, 1, active_bits)
+        self._wait(qubit, chain[after:])
+
+    def _wait_before_others(self) -> None:
+        """Let the first phases of all chains wait too: they are given in one step."""
+        for qubit, chain in self.chains.items():
+            diagonal = _diagonal_before(chain)
+            self._wait(qubit, chain[:diagonal])
+            del chain[:diagonal]
+
+    def _wait(self, qubit: int, factors: Sequence[Factor]) -> None:
+        for factor in factors:
+            self._wait_for(factor, qubit)
 
     def _wait_for(self, factor: Factor, qubit: int) -> None:
         mask, flip = self.frame.masks[qubit], self.frame.flips[qubit]
@@ -216,18 +232,18 @@ class _Writer:
                 self.waiting.append(_Term(parity, factor.batched, angle, float(weight)))
 
     def _write_waiting(self) -> None:
-        if not self.waiting:
+        waiting, self.waiting = _gathered(self.waiting), []
+        if not waiting:
             return
         first = len(self.terms)
-        for term in self.waiting:
+        for term in waiting:
             weight = self._place((term.weight,))
             self.terms.append((term.mask, int(term.batched), term.angle, weight))
-        batched = any(term.batched for term in self.waiting)
+        batched = any(term.batched for term in waiting)
         self.steps.append(
             (_PHASES, int(batched), 0, 0, 0, 0, 0, 0, self.num_qubits, first)
-            + (len(self.waiting), 0, 0)
+            + (len(waiting), 0, 0)
         )
-        self.waiting = []
 
     def _write_pairs(
         self, gate: Gate, factors: Sequence[Factor], pattern: int, active_bits: int | None = None
@@ -265,6 +281,21 @@ class _Writer:
             self.places[numbers] = len(self.numbers)
             self.numbers += numbers
         return self.places[numbers]
+
+
+def _gathered(terms: Sequence[_Term]) -> list[_Term]:
+    """The sum of what has the same mask and angle."""
+    weights: dict[tuple[int, bool, int], float] = {}
+    for mask, batched, angle, weight in terms:
+        key = mask, batched, angle
+        weights[key] = weights.get(key, 0.0) + weight
+    return [_Term(*key, weight) for key, weight in weights.items() if weight]
+
+
+def _diagonal_before(chain: Sequence[Factor]) -> int:
+    """How many factors come before the first that is not diagonal."""
+    mixing = (k for k, factor in enumerate(chain) if not factor.is_diagonal)
+    return next(mixing, len(chain))
 
 
 def _of_two_qubits(placed: PlacedGate) -> tuple[Factor, int]:

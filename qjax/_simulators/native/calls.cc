@@ -92,13 +92,16 @@ template <ffi::DataType D> using Result = ffi::Result<ffi::Buffer<D>>;
 using Words = ffi::Buffer<ffi::S32>;
 
 template <ffi::DataType D>
-Call<Number<D>> call_of(Words& words, Numbers<D>& numbers, Numbers<D>& shared,
+Call<Number<D>> call_of(ffi::ThreadPool pool, Words& words, Numbers<D>& numbers, Numbers<D>& shared,
                         Numbers<D>& batched, bool by_samples) {
   using T = Number<D>;
   Call<T> call{};
   call.program = read<T>(words.typed_data(), numbers.typed_data());
   call.batch = batched.dimensions().back();
   call.lanes_are_samples = by_samples;
+  call.fork = [pool](int64_t count, int64_t work, const std::function<void(int64_t)>& body) {
+    each(count, work, pool, body);
+  };
   call.shared = shared.typed_data();
   call.batched = batched.typed_data();
   return call;
@@ -134,7 +137,7 @@ template <typename T> int64_t work_of(const Call<T>& call) {
 template <ffi::DataType D>
 ffi::Error simulate(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                     Numbers<D> shared, Numbers<D> batched, Result<D> state) {
-  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
+  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
   call.state = state->typed_data();
   each(num_tiles(call), work_of(call), pool,
        [&](int64_t k) { kernels<Number<D>>().forward(call, k); });
@@ -161,7 +164,7 @@ template <ffi::DataType D>
 ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                      Numbers<D> shared, Numbers<D> batched, Numbers<D> state, Numbers<D> cotangent,
                      Result<D> to_shared, Result<D> to_batched) {
-  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
+  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
   call.state = state.typed_data();
   call.cotangent = cotangent.typed_data();
   call.batched_cotangents = to_batched->typed_data();
@@ -174,7 +177,7 @@ ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers
 template <ffi::DataType D>
 ffi::Error sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                 Numbers<D> shared, Numbers<D> batched, Words masks, Result<D> sums) {
-  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
+  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
   const auto strings = strings_of(call.program, masks);
   set_strings(call, strings);
   call.sums = sums->typed_data();
@@ -187,7 +190,7 @@ template <ffi::DataType D>
 ffi::Error sums_and_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                           Numbers<D> shared, Numbers<D> batched, Words masks, Result<D> sums,
                           Result<D> tiles) {
-  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
+  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
   const auto strings = strings_of(call.program, masks);
   set_strings(call, strings);
   call.sums = sums->typed_data();
@@ -201,7 +204,7 @@ template <ffi::DataType D>
 ffi::Error pull_back_sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                           Numbers<D> shared, Numbers<D> batched, Words masks, Numbers<D> tiles,
                           Numbers<D> cotangent, Result<D> to_shared, Result<D> to_batched) {
-  auto call = call_of<D>(words, numbers, shared, batched, by_samples);
+  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
   const auto strings = strings_of(call.program, masks);
   set_strings(call, strings);
   call.tiles = tiles.typed_data();

@@ -1,6 +1,7 @@
 // The kernels, compiled once for each instruction set: QJAX_ISA names the namespace.
 #include "kernels.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -34,19 +35,25 @@ template <typename T> Layout layout_of(const Call<T>& call) {
   return {call.program.num_qubits, call.lanes_are_samples ? 0 : kLaneBits<T>};
 }
 
-template <typename T> Tile<T> tile_of(const Call<T>& call, int64_t number) {
+template <typename T> 
+Tile<T> tile_of(const Call<T>& call, int64_t number, double* shared_cotangents = nullptr) {
   const Layout layout = layout_of(call);
   const int64_t samples = call.lanes_are_samples ? kLanes<T> : 1;
   const int64_t first = number * samples, left = call.batch - first;
   return {call.program,
           layout,
-          {call.shared, call.batched, call.batch},
-          first,
-          left < samples ? left : samples,
+          {call.shared, call.batched, call.batch, first, std::min(left, samples),
+           call.lanes_are_samples, shared_cotangents, call.batched_cotangents},
+          call.fork,
           nullptr,
-          nullptr,
-          nullptr,
-          call.batched_cotangents};
+          nullptr};
+}
+
+// The last phases do not change probabilities.
+template <typename T> Program<T> without_last_phases(Program<T> program) {
+  while (program.num_steps > 0 && program.steps[program.num_steps - 1].kind == StepKind::kPhases)
+    --program.num_steps;
+  return program;
 }
 
 template <typename T> void forward(const Call<T>& call, int64_t number) {
@@ -57,10 +64,9 @@ template <typename T> void forward(const Call<T>& call, int64_t number) {
 }
 
 template <typename T> void backward(const Call<T>& call, int64_t number, double* shared) {
-  Tile<T> tile = tile_of(call, number);
+  Tile<T> tile = tile_of(call, number, shared);
   tile.state = workspace<T>(2 * tile.layout.vectors());
   tile.cotangent = tile.state + tile.layout.vectors();
-  tile.shared_cotangents = shared;
   tile.load(call.state, tile.state);
   tile.load(call.cotangent, tile.cotangent);
   tile.run_back();
@@ -72,6 +78,7 @@ template <typename T> Amplitudes<T>* kept(const Call<T>& call, int64_t number, i
 
 template <typename T> void forward_sums(const Call<T>& call, int64_t number) {
   Tile<T> tile = tile_of(call, number);
+  tile.program = without_last_phases(tile.program);
   const int64_t vectors = tile.layout.vectors();
   tile.state = call.tiles ? kept(call, number, vectors) : workspace<T>(vectors);
   tile.run();
@@ -79,11 +86,11 @@ template <typename T> void forward_sums(const Call<T>& call, int64_t number) {
 }
 
 template <typename T> void backward_sums(const Call<T>& call, int64_t number, double* shared) {
-  Tile<T> tile = tile_of(call, number);
+  Tile<T> tile = tile_of(call, number, shared);
+  tile.program = without_last_phases(tile.program);
   const int64_t vectors = tile.layout.vectors();
   tile.state = workspace<T>(2 * vectors);
   tile.cotangent = tile.state + vectors;
-  tile.shared_cotangents = shared;
   std::copy_n(kept(call, number, vectors), vectors, tile.state);
   tile.load_sums(call.strings, call.num_strings, call.cotangent);
   tile.run_back();

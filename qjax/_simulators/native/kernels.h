@@ -1,12 +1,20 @@
 // What the kernels of each instruction set offer to the calls from XLA.
 #pragma once
 
+#include <functional>
+
 #include "program.h"
 
 namespace qjax {
 
+// (count, work, body): body(0) ... body(count - 1) on several threads, where each has enough work, in
+// amplitudes times steps.
+using Fork =
+    std::function<void(int64_t count, int64_t work, const std::function<void(int64_t)>& body)>;
+
 template <typename T> struct Call {
   Program<T> program;
+  Fork fork;
   bool lanes_are_samples;
   int64_t batch;
   const T* shared;        // (angles,)

@@ -1,6 +1,7 @@
 // Steps that mix pairs of rows: new[p] = A_r old[p] + B_r old[p ^ difference], r the class of p.
 #pragma once
 
+#include "blocks.h"
 #include "entries.h"
 #include "lanes.h"
 #include "layout.h"
@@ -13,14 +14,14 @@ constexpr int kMaxControls = 32;
 // first lane; the other lanes may belong to other classes.
 template <typename T> struct Pairs {
   Amplitudes<T> own[kMaxClasses], other[kMaxClasses];
-  uint32_t difference;  // of vectors
+  uint32_t difference;  // of vectors of the block
   int lane_distance;    // of lanes
   Mask<T> lanes;
-  uint32_t masks[2];
+  uint32_t masks[2], masks_of_state[2];
   int num_masks, offset, difference_class;
-  int64_t active;       // vectors
   int num_controls;
-  uint32_t control_masks[kMaxControls];
+  uint32_t control_masks[kMaxControls], control_masks_of_state[kMaxControls];
+  int control_offsets[kMaxControls];
   Mask<T> met[kMaxControls][2];  // lanes that meet a control, by the parity of the vector
 
   int class_of(uint32_t vector) const {
@@ -30,7 +31,8 @@ template <typename T> struct Pairs {
   }
   Mask<T> meets(uint32_t vector) const {
     Mask<T> all = ~Mask<T>{};
-    for (int k = 0; k < num_controls; ++k) all &= met[k][parity(vector & control_masks[k])];
+    for (int k = 0; k < num_controls; ++k) 
+      all &= met[k][parity(vector & control_masks[k]) ^ control_offsets[k]];
     return all;
   }
   // Vectors whose pairs are all classes 0 and 1 of one mask, so that entries stay in registers.
@@ -43,29 +45,43 @@ inline int class_of_lane(const Step& step, int lane) {
   return found;
 }
 
-// Where the step finds its rows; the entries are set by `set_entries`.
-template <typename T> void place(Pairs<T>& pairs, const Step& step, const Control* controls,
-                                 const Layout& layout) {
+// Where the step finds its rows in a block; the entries are set by `set_entries`.
+template <typename T>
+void place(Pairs<T>& pairs, const Step& step, const Control* controls, const Layout& layout,
+           const Span& span) {
   const int bits = layout.lane_bits;
   const uint32_t low = (1u << bits) - 1;
-  pairs.difference = uint32_t(step.difference) >> bits;
+  pairs.difference = span.coordinates_of(uint32_t(step.difference) >> bits);
   pairs.lane_distance = step.difference & low;
   pairs.lanes = lanes_at<T>(pairs.lane_distance);
   pairs.num_masks = step.num_masks;
-  for (int k = 0; k < 2; ++k) pairs.masks[k] = uint32_t(step.masks[k]) >> bits;
+  for (int k = 0; k < 2; ++k) {
+    pairs.masks_of_state[k] = uint32_t(step.masks[k]) >> bits;
+    pairs.masks[k] = span.mask_of(pairs.masks_of_state[k]);
+  }
   pairs.offset = 0;
   pairs.difference_class = pairs.class_of(pairs.difference);
   pairs.offset = step.offset;
-  pairs.active = int64_t(1) << (step.active_bits > bits ? step.active_bits - bits : 0);
   pairs.num_controls = step.num_controls;
   for (int k = 0; k < step.num_controls; ++k) {
     const Control& control = controls[step.first_control + k];
-    pairs.control_masks[k] = uint32_t(control.mask) >> bits;
+    pairs.control_masks_of_state[k] = uint32_t(control.mask) >> bits;
+    pairs.control_masks[k] = span.mask_of(pairs.control_masks_of_state[k]);
+    pairs.control_offsets[k] = 0;
     for (int lane = 0; lane < kLanes<T>; ++lane)
       for (int high = 0; high < 2; ++high)
         pairs.met[k][high][lane] =
             (parity(lane & (control.mask & low)) ^ high) == control.value ? -1 : 0;
   }
+}
+
+// The same step, in the block that begins at a vector of the state.
+template <typename T> Pairs<T> moved(Pairs<T> pairs, uint32_t origin) {
+  for (int k = 0; k < pairs.num_masks; ++k)
+    pairs.offset ^= parity(origin & pairs.masks_of_state[k]) << k;
+  for (int k = 0; k < pairs.num_controls; ++k)
+    pairs.control_offsets[k] = parity(origin & pairs.control_masks_of_state[k]);
+  return pairs;
 }
 
 // Entries of the same numbers in all lanes that belong to a class.
@@ -94,7 +110,7 @@ void set_entries(Pairs<T>& pairs, const Entries<Vector<T>>& entries, const Step&
 
 // Cotangents of the entries, summed over the vectors of each class.
 template <typename T> struct PairSums {
-  Amplitudes<T> own[kMaxClasses] = {}, other[kMaxClasses] = {};
+  Amplitudes<T> own[kMaxClasses], other[kMaxClasses];
 };
 
 template <typename T>
@@ -135,21 +151,20 @@ inline Amplitudes<T> chosen(Mask<T> where, const Amplitudes<T>& x, const Amplitu
 }
 
 // body(first, second) for each pair of vectors.
-template <typename T, typename Body> inline void each_pair(const Pairs<T>& pairs, Body body) {
-  const uint32_t pivot = 1u << (31 - __builtin_clz(pairs.difference));
-  const uint32_t count = uint32_t(pairs.active >> 1);
-  for (uint32_t k = 0; k < count; ++k) {
-    const uint32_t low = k & (pivot - 1);
-    const uint32_t first = ((k ^ low) << 1) | low;
-    body(first, first ^ pairs.difference);
+template <typename Body>
+inline void each_pair(uint32_t difference, uint32_t vectors, Body body) {
+  const uint32_t pivot = highest_bit(difference);
+  for (uint32_t k = 0; k < vectors / 2; ++k) {
+    const uint32_t first = with_zero(k, pivot);
+    body(first, first ^ difference);
   }
 }
 
 template <bool kShuffles, typename T>
-void apply_simple(const Pairs<T>& pairs, Amplitudes<T>* state) {
+void apply_simple(const Pairs<T>& pairs, uint32_t vectors, Amplitudes<T>* state) {
   const Amplitudes<T> a = pairs.own[0], b = pairs.other[0], c = pairs.other[1], d = pairs.own[1];
   const Mask<T> lanes = pairs.lanes;
-  each_pair(pairs, [&](uint32_t first, uint32_t second) {
+  each_pair(pairs.difference, vectors, [&](uint32_t first, uint32_t second) {
     const uint32_t flip = (0u - uint32_t(pairs.class_of(first))) & pairs.difference;
     const uint32_t zero = first ^ flip, one = second ^ flip;
     const Amplitudes<T> x = state[zero], y = state[one];
@@ -159,14 +174,13 @@ void apply_simple(const Pairs<T>& pairs, Amplitudes<T>* state) {
 }
 
 template <bool kShuffles, typename T>
-void pull_back_simple(const Pairs<T>& inverse, Amplitudes<T>* state, Amplitudes<T>* cotangent,
-                      PairSums<T>* sums) {
+void pull_back_simple(const Pairs<T>& inverse, uint32_t vectors, Amplitudes<T>* state,
+    Amplitudes<T>* cotangent, PairSums<T>& sums) {
   const Amplitudes<T> a = inverse.own[0], b = inverse.other[0], c = inverse.other[1],
                       d = inverse.own[1];
   const Mask<T> lanes = inverse.lanes;
-  PairSums<T> local;
-  if (sums != nullptr) local = *sums;
-  each_pair(inverse, [&](uint32_t first, uint32_t second) {
+  PairSums<T> local = sums;
+  each_pair(inverse.difference, vectors, [&](uint32_t first, uint32_t second) {
     const uint32_t flip = (0u - uint32_t(inverse.class_of(first))) & inverse.difference;
     const uint32_t zero = first ^ flip, one = second ^ flip;
     const Amplitudes<T> to_x = cotangent[zero], to_y = cotangent[one];
@@ -184,7 +198,7 @@ void pull_back_simple(const Pairs<T>& inverse, Amplitudes<T>* state, Amplitudes<
     cotangent[zero] = combined(a, to_x, b, partner<kShuffles>(to_y, lanes));
     cotangent[one] = combined(d, to_y, c, partner<kShuffles>(to_x, lanes));
   });
-  if (sums != nullptr) *sums = local;
+  sums = local;
 }
 
 // One member of a pair in the general case: its class decides, and where its controls are met.
@@ -206,14 +220,14 @@ inline void add_cotangents(const Pairs<T>& pairs, PairSums<T>& sums, uint32_t ve
   add_outer(sums.other[r], to_x, partner_of_x);
 }
 
-template <typename T> void apply_general(const Pairs<T>& pairs, Amplitudes<T>* state) {
+template <typename T> void apply_general(const Pairs<T>& pairs, uint32_t vectors, Amplitudes<T>* state) {
   const Mask<T> lanes = pairs.lanes;
   if (pairs.difference == 0) {
-    for (uint32_t v = 0; v < pairs.active; ++v)
+    for (uint32_t v = 0; v < vectors; ++v)
       state[v] = stepped(pairs, v, state[v], partner<true>(state[v], lanes));
     return;
   }
-  each_pair(pairs, [&](uint32_t first, uint32_t second) {
+  each_pair(pairs.difference, vectors, [&](uint32_t first, uint32_t second) {
     const Amplitudes<T> x = state[first], y = state[second];
     state[first] = stepped(pairs, first, x, partner<true>(y, lanes));
     state[second] = stepped(pairs, second, y, partner<true>(x, lanes));
@@ -221,11 +235,11 @@ template <typename T> void apply_general(const Pairs<T>& pairs, Amplitudes<T>* s
 }
 
 template <typename T>
-void pull_back_general(const Pairs<T>& inverse, Amplitudes<T>* state, Amplitudes<T>* cotangent,
-                       PairSums<T>& sums) {
+void pull_back_general(const Pairs<T>& inverse, uint32_t vectors, Amplitudes<T>* state,
+    Amplitudes<T>* cotangent, PairSums<T>& sums) {
   const Mask<T> lanes = inverse.lanes;
   if (inverse.difference == 0) {
-    for (uint32_t v = 0; v < inverse.active; ++v) {
+    for (uint32_t v = 0; v < vectors; ++v) {
       const Amplitudes<T> to_x = cotangent[v];
       const Amplitudes<T> x = stepped(inverse, v, state[v], partner<true>(state[v], lanes));
       add_cotangents(inverse, sums, v, to_x, x, partner<true>(x, lanes));
@@ -234,7 +248,7 @@ void pull_back_general(const Pairs<T>& inverse, Amplitudes<T>* state, Amplitudes
     }
     return;
   }
-  each_pair(inverse, [&](uint32_t first, uint32_t second) {
+  each_pair(inverse.difference, vectors, [&](uint32_t first, uint32_t second) {
     const Amplitudes<T> after_x = state[first], after_y = state[second];
     const Amplitudes<T> to_x = cotangent[first], to_y = cotangent[second];
     const Amplitudes<T> x = stepped(inverse, first, after_x, partner<true>(after_y, lanes));
@@ -248,19 +262,19 @@ void pull_back_general(const Pairs<T>& inverse, Amplitudes<T>* state, Amplitudes
   });
 }
 
-template <typename T> void apply(const Pairs<T>& pairs, Amplitudes<T>* state) {
-  if (!pairs.is_simple()) return apply_general(pairs, state);
-  if (pairs.lane_distance) return apply_simple<true>(pairs, state);
-  apply_simple<false>(pairs, state);
+template <typename T> void apply(const Pairs<T>& pairs, uint32_t vectors, Amplitudes<T>* state) {
+  if (!pairs.is_simple()) return apply_general(pairs, vectors, state);
+  if (pairs.lane_distance) return apply_simple<true>(pairs, vectors, state);
+  apply_simple<false>(pairs, vectors, state);
 }
 
 // Undo a step, given its inverse, and take the cotangent through it.
 template <typename T>
-void pull_back(const Pairs<T>& inverse, Amplitudes<T>* state, Amplitudes<T>* cotangent,
-               PairSums<T>& sums) {
-  if (!inverse.is_simple()) return pull_back_general(inverse, state, cotangent, sums);
-  if (inverse.lane_distance) return pull_back_simple<true>(inverse, state, cotangent, &sums);
-  pull_back_simple<false>(inverse, state, cotangent, &sums);
+void pull_back(const Pairs<T>& inverse, uint32_t vectors, Amplitudes<T>* state,
+    Amplitudes<T>* cotangent, PairSums<T>& sums) {
+  if (!inverse.is_simple()) return pull_back_general(inverse, vectors, state, cotangent, sums);
+  if (inverse.lane_distance) return pull_back_simple<true>(inverse, vectors, state, cotangent, sums);
+  pull_back_simple<false>(inverse, vectors, state, cotangent, sums);
 }
 
 }  // namespace qjax::QJAX_ISA

@@ -1,0 +1,180 @@
+// Sweeps: as many steps in a row as run on blocks that fit into the cache.
+//
+// A state that is larger than the cache is read and written once in a sweep, instead of once in a
+// step. Blocks are independent: they are shared out among threads, in parts whose number does not
+// depend on how many threads there are, so that sums have the same digits in every run.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "actions.h"
+#include "blocks.h"
+#include "kernels.h"
+
+namespace qjax::QJAX_ISA {
+
+constexpr int kMaxActions = 16;
+constexpr int64_t kMaxParts = 16;
+
+// Bits of the number of a vector in a block, and the most of a state that is one block as it stands:
+// 128 bytes each, twice in reverse mode.
+constexpr int kBlockBits = 9;
+constexpr int kWholeBits = 11;
+
+template <typename T> class Sweep {
+ public:
+  Sweep(const Source<T>& source, const Fork& fork, bool back)
+      : source_(source), fork_(fork), back_(back) {
+    const Layout& layout = source.layout;
+    bits_ = layout.num_qubits - layout.lane_bits;
+    left_ = source.program.num_steps;
+  }
+
+  // Take the next steps, forwards or backwards; false if there are none left.
+  bool next() {
+    num_pieces_ = 0;
+    span_ = Span();
+    vectors_ = int64_t(1) << bits_;
+    while (left_ > 0 && num_pieces_ < kMaxActions && take(next_step())) {
+    }
+    if (num_pieces_ == 0) return false;
+    is_whole_ = is_whole_ || bits_ <= kWholeBits;
+    span_.fill(is_whole_ ? bits_ : kBlockBits);
+    prepare_all();
+    return true;
+  }
+
+  void run(Amplitudes<T>* state, Amplitudes<T>* cotangent) {
+    if (is_whole_)
+      run_on({state, cotangent, 0, uint32_t(vectors_)}, sums_of(0));
+    else
+      run_parts(state, cotangent);
+    if (back_)
+      for (int k = 0; k < num_pieces_; ++k)
+        finish(actions_[k], sums_of(0) + actions_[k].sums, source_);
+  }
+
+ private:
+  struct Lanes {
+    Vector<T> x;
+  };
+
+  const Step& next_step() const {
+    const Program<T>& program = source_.program;
+    return program.steps[back_ ? left_ - 1 : program.num_steps - left_];
+  }
+
+  // The first steps of a program mix only the first rows: each is a sweep of its own.
+  bool take(const Step& step) {
+    const Layout& layout = source_.layout;
+    is_whole_ = false;
+    if (step.kind == StepKind::kPhases) return take_phases(step);
+    if (step.active_bits < layout.num_qubits) {
+      if (num_pieces_ > 0) return false;
+      vectors_ = int64_t(1) << std::max(step.active_bits - layout.lane_bits, 0);
+      pieces_[num_pieces_++] = {&step, nullptr, 0};
+      --left_;
+      is_whole_ = true;
+      return false;
+    }
+    if (bits_ > kWholeBits && !span_.take(uint32_t(step.difference) >> layout.lane_bits, kBlockBits))
+      return false;
+    pieces_[num_pieces_++] = {&step, nullptr, 0};
+    --left_;
+    return true;
+  }
+
+  bool take_phases(const Step& step) {
+    const int left = step.count - terms_done_;
+    const int parts = (left + kTermsAtOnce - 1) / kTermsAtOnce, count = (left + parts - 1) / parts;
+    const Term* terms = source_.program.terms + step.first + terms_done_;
+    pieces_[num_pieces_++] = {&step, terms, count};
+    terms_done_ += count;
+    if (terms_done_ == step.count) terms_done_ = 0, --left_;
+    return true;
+  }
+
+  void prepare_all() {
+    num_sums_ = 0;
+    for (int k = 0; k < num_pieces_; ++k) {
+      prepare(actions_[k], pieces_[k], source_, span_, back_);
+      actions_[k].sums = num_sums_;
+      num_sums_ += actions_[k].num_sums();
+    }
+    num_blocks_ = is_whole_ ? 1 : vectors_ >> span_.size();
+    num_parts_ = std::min(num_blocks_, kMaxParts);
+    if (back_) sums_.assign(num_parts_ * num_sums_, Lanes{});
+  }
+
+  Vector<T>* sums_of(int64_t part) { return back_ ? &sums_[part * num_sums_].x : nullptr; }
+
+  void run_parts(Amplitudes<T>* state, Amplitudes<T>* cotangent) {
+    const int64_t lanes = kLanes<T>, work = vectors_ * lanes * num_pieces_ * (back_ ? 3 : 1);
+    fork_(num_parts_, work / num_parts_,
+          [&](int64_t part) { run_part(part, state, cotangent); });
+    for (int64_t part = 1; back_ && part < num_parts_; ++part)
+      for (int64_t k = 0; k < num_sums_; ++k) sums_[k].x += sums_[part * num_sums_ + k].x;
+  }
+
+  void run_part(int64_t part, Amplitudes<T>* state, Amplitudes<T>* cotangent) {
+    constexpr uint32_t size = 1 << kBlockBits;
+    thread_local std::vector<Amplitudes<T>> buffer;
+    buffer.resize(2 * size);
+    uint32_t offsets[size];
+    span_.offsets(offsets);
+    const int64_t first = num_blocks_ * part / num_parts_;
+    const int64_t last = num_blocks_ * (part + 1) / num_parts_;
+    for (int64_t number = first; number < last; ++number) {
+      const uint32_t origin = span_.origin(uint32_t(number));
+      const Block<T> block = {buffer.data(), buffer.data() + size, origin, size};
+      for (uint32_t j = 0; j < size; ++j) {
+        block.state[j] = state[origin ^ offsets[j]];
+        if (back_) block.cotangent[j] = cotangent[origin ^ offsets[j]];
+      }
+      run_on(block, sums_of(part));
+      for (uint32_t j = 0; j < size; ++j) {
+        state[origin ^ offsets[j]] = block.state[j];
+        if (back_) cotangent[origin ^ offsets[j]] = block.cotangent[j];
+      }
+    }
+  }
+
+  void run_on(const Block<T>& block, Vector<T>* sums) const {
+    for (int k = 0; k < num_pieces_;) k += run_some(k, block, sums);
+  }
+
+  // Run the next action, or the next two rotations at once; how many.
+  int run_some(int k, const Block<T>& block, Vector<T>* sums) const {
+    const auto* one = std::get_if<Rotation<T>>(&actions_[k].kind);
+    const auto* two = k + 1 < num_pieces_ ? std::get_if<Rotation<T>>(&actions_[k + 1].kind) : nullptr;
+    if (one == nullptr || two == nullptr || !go_together(*one, *two)) {
+      back_ ? pull_back(actions_[k], block, sums) : apply(actions_[k], block);
+      return 1;
+    }
+    const Rotation<T> first = moved(*one, block.origin), second = moved(*two, block.origin);
+    if (back_)
+      pull_back(first, second, block.vectors, block.state, block.cotangent,
+                sums + actions_[k].sums, sums + actions_[k + 1].sums);
+    else
+      apply(first, second, block.vectors, block.state);
+    return 2;
+  }
+
+  const Source<T>& source_;
+  const Fork& fork_;
+  const bool back_;
+  int bits_;                // of the number of a vector
+  int64_t left_;            // steps
+  int terms_done_ = 0;      // of the next step
+  Span span_;
+  bool is_whole_ = false;   // the state is the only block
+  int64_t vectors_;         // of the state, that are not 0
+  int64_t num_blocks_, num_parts_, num_sums_;
+  int num_pieces_ = 0;
+  Piece pieces_[kMaxActions];
+  Action<T> actions_[kMaxActions];
+  std::vector<Lanes> sums_;  // of all parts
+};
+
+}  // namespace qjax::QJAX_ISA
