@@ -6,6 +6,10 @@
 #include <memory>
 #include <new>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "tile.h"
 
 namespace qjax {
@@ -16,6 +20,20 @@ struct Free {
   void operator()(void* p) const { std::free(p); }
 };
 
+// Large states lie on large pages where the system has them: blocks gather rows from all over.
+void* aligned(size_t bytes) {
+#if defined(__linux__)
+  constexpr size_t kPage = size_t(2) << 20;
+  if (bytes >= 2 * kPage) {
+    const size_t rounded = (bytes + kPage - 1) / kPage * kPage;
+    void* memory = std::aligned_alloc(kPage, rounded);
+    if (memory != nullptr) madvise(memory, rounded, MADV_HUGEPAGE);
+    return memory;
+  }
+#endif
+  return std::aligned_alloc(64, bytes);
+}
+
 // Memory for the states of a tile, which each thread keeps up to a size.
 template <typename T> Amplitudes<T>* workspace(size_t vectors) {
   constexpr size_t kKept = size_t(64) << 20;
@@ -24,7 +42,7 @@ template <typename T> Amplitudes<T>* workspace(size_t vectors) {
   const size_t needed = vectors * sizeof(Amplitudes<T>);
   if (needed > size || size > kKept) {
     memory.reset();
-    memory.reset(std::aligned_alloc(64, needed));
+    memory.reset(aligned(needed));
     size = memory ? needed : 0;
     if (!memory) throw std::bad_alloc();
   }

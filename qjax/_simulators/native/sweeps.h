@@ -19,8 +19,10 @@ constexpr int64_t kMaxParts = 16;
 
 // Bits of the number of a vector in a block, and the most of a state that is one block as it stands:
 // 128 bytes each, twice in reverse mode.
-constexpr int kBlockBits = 9;
-constexpr int kWholeBits = 11;
+constexpr int kBlockBits = 10;
+constexpr int kWholeBits = 12;
+// Of these, so many lowest bits are in every block: 1 KiB each that lies together in memory.
+constexpr int kRunBits = 3;
 
 template <typename T> class Sweep {
  public:
@@ -35,6 +37,7 @@ template <typename T> class Sweep {
   bool next() {
     num_pieces_ = 0;
     span_ = Span();
+    if (bits_ > kWholeBits) span_.fill(kRunBits);
     vectors_ = int64_t(1) << bits_;
     while (left_ > 0 && num_pieces_ < kMaxActions && take(next_step())) {
     }
