@@ -137,8 +137,8 @@ MAX_LANES_OF_SAMPLES = 8
 # ---------------------------------------------------------------- batches of any size
 
 # Samples, and gates times amplitudes of all samples. Smaller batches of torch layers, `forward` and
-# `backward` are filled up to so many: 2**15 take 20 to 40 us with gradients, a call of a torch layer
-# 400. More, and a small batch costs more time; less, and more sizes are compiled, 0.2 s each.
+# `backward` are filled up to so many: 2**15 take 20 to 40 us with gradients, a call of a layer 400.
+# More, and a small batch costs more time; less, and more sizes are compiled, 0.1 to 0.2 s each.
 LEAST_BATCH = 64
 LEAST_BATCH_WORK = 2**15
 

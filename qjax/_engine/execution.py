@@ -94,8 +94,8 @@ def execute_now(
 ) -> Shaped[Array, "outputs batch"]:
     """Run a task outside of any program; arguments as in `execute`.
 
-    Circuits whose plans have the same structure share a compiled program, whose arguments the
-    tables are.
+    The tables are arguments of the compiled program: circuits share it whose tables have the same
+    shapes.
     """
     alone = all(len(x.devices()) == 1 for x in (shared, batched) if isinstance(x, Array))
     stacks = stacks_on_device(task, *_context(task, shared), alone)
@@ -211,12 +211,11 @@ def _cost_of(
     extent: Extent, dtype: np.dtype, batch: int, gradient: Gradient | None, backend: tuning.Backend
 ) -> Cost:
     one = dtype.itemsize << extent.num_qubits
-    chosen, num_passes = gradient, extent.num_passes
-    if num_passes is None:
-        chosen, num_passes = "adjoint", 1
-    elif gradient is None:
-        held = num_passes * batch * one * extent.number
-        chosen = "backprop" if held <= backend.kept_bytes else "adjoint"
+    num_passes = extent.num_passes or 0
+    held = num_passes * batch * one * extent.number
+    chosen = gradient or ("backprop" if held <= backend.kept_bytes else "adjoint")
+    if extent.num_passes is None:
+        chosen = "adjoint"
     chunks = _count_chunks(batch, batch * one, backend.chunk_bytes)
     states = -(-batch // chunks) * one
     kept = 1 + num_passes if chosen == "backprop" else 1

@@ -201,7 +201,7 @@ def plan_of(task: Task) -> Plan:
         native = plan_native(seen_of(task).widest.circuit, task.batched)
         runs = _by_native(native)
     else:
-        runs = engine() if task.simulator is None else simulator.engine
+        runs = engine() if task.simulator is None else str(simulator.engine)
     return replace(plan, summary=f"engine: {runs}\n{plan.summary}")
 
 

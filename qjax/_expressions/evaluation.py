@@ -52,9 +52,7 @@ def _concatenated(
     return values[0] if len(values) == 1 else lax.concatenate(values, 0)
 
 
-def _values(
-    table: ExpressionTable, parameters: Array, compensated: bool, reduced: bool
-) -> Array:
+def _values(table: ExpressionTable, parameters: Array, compensated: bool, reduced: bool) -> Array:
     if isinstance(table, Tape):
         return tape_values(table, parameters, compensated=compensated)
     return _group_values(table, parameters, compensated, reduced)

@@ -3,7 +3,8 @@
 A segment is a body of passes that runs again and again: `length` repetitions of a layer that the
 circuit repeats, times `period` passes that differ in their tables only, so that one compiled body
 serves a circuit without any repetition. All tables are leaves of a pytree, everything else is
-static: two circuits whose plans have the same structure share one compiled program.
+static: circuits whose plans differ in the tables' numbers alone, not in their shapes, share a
+compiled program where the tables are its arguments.
 """
 
 from dataclasses import dataclass

@@ -253,12 +253,16 @@ _state_back = kernel_primitive(
 )
 
 
-def _sums_by_kernel(program: NativeProgram, masks: Array, angles: Angles, keep: bool) -> Sequence[Array]:
+def _sums_by_kernel(
+    program: NativeProgram, masks: Array, angles: Angles, keep: bool
+) -> Sequence[Array]:
     name, results = "SumsAndTiles" if keep else "Sums", _sums_types(program, masks, angles, keep)
     return _call(name, program, angles, results, masks)
 
 
-def _sums_without(program: NativeProgram, masks: Array, angles: Angles, keep: bool) -> Sequence[Array]:
+def _sums_without(
+    program: NativeProgram, masks: Array, angles: Angles, keep: bool
+) -> Sequence[Array]:
     """By XLA, which computes the state again where it needs it."""
     sums, *tiles = _sums_types(program, masks, angles, keep)
     del sums
