@@ -8,7 +8,7 @@
 namespace qjax::QJAX_ISA {
 
 constexpr int kStringsAtOnce = 8;
-constexpr int64_t kSumInSingle = 256;  // vectors, before a sum goes on in double
+constexpr int64_t kSumInSingle = 32;  // vectors, before a sum goes on in double
 
 template <typename T> Vector<T> lane_signs(const ZString& string, const Layout& layout) {
   Vector<T> signs;

@@ -26,11 +26,11 @@ constexpr int kRunBits = 3;
 
 template <typename T> class Sweep {
  public:
-  Sweep(const Source<T>& source, const Fork& fork, bool back)
+  Sweep(const Source<T>& source, const Fork& fork, bool back, int64_t done)
       : source_(source), fork_(fork), back_(back) {
     const Layout& layout = source.layout;
     bits_ = layout.num_qubits - layout.lane_bits;
-    left_ = source.program.num_steps;
+    left_ = source.program.num_steps - done;
   }
 
   // Take the next steps, forwards or backwards; false if there are none left.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "start.h"
 #include "sums.h"
 #include "sweeps.h"
 
@@ -20,25 +21,29 @@ template <typename T> struct Tile {
 
   // ---------------------------------------------------------------- the whole program
 
-  void start() const {
-    std::fill(state, state + layout.vectors(), Amplitudes<T>{});
-    if (lanes_are_samples())
-      state[0].re = splat<T>(1);
-    else
-      state[0].re[0] = 1;
-  }
-
   void run() const {
-    start();
-    sweep(false);
+    const int64_t done = start();
+    run_sweeps(false, done);
   }
 
   // From the final state and its cotangent back to the angles, undoing each step on the way.
-  void run_back() const { sweep(true); }
+  void run_back() const { run_sweeps(true, 0); }
 
-  void sweep(bool back) const {
+  // How many steps the state to start from is already through.
+  int64_t start() const {
+    if (lanes_are_samples()) {
+      std::fill(state, state + layout.vectors(), Amplitudes<T>{});
+      state[0].re = splat<T>(1);
+      return 0;
+    }
+    const int64_t done = count_start(program);
+    ProductState(Source<T>{program, layout, samples}, done).store(state, fork);
+    return done;
+  }
+
+  void run_sweeps(bool back, int64_t done) const {
     const Source<T> source = {program, layout, samples};
-    Sweep<T> sweep(source, fork, back);
+    Sweep<T> sweep(source, fork, back, done);
     while (sweep.next()) sweep.run(state, cotangent);
   }
 
