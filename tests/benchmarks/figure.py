@@ -9,6 +9,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tests.benchmarks.families import Item
 from tests.benchmarks.peers import OURS, PEERS
 from tests.benchmarks.report import Report
 from tests.benchmarks.results import Measurement
@@ -17,8 +18,9 @@ from tests.benchmarks.workloads import Workload
 MARKERS = "osD^vP<>X"
 
 
-def save(report: Report, workloads: Sequence[Workload], path: Path) -> None:
-    """Draw what was measured of the workloads."""
+def save(report: Report, items: Sequence[Item], path: Path) -> None:
+    """Draw what was measured of the workloads; series have no steps."""
+    workloads = [item for item in items if isinstance(item, Workload)]
     series = [workload for workload in workloads if workload.family == "batch"]
     single = [workload.name for workload in workloads if workload.family != "batch"]
     sizes = sorted({workload.num_qubits for workload in series})

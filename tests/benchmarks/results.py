@@ -12,6 +12,9 @@ import numpy as np
 Status = Literal["ok", "disagrees", "no result", "not tried"]
 Arrays = Mapping[str, np.ndarray]
 
+EXCEEDED = "more than "
+"""How the note of a measurement that a limit ended begins."""
+
 RELATIVE_TOLERANCE = 1e-3
 ABSOLUTE_TOLERANCE = 2e-6
 """Of float32 results: a wrong sign, order or factor gives errors of the size of the values."""
@@ -26,10 +29,13 @@ class Measurement:
         status: `disagrees`: its values or gradients are not ours, so there are no times;
             `no result`: time limit, memory limit or error; `not tried`: why stands in `note`.
         build_s: seconds from the neutral circuit to the library's own.
-        first_s: seconds of the first call: tracing, compiling, running.
+        first_s: seconds of the first call: tracing, compiling, running; of a series, of all calls.
         steps_s: seconds of each later call.
+        build_cpu_s, first_cpu_s, steps_cpu_s: the same of the processor, of all threads together.
         peak_mb: what the process grew beyond its peak before the first call, in MB (10^6 bytes).
         error: the largest deviation from ours; at most 1 is allowed (see `deviation`).
+        calls: how many calls of a series were made.
+        date: of the measurement, as ISO writes it.
     """
 
     workload: str
@@ -41,6 +47,27 @@ class Measurement:
     steps_s: tuple[float, ...] = ()
     peak_mb: float | None = None
     error: float | None = None
+    build_cpu_s: float | None = None
+    first_cpu_s: float | None = None
+    steps_cpu_s: tuple[float, ...] = ()
+    calls: int | None = None
+    date: str = ""
+
+    @property
+    def start_cpu_s(self) -> float | None:
+        """CPU seconds until the first result."""
+        if self.build_cpu_s is None or self.first_cpu_s is None:
+            return None
+        return self.build_cpu_s + self.first_cpu_s
+
+    @property
+    def median_cpu_s(self) -> float | None:
+        return float(np.median(self.steps_cpu_s)) if self.steps_cpu_s else None
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether a limit of time or memory ended it."""
+        return self.note.startswith(EXCEEDED)
 
     @property
     def start_s(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import signal
@@ -10,13 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.families import Item, Series
 from tests.benchmarks.machine import free_memory, held_memory
 from tests.benchmarks.peers import OURS, PEERS, WARM
-from tests.benchmarks.results import Measurement
+from tests.benchmarks.results import EXCEEDED, Measurement
 from tests.benchmarks.workloads import Workload
 
 ROOT = Path(__file__).parent.parent.parent
@@ -115,64 +117,95 @@ def installed(peers: Sequence[str], settings: Settings) -> dict[str, dict[str, s
 
 
 def measure(
-    workloads: Sequence[Workload], peers: Sequence[str], settings: Settings
+    items: Sequence[Item],
+    peers: Sequence[str],
+    settings: Settings,
+    references: Path,
+    earlier: Sequence[Measurement] = (),
 ) -> Iterator[Measurement]:
     """Measure each workload with all peers, one after the other.
 
     Ours comes first: its results are the reference. A peer that exceeded a limit is not tried on
     harder workloads of the same family.
+
+    Args:
+        items: workloads and series.
+        peers: keys of `PEERS`.
+        settings: how.
+        references: a folder for our results, which later runs find there.
+        earlier: what is known, and not measured again.
     """
-    exceeded: dict[str, list[Workload]] = {peer: [] for peer in peers}
-    for workload in workloads:
-        with tempfile.TemporaryDirectory() as folder:
-            for peer in peers:
-                reason = _reason_not_to_try(workload, peer, exceeded[peer])
-                if reason:
-                    yield Measurement(workload.name, peer, "not tried", reason)
-                    continue
-                outcome = _run(workload, peer, settings, Path(folder))
-                if outcome.exceeded:
-                    exceeded[peer].append(workload)
-                yield _measurement(workload, peer, outcome)
+    known = {(one.workload, one.peer) for one in earlier}
+    too_hard = {(one.workload, one.peer) for one in earlier if one.exceeded}
+    for item in items:
+        for peer in peers:
+            if (item.name, peer) in known:
+                continue
+            exceeded = [other for other in items if (other.name, peer) in too_hard]
+            reason = _reason_not_to_try(item, peer, exceeded)
+            if reason:
+                yield _dated(Measurement(item.name, peer, "not tried", reason))
+                continue
+            outcome = _run(item, peer, settings, references)
+            if outcome.exceeded:
+                too_hard.add((item.name, peer))
+            yield _dated(_measurement(item, peer, outcome))
 
 
-def _reason_not_to_try(workload: Workload, peer: str, exceeded: Sequence[Workload]) -> str:
-    if not PEERS[peer].takes(workload):
-        return "too large for it"
-    easier = [other for other in exceeded if workload.harder_than(other)]
+def _dated(measurement: Measurement) -> Measurement:
+    return replace(measurement, date=datetime.date.today().isoformat())
+
+
+def _reason_not_to_try(item: Item, peer: str, exceeded: Sequence[Item]) -> str:
+    if not PEERS[peer].takes(item):
+        return "too large for it" if isinstance(item, Workload) else "has none"
+    easier = [
+        other
+        for other in exceeded
+        if isinstance(item, Workload) and isinstance(other, Workload) and item.harder_than(other)
+    ]
     return f"exceeded a limit on {easier[0].name}" if easier else ""
 
 
-def _run(workload: Workload, peer: str, settings: Settings, folder: Path) -> Outcome:
-    reference = folder / "reference.npz"
-    arguments = ["--peer", peer, "--workload", workload.name]
+def _run(item: Item, peer: str, settings: Settings, references: Path) -> Outcome:
+    reference = references / f"{item.name}.npz"
+    arguments = ["--peer", peer, "--workload", item.name]
     arguments += ["--repetitions", str(settings.repetitions), "--seconds", str(settings.seconds)]
     if peer == OURS:
+        references.mkdir(parents=True, exist_ok=True)
         arguments += ["--write-reference", str(reference)]
     elif reference.exists():
         arguments += ["--reference", str(reference)]
     python, environment = settings.python(peer), PEERS[peer].environment
-    if peer == WARM:
-        environment = {**CACHE_EVERYTHING, CACHE_VARIABLE: str(folder / "cache")}
+    if peer != WARM:
+        return run_worker(arguments, python, settings.limit_s, environment)
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**environment, **CACHE_EVERYTHING, CACHE_VARIABLE: cache}
         filled = run_worker(
             [*arguments, "--repetitions", "0"], python, settings.limit_s, environment
         )
         if filled.failure:
             return filled
-    return run_worker(arguments, python, settings.limit_s, environment)
+        return run_worker(arguments, python, settings.limit_s, environment)
 
 
-def _measurement(workload: Workload, peer: str, outcome: Outcome) -> Measurement:
+def _measurement(item: Item, peer: str, outcome: Outcome) -> Measurement:
     findings, status, note = dict(outcome.findings), "ok", outcome.failure
-    if not findings.get("steps_s"):
+    is_done = (
+        findings.get("calls") == len(item.workloads)
+        if isinstance(item, Series)
+        else findings.get("steps_s")
+    )
+    if not is_done:
         status = "no result"
     elif peer != OURS and "error" not in findings:
         note = "unchecked: no result of ours"
     if findings.get("error", 0) > 1:
         status, note = "disagrees", f"values or gradients differ: {findings['error']:.2g} x allowed"
         findings = {"error": findings["error"]}
-    findings["steps_s"] = tuple(findings.get("steps_s", ()))
-    return Measurement(workload.name, peer, status, note, **findings)
+    for steps in ("steps_s", "steps_cpu_s"):
+        findings[steps] = tuple(findings.get(steps, ()))
+    return Measurement(item.name, peer, status, note, **findings)
 
 
 def _wait(process: subprocess.Popen[bytes], limit_s: float) -> str:
@@ -183,9 +216,9 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float) -> str:
             process.wait(POLL_S)
         except subprocess.TimeoutExpired:
             if time.monotonic() > end:
-                return f"more than {limit_s:g} s"
+                return f"{EXCEEDED}{limit_s:g} s"
             if (held_memory(process.pid) or 0) > most:
-                return f"more than {most / 2**30:.0f} GiB"
+                return f"{EXCEEDED}{most / 2**30:.0f} GiB"
         else:
             return ""
 

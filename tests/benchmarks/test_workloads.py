@@ -15,9 +15,10 @@ from qiskit.quantum_info import Pauli, Statevector
 from scipy.linalg import expm
 
 from tests.benchmarks import workloads
+from tests.benchmarks.families import FAMILIES, Series, select
 from tests.benchmarks.peers._angles import angle_table
-from tests.benchmarks.peers._qiskit import quantum_circuit, z_labels
-from tests.benchmarks.workloads import FAMILIES, Workload, parameters, select
+from tests.benchmarks.peers._qiskit import observables, quantum_circuit, z_labels
+from tests.benchmarks.workloads import Workload, parameters
 
 SMALL = {
     "layered": workloads.layered(3, 2, 2),
@@ -25,6 +26,7 @@ SMALL = {
     "esu2": workloads.efficient_su2(3, 2),
     "qaoa": workloads.qaoa(4, 2),
     "random": workloads.random_circuit(4, 60, 2),
+    "tfim": workloads.tfim(4, 2),
 }
 
 
@@ -82,6 +84,24 @@ def test_qaoa_workload_is_the_product_of_exponentials() -> None:
     for gamma, beta in weights.reshape(2, 2):
         state = expm(-1j * beta * mixer) @ (np.exp(-0.5j * gamma * cost) * state)
     np.testing.assert_allclose(state_of(workload, weights, inputs), state, atol=1e-12)
+
+
+def test_tfim_workload_is_the_product_of_exponentials() -> None:
+    workload = SMALL["tfim"]
+    weights, inputs = double(workload)
+    bits = np.array([[index >> qubit & 1 for qubit in range(4)] for index in range(16)])
+    bonds = sum((1 - 2 * bits[:, q]) * (1 - 2 * bits[:, q + 1]) for q in range(3))
+    flips = np.arange(16)[:, None] == np.arange(16)[None, :] ^ (1 << np.arange(4))[:, None, None]
+    field = flips.sum(axis=0).astype(float)
+    state = np.full(16, 0.25, complex)
+    for coupling, transverse in weights.reshape(2, 2):
+        state = expm(-0.5j * transverse * field) @ (np.exp(-0.5j * coupling * bonds) * state)
+    found = state_of(workload, weights, inputs)
+    np.testing.assert_allclose(found, state, atol=1e-12)
+    (hamiltonian,) = observables(workload)
+    energy = Statevector(found).expectation_value(hamiltonian)
+    expected = -np.vdot(state, bonds * state) - np.vdot(state, field @ state)
+    np.testing.assert_allclose(energy, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -146,6 +166,16 @@ def test_select_families_beginnings_and_quick() -> None:
 def test_select_names_what_is_known(word: str) -> None:
     with pytest.raises(ValueError, match="give a family"):
         select([word])
+
+
+def test_series_have_their_calls() -> None:
+    circuits, batches = select(["once"])
+    assert isinstance(circuits, Series)
+    assert isinstance(batches, Series)
+    assert (len(circuits.workloads), len(batches.workloads)) == (20, 12)
+    assert len({one.ops for one in circuits.workloads}) == 20
+    assert len({one.ops for one in batches.workloads}) == 1
+    assert len({one.batch for one in batches.workloads}) == 12
 
 
 def test_random_circuit_has_no_repetition() -> None:

@@ -1,14 +1,13 @@
 """What is measured: circuits as neutral data, which every peer translates in its own way.
 
 A circuit is one list of operations (gate, qubits, angle). An angle is computed from the weights or
-from the inputs of a sample; gates are the ones that every peer has. The loss of every workload is
-the mean over samples and qubits of <Z_q>^2.
+from the inputs of a sample; gates are the ones that every peer has. The loss of a workload is the
+mean over samples and qubits of <Z_q>^2, or an energy, where it has a Hamiltonian.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,16 +18,6 @@ WEIGHT, INPUT = "weight", "input"
 ONE_QUBIT_GATES = ("h", "s", "t", "x", "rx", "ry", "rz", "p")
 TWO_QUBIT_GATES = ("cx", "cz", "swap", "rxx", "rzz")
 PARAMETRIZED_GATES = ("rx", "ry", "rz", "p", "rxx", "rzz")
-LAYERED_SIZES = ((4, 3, 64), (8, 4, 64), (12, 4, 32), (16, 6, 1), (20, 4, 1), (10, 60, 1))
-BATCHES = (1, 10, 100, 1_000, 10_000, 100_000)
-LARGE_SIZES = (
-    *((10, 4, batch) for batch in (1, 64, 4096)),
-    *((16, 4, batch) for batch in (1, 64, 1024)),
-    *((20, 4, batch) for batch in (1, 64)),
-    *((24, 4, batch) for batch in (1, 4)),
-    (28, 4, 1),
-)
-"""For a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +61,28 @@ class Op:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A coefficient times the same Pauli operator on each of the qubits."""
+
+    coefficient: float
+    pauli: Literal["X", "Z"]
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
-    """A circuit, and the number of samples that share its weights."""
+    """A circuit, and the number of samples that share its weights.
+
+    Attributes:
+        hamiltonian: whose energy is the loss; empty: the loss is the mean of <Z_q>^2.
+    """
 
     name: str
     family: str
     num_qubits: int
     batch: int
     ops: tuple[Op, ...]
+    hamiltonian: tuple[Term, ...] = ()
 
     @property
     def num_weights(self) -> int:
@@ -196,6 +199,24 @@ def qaoa(num_qubits: int, rounds: int = 4) -> Workload:
     return Workload(name, "qaoa", num_qubits, 1, tuple(ops))
 
 
+def tfim(num_qubits: int, layers: int = 10) -> Workload:
+    """The energy of the transverse-field Ising chain, -sum ZZ - sum X, open at its ends.
+
+    The state is |+...+> after layers of RZZ on the neighbours and RX on each qubit, the
+    Hamiltonian variational ansatz: two weights for each layer.
+    """
+    ops = [Op("h", (qubit,)) for qubit in range(num_qubits)]
+    links = [(qubit, qubit + 1) for qubit in range(num_qubits - 1)]
+    for layer in range(layers):
+        coupling, field = Angle(WEIGHT, (2 * layer,)), Angle(WEIGHT, (2 * layer + 1,))
+        ops += [Op("rzz", link, coupling) for link in links]
+        ops += [Op("rx", (qubit,), field) for qubit in range(num_qubits)]
+    hamiltonian = [Term(-1.0, "Z", link) for link in links]
+    hamiltonian += [Term(-1.0, "X", (qubit,)) for qubit in range(num_qubits)]
+    name = f"tfim n={num_qubits} L={layers}"
+    return Workload(name, "tfim", num_qubits, 1, tuple(ops), tuple(hamiltonian))
+
+
 def random_circuit(num_qubits: int, gates: int, batch: int) -> Workload:
     """RY(x) on each qubit, then gates of one and two qubits, half of each, without repetition."""
     rng = np.random.default_rng(gates)
@@ -211,48 +232,3 @@ def random_circuit(num_qubits: int, gates: int, batch: int) -> Workload:
 
 def _pairs(num_qubits: int) -> list[tuple[int, int]]:
     return [(i, j) for i in range(num_qubits) for j in range(i + 1, num_qubits)]
-
-
-FAMILIES: dict[str, Callable[[], Sequence[Workload]]] = {
-    "layered": lambda: [layered(*size) for size in LAYERED_SIZES],
-    "zz": lambda: [zz_real_amplitudes(n, batch) for n, batch in ((4, 64), (8, 64), (12, 32))],
-    "esu2": lambda: [efficient_su2(n, batch) for n, batch in ((8, 64), (12, 32))],
-    "qaoa": lambda: [qaoa(n) for n in (10, 16)],
-    "random": lambda: [
-        random_circuit(*size) for size in ((7, 150, 48), (14, 200, 1), (10, 2000, 1))
-    ],
-    "depth": lambda: [layered(8, layers, 1, "depth") for layers in (10, 1000)],
-    "batch": lambda: [
-        layered(n, layers, batch, "batch")
-        for n, layers in ((4, 3), (8, 4), (10, 4))
-        for batch in BATCHES
-    ],
-    "large": lambda: [layered(*size, "large") for size in LARGE_SIZES],
-}
-DEFAULT_FAMILIES = tuple(family for family in FAMILIES if family != "large")
-
-
-def select(words: Sequence[str], quick: bool = False) -> list[Workload]:
-    """The workloads of the named families, or those whose name begins as a word says.
-
-    Args:
-        words: families, or beginnings of names such as `layered n=8`.
-        quick: the smallest workload of each family only.
-
-    Raises:
-        ValueError: a word that selects nothing.
-    """
-    chosen: dict[str, Workload] = {}
-    for word in words:
-        family = FAMILIES.get(word.split()[0] if word.strip() else "")
-        found = (
-            [item for item in family() if f"{item.name} ".startswith(f"{word} ")] if family else []
-        )
-        if not found:
-            names = ", ".join(FAMILIES)
-            raise ValueError(
-                f"no workload is called {word!r}: give a family ({names}) "
-                "or the beginning of a name, such as 'layered n=8'"
-            )
-        chosen |= {item.name: item for item in (found[:1] if quick else found)}
-    return list(chosen.values())

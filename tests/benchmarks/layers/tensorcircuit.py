@@ -7,12 +7,12 @@ import tensorcircuit
 import torch
 
 from tests.benchmarks.layers._weights import with_weights
-from tests.benchmarks.peers.tensorcircuit import z_of
+from tests.benchmarks.peers.tensorcircuit import expectations_of
 from tests.benchmarks.workloads import Workload
 
 
 def layer(workload: Workload, weights: np.ndarray) -> torch.nn.Module:
-    expectations = z_of(workload)
+    expectations = expectations_of(workload)
     made = tensorcircuit.TorchLayer(
         lambda inputs, weights: expectations(weights, inputs), weights_shape=[len(weights)]
     )

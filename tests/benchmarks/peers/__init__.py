@@ -11,7 +11,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.benchmarks.workloads import Workload
+from tests.benchmarks.families import Item, Series
+from tests.benchmarks.layers import LAYERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +35,32 @@ class Peer:
     max_qubits: float = math.inf
     max_runs: float = math.inf
 
-    def takes(self, workload: Workload) -> bool:
-        runs = len(workload.ops) * workload.batch * workload.num_qubits
-        return workload.num_qubits <= self.max_qubits and runs <= self.max_runs
+    def takes(self, item: Item) -> bool:
+        if isinstance(item, Series):
+            is_there = not item.is_layer or self.module in LAYERS
+            return is_there and all(map(self.takes, item.workloads))
+        runs = len(item.ops) * item.batch * item.num_qubits
+        return item.num_qubits <= self.max_qubits and runs <= self.max_runs
 
 
 OURS = "qjax"
+"""Ours, on the engine that it chooses by itself: the native one, where it was compiled."""
+
+XLA = "qjax_xla"
+"""Ours, on XLA's engine."""
+
 WARM = "qjax_warm"
-"""Ours, in a second process that finds the first one's compiled code in JAX's persistent cache."""
+"""XLA's, in a second process that finds the first one's compiled code in JAX's persistent cache."""
+
+OUR_ROWS = frozenset({OURS, XLA, WARM})
 
 _JAX = ("jax", "jaxlib", "numpy")
+_OURS = ("qjax-bridge", *_JAX, "qiskit")
 
 PEERS = {
-    OURS: Peer("qjax", ("qjax-bridge", *_JAX, "qiskit"), "qjax"),
-    WARM: Peer("qjax, warm cache", ("qjax-bridge", *_JAX, "qiskit"), "qjax"),
+    OURS: Peer("qjax", _OURS, "qjax"),
+    XLA: Peer("qjax on XLA", _OURS, "qjax", {"QJAX_ENGINE": "xla"}),
+    WARM: Peer("qjax on XLA, warm cache", _OURS, "qjax", {"QJAX_ENGINE": "xla"}),
     "tensorcircuit": Peer("TensorCircuit-NG, JAX", ("tensorcircuit-ng", *_JAX), "tensorcircuit"),
     "pennylane": Peer("PennyLane default.qubit, JAX", ("pennylane", *_JAX), "pennylane"),
     "lightning": Peer(

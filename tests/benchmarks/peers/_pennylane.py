@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pennylane as qml
 
-from tests.benchmarks.workloads import Workload
+from tests.benchmarks.workloads import Term, Workload
 
 GATES = {
     "h": qml.Hadamard,
@@ -26,8 +27,16 @@ GATES = {
 
 
 def apply(workload: Workload, weights: Any, inputs: Any) -> list[qml.measurements.ExpectationMP]:
-    """Queue the gates; return the measurement of each Z."""
+    """Queue the gates; return the measurement of the energy, or of each Z."""
     for op in workload.ops:
         angles = [op.angle.value(weights, inputs)] if op.angle else []
         GATES[op.gate](*angles, wires=op.qubits)
+    if workload.hamiltonian:
+        return [qml.expval(_hamiltonian(workload.hamiltonian))]
     return [qml.expval(qml.PauliZ(qubit)) for qubit in range(workload.num_qubits)]
+
+
+def _hamiltonian(terms: Sequence[Term]) -> qml.Hamiltonian:
+    paulis = {"X": qml.PauliX, "Z": qml.PauliZ}
+    strings = [qml.prod(*(paulis[term.pauli](qubit) for qubit in term.qubits)) for term in terms]
+    return qml.Hamiltonian([term.coefficient for term in terms], strings)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
+from qiskit.quantum_info import SparsePauliOp
 
 from tests.benchmarks.workloads import Workload
 
@@ -22,6 +23,17 @@ def quantum_circuit(
         angles = [op.angle.of(*(values[i] for i in op.angle.indices))] if op.angle else []
         getattr(circuit, op.gate)(*angles, *op.qubits)
     return circuit, inputs, weights
+
+
+def observables(workload: Workload) -> list[str] | list[SparsePauliOp]:
+    """The Hamiltonian, or Z on each qubit."""
+    if not workload.hamiltonian:
+        return z_labels(workload.num_qubits)
+    terms = [
+        (term.pauli * len(term.qubits), term.qubits, term.coefficient)
+        for term in workload.hamiltonian
+    ]
+    return [SparsePauliOp.from_sparse_list(terms, workload.num_qubits)]
 
 
 def z_labels(num_qubits: int) -> list[str]:

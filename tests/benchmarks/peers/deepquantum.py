@@ -13,7 +13,7 @@ import torch
 
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.peers._torch import asarray, differentiated
-from tests.benchmarks.workloads import INPUT, Angle, Op, Workload
+from tests.benchmarks.workloads import INPUT, Angle, Op, Term, Workload
 
 __all__ = ["add", "asarray", "build", "z_expectations"]
 
@@ -33,9 +33,12 @@ def build(workload: Workload) -> Step:
         for gate, angle in weighted:
             gate.init_para(angle.value(weights, inputs))
         state = circuit(data=_data(encoded, inputs) if encoded else None)
-        return z_expectations(state.reshape(len(inputs), -1), workload.num_qubits)
+        state = state.reshape(len(inputs), -1)
+        if workload.hamiltonian:
+            return _energies(state, workload)
+        return z_expectations(state, workload.num_qubits)
 
-    return differentiated(expectations)
+    return differentiated(workload, expectations)
 
 
 def add(circuit: deepquantum.QubitCircuit, op: Op, trained: bool = False) -> None:
@@ -57,6 +60,25 @@ def _data(angles: Sequence[Angle], inputs: torch.Tensor) -> torch.Tensor:
     if all(angle.plain for angle in angles):
         return inputs[:, [angle.indices[0] for angle in angles]]
     return torch.stack([angle.value(inputs, inputs) for angle in angles], dim=-1)
+
+
+def _energies(state: torch.Tensor, workload: Workload) -> torch.Tensor:
+    tensor = state.reshape(-1, *(2,) * workload.num_qubits)
+    return torch.stack([_expectation(tensor, term) for term in workload.hamiltonian]).sum(0)
+
+
+def _expectation(state: torch.Tensor, term: Term) -> torch.Tensor:
+    """Of X by the state with its axes turned round, of Z by marginal probabilities."""
+    axes = [1 + qubit for qubit in term.qubits]
+    if term.pauli == "X":
+        turned = state.flip(axes)
+        products = state.real * turned.real + state.imag * turned.imag
+        return term.coefficient * products.flatten(1).sum(1)
+    others = sorted(set(range(1, state.ndim)) - set(axes))
+    marginal = (state.real.square() + state.imag.square()).sum(others)
+    for _ in axes:
+        marginal = marginal[:, 0] - marginal[:, 1]
+    return term.coefficient * marginal
 
 
 def z_expectations(state: torch.Tensor, num_qubits: int) -> torch.Tensor:

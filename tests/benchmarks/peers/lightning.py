@@ -28,4 +28,4 @@ def build(workload: Workload) -> Step:
     def expectations(weights: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         return torch.stack([torch.stack(circuit(weights, sample)) for sample in inputs])
 
-    return differentiated(expectations)
+    return differentiated(workload, expectations)

@@ -28,5 +28,5 @@ def build(workload: Workload) -> Step:
         return jnp.stack(circuit(weights, inputs))
 
     if workload.num_qubits <= BROADCAST_QUBITS:
-        return jitted(expectations)
-    return jitted(per_sample(expectations))
+        return jitted(workload, expectations)
+    return jitted(workload, per_sample(expectations))

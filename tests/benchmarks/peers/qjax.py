@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import qjax
 from tests.benchmarks.peers._jax import asarray, jitted
-from tests.benchmarks.peers._qiskit import quantum_circuit, z_labels
+from tests.benchmarks.peers._qiskit import observables, quantum_circuit
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.workloads import Workload
 
@@ -12,14 +12,14 @@ __all__ = ["asarray", "build", "network"]
 
 
 def build(workload: Workload) -> Step:
-    return jitted(network(workload).apply)
+    return jitted(workload, network(workload).apply)
 
 
 def network(workload: Workload) -> qjax.EstimatorQNN:
     circuit, inputs, weights = quantum_circuit(workload)
     return qjax.EstimatorQNN(
         circuit=circuit,
-        observables=z_labels(workload.num_qubits),
+        observables=observables(workload),
         input_params=inputs,
         weight_params=weights,
         input_gradients=True,

@@ -13,7 +13,7 @@ import jax
 import qujax
 from qujax import gates
 
-from tests.benchmarks.peers._jax import asarray, jitted, per_sample, z_expectations
+from tests.benchmarks.peers._jax import asarray, jitted, per_sample, read_out
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.workloads import WEIGHT, Angle, Op, Workload
 
@@ -38,9 +38,9 @@ def build(workload: Workload) -> Step:
         state = qujax.all_zeros_statetensor(workload.num_qubits)
         for source, run in runs:
             state = run(weights if source == WEIGHT else inputs, state)
-        return z_expectations(state, workload.num_qubits)
+        return read_out(state, workload)
 
-    return jitted(per_sample(expectations))
+    return jitted(workload, per_sample(expectations))
 
 
 def _runs(ops: tuple[Op, ...]) -> list[list[Op]]:

@@ -12,18 +12,18 @@ from collections.abc import Callable
 import jax
 import tensorcircuit
 
-from tests.benchmarks.peers._jax import asarray, jitted, per_sample, z_expectations
+from tests.benchmarks.peers._jax import asarray, jitted, per_sample, read_out
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.workloads import Op, Workload
 
-__all__ = ["asarray", "build", "z_of"]
+__all__ = ["asarray", "build", "expectations_of"]
 
 
 def build(workload: Workload) -> Step:
-    return jitted(per_sample(z_of(workload)))
+    return jitted(workload, per_sample(expectations_of(workload)))
 
 
-def z_of(workload: Workload) -> Callable[[jax.Array, jax.Array], jax.Array]:
+def expectations_of(workload: Workload) -> Callable[[jax.Array, jax.Array], jax.Array]:
     tensorcircuit.set_backend("jax")
     tensorcircuit.set_dtype("complex64")
     tensorcircuit.set_contractor("plain-experimental")
@@ -32,7 +32,7 @@ def z_of(workload: Workload) -> Callable[[jax.Array, jax.Array], jax.Array]:
         circuit = tensorcircuit.Circuit(workload.num_qubits)
         for op in workload.ops:
             _add(circuit, op, weights, inputs)
-        return z_expectations(circuit.state(), workload.num_qubits)
+        return read_out(circuit.state(), workload)
 
     return expectations
 
