@@ -150,7 +150,7 @@ def _say(line: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=3.0, help="of repetitions, for each")
-    parser.add_argument("--limit", type=float, default=90.0, help="seconds for one process")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds for one process")
     parser.add_argument("--peer", choices=LAYERS, help=argparse.SUPPRESS)
     parser.add_argument("--workload", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -13,6 +13,7 @@ from tests.benchmarks.report import Report, from_json
 from tests.benchmarks.results import Measurement
 
 LAYERED, SHALLOW, DEEP = "layered n=4 L=3 B=64", "depth n=8 L=10 B=1", "depth n=8 L=1000 B=1"
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 CIRCUITS = "once circuits n=4 L=1..20 B=16"
 MACHINE = {
     "cpu": "made-up",
@@ -114,6 +115,13 @@ def test_a_page_gets_its_tables() -> None:
     assert found == tables.filled(found, tables.tables_of(REPORT))
     with pytest.raises(ValueError, match="no table is called 'none'"):
         tables.filled("<!-- table none --><!-- end -->", {"once": ""})
+
+
+def test_the_published_page_has_the_tables() -> None:
+    found = tables.tables_of(REPORT)
+    page = tables.filled(PAGE.read_text(), found)
+    for name in ("machine", "steps", "first calls", "once", "batches"):
+        assert found[name] in page
 
 
 def test_a_later_measurement_takes_the_place() -> None:
