@@ -5,7 +5,7 @@ Run from the repository's root: python -m tests.benchmarks.bench_torch_layers
 1. `TorchConnector`, forward and backward, against the same JAX function called from JAX, jitted;
    both take turns, and medians are compared.
 2. A step of Linear -> circuit -> Linear with Adam, each library's layer in a process of its own;
-   outputs and gradients are compared with ours before anything is timed.
+   outputs and gradients are compared with the first one's before anything is timed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -113,10 +113,10 @@ def measure(peer: str, workload: Workload, seconds: float) -> dict[str, Any]:
     return {"first_s": first_s, "computed": computed, **medians({"step_s": step}, seconds)}
 
 
-def beside_peers(workload: Workload, seconds: float, limit: float) -> None:
+def beside_peers(workload: Workload, peers: Sequence[str], seconds: float, limit: float) -> None:
     reference: np.ndarray | None = None
     mine = 0.0
-    for peer in LAYERS:
+    for peer in peers:
         try:
             found = _in_a_process(peer, workload.name, seconds, limit)
         except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
@@ -151,6 +151,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=3.0, help="of repetitions, for each")
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for one process")
+    parser.add_argument(
+        "--peers", nargs="+", choices=LAYERS, default=LAYERS, help="the first checks the others"
+    )
     parser.add_argument("--peer", choices=LAYERS, help=argparse.SUPPRESS)
     parser.add_argument("--workload", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -168,7 +171,7 @@ def main() -> None:
             f"{extra * 1e6:.0f} us more from torch ({extra / taken['jax']:.0%})"
         )
     for workload in workloads.values():
-        beside_peers(workload, options.seconds, options.limit)
+        beside_peers(workload, options.peers, options.seconds, options.limit)
 
 
 if __name__ == "__main__":
