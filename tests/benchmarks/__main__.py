@@ -80,6 +80,7 @@ def _started(
             raise SystemExit(f"{peer} was measured as {last.versions[peer]}, and is now {found}")
     return replace(
         last,
+        machine=report.machine,
         versions={**last.versions, **versions},
         engine=engine,
         rates=better(rates, dict(last.rates)),

@@ -19,8 +19,10 @@ MARKERS = "osD^vP<>X"
 
 
 def save(report: Report, items: Sequence[Item], path: Path) -> None:
-    """Draw what was measured of the workloads; series have no steps."""
+    """Draw what was measured of the workloads; series have no steps, and no figure."""
     workloads = [item for item in items if isinstance(item, Workload)]
+    if not workloads:
+        return
     series = [workload for workload in workloads if workload.family == "batch"]
     single = [workload.name for workload in workloads if workload.family != "batch"]
     sizes = sorted({workload.num_qubits for workload in series})

@@ -41,6 +41,11 @@ class Report:
         """Of which there are measurements, in the order of `PEERS`."""
         return [peer for peer in PEERS if any(item.peer == peer for item in self.measurements)]
 
+    @property
+    def last_day(self) -> str:
+        """On which something was measured, as ISO writes it."""
+        return max((item.date for item in self.measurements), default="")
+
     def adding(self, measurement: Measurement) -> Report:
         """With a measurement, which takes the place of an earlier one."""
         key = measurement.workload, measurement.peer

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from tests.benchmarks.families import Series
+from tests.benchmarks.families import Item, Series
 from tests.benchmarks.peers import OURS, PEERS, WARM
 from tests.benchmarks.report import Report
 from tests.benchmarks.results import Measurement
@@ -27,7 +28,7 @@ DETAILS = (
     "date",
     "note",
 )
-NO_RESULT = "-"
+NO_RESULT, EARLIER = "-", "*"
 
 Titled = tuple[list[str], list[list[str]]]
 """Titles of columns, and rows."""
@@ -83,7 +84,8 @@ def header(report: Report) -> str:
     dates = dict.fromkeys([*days[:1], *days[-1:]])
     lines = [
         f"{', '.join([machine['cpu'], *machine['gpus']])}, {machine['cores']} cores, "
-        f"{machine['memory_gib']} GiB; {machine['system']}; {' to '.join(dates)}.",
+        f"{machine['memory_gib']} GiB, load {machine['load'][0]} at the last start; "
+        f"{machine['system']}; {' to '.join(dates)}.",
         ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
         f"Our engine: {report.engine}.",
         f"One core, by {rates['source']}: multiply-adds at {rates['fma'] / 1e9:.0f} GFLOP/s; "
@@ -100,7 +102,7 @@ def steps(report: Report, workloads: Sequence[Workload], peers: Sequence[str]) -
     titles = ["ms, wall / CPU", *labels, "limit", "ours / limit", "fastest peer / ours"]
     rows = []
     for workload in workloads:
-        cells = [_step(report.find(workload.name, peer)) for peer in peers]
+        cells = [_cell(report, workload, peer, _step) for peer in peers]
         limit_s, _ = report.limit_s(workload)
         ratios = [_of_limit(report, workload), _advantage(report, workload)]
         rows.append([workload.name, *cells, number(limit_s, 1e3), *ratios])
@@ -111,7 +113,7 @@ def first_calls(report: Report, workloads: Sequence[Workload], peers: Sequence[s
     """Seconds from the circuit to the first value and gradient, wall / CPU."""
     titles = ["s, wall / CPU", *(PEERS[peer].label for peer in peers)]
     rows = [
-        [item.name, *(_start(report.find(item.name, peer)) for peer in peers)] for item in workloads
+        [item.name, *(_cell(report, item, peer, _start) for peer in peers)] for item in workloads
     ]
     return titles, rows
 
@@ -121,8 +123,8 @@ def once(report: Report, series: Sequence[Series], peers: Sequence[str]) -> Titl
     titles = ["s, wall / CPU", *(PEERS[peer].label for peer in peers)]
     rows = []
     for item in series:
-        found = [report.find(item.name, peer) for peer in peers]
-        rows.append([item.name, *(_calls(one, len(item.workloads)) for one in found)])
+        calls = partial(_calls, number_of_calls=len(item.workloads))
+        rows.append([item.name, *(_cell(report, item, peer, calls) for peer in peers)])
     return titles, rows
 
 
@@ -174,6 +176,13 @@ def _table_of(report: Report, items: Sequence[Any], make: Callable[..., Titled])
     measured = {one.peer for one in report.measurements if one.workload in names}
     peers = [peer for peer in report.peers if peer in measured and (peer != WARM or make != steps)]
     return table(*make(report, items, peers)) if peers else ""
+
+
+def _cell(report: Report, item: Item, peer: str, text: Callable[[Measurement | None], str]) -> str:
+    """With a mark where it was measured before the last day that is reported."""
+    found = report.find(item.name, peer)
+    is_earlier = found is not None and found.date < report.last_day
+    return text(found) + (EARLIER if is_earlier else "")
 
 
 def _step(item: Measurement | None) -> str:
