@@ -1,0 +1,66 @@
+"""Every layout of the kernels, with nothing around: small, to run under sanitizers too.
+
+`make sanitize` runs these with kernels that stop at a read or write out of bounds, and at undefined
+behaviour.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
+
+import qjax
+from qjax._engine import Expectations, States, Task, run
+from qjax._qiskit import as_observable
+from qjax._simulators.native.library import why_missing
+from tests.circuits import error, random_circuit
+from tests.conftest import Precision
+
+pytestmark = pytest.mark.skipif(why_missing() is not None, reason=f"{why_missing()}")
+
+
+# Lanes are samples (up to 8 qubits, in batches), else rows; from 15 qubits on in blocks.
+@pytest.mark.parametrize(("num_qubits", "batch"), [(1, 1), (2, 17), (5, 3), (7, 33), (9, 2)])
+def test_values_and_slopes(num_qubits: int, batch: int, precision: Precision) -> None:
+    check(num_qubits, batch, 30, precision)
+
+
+@pytest.mark.parametrize("num_qubits", [15, 16])
+def test_states_in_blocks(num_qubits: int, precision: Precision) -> None:
+    check(num_qubits, 1, 20, precision)
+
+
+def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> None:
+    """States and values against Qiskit; a slope of the values against those of a step away."""
+    rng = np.random.default_rng(num_qubits)
+    circuit = random_circuit(num_qubits, num_qubits, num_gates, symbolic=True)
+    count = circuit.num_parameters
+    differs = rng.random(count) < 0.5
+    values = rng.uniform(-3, 3, (count, batch)).astype(precision.real)
+    values[~differs] = values[~differs, :1]
+    parts = jnp.asarray(values[~differs, 0]), jnp.asarray(values[differs])
+    converted, per_sample = qjax.from_qiskit(circuit), frozenset(np.flatnonzero(differs).tolist())
+    labels = ["Z" * num_qubits, "".join(rng.choice(list("IXYZ"), num_qubits))]
+    observables = tuple(as_observable(SparsePauliOp(label), num_qubits) for label in labels)
+    states = [Statevector(circuit.assign_parameters(sample.astype(float))) for sample in values.T]
+    expected = [
+        [state.expectation_value(SparsePauliOp(x)).real for x in labels] for state in states
+    ]
+
+    of_states = run(Task(converted, per_sample, States()), *parts)
+    assert error(of_states, np.array([state.data for state in states]).T) < precision.tolerance
+    for size in (1, 2):  # strings of Z alone are read out otherwise
+        task = Task(converted, per_sample, Expectations(observables[:size]))
+        of_parts, pull_back = jax.vjp(lambda *given, task=task: run(task, *given), *parts)
+        assert error(of_parts, np.array(expected)[:, :size].T) < precision.tolerance
+        slopes = pull_back(jnp.ones_like(of_parts))
+        assert all(np.isfinite(slope).all() for slope in slopes)
+        if precision.x64:
+            along = [rng.normal(size=part.shape) for part in parts]
+            ahead, behind = (
+                run(task, *(p + sign * 1e-5 * a for p, a in zip(parts, along, strict=True))).sum()
+                for sign in (1, -1)
+            )
+            slope = sum((s * a).sum() for s, a in zip(slopes, along, strict=True))
+            assert abs(slope - (ahead - behind) / 2e-5) < 1e-7 * (1 + abs(slope))
