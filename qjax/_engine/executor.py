@@ -73,6 +73,11 @@ def inlined(program: NativeProgram, reading: Reading | None) -> Executor:
     return execute
 
 
+def compiled(execute: Executor) -> Executor:
+    """An inlined function, compiled: the tables are constants of it, so that no other shares it."""
+    return _executors.setdefault(execute, jax.jit(execute, static_argnums=(4, 5, 6)))
+
+
 def adder_of(num_outputs: int, num_found: int) -> Executor:
     """(which output each value counts for, values of parts...) -> outputs of all."""
 

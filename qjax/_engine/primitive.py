@@ -65,7 +65,7 @@ def _jvp_run(
         beside = replace(task, near=True)
         return run_p.bind(*primals, task=task), _jvp_run(primals, tangents, task=beside)[1]
     if not any(isinstance(x, jax.core.Tracer) for x in primals):
-        # Without an outer program, derivatives share compiled programs too.
+        # Without an outer program, what was compiled for a task serves all calls.
         columns_at_once("cotangents", task, primals, 1)
         return differentiate_now(primals, tangents, task=task)
     value, *residuals = residuals_p.bind(*primals, task=task, moving=moving)

@@ -10,7 +10,14 @@ import numpy as np
 from qjax._base import tuning
 from qjax._base.store import kept
 from qjax._base.tables import in_precision
-from qjax._engine.executor import Executor, adder_of, executor_of, inlined, structure_of
+from qjax._engine.executor import (
+    Executor,
+    adder_of,
+    compiled,
+    executor_of,
+    inlined,
+    structure_of,
+)
 from qjax._engine.task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
 from qjax._plan import Frame, NativeProgram, Program, canonical_frame, plan_circuit, plan_native
 from qjax._readout import Reading, reading_of
@@ -216,4 +223,4 @@ def differentiated_stacks(task: Task, x64: bool, device: Any) -> Stacks:
 def _compiled(stack: Stack) -> Stack:
     if not isinstance(stack.planned.program, NativeProgram) or stack.number is not None:
         return stack
-    return stack._replace(execute=jax.jit(stack.execute, static_argnums=(4, 5, 6)))
+    return stack._replace(execute=compiled(stack.execute))

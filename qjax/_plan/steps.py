@@ -241,8 +241,7 @@ class _Writer:
             self.terms.append((term.mask, int(term.batched), term.angle, weight))
         batched = any(term.batched for term in waiting)
         self.steps.append(
-            (_PHASES, int(batched), 0, 0, 0, 0, 0, 0, self.num_qubits, first)
-            + (len(waiting), 0, 0)
+            (_PHASES, int(batched), 0, 0, 0, 0, 0, 0, self.num_qubits, first) + (len(waiting), 0, 0)
         )
 
     def _write_pairs(
