@@ -213,7 +213,9 @@ def _cost_of(
     one = dtype.itemsize << extent.num_qubits
     num_passes = extent.num_passes or 0
     held = num_passes * batch * one * extent.number
-    chosen = gradient or ("backprop" if held <= backend.kept_bytes else "adjoint")
+    many = num_passes > backend.many_passes
+    kept_bytes = backend.kept_bytes_of_many if many else backend.kept_bytes
+    chosen = gradient or ("backprop" if held <= kept_bytes else "adjoint")
     if extent.num_passes is None:
         chosen = "adjoint"
     chunks = _count_chunks(batch, batch * one, backend.chunk_bytes)
