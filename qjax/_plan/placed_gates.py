@@ -5,6 +5,8 @@ a constant V, and V joins the matrices around it, which all samples share: what 
 is a phase vector (the spectral decomposition of each generator; Nielsen and Chuang, ch. 4).
 """
 
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +47,15 @@ _ENDS = _PAIR[[1, 0, 3, 2]][:, [1, 0, 3, 2]]
 _MINUS = PhaseGate((0.5, -0.5))
 _P, _RZ = PhaseGate((0, 1)), PhaseGate((-0.5, 0.5))
 _RZZ = PhaseGate((-0.5, 0.5, 0.5, -0.5))
+
+
+# XX, YY and ZZ of a pair commute. U = H(first) CX(first, second) diagonalises all of them at once
+# (the Bell basis): U XX U^dagger = Z1, U ZZ U^dagger = Z2, and YY = -XX ZZ becomes -Z1 Z2.
+_BELL = {
+    "rxx": (PhaseGate((-0.5, 0.5)), (0,)),
+    "ryy": (PhaseGate((0.5, -0.5, -0.5, 0.5)), (0, 1)),
+    "rzz": (PhaseGate((-0.5, 0.5)), (1,)),
+}
 
 
 class _Factor(NamedTuple):
@@ -102,6 +113,38 @@ def whole(gate: Gate, batched: bool, angles: np.ndarray) -> Member:
     controls = tuple(control.qubit for control in gate.controls)
     action = action_of(gate.name, gate.matrix, tuple(control.value for control in gate.controls))
     return Member(action, gate.qubits, controls, angles, batched)
+
+
+def place_all(layer: Iterable[tuple[Gate, bool, np.ndarray]]) -> list[Member]:
+    """`place` of gates in order; rotations about XX, YY and ZZ of one pair share their basis."""
+    members: list[Member] = []
+    for pair, same in groupby(layer, key=lambda entry: _bell_pair(entry[0], entry[1])):
+        entries = list(same)
+        if pair is not None and len({gate.name for gate, _, _ in entries}) > 1:
+            members += _in_bell_basis(entries)
+        else:
+            members += [member for entry in entries for member in place(*entry)]
+    return members
+
+
+def _bell_pair(gate: Gate, batched: bool) -> frozenset[int] | None:
+    """The pair that a gate rotates about XX, YY or ZZ, by an angle per sample; else None."""
+    fits = batched and gate.matrix is None and gate.name in _BELL and not gate.controls
+    return frozenset(gate.qubits) if fits else None
+
+
+def _in_bell_basis(entries: Sequence[tuple[Gate, bool, np.ndarray]]) -> list[Member]:
+    """Phases between CX, H and H, CX: one matrix on one qubit before and after all of them."""
+    first, second = entries[0][0].qubits
+    nothing = np.zeros((0, entries[0][2].shape[1]), np.int32)
+    cx = Member(action_of("x", None, (1,)), (second,), (first,), nothing, False)
+    h = Member(analyse(ConstantGate(_H)), (first,), (), nothing, False)
+    phases = []
+    for gate, _, angles in entries:
+        kind, places = _BELL[gate.name]
+        targets = tuple((first, second)[position] for position in places)
+        phases.append(Member(analyse(kind), targets, (), angles, True))
+    return [cx, h, *phases, h, cx]
 
 
 def place(gate: Gate, batched: bool, angles: np.ndarray) -> list[Member]:

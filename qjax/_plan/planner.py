@@ -18,7 +18,7 @@ from qjax._plan.factors import PlacedGate
 from qjax._plan.frame import axis_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
-from qjax._plan.placed_gates import Member, place, whole
+from qjax._plan.placed_gates import place_all, whole
 from qjax._plan.plan import Plan
 from qjax._plan.program import Encoding, NativeProgram, Program, Source, Start
 from qjax._plan.repeats import Run, find_repeats
@@ -204,11 +204,11 @@ def _schedule_run(
     placed: Sequence[PlacedGate], run: Run, num_qubits: int, batched: bool
 ) -> Schedule:
     """The blocks of a body, with the places of its angles in every repetition."""
-    members: list[Member] = []
+    layer = []
     for offset in range(run.period):
         first = run.start + offset
         stop = run.start + run.period * run.length
         same = placed[first : stop : run.period]
         angles = np.array([gate.angles for gate in same], np.int32).T
-        members += place(same[0].gate, same[0].batched, angles.reshape(-1, run.length))
-    return cheapest_schedule(members, num_qubits, batched)
+        layer.append((same[0].gate, same[0].batched, angles.reshape(-1, run.length)))
+    return cheapest_schedule(place_all(layer), num_qubits, batched)

@@ -71,12 +71,27 @@ def alternating() -> QuantumCircuit:
     return circuit
 
 
+def heisenberg(num_qubits: int, steps: int) -> QuantumCircuit:
+    """Trotter steps of rotations about XX, YY and ZZ of each pair, in turns of any order."""
+    angles = iter(ParameterVector("h", 3 * steps * (num_qubits - 1)))
+    circuit = QuantumCircuit(num_qubits)
+    circuit.rx(0.4, range(num_qubits))
+    for _ in range(steps):
+        for qubit in range(num_qubits - 1):
+            pair = (qubit, qubit + 1) if qubit % 2 else (qubit + 1, qubit)
+            circuit.rxx(next(angles), *pair)
+            circuit.ryy(next(angles), *pair[::-1])
+            circuit.rzz(next(angles), *pair)
+    return circuit
+
+
 REPEATED: dict[str, tuple[Callable[[], QuantumCircuit], int]] = {
     "ring": (lambda: ring(3, 10), 10),
     "dressed": (dressed_ring, 7),
     "swapping": (swapping, 12),
     "nested": (nested, 5),
     "alternating": (alternating, 5),
+    "heisenberg": (lambda: heisenberg(4, 6), 6),
 }
 
 
@@ -108,6 +123,16 @@ def test_layers_with_the_same_angles_are_found_too() -> None:
     plan = plan_circuit(qjax.from_qiskit(circuit), frozenset({0, 1}))
     assert {7, 8} & {segment.length for segment in plan.program.segments}
     check_plan(circuit, frozenset({0, 1}))
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_rotations_of_a_pair_share_a_basis(repeats: int) -> None:
+    """What is measured is the number of phases per sample: one per pair, not one per rotation."""
+    circuit = heisenberg(5, repeats)
+    batched = frozenset(range(circuit.num_parameters))
+    plan = plan_circuit(qjax.from_qiskit(circuit), batched)
+    assert plan.num_passes <= 2 * 4 * repeats
+    check_plan(circuit, batched)
 
 
 SEQUENCES = st.lists(st.integers(0, 2), max_size=120)
