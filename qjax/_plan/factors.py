@@ -122,6 +122,12 @@ def factors_of(placed: PlacedGate) -> list[Factor]:
     ]
 
 
+def diagonal_before(chain: Sequence[Factor]) -> int:
+    """How many factors come before the first that is not diagonal."""
+    mixing = (k for k, factor in enumerate(chain) if not factor.is_diagonal)
+    return next(mixing, len(chain))
+
+
 def constant_factor(matrix: np.ndarray, pattern: int) -> Factor:
     rows = np.arange(len(matrix))
     entries = np.stack([matrix[rows, rows], matrix[rows, rows ^ pattern]], axis=1)

@@ -31,6 +31,7 @@ from qjax._plan.factors import (
     action_in_place,
     constant_factor,
     core_factor,
+    diagonal_before,
     factors_of,
     is_known,
     pattern_of,
@@ -198,8 +199,8 @@ class _Writer:
         if active_bits is None and all(factor.is_diagonal for factor in chain):
             self._wait(qubit, chain)
             return
-        diagonal = 0 if active_bits is not None else _diagonal_before(chain)
-        after = len(chain) - _diagonal_before(chain[::-1])
+        diagonal = 0 if active_bits is not None else diagonal_before(chain)
+        after = len(chain) - diagonal_before(chain[::-1])
         self._wait(qubit, chain[:diagonal])
         if diagonal:
             self._wait_before_others()
@@ -211,25 +212,22 @@ class _Writer:
     def _wait_before_others(self) -> None:
         """Let the first phases of all chains wait too: they are given in one step."""
         for qubit, chain in self.chains.items():
-            diagonal = _diagonal_before(chain)
+            diagonal = diagonal_before(chain)
             self._wait(qubit, chain[:diagonal])
             del chain[:diagonal]
 
     def _wait(self, qubit: int, factors: Sequence[Factor]) -> None:
-        for factor in factors:
-            self._wait_for(factor, qubit)
-
-    def _wait_for(self, factor: Factor, qubit: int) -> None:
         mask, flip = self.frame.masks[qubit], self.frame.flips[qubit]
-        if factor.kind == CONSTANT:
-            re, im = np.array(factor.numbers[0::4]), np.array(factor.numbers[1::4])
-            phases, angle = np.arctan2(im, re), -1
-        else:
-            phases, angle = np.array(factor.numbers), factor.angle
-        mean, half = (phases[0] + phases[1]) / 2, (phases[0] - phases[1]) / 2
-        for parity, weight in ((0, mean), (mask, -half if flip else half)):
-            if weight:
-                self.waiting.append(_Term(parity, factor.batched, angle, float(weight)))
+        for factor in factors:
+            if factor.kind == CONSTANT:
+                re, im = np.array(factor.numbers[0::4]), np.array(factor.numbers[1::4])
+                phases, angle = np.arctan2(im, re), -1
+            else:
+                phases, angle = np.array(factor.numbers), factor.angle
+            mean, half = (phases[0] + phases[1]) / 2, (phases[0] - phases[1]) / 2
+            for parity, weight in ((0, mean), (mask, -half if flip else half)):
+                if weight:
+                    self.waiting.append(_Term(parity, factor.batched, angle, float(weight)))
 
     def _write_waiting(self) -> None:
         waiting, self.waiting = _gathered(self.waiting), []
@@ -289,12 +287,6 @@ def _gathered(terms: Sequence[_Term]) -> list[_Term]:
         key = mask, batched, angle
         weights[key] = weights.get(key, 0.0) + weight
     return [_Term(*key, weight) for key, weight in weights.items() if weight]
-
-
-def _diagonal_before(chain: Sequence[Factor]) -> int:
-    """How many factors come before the first that is not diagonal."""
-    mixing = (k for k, factor in enumerate(chain) if not factor.is_diagonal)
-    return next(mixing, len(chain))
 
 
 def _of_two_qubits(placed: PlacedGate) -> tuple[Factor, int]:

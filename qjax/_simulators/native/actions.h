@@ -1,11 +1,11 @@
-// A step, or some terms of one, with the numbers of its samples: what runs on the blocks of a sweep.
+// A step, or some terms of one, with the numbers of its samples: what runs on a sweep's blocks.
 #pragma once
 
 #include <variant>
 
 #include "pairs.h"
 #include "phases.h"
-#include "rotations.h"
+#include "rotation_loops.h"
 #include "samples.h"
 
 namespace qjax::QJAX_ISA {
@@ -24,7 +24,8 @@ template <typename T> struct Action {
 
   int64_t num_sums() const {
     if (std::holds_alternative<Rotation<T>>(kind)) return 2;
-    if (const auto* table = std::get_if<PhaseTable<T>>(&kind)) return int64_t(1) << table->num_terms;
+    if (const auto* table = std::get_if<PhaseTable<T>>(&kind))
+      return int64_t(1) << table->num_terms;
     return sizeof(PairSums<T>) / sizeof(Vector<T>);
   }
 };
@@ -38,12 +39,10 @@ template <typename T> struct Source {
 
 // ---------------------------------------------------------------- rotations
 
-inline int direction_of(bool flip) { return flip ? -1 : 1; }
-
 template <typename T> int direction(const Factor& factor, const Step& step, const T* numbers) {
   Axis axis;
   axis_of(factor, numbers, step.num_masks, axis);
-  return direction_of(axis.flip);
+  return axis.flip ? -1 : 1;
 }
 
 template <typename T>
@@ -120,9 +119,10 @@ void finish(const Pairs<T>&, const Step& step, const Vector<T>* given, const Sou
   } else {
     Chain<double> chain;
     build(chain, step, source);
-    pull_back(chain, summed(sums, step, layout), step, program, [&](const Factor& factor, double x) {
+    const auto take = [&](const Factor& factor, double x) {
       samples.add_one(factor.batched, factor.angle, x);
-    });
+    };
+    pull_back(chain, summed(sums, step, layout), step, program, take);
   }
 }
 

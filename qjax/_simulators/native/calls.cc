@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -16,25 +18,45 @@ namespace {
 
 namespace ffi = xla::ffi;
 
+enum class Isa { kBaseline, kAvx2, kAvx512 };
+
 // The widest instruction set of this machine.
-template <typename T> const Kernels<T>& kernels() {
-  static const Kernels<T>& chosen = []() -> const Kernels<T>& {
-    constexpr bool is_single = std::is_same_v<T, float>;
+Isa widest_isa() {
 #if defined(QJAX_X86)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
-      if constexpr (is_single) return avx512::single_kernels;
-      else return avx512::double_kernels;
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      if constexpr (is_single) return avx2::single_kernels;
-      else return avx2::double_kernels;
-    }
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    return Isa::kAvx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
 #endif
-    if constexpr (is_single) return baseline::single_kernels;
-    else return baseline::double_kernels;
-  }();
+  return Isa::kBaseline;
+}
+
+// The one to use: tests choose narrower ones by the environment variable QJAX_NATIVE_ISA.
+Isa isa_to_use() {
+  const char* name = std::getenv("QJAX_NATIVE_ISA");
+  if (name == nullptr) return widest_isa();
+  const bool is_avx2 = std::strcmp(name, "avx2") == 0, is_avx512 = std::strcmp(name, "avx512") == 0;
+  return std::min(widest_isa(), is_avx512 ? Isa::kAvx512 : is_avx2 ? Isa::kAvx2 : Isa::kBaseline);
+}
+
+template <typename T> const Kernels<T>& kernels_of([[maybe_unused]] Isa isa) {
+  constexpr bool is_single = std::is_same_v<T, float>;
+#if defined(QJAX_X86)
+  if constexpr (is_single) {
+    if (isa == Isa::kAvx512) return avx512::single_kernels;
+    if (isa == Isa::kAvx2) return avx2::single_kernels;
+  } else {
+    if (isa == Isa::kAvx512) return avx512::double_kernels;
+    if (isa == Isa::kAvx2) return avx2::double_kernels;
+  }
+#endif
+  if constexpr (is_single) return baseline::single_kernels;
+  else return baseline::double_kernels;
+}
+
+template <typename T> const Kernels<T>& kernels() {
+  static const Kernels<T>& chosen = kernels_of<T>(isa_to_use());
   return chosen;
 }
 
@@ -42,7 +64,7 @@ template <typename T> const Kernels<T>& kernels() {
 // Which thread runs which does not matter to the results.
 void each(int64_t count, int64_t work, ffi::ThreadPool pool,
           const std::function<void(int64_t)>& body) {
-  constexpr int64_t kWorthAThread = 1 << 18;  // amplitudes times steps
+  constexpr int64_t kWorthAThread = 1 << 19;  // amplitudes times steps
   const int64_t helpers =
       std::min({pool.num_threads() - 1, count - 1, count * work / kWorthAThread - 1});
   if (helpers < 1) {
@@ -55,7 +77,7 @@ void each(int64_t count, int64_t work, ffi::ThreadPool pool,
     std::mutex mutex;
     std::condition_variable finished;
   };
-  // Helpers may start when all is done, and this call is over: what they look at then is theirs too.
+  // Helpers may start when all is done and this call is over: what they look at is theirs too.
   auto shared = std::make_shared<Shared>();
   auto work_off = [shared, count, &body] {
     int64_t own = 0;

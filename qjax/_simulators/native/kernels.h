@@ -7,8 +7,8 @@
 
 namespace qjax {
 
-// (count, work, body): body(0) ... body(count - 1) on several threads, where each has enough work, in
-// amplitudes times steps.
+// (count, work, body): body(0) ... body(count - 1), each so much work in amplitudes times steps, on
+// several threads where they have enough of it.
 using Fork =
     std::function<void(int64_t count, int64_t work, const std::function<void(int64_t)>& body)>;
 

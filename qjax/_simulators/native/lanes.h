@@ -8,6 +8,9 @@
 
 namespace qjax::QJAX_ISA {
 
+// Of functions that keep vectors in registers only where they are part of a loop.
+#define QJAX_INLINE __attribute__((always_inline)) inline
+
 template <typename T> struct LaneTypes;
 template <> struct LaneTypes<float> {
   typedef float Vector __attribute__((vector_size(64)));

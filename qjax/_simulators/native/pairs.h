@@ -220,7 +220,8 @@ inline void add_cotangents(const Pairs<T>& pairs, PairSums<T>& sums, uint32_t ve
   add_outer(sums.other[r], to_x, partner_of_x);
 }
 
-template <typename T> void apply_general(const Pairs<T>& pairs, uint32_t vectors, Amplitudes<T>* state) {
+template <typename T>
+void apply_general(const Pairs<T>& pairs, uint32_t vectors, Amplitudes<T>* state) {
   const Mask<T> lanes = pairs.lanes;
   if (pairs.difference == 0) {
     for (uint32_t v = 0; v < vectors; ++v)
@@ -273,7 +274,8 @@ template <typename T>
 void pull_back(const Pairs<T>& inverse, uint32_t vectors, Amplitudes<T>* state,
     Amplitudes<T>* cotangent, PairSums<T>& sums) {
   if (!inverse.is_simple()) return pull_back_general(inverse, vectors, state, cotangent, sums);
-  if (inverse.lane_distance) return pull_back_simple<true>(inverse, vectors, state, cotangent, sums);
+  if (inverse.lane_distance)
+    return pull_back_simple<true>(inverse, vectors, state, cotangent, sums);
   pull_back_simple<false>(inverse, vectors, state, cotangent, sums);
 }
 

@@ -1,4 +1,4 @@
-// The program of a circuit, as the planner writes it: see qjax/_plan/native.py.
+// The program of a circuit, as the planner writes it: see qjax/_plan/steps.py.
 //
 // Row p of the state holds one basis state; X, CX and SWAP are no steps at all, since the planner
 // keeps track of which (its frame). A step is one of two:

@@ -17,8 +17,8 @@ namespace qjax::QJAX_ISA {
 constexpr int kMaxActions = 16;
 constexpr int64_t kMaxParts = 16;
 
-// Bits of the number of a vector in a block, and the most of a state that is one block as it stands:
-// 128 bytes each, twice in reverse mode.
+// Bits of the number of a vector in a block, and the most of a state that is one block as it
+// stands: 128 bytes each, twice in reverse mode. Both fit into 1 MiB, the L2 cache of a core.
 constexpr int kBlockBits = 10;
 constexpr int kWholeBits = 12;
 // Of these, so many lowest bits are in every block: 1 KiB each that lies together in memory.
@@ -37,12 +37,12 @@ template <typename T> class Sweep {
   bool next() {
     num_pieces_ = 0;
     span_ = Span();
-    if (bits_ > kWholeBits) span_.fill(kRunBits);
+    is_whole_ = bits_ <= kWholeBits;
+    if (!is_whole_) span_.fill(kRunBits);
     vectors_ = int64_t(1) << bits_;
     while (left_ > 0 && num_pieces_ < kMaxActions && take(next_step())) {
     }
     if (num_pieces_ == 0) return false;
-    is_whole_ = is_whole_ || bits_ <= kWholeBits;
     span_.fill(is_whole_ ? bits_ : kBlockBits);
     prepare_all();
     return true;
@@ -71,18 +71,18 @@ template <typename T> class Sweep {
   // The first steps of a program mix only the first rows: each is a sweep of its own.
   bool take(const Step& step) {
     const Layout& layout = source_.layout;
-    is_whole_ = false;
     if (step.kind == StepKind::kPhases) return take_phases(step);
     if (step.active_bits < layout.num_qubits) {
       if (num_pieces_ > 0) return false;
+      span_ = Span();
       vectors_ = int64_t(1) << std::max(step.active_bits - layout.lane_bits, 0);
       pieces_[num_pieces_++] = {&step, nullptr, 0};
       --left_;
       is_whole_ = true;
       return false;
     }
-    if (bits_ > kWholeBits && !span_.take(uint32_t(step.difference) >> layout.lane_bits, kBlockBits))
-      return false;
+    const uint32_t difference = uint32_t(step.difference) >> layout.lane_bits;
+    if (!is_whole_ && !span_.take(difference, kBlockBits)) return false;
     pieces_[num_pieces_++] = {&step, nullptr, 0};
     --left_;
     return true;
@@ -147,10 +147,14 @@ template <typename T> class Sweep {
     for (int k = 0; k < num_pieces_;) k += run_some(k, block, sums);
   }
 
+  const Rotation<T>* rotation(int k) const {
+    return k < num_pieces_ ? std::get_if<Rotation<T>>(&actions_[k].kind) : nullptr;
+  }
+
   // Run the next action, or the next two rotations at once; how many.
   int run_some(int k, const Block<T>& block, Vector<T>* sums) const {
-    const auto* one = std::get_if<Rotation<T>>(&actions_[k].kind);
-    const auto* two = k + 1 < num_pieces_ ? std::get_if<Rotation<T>>(&actions_[k + 1].kind) : nullptr;
+    const auto* one = rotation(k);
+    const auto* two = rotation(k + 1);
     if (one == nullptr || two == nullptr || !go_together(*one, *two)) {
       back_ ? pull_back(actions_[k], block, sums) : apply(actions_[k], block);
       return 1;

@@ -51,7 +51,8 @@ template <typename T> struct Tile {
 
   // Of strings of Z in the bits of rows; sums are (strings, batch).
   void store_sums(const ZString* strings, int num_strings, T* sums) const {
-    for (int k = 0; k < num_strings; ++k) std::fill_n(sums + k * samples.batch + samples.first, samples.count, T(0));
+    for (int k = 0; k < num_strings; ++k)
+      std::fill_n(sums + k * samples.batch + samples.first, samples.count, T(0));
     signed_sums(state, strings, num_strings, layout, [&](int k, int lane, double sum) {
       if (!lanes_are_samples())
         sums[k * samples.batch + samples.first] += T(sum);
@@ -84,7 +85,8 @@ template <typename T> struct Tile {
       int32_t base = program.shift;
       for (int j = low_bits; j < layout.num_qubits; ++j)
         if (high >> (j - low_bits) & 1) base ^= program.columns[j];
-      for (int64_t k = 0; k < int64_t(1) << low_bits; ++k) body(high << low_bits | k, base ^ low[k]);
+      for (int64_t k = 0; k < int64_t(1) << low_bits; ++k)
+        body(high << low_bits | k, base ^ low[k]);
     }
   }
 
