@@ -5,6 +5,7 @@ A factor says how a gate mixes a row with one other, for each class of rows: see
 other: exp(-i angle/2 P) for a product P of Pauli matrices, and phases around it for the rest.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
