@@ -86,14 +86,15 @@ def test_values_and_gradients_of_large_states(
 def test_each_instruction_set(isa: str) -> None:
     """Those that this machine lacks are replaced by the next narrower one."""
     program = (
-        "import numpy as np, qjax\n"
+        "import jax, numpy as np, qjax\n"
         "from qiskit.quantum_info import Statevector\n"
         "from tests.qjax.simulators.test_native_large import layers\n"
         "for size in (6, 9):\n"
         "    circuit = layers(size)[0]\n"
         "    for batch in (3, 16):\n"
         "        values = np.random.default_rng(0).normal(size=(batch, circuit.num_parameters))\n"
-        "        states = qjax.statevector(circuit, values.astype(np.float32))\n"
+        "        of_sample = lambda v: qjax.statevector(circuit, v)\n"
+        "        states = jax.vmap(of_sample)(values.astype(np.float32))\n"
         "        for state, row in zip(states, values):\n"
         "            expected = Statevector(circuit.assign_parameters(row)).data\n"
         "            assert abs(np.asarray(state) - expected).max() < 1e-5\n"
