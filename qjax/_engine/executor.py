@@ -23,10 +23,12 @@ from qjax._readout import (
     sums_of_strings,
 )
 from qjax._simulators import (
+    Given,
     Gradient,
     angles_of,
     as_complex,
     finish,
+    given_states,
     in_order,
     marked,
     native_state,
@@ -101,8 +103,9 @@ def _execute(
 ) -> Array:
     def run(batched: Array) -> Array:
         if isinstance(program, NativeProgram):
-            return _read_native(program, reading, shared, batched, readout)
-        values = _read_out(program, reading, shared, batched, readout, gradient)
+            values = _read_native(program, reading, shared, batched, readout)
+        else:
+            values = _read_out(program, reading, shared, batched, readout, gradient)
         return marked(program, shared, batched, values)
 
     if chunks == 1:
@@ -124,10 +127,11 @@ def _read_native(
 ) -> Array:
     """By the native engine, whose rows are in order."""
     angles = angles_of(program, shared, batched)
+    given = Given(*angles, given_states(program, shared, batched, angles))
     if reading is not None and (masks := masks_of(reading)) is not None:
-        sums = native_sums(program, jnp.asarray(masks), angles)
+        sums = native_sums(program, jnp.asarray(masks), given)
         return sums_of_strings(reading, sums, shared, batched)
-    state = native_state(program, angles)
+    state = native_state(program, given)
     if reading is not None:
         rows = probabilities_of(state)[None] if reading.diagonal else state
         return expectation_values(reading, rows, shared, batched)

@@ -12,7 +12,8 @@ placed_gates       gates in their places; those that differ per sample as phases
 encoding           amplitudes to start from
 repeats            layers that come again
 schedule           gates -> blocks, each one matrix
-factors            gates -> the factors of such a step
+factors            gates -> the factors of a step of the native engine
+step_tables        steps, written as tables
 steps              gates -> the steps of the native engine
 matrix_tables      blocks -> tables that build their matrices
 pass_tables        passes that are decided on -> their tables
@@ -42,4 +43,4 @@ from qjax._plan.program import NativeProgram as NativeProgram
 from qjax._plan.program import Program as Program
 from qjax._plan.program import Segment as Segment
 from qjax._plan.program import Start as Start
-from qjax._plan.steps import Steps as Steps
+from qjax._plan.step_tables import Steps as Steps

@@ -14,10 +14,13 @@ from qjax._circuit.gates import ConstantGate, PhaseGate
 from qjax._circuit.operations import Gate
 from qjax._plan.actions import Action, action_of
 
-CONSTANT, PHASE, PAULI = 0, 1, 2
+CONSTANT, PHASE, PAULI, AXIS = 0, 1, 2, 3
 
 # Of one step, as `qjax/_simulators/native/pairs.h` has room for.
 MOST_CONTROLS = 32
+
+# Of a block, as `qjax/_simulators/native/matrices.h` has room for.
+MOST_TARGETS = 6
 
 
 class PlacedGate(NamedTuple):
@@ -80,11 +83,25 @@ def is_known(gate: Gate) -> bool:
     """Whether the native engine has this gate."""
     if len(gate.controls) > MOST_CONTROLS:
         return False
-    if isinstance(gate.kind, PhaseGate) or gate.name in ROTATIONS:
-        return bool(gate.qubits) or action_in_place(gate).parities is not None
-    return isinstance(gate.kind, ConstantGate) and (
-        action_in_place(gate).parities is not None or pattern_of(gate.kind.matrix) is not None
-    )
+    if not isinstance(gate.kind, ConstantGate):
+        return isinstance(gate.kind, PhaseGate) or gate.name in ROTATIONS or gate.name == "rv"
+    is_monomial = action_in_place(gate).parities is not None
+    return is_monomial or 0 < len(gate.qubits) <= MOST_TARGETS
+
+
+def is_block(gate: Gate) -> bool:
+    """Whether a gate mixes more than pairs of rows, or has three angles that belong together."""
+    if not isinstance(gate.kind, ConstantGate):
+        return gate.name == "rv"
+    return action_in_place(gate).parities is None and pattern_of(gate.kind.matrix) is None
+
+
+def block_factors(placed: PlacedGate) -> list[Factor]:
+    """Of a block: its matrix, row by row, or the three angles of `rv`."""
+    gate, batched, angles = placed
+    if isinstance(gate.kind, ConstantGate):
+        return [Factor(CONSTANT, False, 0, _parts(gate.kind.matrix))]
+    return [Factor(AXIS, batched, angle, ()) for angle in angles]
 
 
 def action_in_place(gate: Gate) -> Action:

@@ -15,7 +15,7 @@ from qjax._expressions import ExpressionTable, Value, expression_tables
 from qjax._plan.builder import Builder
 from qjax._plan.encoding import Factor, encoding, start_factors
 from qjax._plan.factors import PlacedGate
-from qjax._plan.frame import axis_frame
+from qjax._plan.frame import Frame, axis_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.placed_gates import place_all, whole
@@ -44,30 +44,21 @@ def plan_circuit(
     """
     check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
     tables = _angle_tables(circuit, batched)
-    prepared = preparations(circuit)
-    factors = start_factors(circuit.num_qubits, prepared)
-    given = {qubit for amplitudes in prepared for qubit in amplitudes.qubits}
-    first, rest = _split_start(tables.gates, given) if from_zero else ([], tables.gates)
-    shared = _shared(circuit, batched)
-    encodings = [
-        None if factor.amplitudes is None else encoding(factor.amplitudes, batched, shared)
-        for factor in factors
-    ]
-    start = _start(first, factors, encodings) if first or prepared else None
-    builder, schedules = _scheduled(rest, factors, circuit.num_qubits, bool(batched))
+    prepared = _prepared(circuit, batched, tables, from_zero)
+    frame, start = prepared.frame, prepared.start
+    builder, schedules = _scheduled(prepared.rest, frame, circuit.num_qubits, bool(batched))
     end = builder.end()
     program = Program(
         circuit.num_qubits,
-        _reads_shared(tables.batched, encodings, len(batched)),
+        _reads_shared(tables.batched, start, len(batched)),
         tables.shared,
         tables.batched,
         start,
         tuple(builder.segments),
         end,
     )
-    summary = summarise(
-        builder, schedules, circuit.num_qubits, len(tables.gates), len(first), len(given)
-    )
+    sizes = circuit.num_qubits, len(tables.gates), len(prepared.first), len(prepared.given)
+    summary = summarise(builder, schedules, *sizes)
     return Plan(program, builder.frame, builder.num_passes, summary)
 
 
@@ -81,17 +72,20 @@ def plan_native(circuit: Circuit, batched: frozenset[int] = frozenset()) -> Nati
         circuit: the circuit.
         batched: the indices of the parameters that differ per sample.
     """
-    if preparations(circuit):
-        return None
     tables = _angle_tables(circuit, batched)
-    steps = steps_of(*_split_start(tables.gates, set()), circuit.num_qubits)
+    first, rest = _split_start(tables.gates, set())
+    start = frame = None
+    if preparations(circuit):
+        first, rest, _, frame, start = _prepared(circuit, batched, tables, from_zero=True)
+    steps = steps_of(first, rest, frame, circuit.num_qubits)
     if steps is None:
         return None
     return NativeProgram(
         circuit.num_qubits,
-        _reads_shared(tables.batched, (), len(batched)),
+        _reads_shared(tables.batched, start, len(batched)),
         tables.shared,
         tables.batched,
+        start,
         steps,
         None,
         Source(circuit, batched),
@@ -135,21 +129,19 @@ def _shared(circuit: Circuit, batched: frozenset[int]) -> list[int]:
 
 
 def _scheduled(
-    placed: Sequence[PlacedGate], factors: Sequence[Factor], num_qubits: int, batched: bool
+    placed: Sequence[PlacedGate], frame: Frame, num_qubits: int, batched: bool
 ) -> tuple[Builder, list[Schedule]]:
     """The passes of all gates but those of the start, and how each run of layers was fused."""
-    layout = [qubit for factor in factors for qubit in factor.qubits]
-    builder, schedules = Builder(axis_frame(layout[::-1])), []
+    builder, schedules = Builder(frame), []
     for run in find_repeats([_signature(gate) for gate in placed]):
         schedules.append(_schedule_run(placed, run, num_qubits, batched))
         builder.add_run(schedules[-1].blocks, run.length)
     return builder, schedules
 
 
-def _reads_shared(
-    angles: Sequence[ExpressionTable], encodings: Sequence[Encoding | None], num_batched: int
-) -> bool:
+def _reads_shared(angles: Sequence[ExpressionTable], start: Start | None, num_batched: int) -> bool:
     """Whether anything that differs per sample depends on shared parameters too."""
+    encodings = () if start is None else start.factors
     amplitudes = (e.groups for e in encodings if e is not None and e.batched)
     return any((table.parameters >= num_batched).any() for table in chain(angles, *amplitudes))
 
@@ -185,6 +177,41 @@ def _split_start(
             rest.append(gate)
             entangled.update(support)
     return first, rest
+
+
+class _Prepared(NamedTuple):
+    """How a circuit starts.
+
+    Attributes:
+        first: the gates that are part of the product state to start from.
+        rest: those after it.
+        given: the qubits whose amplitudes are given.
+        frame: in which the rows of that state stand.
+        start: the state; None for |0...0>.
+    """
+
+    first: list[PlacedGate]
+    rest: list[PlacedGate]
+    given: set[int]
+    frame: Frame
+    start: Start | None
+
+
+def _prepared(
+    circuit: Circuit, batched: frozenset[int], tables: _AngleTables, from_zero: bool
+) -> _Prepared:
+    prepared = preparations(circuit)
+    factors = start_factors(circuit.num_qubits, prepared)
+    given = {qubit for amplitudes in prepared for qubit in amplitudes.qubits}
+    first, rest = _split_start(tables.gates, given) if from_zero else ([], tables.gates)
+    shared = _shared(circuit, batched)
+    encodings = [
+        None if factor.amplitudes is None else encoding(factor.amplitudes, batched, shared)
+        for factor in factors
+    ]
+    frame = axis_frame([qubit for factor in factors for qubit in factor.qubits][::-1])
+    start = _start(first, factors, encodings) if first or prepared else None
+    return _Prepared(first, rest, given, frame, start)
 
 
 def _start(

@@ -16,7 +16,7 @@ from qjax._circuit.circuit import Circuit
 from qjax._expressions import ExpressionTable
 from qjax._plan.matrices import Bank, Lookup, Matrices
 from qjax._plan.passes import Pass
-from qjax._plan.steps import Steps
+from qjax._plan.step_tables import Steps
 
 
 @table_class
@@ -101,13 +101,15 @@ class Source:
 
 @table_class
 class NativeProgram:
-    """What the native engine runs, from |0...0>.
+    """What the native engine runs.
 
     What it lacks, such as forward mode, needs passes: they are planned where it is asked for.
 
     Attributes:
         num_qubits: n.
         mixed, shared_angles, batched_angles: as in `Program`, whose angles are the same ones.
+        start: the states to start from, of given amplitudes and the gates beside them; None for
+            |0...0>.
         steps: what to run.
         passes: the same in passes; None: they follow from the source.
         source: what was planned; None where `passes` are there, or nothing needs them.
@@ -117,6 +119,7 @@ class NativeProgram:
     mixed: bool = static()
     shared_angles: tuple[ExpressionTable, ...]
     batched_angles: tuple[ExpressionTable, ...]
+    start: Start | None
     steps: Steps
     passes: Program | None
     source: Source | None = static()

@@ -10,12 +10,14 @@ from qjax._simulators.choice import StateVector as StateVector
 from qjax._simulators.choice import as_simulator as as_simulator
 from qjax._simulators.choice import engine as engine
 from qjax._simulators.choice import resolved as resolved
+from qjax._simulators.native.operations import Given as Given
 from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_sums as native_sums
 from qjax._simulators.statevector.simulation import Gradient as Gradient
 from qjax._simulators.statevector.simulation import angles_of as angles_of
 from qjax._simulators.statevector.simulation import as_complex as as_complex
 from qjax._simulators.statevector.simulation import finish as finish
+from qjax._simulators.statevector.simulation import given_states as given_states
 from qjax._simulators.statevector.simulation import identity_states as identity_states
 from qjax._simulators.statevector.simulation import in_order as in_order
 from qjax._simulators.statevector.simulation import marked as marked

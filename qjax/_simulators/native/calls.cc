@@ -92,9 +92,9 @@ void each(int64_t count, int64_t work, ffi::ThreadPool pool,
   shared->finished.wait(lock, [&] { return shared->done == count; });
 }
 
-// The words of the program: a header, then steps, factors, terms, controls, columns.
+// The words of the program: a header, then steps, factors, terms, controls, targets, columns.
 struct Header {
-  int32_t num_qubits, num_steps, num_factors, num_terms, num_controls, shift;
+  int32_t num_qubits, num_steps, num_factors, num_terms, num_controls, num_targets, shift;
 };
 
 template <typename T> Program<T> read(const int32_t* words, const T* numbers) {
@@ -103,9 +103,10 @@ template <typename T> Program<T> read(const int32_t* words, const T* numbers) {
   const auto* factors = reinterpret_cast<const Factor*>(steps + header->num_steps);
   const auto* terms = reinterpret_cast<const Term*>(factors + header->num_factors);
   const auto* controls = reinterpret_cast<const Control*>(terms + header->num_terms);
-  const auto* columns = reinterpret_cast<const int32_t*>(controls + header->num_controls);
+  const auto* targets = reinterpret_cast<const Target*>(controls + header->num_controls);
+  const auto* columns = reinterpret_cast<const int32_t*>(targets + header->num_targets);
   return {header->num_qubits, steps,   header->num_steps, factors, terms,
-          controls,           numbers, columns,           header->shift};
+          controls,           targets, numbers,           columns, header->shift};
 }
 
 template <ffi::DataType D> using Number = ffi::NativeType<D>;
@@ -115,7 +116,7 @@ using Words = ffi::Buffer<ffi::S32>;
 
 template <ffi::DataType D>
 Call<Number<D>> call_of(ffi::ThreadPool pool, Words& words, Numbers<D>& numbers, Numbers<D>& shared,
-                        Numbers<D>& batched, bool by_samples) {
+                        Numbers<D>& batched, Numbers<D>& start, bool by_samples) {
   using T = Number<D>;
   Call<T> call{};
   call.program = read<T>(words.typed_data(), numbers.typed_data());
@@ -126,6 +127,7 @@ Call<Number<D>> call_of(ffi::ThreadPool pool, Words& words, Numbers<D>& numbers,
   };
   call.shared = shared.typed_data();
   call.batched = batched.typed_data();
+  call.start = start.element_count() ? start.typed_data() : nullptr;
   return call;
 }
 
@@ -158,8 +160,9 @@ template <typename T> int64_t work_of(const Call<T>& call) {
 
 template <ffi::DataType D>
 ffi::Error simulate(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
-                    Numbers<D> shared, Numbers<D> batched, Result<D> state) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
+                    Numbers<D> shared, Numbers<D> batched, Numbers<D> start,
+                    Result<D> state) {
+  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
   call.state = state->typed_data();
   each(num_tiles(call), work_of(call), pool,
        [&](int64_t k) { kernels<Number<D>>().forward(call, k); });
@@ -184,12 +187,14 @@ void run_back(const Call<T>& call, ffi::ThreadPool pool, int64_t angles, T* to_s
 
 template <ffi::DataType D>
 ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
-                     Numbers<D> shared, Numbers<D> batched, Numbers<D> state, Numbers<D> cotangent,
-                     Result<D> to_shared, Result<D> to_batched) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
+                     Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Numbers<D> state,
+                     Numbers<D> cotangent, Result<D> to_shared, Result<D> to_batched,
+                     Result<D> to_start) {
+  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
   call.state = state.typed_data();
   call.cotangent = cotangent.typed_data();
   call.batched_cotangents = to_batched->typed_data();
+  call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
   std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
   run_back(call, pool, shared.element_count(), to_shared->typed_data(),
            kernels<Number<D>>().backward);
@@ -198,8 +203,9 @@ ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers
 
 template <ffi::DataType D>
 ffi::Error sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
-                Numbers<D> shared, Numbers<D> batched, Words masks, Result<D> sums) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
+                Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
+                Result<D> sums) {
+  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
   const auto strings = strings_of(call.program, masks);
   set_strings(call, strings);
   call.sums = sums->typed_data();
@@ -210,9 +216,9 @@ ffi::Error sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> n
 
 template <ffi::DataType D>
 ffi::Error sums_and_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
-                          Numbers<D> shared, Numbers<D> batched, Words masks, Result<D> sums,
-                          Result<D> tiles) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
+                          Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
+                          Result<D> sums, Result<D> tiles) {
+  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
   const auto strings = strings_of(call.program, masks);
   set_strings(call, strings);
   call.sums = sums->typed_data();
@@ -224,26 +230,29 @@ ffi::Error sums_and_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Nu
 
 template <ffi::DataType D>
 ffi::Error pull_back_sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
-                          Numbers<D> shared, Numbers<D> batched, Words masks, Numbers<D> tiles,
-                          Numbers<D> cotangent, Result<D> to_shared, Result<D> to_batched) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, by_samples);
+                          Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
+                          Numbers<D> tiles, Numbers<D> cotangent, Result<D> to_shared,
+                          Result<D> to_batched, Result<D> to_start) {
+  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
   const auto strings = strings_of(call.program, masks);
   set_strings(call, strings);
   call.tiles = tiles.typed_data();
   call.cotangent = cotangent.typed_data();
   call.batched_cotangents = to_batched->typed_data();
+  call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
   std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
   run_back(call, pool, shared.element_count(), to_shared->typed_data(),
            kernels<Number<D>>().backward_sums);
   return ffi::Error::Success();
 }
 
-// What all calls take: the program, and its angles.
+// What all calls take: the program, its angles, and the states to start from, or none.
 template <ffi::DataType D> auto bind() {
   return ffi::Ffi::Bind()
       .Ctx<ffi::ThreadPool>()
       .Attr<bool>("by_samples")
       .Arg<Words>()
+      .template Arg<Numbers<D>>()
       .template Arg<Numbers<D>>()
       .template Arg<Numbers<D>>()
       .template Arg<Numbers<D>>();
@@ -265,7 +274,8 @@ template <ffi::DataType D> auto bind() {
 
 #define QJAX_STATE(D) QJAX_RESULT(D)
 QJAX_CALL(QjaxState, simulate, QJAX_STATE);
-#define QJAX_BACK(D) QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D)
+#define QJAX_BACK(D) \
+  QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D) QJAX_RESULT(D)
 QJAX_CALL(QjaxPullBackState, pull_back, QJAX_BACK);
 #define QJAX_SUMS(D) QJAX_MASKS QJAX_RESULT(D)
 QJAX_CALL(QjaxSums, sums, QJAX_SUMS);

@@ -65,6 +65,8 @@ Entries<N> factor_entries(const Factor& factor, const T* numbers, N angle, int c
         e.other[r] = {s * re, s * im};
         break;
       }
+      case FactorKind::kAxis:  // of blocks only
+        break;
     }
   }
   return e;

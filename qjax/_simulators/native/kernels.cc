@@ -64,7 +64,9 @@ Tile<T> tile_of(const Call<T>& call, int64_t number, double* shared_cotangents =
            call.lanes_are_samples, shared_cotangents, call.batched_cotangents},
           call.fork,
           nullptr,
-          nullptr};
+          nullptr,
+          call.start,
+          call.to_start};
 }
 
 // The last phases do not change probabilities.

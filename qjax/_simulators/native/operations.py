@@ -1,4 +1,4 @@
-"""Floor 4. Steps + angles -> what is read out, and its cotangent -> those of angles, by kernels.
+"""Floor 4. Steps + what they are given -> what is read out, and cotangents back, by kernels.
 
 Each kernel is a primitive of JAX. Where a program is lowered for another platform, for several
 devices, or to be exported, they are lowered as what XLA computes of the same program. Forward mode
@@ -7,7 +7,7 @@ and second derivatives are XLA's everywhere.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,21 @@ from qjax._simulators.native.library import target
 from qjax._simulators.native.primitive import kernel_primitive
 from qjax._simulators.statevector.simulation import State, state_of_angles
 
-Angles = tuple[Float[Array, " angles"], Float[Array, "angles batch"]]
+
+class Given(NamedTuple):
+    """What a program is given.
+
+    Attributes:
+        shared: the angles that all samples share.
+        batched: those that differ per sample.
+        start: the states to start from, in the rows that the program expects; None for |0...0>.
+    """
+
+    shared: Float[Array, " angles"]
+    batched: Float[Array, "angles batch"]
+    start: State | None = None
+
+
 Sums = Float[Array, "strings batch"]
 
 # Bytes of a vector of the kernels.
@@ -35,45 +49,44 @@ _VECTOR = 64
 
 
 @jax.custom_jvp
-def native_state(program: NativeProgram, angles: Angles) -> State:
+def native_state(program: NativeProgram, given: Given) -> State:
     """The state after a program that has steps, rows in Qiskit's order, all phases applied.
 
     Args:
-        program: what to run, from |0...0>.
-        angles: those that all samples share, and those that differ per sample.
+        program: what to run.
+        given: the angles, and the states to start from.
     """
-    return _state(program, angles)[0]
+    return _state(program, given)[0]
 
 
 @partial(native_state.defjvp, symbolic_zeros=True)
 def _native_state_jvp(primals: tuple, tangents: tuple) -> tuple[State, State]:
-    program, angles = primals
-    state = native_state(program, angles)
-    residuals = program, angles, state
+    program, given = primals
+    state = native_state(program, given)
+    residuals = program, given, state
     return state, _moved(_push_state, _pull_back_state, residuals, tangents[1], state)
 
 
-def _push_state(residuals: tuple, tangents: Angles) -> State:
-    program, angles, _ = residuals
-    return jax.jvp(lambda *given: _state_by_xla(program, given), angles, tangents)[1]
+def _push_state(residuals: tuple, tangents: Given) -> State:
+    program, given, _ = residuals
+    return jax.jvp(lambda *moved: _state_by_xla(program, Given(*moved)), given, tangents)[1]
 
 
 @jax.custom_jvp
-def _pull_back_state(residuals: tuple, cotangent: State) -> Angles:
-    shared, batched = _state_back(*residuals, cotangent)
-    return shared, batched
+def _pull_back_state(residuals: tuple, cotangent: State) -> Given:
+    return _as_given(residuals[1], _state_back(*residuals, cotangent))
 
 
 @_pull_back_state.defjvp
-def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angles]:
-    """Of the angles and the cotangent; the state moves with the angles."""
-    (program, angles, _), cotangent = primals
+def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]:
+    """Of what is given and the cotangent; the state moves with what is given."""
+    (program, given, _), cotangent = primals
     (_, moved, _), along = tangents
 
-    def cotangents(angles: Angles, cotangent: State) -> Angles:
-        return _pull_back_by_xla(lambda *given: _state_by_xla(program, given), angles, cotangent)
+    def cotangents(given: Given, cotangent: State) -> Given:
+        return _pull_back_by_xla(lambda at: _state_by_xla(program, at), given, cotangent)
 
-    moving = jax.jvp(cotangents, (angles, cotangent), (moved, along))[1]
+    moving = jax.jvp(cotangents, (given, cotangent), (moved, along))[1]
     return _pull_back_state(primals[0], cotangent), moving
 
 
@@ -81,9 +94,9 @@ def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angle
 
 
 @jax.custom_jvp
-def native_sums(program: NativeProgram, masks: Int[Array, " strings"], angles: Angles) -> Sums:
+def native_sums(program: NativeProgram, masks: Int[Array, " strings"], given: Given) -> Sums:
     """<Z...Z> after a program that has steps, for strings of Z by the masks of their qubits."""
-    return _sums(program, masks, angles, keep=False)[0]
+    return _sums(program, masks, given, keep=False)[0]
 
 
 @partial(native_sums.defjvp, symbolic_zeros=True)
@@ -93,49 +106,46 @@ def _native_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Sums, Sums]:
 
 
 @jax.custom_jvp
-def _sums_and_tiles(program: NativeProgram, masks: Array, angles: Angles) -> tuple[Sums, Array]:
+def _sums_and_tiles(program: NativeProgram, masks: Array, given: Given) -> tuple[Sums, Array]:
     """The same, with the states as the kernels have them, for reverse mode."""
-    sums, tiles = _sums(program, masks, angles, keep=True)
+    sums, tiles = _sums(program, masks, given, keep=True)
     return sums, tiles
 
 
 @partial(_sums_and_tiles.defjvp, symbolic_zeros=True)
 def _sums_and_tiles_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
     """Nothing takes the tangents of the states: whatever uses those computes them anew."""
-    program, masks, angles = primals
-    sums, tiles = _sums_and_tiles(program, masks, angles)
-    residuals = program, masks, angles, tiles
+    program, masks, given = primals
+    sums, tiles = _sums_and_tiles(program, masks, given)
+    residuals = program, masks, given, tiles
     moved = _moved(_push_sums, _pull_back_sums, residuals, tangents[2], sums)
     return (sums, tiles), (moved, jnp.zeros_like(tiles))
 
 
-def _push_sums(residuals: tuple, tangents: Angles) -> Sums:
-    program, masks, angles, _ = residuals
-    return jax.jvp(lambda *given: _sums_by_xla(program, masks, given), angles, tangents)[1]
+def _push_sums(residuals: tuple, tangents: Given) -> Sums:
+    program, masks, given, _ = residuals
+    return jax.jvp(lambda *moved: _sums_by_xla(program, masks, Given(*moved)), given, tangents)[1]
 
 
 @jax.custom_jvp
-def _pull_back_sums(residuals: tuple, cotangent: Sums) -> Angles:
-    shared, batched = _sums_back(*residuals, cotangent)
-    return shared, batched
+def _pull_back_sums(residuals: tuple, cotangent: Sums) -> Given:
+    return _as_given(residuals[2], _sums_back(*residuals, cotangent))
 
 
 @_pull_back_sums.defjvp
-def _pull_back_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Angles, Angles]:
-    (program, masks, angles, _), cotangent = primals
+def _pull_back_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]:
+    (program, masks, given, _), cotangent = primals
     (_, _, moved, _), along = tangents
 
-    def cotangents(angles: Angles, cotangent: Sums) -> Angles:
-        return _pull_back_by_xla(
-            lambda *given: _sums_by_xla(program, masks, given), angles, cotangent
-        )
+    def cotangents(given: Given, cotangent: Sums) -> Given:
+        return _pull_back_by_xla(lambda at: _sums_by_xla(program, masks, at), given, cotangent)
 
-    moving = jax.jvp(cotangents, (angles, cotangent), (moved, along))[1]
+    moving = jax.jvp(cotangents, (given, cotangent), (moved, along))[1]
     return _pull_back_sums(primals[0], cotangent), moving
 
 
-def _sums_by_xla(program: NativeProgram, masks: Array, angles: Angles) -> Sums:
-    state = _state_by_xla(program, angles)
+def _sums_by_xla(program: NativeProgram, masks: Array, given: Given) -> Sums:
+    state = _state_by_xla(program, given)
     probabilities = jnp.square(state[0]) + jnp.square(state[1])
     rows = jnp.arange(2**program.num_qubits, dtype=masks.dtype)
     odd = lax.population_count(masks[:, None] & rows[None]) & 1
@@ -143,43 +153,51 @@ def _sums_by_xla(program: NativeProgram, masks: Array, angles: Angles) -> Sums:
     return jnp.matmul(signs, probabilities, precision=tuning.PRECISION)
 
 
-def _state_by_xla(program: NativeProgram, angles: Angles) -> State:
+def _state_by_xla(program: NativeProgram, given: Given) -> State:
     """The state by passes, which are planned only here."""
     passes, source = program.passes, program.source
     if passes is None:
         assert source is not None
         planned = plan_circuit(source.circuit, source.batched).program
         passes = in_precision(planned, jax.config.read("jax_enable_x64"))
-    return state_of_angles(passes, angles)
+    return state_of_angles(passes, (given.shared, given.batched), given.start)
 
 
-def _pull_back_by_xla(function: Callable[..., Array], angles: Angles, cotangent: Array) -> Angles:
-    shared, batched = jax.vjp(function, *angles)[1](cotangent)
-    return shared, batched
+def _pull_back_by_xla(function: Callable[[Given], Array], given: Given, cotangent: Array) -> Given:
+    (pulled,) = jax.vjp(function, given)[1](cotangent)
+    assert isinstance(pulled, Given)
+    return pulled
+
+
+def _as_given(given: Given, cotangents: Sequence[Array]) -> Given:
+    shared, batched, start = cotangents
+    return Given(shared, batched, None if given.start is None else start)
 
 
 def _moved(
-    push: Callable[[Any, Angles], Array],
-    pull_back: Callable[[Any, Array], Angles],
+    push: Callable[[Any, Given], Array],
+    pull_back: Callable[[Any, Array], Given],
     residuals: Any,
     tangents: Sequence[Any],
     like: Array,
 ) -> Array:
     """push(residuals, tangents), transposed by pull_back; what does not move takes no part."""
-    fixed = tuple(isinstance(tangent, SymbolicZero) for tangent in tangents)
+    fixed = tuple(t is None or isinstance(t, SymbolicZero) for t in tangents)
     operand = [t for t, is_fixed in zip(tangents, fixed, strict=True) if not is_fixed]
 
     def along(residuals: Any, operand: Sequence[Array]) -> Array:
-        given = iter(operand)
-        shared, batched = (
-            jnp.zeros(t.shape, t.dtype) if is_fixed else next(given)
+        moving = iter(operand)
+        every = (
+            next(moving) if not is_fixed else None if t is None else jnp.zeros(t.shape, t.dtype)
             for t, is_fixed in zip(tangents, fixed, strict=True)
         )
-        return push(residuals, (shared, batched))
+        return push(residuals, Given(*every))
 
     def back(residuals: Any, cotangent: Array) -> list[Array]:
         results = pull_back(residuals, cotangent)
-        return [x for x, is_fixed in zip(results, fixed, strict=True) if not is_fixed]
+        return [
+            x for x, is_fixed in zip(results, fixed, strict=True) if not is_fixed and x is not None
+        ]
 
     return linear_map(along, back, residuals, operand, like=like) if operand else 0 * like
 
@@ -202,82 +220,90 @@ def _tile_size(num_qubits: int, batch: int, dtype: np.dtype) -> int:
     return samples * 2 << num_qubits
 
 
-def _call(name: str, program: NativeProgram, angles: Angles, results: Any, *more: Array) -> Any:
-    shared, batched = angles
+def _call(name: str, program: NativeProgram, given: Given, results: Any, *more: Array) -> Any:
+    shared, batched, start = given
     steps = program.steps
     call = jax.ffi.ffi_call(target(name, shared.dtype), results)
+    start = jnp.zeros((0,), shared.dtype) if start is None else start
     numbers = jnp.asarray(steps.numbers, shared.dtype)
     by_samples = _by_samples(program.num_qubits, batched.shape[1], shared.dtype)
-    return call(jnp.asarray(steps.words), numbers, shared, batched, *more, by_samples=by_samples)
+    words = jnp.asarray(steps.words)
+    return call(words, numbers, shared, batched, start, *more, by_samples=by_samples)
 
 
-def _like(arrays: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
-    return [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in arrays]
-
-
-def _state_types(program: NativeProgram, angles: Angles) -> list[jax.ShapeDtypeStruct]:
-    batch = angles[1].shape[1]
-    return [jax.ShapeDtypeStruct((2, 2**program.num_qubits, batch), angles[0].dtype)]
+def _state_types(program: NativeProgram, given: Given) -> list[jax.ShapeDtypeStruct]:
+    batch = given.batched.shape[1]
+    return [jax.ShapeDtypeStruct((2, 2**program.num_qubits, batch), given.shared.dtype)]
 
 
 def _sums_types(
-    program: NativeProgram, masks: Array, angles: Angles, keep: bool
+    program: NativeProgram, masks: Array, given: Given, keep: bool
 ) -> list[jax.ShapeDtypeStruct]:
-    batch, dtype = angles[1].shape[1], angles[0].dtype
+    batch, dtype = given.batched.shape[1], given.shared.dtype
     sums = jax.ShapeDtypeStruct((masks.shape[0], batch), dtype)
     size = _tile_size(program.num_qubits, batch, np.dtype(dtype))
     return [sums, jax.ShapeDtypeStruct((size,), dtype)] if keep else [sums]
 
 
-def _angle_types(*given: Any) -> list[jax.ShapeDtypeStruct]:
-    angles = given[-3]
-    return [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in angles]
+def _cotangent_types(given: Given) -> list[jax.ShapeDtypeStruct]:
+    """Of what is given; of no states to start from, there is an empty one."""
+    start = (0,) if given.start is None else given.start.shape
+    shapes = (given.shared.shape, given.batched.shape, start)
+    return [jax.ShapeDtypeStruct(shape, given.shared.dtype) for shape in shapes]
+
+
+def _cotangents_by_xla(
+    function: Callable[[Given], Array], given: Given, cotangent: Array
+) -> list[Array]:
+    shared, batched, start = _pull_back_by_xla(function, given, cotangent)
+    return [shared, batched, jnp.zeros((0,), shared.dtype) if start is None else start]
 
 
 _state = kernel_primitive(
     "state",
-    lambda program, angles: _call("State", program, angles, _state_types(program, angles)),
-    lambda program, angles: [_state_by_xla(program, angles)],
+    lambda program, given: _call("State", program, given, _state_types(program, given)),
+    lambda program, given: [_state_by_xla(program, given)],
     _state_types,
 )
 
 _state_back = kernel_primitive(
     "state_back",
-    lambda program, angles, state, cotangent: _call(
-        "PullBackState", program, angles, _like(angles), state, cotangent
+    lambda program, given, state, cotangent: _call(
+        "PullBackState", program, given, _cotangent_types(given), state, cotangent
     ),
-    lambda program, angles, _, cotangent: _pull_back_by_xla(
-        lambda *given: _state_by_xla(program, given), angles, cotangent
+    lambda program, given, _, cotangent: _cotangents_by_xla(
+        lambda at: _state_by_xla(program, at), given, cotangent
     ),
-    _angle_types,
+    lambda _, given, *__: _cotangent_types(given),
 )
 
 
 def _sums_by_kernel(
-    program: NativeProgram, masks: Array, angles: Angles, keep: bool
+    program: NativeProgram, masks: Array, given: Given, keep: bool
 ) -> Sequence[Array]:
-    name, results = "SumsAndTiles" if keep else "Sums", _sums_types(program, masks, angles, keep)
-    return _call(name, program, angles, results, masks)
+    name, results = "SumsAndTiles" if keep else "Sums", _sums_types(program, masks, given, keep)
+    called: Sequence[Array] = _call(name, program, given, results, masks)
+    return called
 
 
 def _sums_without(
-    program: NativeProgram, masks: Array, angles: Angles, keep: bool
+    program: NativeProgram, masks: Array, given: Given, keep: bool
 ) -> Sequence[Array]:
     """By XLA, which computes the state again where it needs it."""
-    sums, *tiles = _sums_types(program, masks, angles, keep)
+    sums, *tiles = _sums_types(program, masks, given, keep)
     del sums
-    return [_sums_by_xla(program, masks, angles), *(jnp.zeros(x.shape, x.dtype) for x in tiles)]
+    return [_sums_by_xla(program, masks, given), *(jnp.zeros(x.shape, x.dtype) for x in tiles)]
 
 
 _sums = kernel_primitive("sums", _sums_by_kernel, _sums_without, _sums_types)
 
 _sums_back = kernel_primitive(
     "sums_back",
-    lambda program, masks, angles, tiles, cotangent: _call(
-        "PullBackSums", program, angles, _like(angles), masks, tiles, cotangent
+    lambda program, masks, given, tiles, cotangent: _call(
+        "PullBackSums", program, given, _cotangent_types(given), masks, tiles, cotangent
     ),
-    lambda program, masks, angles, _, cotangent: _pull_back_by_xla(
-        lambda *given: _sums_by_xla(program, masks, given), angles, cotangent
+    lambda program, masks, given, _, cotangent: _cotangents_by_xla(
+        lambda at: _sums_by_xla(program, masks, at), given, cotangent
     ),
-    _angle_types,
+    lambda _, __, given, *___: _cotangent_types(given),
 )

@@ -1,27 +1,28 @@
 // The program of a circuit, as the planner writes it: see qjax/_plan/steps.py.
 //
 // Row p of the state holds one basis state; X, CX and SWAP are no steps at all, since the planner
-// keeps track of which (its frame). A step is one of two:
+// keeps track of which (its frame). A step is one of three:
 //
 //   pairs   row p and row p ^ difference are mixed: new[p] = A_r old[p] + B_r old[p ^ difference],
 //           where the class r of row p has the bits parity(p & mask) ^ flip of one or two masks;
 //           where controls are not met, row p stays. The entries A_r and B_r are products of
 //           factors, each with one angle or none.
 //   phases  row p gets the phase exp(i sum_j weight_j angle_j (-1)^parity(p & mask_j)).
+//   block   the rows of several targets are mixed by a matrix: see matrices.h.
 #pragma once
 
 #include <cstdint>
 
 namespace qjax {
 
-enum class StepKind : int32_t { kPairs = 0, kPhases = 1 };
+enum class StepKind : int32_t { kPairs = 0, kPhases = 1, kBlock = 2 };
 
 struct Step {
   StepKind kind;
   int32_t batched;      // whether anything in it differs per sample
   int32_t difference;
-  int32_t num_masks;    // one or two
-  int32_t masks[2];
+  int32_t num_masks;    // one or two; of a block, its targets
+  int32_t masks[2];     // of a block, the first is where its targets begin
   int32_t offset;       // the class of row 0
   int32_t pattern;      // the class of row p ^ difference is r ^ pattern
   int32_t active_bits;  // rows from 2^active_bits on are still 0
@@ -36,6 +37,8 @@ enum class FactorKind : int32_t {
   kPhase = 1,     // A_r = exp(i f_r angle), B = 0; numbers: f_r for each class
   kPauli = 2,     // A_r = cos(angle/2), B_r = b_r sin(angle/2); numbers: re b_r, im b_r; where
                   // b_r = 0 the class is left alone: A_r = 1
+  kAxis = 3,      // of a block: one of three, the angles v of exp(-i v.sigma/2); a block of one
+                  // constant has its matrix as numbers: re and im, row by row
 };
 
 struct Factor {
@@ -57,6 +60,13 @@ struct Control {
   int32_t value;  // the gate acts where parity(p & mask) is this
 };
 
+// One of the qubits that a block acts on.
+struct Target {
+  int32_t mask;
+  int32_t flip;        // row p has parity(p & mask) ^ flip there
+  int32_t difference;  // flips this target, and no other qubit
+};
+
 // A string of Z in the bits of rows: row p has the sign (-1)^(parity(p & mask) ^ flip).
 struct ZString {
   uint32_t mask;
@@ -70,6 +80,7 @@ template <typename T> struct Program {
   const Factor* factors;
   const Term* terms;
   const Control* controls;
+  const Target* targets;
   const T* numbers;
   // Row p holds basis state (sum over GF(2) of columns[j], j the bits of p) ^ shift.
   const int32_t* columns;

@@ -48,6 +48,14 @@ template <typename T> class Sweep {
     return true;
   }
 
+  // Hand over the next step, where it is a matrix, which runs on the whole state; false if not.
+  template <typename Run> bool take_matrix(Run run) {
+    if (left_ == 0) return false;
+    run(next_step());
+    --left_;
+    return true;
+  }
+
   void run(Amplitudes<T>* state, Amplitudes<T>* cotangent) {
     if (is_whole_)
       run_on({state, cotangent, 0, uint32_t(vectors_)}, sums_of(0));
@@ -71,6 +79,7 @@ template <typename T> class Sweep {
   // The first steps of a program mix only the first rows: each is a sweep of its own.
   bool take(const Step& step) {
     const Layout& layout = source_.layout;
+    if (step.kind == StepKind::kBlock) return false;
     if (step.kind == StepKind::kPhases) return take_phases(step);
     if (step.active_bits < layout.num_qubits) {
       if (num_pieces_ > 0) return false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "axis_rotations.h"
 #include "start.h"
 #include "sums.h"
 #include "sweeps.h"
@@ -16,6 +17,8 @@ template <typename T> struct Tile {
   const Fork& fork;
   Amplitudes<T>* state;
   Amplitudes<T>* cotangent;  // for reverse mode
+  const T* given;            // the states to start from, or null
+  T* to_given;               // their cotangents, or null
 
   bool lanes_are_samples() const { return samples.are_lanes; }
 
@@ -27,10 +30,17 @@ template <typename T> struct Tile {
   }
 
   // From the final state and its cotangent back to the angles, undoing each step on the way.
-  void run_back() const { run_sweeps(true, 0); }
+  void run_back() const {
+    run_sweeps(true, 0);
+    if (to_given != nullptr) store_rows(cotangent, to_given);
+  }
 
   // How many steps the state to start from is already through.
   int64_t start() const {
+    if (given != nullptr) {
+      load_rows(given, state);
+      return 0;
+    }
     if (lanes_are_samples()) {
       std::fill(state, state + layout.vectors(), Amplitudes<T>{});
       state[0].re = splat<T>(1);
@@ -44,7 +54,10 @@ template <typename T> struct Tile {
   void run_sweeps(bool back, int64_t done) const {
     const Source<T> source = {program, layout, samples};
     Sweep<T> sweep(source, fork, back, done);
-    while (sweep.next()) sweep.run(state, cotangent);
+    const MatrixSteps<T> matrices = {source, state, cotangent};
+    do {
+      while (sweep.next()) sweep.run(state, cotangent);
+    } while (sweep.take_matrix([&](const Step& step) { matrices.run(step, back); }));
   }
 
   // ---------------------------------------------------------------- sums of probabilities
@@ -90,41 +103,60 @@ template <typename T> struct Tile {
     }
   }
 
-  void store(const Amplitudes<T>* from, T* array) const {
-    const int64_t rows = int64_t(1) << layout.num_qubits, plane = rows * samples.batch;
-    each_amplitude([&](int64_t row, int64_t basis) {
-      T* place = array + basis * samples.batch + samples.first;
-      if (lanes_are_samples()) {
-        for (int64_t k = 0; k < samples.count; ++k) {
-          place[k] = from[row].re[k];
-          place[k + plane] = from[row].im[k];
-        }
-      } else {
-        const Amplitudes<T>& x = from[row >> layout.lane_bits];
-        const int lane = row & (kLanes<T> - 1);
-        place[0] = x.re[lane];
-        place[plane] = x.im[lane];
+  void store_row(const Amplitudes<T>* from, int64_t row, T* place, int64_t plane) const {
+    if (lanes_are_samples()) {
+      for (int64_t k = 0; k < samples.count; ++k) {
+        place[k] = from[row].re[k];
+        place[k + plane] = from[row].im[k];
       }
+    } else {
+      const Amplitudes<T>& x = from[row >> layout.lane_bits];
+      const int lane = row & (kLanes<T> - 1);
+      place[0] = x.re[lane];
+      place[plane] = x.im[lane];
+    }
+  }
+
+  void load_row(Amplitudes<T>* to, int64_t row, const T* place, int64_t plane) const {
+    if (lanes_are_samples()) {
+      to[row] = Amplitudes<T>{};
+      for (int64_t k = 0; k < samples.count; ++k) {
+        to[row].re[k] = place[k];
+        to[row].im[k] = place[k + plane];
+      }
+    } else {
+      Amplitudes<T>& x = to[row >> layout.lane_bits];
+      const int lane = row & (kLanes<T> - 1);
+      x.re[lane] = place[0];
+      x.im[lane] = place[plane];
+    }
+  }
+
+  void store(const Amplitudes<T>* from, T* array) const {
+    const int64_t plane = samples.batch << layout.num_qubits;
+    each_amplitude([&](int64_t row, int64_t basis) {
+      store_row(from, row, array + basis * samples.batch + samples.first, plane);
     });
   }
 
   void load(const T* array, Amplitudes<T>* to) const {
-    const int64_t rows = int64_t(1) << layout.num_qubits, plane = rows * samples.batch;
+    const int64_t plane = samples.batch << layout.num_qubits;
     each_amplitude([&](int64_t row, int64_t basis) {
-      const T* place = array + basis * samples.batch + samples.first;
-      if (lanes_are_samples()) {
-        to[row] = Amplitudes<T>{};
-        for (int64_t k = 0; k < samples.count; ++k) {
-          to[row].re[k] = place[k];
-          to[row].im[k] = place[k + plane];
-        }
-      } else {
-        Amplitudes<T>& x = to[row >> layout.lane_bits];
-        const int lane = row & (kLanes<T> - 1);
-        x.re[lane] = place[0];
-        x.im[lane] = place[plane];
-      }
+      load_row(to, row, array + basis * samples.batch + samples.first, plane);
     });
+  }
+
+  // The same, rows as they stand.
+  void store_rows(const Amplitudes<T>* from, T* array) const {
+    const int64_t plane = samples.batch << layout.num_qubits;
+    for (int64_t row = 0; row < int64_t(1) << layout.num_qubits; ++row)
+      store_row(from, row, array + row * samples.batch + samples.first, plane);
+  }
+
+  void load_rows(const T* array, Amplitudes<T>* to) const {
+    const int64_t plane = samples.batch << layout.num_qubits;
+    for (int64_t row = 0; row < int64_t(1) << layout.num_qubits; ++row)
+      load_row(to, row, array + row * samples.batch + samples.first, plane);
   }
 };
 

@@ -86,9 +86,22 @@ def angles_of(
     return both(program.shared_angles, shared), both(program.batched_angles, rows)
 
 
-def state_of_angles(program: Program, angles: tuple[Array, Array]) -> State:
-    """The state, in Qiskit's order, of a program that starts without given amplitudes."""
-    state, last = _run_segments(program, angles, "adjoint", _start(program, angles, angles))
+def given_states(
+    program: NativeProgram, shared: Array, batched: Array, angles: tuple[Array, Array]
+) -> State | None:
+    """The states that a program starts from where amplitudes are given; None for |0...0>."""
+    if program.start is None:
+        return None
+    return _start(program, (shared, _rows(program, shared, batched)), angles)
+
+
+def state_of_angles(
+    program: Program, angles: tuple[Array, Array], start: State | None = None
+) -> State:
+    """The state, in Qiskit's order, from these states or, without amplitudes, the program's own."""
+    if start is None:
+        start = _start(program, angles, angles)
+    state, last = _run_segments(program, angles, "adjoint", start)
     return finish(program, state, last, "adjoint")
 
 
@@ -109,7 +122,10 @@ def _rows(program: Program | NativeProgram, shared: Array, batched: Array) -> Ar
 
 
 def marked(
-    program: Program, shared: Array, batched: Array, values: Shaped[Array, "*outputs batch"]
+    program: Program | NativeProgram,
+    shared: Array,
+    batched: Array,
+    values: Shaped[Array, "*outputs batch"],
 ) -> Shaped[Array, "*outputs batch"]:
     """What was read out, as NaN in samples whose amplitudes to start from are all 0."""
     if program.start is None:
@@ -139,7 +155,9 @@ def _back(reorder: Reorder, values: Array) -> Array:
     return take_rows(values[None], reorder.back_high[0], reorder.back_low[0])[0]
 
 
-def _start(program: Program, parameters: tuple[Array, Array], angles: tuple[Array, Array]) -> State:
+def _start(
+    program: Program | NativeProgram, parameters: tuple[Array, Array], angles: tuple[Array, Array]
+) -> State:
     batch = parameters[1].shape[1]
     if program.start is None:
         return zero_state(program.num_qubits, batch, parameters[0].dtype)
