@@ -118,7 +118,7 @@ class StepTables:
         shift = sum(flip << qubit for qubit, flip in enumerate(frame.flips))
         tables: tuple[Sequence[tuple[int, ...]], ...]
         tables = (self.steps, self.factors, self.terms, self.controls, self.targets)
-        words = [self.num_qubits, *map(len, tables), shift]
+        words = [self.num_qubits, *(len(table) for table in tables), shift]
         for table in tables:
             for row in table:
                 words += row

@@ -1,5 +1,6 @@
 """Floor 4. Pure states on CPUs, by compiled kernels: a program is one operation, not hundreds.
 
+layout      what lies in the lanes of a vector
 library     the compiled kernels, where this machine has them
 primitive   a kernel as a primitive of JAX, and XLA's way where there is none
 operations  what kernels compute, with its derivatives

@@ -20,6 +20,7 @@ from qjax._base import tuning
 from qjax._base.linear_map import linear_map
 from qjax._base.tables import in_precision
 from qjax._plan import NativeProgram, plan_circuit
+from qjax._simulators.native.layout import lanes_are_samples, tile_size
 from qjax._simulators.native.library import target
 from qjax._simulators.native.primitive import kernel_primitive
 from qjax._simulators.statevector.simulation import State, state_of_angles
@@ -40,10 +41,6 @@ class Given(NamedTuple):
 
 
 Sums = Float[Array, "strings batch"]
-
-# Bytes of a vector of the kernels.
-_VECTOR = 64
-
 
 # ---------------------------------------------------------------- the state
 
@@ -187,7 +184,7 @@ def _moved(
 
     def along(residuals: Any, operand: Sequence[Array]) -> Array:
         moving = iter(operand)
-        every = (
+        every: Any = (
             next(moving) if not is_fixed else None if t is None else jnp.zeros(t.shape, t.dtype)
             for t, is_fixed in zip(tangents, fixed, strict=True)
         )
@@ -205,28 +202,13 @@ def _moved(
 # ---------------------------------------------------------------- kernels
 
 
-def _by_samples(num_qubits: int, batch: int, dtype: np.dtype) -> bool:
-    """Whether the lanes of a vector are samples, instead of rows of one sample."""
-    lanes = _VECTOR // dtype.itemsize
-    if 2**num_qubits < 2 * lanes:
-        return True
-    return num_qubits <= tuning.MAX_LANES_OF_SAMPLES and 2 * batch >= lanes
-
-
-def _tile_size(num_qubits: int, batch: int, dtype: np.dtype) -> int:
-    """How many numbers the states of all tiles are."""
-    lanes = _VECTOR // dtype.itemsize
-    samples = -(-batch // lanes) * lanes if _by_samples(num_qubits, batch, dtype) else batch
-    return samples * 2 << num_qubits
-
-
 def _call(name: str, program: NativeProgram, given: Given, results: Any, *more: Array) -> Any:
     shared, batched, start = given
     steps = program.steps
     call = jax.ffi.ffi_call(target(name, shared.dtype), results)
     start = jnp.zeros((0,), shared.dtype) if start is None else start
     numbers = jnp.asarray(steps.numbers, shared.dtype)
-    by_samples = _by_samples(program.num_qubits, batched.shape[1], shared.dtype)
+    by_samples = lanes_are_samples(program.num_qubits, batched.shape[1], shared.dtype)
     words = jnp.asarray(steps.words)
     return call(words, numbers, shared, batched, start, *more, by_samples=by_samples)
 
@@ -241,7 +223,7 @@ def _sums_types(
 ) -> list[jax.ShapeDtypeStruct]:
     batch, dtype = given.batched.shape[1], given.shared.dtype
     sums = jax.ShapeDtypeStruct((masks.shape[0], batch), dtype)
-    size = _tile_size(program.num_qubits, batch, np.dtype(dtype))
+    size = tile_size(program.num_qubits, batch, np.dtype(dtype))
     return [sums, jax.ShapeDtypeStruct((size,), dtype)] if keep else [sums]
 
 

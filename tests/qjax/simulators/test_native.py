@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
-from qiskit.circuit.library import UnitaryGate, real_amplitudes
+from qiskit.circuit.library import RVGate, UnitaryGate, real_amplitudes
 from qiskit.quantum_info import SparsePauliOp, Statevector, random_unitary
 
 import qjax
 from qjax._engine import Expectations, States, Task, run
 from qjax._qiskit import as_observable
 from qjax._simulators.native.library import why_missing
-from tests.circuits import error, random_circuit
+from tests.circuits import error, finite_gradient, random_circuit
 from tests.conftest import Precision
 
 pytestmark = pytest.mark.skipif(why_missing() is not None, reason=f"{why_missing()}")
@@ -180,3 +180,42 @@ def test_without_kernels_everything_runs() -> None:
         "assert qjax.engine().startswith('xla (the kernels were not compiled'), qjax.engine()\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
+
+
+@pytest.mark.parametrize("num_targets", [1, 2, 3, 6])
+@pytest.mark.parametrize("batch", [1, 16])
+def test_matrices_and_axis_rotations(num_targets: int, batch: int, precision: Precision) -> None:
+    """On qubits whose rows are mixed with others' by gates before, controlled or not."""
+    v = ParameterVector("v", 3)
+    circuit = QuantumCircuit(7)
+    circuit.h(range(7))
+    circuit.append(RVGate(*v), [4])
+    circuit.cx(4, 2)
+    circuit.cx(2, 6)
+    matrix = UnitaryGate(random_unitary(2**num_targets, seed=num_targets))
+    circuit.append(matrix, [2, 6, 0, 4, 1, 5][:num_targets])
+    circuit.append(RVGate(v[1], v[2], v[0]).control(1, ctrl_state=0), [3, 6])
+    if num_targets < 6:
+        circuit.append(matrix.control(1), [6, *[2, 0, 4, 1, 5][:num_targets]])
+    points = np.random.default_rng(batch).normal(size=(batch, 3)).astype(precision.real)
+
+    def value(point: Any) -> Any:
+        return qjax.expectation(circuit, "ZIZIZIZ", point)
+
+    def of_qiskit(point: np.ndarray) -> float:
+        state = Statevector(circuit.assign_parameters(point.astype(float)))
+        return float(state.expectation_value(SparsePauliOp("ZIZIZIZ")).real)
+
+    values, slopes = jax.vmap(jax.value_and_grad(value))(points)
+    assert error(values, np.array([of_qiskit(p) for p in points])) < precision.tolerance
+    expected = finite_gradient(of_qiskit, points[0].astype(float))
+    assert error(slopes[0], expected) < max(10 * precision.tolerance, 1e-8)
+
+
+def test_derivative_of_an_axis_rotation_by_nothing() -> None:
+    v = ParameterVector("v", 3)
+    circuit = QuantumCircuit(1)
+    circuit.h(0)
+    circuit.append(RVGate(*v), [0])
+    slopes = jax.grad(lambda p: qjax.expectation(circuit, "Y", p))(np.zeros(3, np.float32))
+    assert error(slopes, np.array([0, 0, 1.0])) < 1e-6
