@@ -194,7 +194,7 @@ def test_matrices_and_axis_rotations(num_targets: int, batch: int, precision: Pr
     circuit.cx(2, 6)
     matrix = UnitaryGate(random_unitary(2**num_targets, seed=num_targets))
     circuit.append(matrix, [2, 6, 0, 4, 1, 5][:num_targets])
-    circuit.append(RVGate(v[1], v[2], v[0]).control(1, ctrl_state=0), [3, 6])
+    circuit.append(RVGate(v[1], v[2], v[0]).control(1, ctrl_state=0, annotated=True), [3, 6])
     if num_targets < 6:
         circuit.append(matrix.control(1), [6, *[2, 0, 4, 1, 5][:num_targets]])
     points = np.random.default_rng(batch).normal(size=(batch, 3)).astype(precision.real)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
+from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qjax
 from qjax._engine import Expectations, States, Task, run
