@@ -1,16 +1,13 @@
 // The calls that XLA makes: buffers -> programs, tiles -> threads.
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <memory>
-#include <mutex>
 #include <type_traits>
 #include <vector>
 
 #include "kernels.h"
+#include "threads.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace qjax {
@@ -58,38 +55,6 @@ template <typename T> const Kernels<T>& kernels_of([[maybe_unused]] Isa isa) {
 template <typename T> const Kernels<T>& kernels() {
   static const Kernels<T>& chosen = kernels_of<T>(isa_to_use());
   return chosen;
-}
-
-// Run body(0) ... body(count - 1) on the pool's threads and this one; returns when all are done.
-// Which thread runs which does not matter to the results.
-void each(int64_t count, int64_t work, ffi::ThreadPool pool,
-          const std::function<void(int64_t)>& body) {
-  constexpr int64_t kWorthAThread = 1 << 19;  // amplitudes times steps
-  const int64_t helpers =
-      std::min({pool.num_threads() - 1, count - 1, count * work / kWorthAThread - 1});
-  if (helpers < 1) {
-    for (int64_t k = 0; k < count; ++k) body(k);
-    return;
-  }
-  struct Shared {
-    std::atomic<int64_t> next{0};
-    int64_t done = 0;
-    std::mutex mutex;
-    std::condition_variable finished;
-  };
-  // Helpers may start when all is done and this call is over: what they look at is theirs too.
-  auto shared = std::make_shared<Shared>();
-  auto work_off = [shared, count, &body] {
-    int64_t own = 0;
-    for (int64_t k; (k = shared->next.fetch_add(1)) < count; ++own) body(k);
-    if (own == 0) return;
-    std::lock_guard<std::mutex> lock(shared->mutex);
-    if ((shared->done += own) == count) shared->finished.notify_one();
-  };
-  for (int64_t k = 0; k < helpers; ++k) pool.Schedule(std::function<void()>(work_off));
-  work_off();
-  std::unique_lock<std::mutex> lock(shared->mutex);
-  shared->finished.wait(lock, [&] { return shared->done == count; });
 }
 
 // The words of the program: a header, then steps, factors, terms, controls, targets, columns.
@@ -162,25 +127,29 @@ template <ffi::DataType D>
 ffi::Error simulate(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                     Numbers<D> shared, Numbers<D> batched, Numbers<D> start,
                     Result<D> state) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-  call.state = state->typed_data();
-  each(num_tiles(call), work_of(call), pool,
-       [&](int64_t k) { kernels<Number<D>>().forward(call, k); });
-  return ffi::Error::Success();
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    call.state = state->typed_data();
+    each(num_tiles(call), work_of(call), pool,
+         [&](int64_t k) { kernels<Number<D>>().forward(call, k); });
+  });
 }
 
-// Run the tiles backwards, each with its own sums of what all samples share. The order in which
-// these are added is fixed: the same digits in every run.
+// Run the tiles backwards, in parts that have sums of their own of what all samples share. Parts,
+// and the order in which they are added, are fixed: the same digits in every run.
 template <typename T, typename Backward>
 void run_back(const Call<T>& call, ffi::ThreadPool pool, int64_t angles, T* to_shared,
               Backward backward) {
-  const int64_t tiles = num_tiles(call);
-  std::vector<double> sums(tiles * angles, 0.0);
-  each(tiles, 3 * work_of(call), pool,
-       [&](int64_t k) { backward(call, k, sums.data() + k * angles); });
+  constexpr int64_t kMaxParts = 64;
+  const int64_t tiles = num_tiles(call), parts = std::min(tiles, kMaxParts);
+  std::vector<double> sums(parts * angles, 0.0);
+  each(parts, 3 * work_of(call) * tiles / std::max<int64_t>(parts, 1), pool, [&](int64_t part) {
+    for (int64_t k = tiles * part / parts; k < tiles * (part + 1) / parts; ++k)
+      backward(call, k, sums.data() + part * angles);
+  });
   for (int64_t angle = 0; angle < angles; ++angle) {
     double total = 0;
-    for (int64_t k = 0; k < tiles; ++k) total += sums[k * angles + angle];
+    for (int64_t part = 0; part < parts; ++part) total += sums[part * angles + angle];
     to_shared[angle] = T(total);
   }
 }
@@ -190,42 +159,45 @@ ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers
                      Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Numbers<D> state,
                      Numbers<D> cotangent, Result<D> to_shared, Result<D> to_batched,
                      Result<D> to_start) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-  call.state = state.typed_data();
-  call.cotangent = cotangent.typed_data();
-  call.batched_cotangents = to_batched->typed_data();
-  call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
-  std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
-  run_back(call, pool, shared.element_count(), to_shared->typed_data(),
-           kernels<Number<D>>().backward);
-  return ffi::Error::Success();
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    call.state = state.typed_data();
+    call.cotangent = cotangent.typed_data();
+    call.batched_cotangents = to_batched->typed_data();
+    call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
+    std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
+    run_back(call, pool, shared.element_count(), to_shared->typed_data(),
+             kernels<Number<D>>().backward);
+  });
 }
 
 template <ffi::DataType D>
 ffi::Error sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                 Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
                 Result<D> sums) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-  const auto strings = strings_of(call.program, masks);
-  set_strings(call, strings);
-  call.sums = sums->typed_data();
-  each(num_tiles(call), work_of(call), pool,
-       [&](int64_t k) { kernels<Number<D>>().forward_sums(call, k); });
-  return ffi::Error::Success();
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    const auto strings = strings_of(call.program, masks);
+    set_strings(call, strings);
+    call.sums = sums->typed_data();
+    each(num_tiles(call), work_of(call), pool,
+         [&](int64_t k) { kernels<Number<D>>().forward_sums(call, k); });
+  });
 }
 
 template <ffi::DataType D>
 ffi::Error sums_and_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                           Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
                           Result<D> sums, Result<D> tiles) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-  const auto strings = strings_of(call.program, masks);
-  set_strings(call, strings);
-  call.sums = sums->typed_data();
-  call.tiles = tiles->typed_data();
-  each(num_tiles(call), work_of(call), pool,
-       [&](int64_t k) { kernels<Number<D>>().forward_sums(call, k); });
-  return ffi::Error::Success();
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    const auto strings = strings_of(call.program, masks);
+    set_strings(call, strings);
+    call.sums = sums->typed_data();
+    call.tiles = tiles->typed_data();
+    each(num_tiles(call), work_of(call), pool,
+         [&](int64_t k) { kernels<Number<D>>().forward_sums(call, k); });
+  });
 }
 
 template <ffi::DataType D>
@@ -233,17 +205,18 @@ ffi::Error pull_back_sums(ffi::ThreadPool pool, bool by_samples, Words words, Nu
                           Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
                           Numbers<D> tiles, Numbers<D> cotangent, Result<D> to_shared,
                           Result<D> to_batched, Result<D> to_start) {
-  auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-  const auto strings = strings_of(call.program, masks);
-  set_strings(call, strings);
-  call.tiles = tiles.typed_data();
-  call.cotangent = cotangent.typed_data();
-  call.batched_cotangents = to_batched->typed_data();
-  call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
-  std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
-  run_back(call, pool, shared.element_count(), to_shared->typed_data(),
-           kernels<Number<D>>().backward_sums);
-  return ffi::Error::Success();
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    const auto strings = strings_of(call.program, masks);
+    set_strings(call, strings);
+    call.tiles = tiles.typed_data();
+    call.cotangent = cotangent.typed_data();
+    call.batched_cotangents = to_batched->typed_data();
+    call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
+    std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
+    run_back(call, pool, shared.element_count(), to_shared->typed_data(),
+             kernels<Number<D>>().backward_sums);
+  });
 }
 
 // What all calls take: the program, its angles, and the states to start from, or none.

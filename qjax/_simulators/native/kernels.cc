@@ -53,7 +53,7 @@ template <typename T> Layout layout_of(const Call<T>& call) {
   return {call.program.num_qubits, call.lanes_are_samples ? 0 : kLaneBits<T>};
 }
 
-template <typename T> 
+template <typename T>
 Tile<T> tile_of(const Call<T>& call, int64_t number, double* shared_cotangents = nullptr) {
   const Layout layout = layout_of(call);
   const int64_t samples = call.lanes_are_samples ? kLanes<T> : 1;
