@@ -70,19 +70,22 @@ clean:
 	rm -rf $(VENV) build dist docs/_build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find qjax bridge tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(EXAMPLES_READY): $(BIN)/python pyproject.toml constraints.txt
+# The native engine is compiled when the package is installed: again after a change.
+NATIVE := CMakeLists.txt $(wildcard qjax/_simulators/native/*.h qjax/_simulators/native/*.cc)
+
+$(EXAMPLES_READY): $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
 	$(BIN)/python -m pip install -c constraints.txt -e '.[examples]'
 	@touch $@
 
-$(TEST_READY): $(BIN)/python pyproject.toml constraints.txt
+$(TEST_READY): $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
 	$(BIN)/python -m pip install -c constraints.txt -e '.[test,examples]'
 	@touch $@ $(EXAMPLES_READY)
 
-$(DOCS_READY): $(BIN)/python pyproject.toml constraints.txt
+$(DOCS_READY): $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
 	$(BIN)/python -m pip install -c constraints.txt -e '.[docs]'
 	@touch $@ $(EXAMPLES_READY)
 
-$(BENCH_READY): $(BIN)/python pyproject.toml constraints.txt
+$(BENCH_READY): $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
 	$(BIN)/python -m pip install -c constraints.txt -e '.[bench,examples]'
 	@touch $@ $(EXAMPLES_READY)
 

@@ -172,9 +172,10 @@ class TorchConnector(torch.nn.Module):
         computed, returned = choose_dtypes(inputs, weights)
         cast = tuple(weight.to(computed) for weight in weights)
         function = self._functions[has_input_gradients(self._neural_network)]
-        filled = filled_up(inputs.to(computed), self._neural_network)
+        converted = inputs.to(computed)
+        filled = filled_up(converted, self._neural_network)
         output = function(cast[0] if self._flat else cast, filled)
-        if filled.shape != inputs.shape:
+        if filled is not converted:
             output = output[: len(inputs)]
         if output.is_floating_point():
             output = output.to(returned)

@@ -23,7 +23,8 @@ def filled_up(inputs: torch.Tensor, network: Network) -> torch.Tensor:
         network: says how far, if it has `padded_batch`.
     """
     padded = getattr(network, "padded_batch", None)
-    if padded is None or inputs.ndim != 2 or len(inputs) == 0 or _has_other_sizes():
+    # Whether sizes stand for others is asked first: to ask for one makes it fixed.
+    if padded is None or inputs.ndim != 2 or _has_other_sizes() or len(inputs) == 0:
         return inputs
     missing = padded(len(inputs)) - len(inputs)
     if missing <= 0:

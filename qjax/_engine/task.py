@@ -195,29 +195,27 @@ def check_width(task: Task) -> None:
 
 def plan_of(task: Task) -> Plan:
     """The plan of what can be seen; of the widest part, where there are several."""
+    check_width(task)
     simulator = resolved(task.simulator)
-    plan = _plan_of(replace(task, simulator=simulator))
     if simulator == NATIVE:
-        native = plan_native(seen_of(task).widest.circuit, task.batched)
-        runs = _by_native(native)
+        runs = _by_native(plan_native(seen_of(task).widest.circuit, task.batched))
     else:
         runs = engine() if task.simulator is None else str(simulator.engine)
-    return replace(plan, summary=f"engine: {runs}\n{plan.summary}")
+    return _plan_of(replace(task, simulator=simulator), runs)
 
 
 def _by_native(program: NativeProgram | None) -> str:
     if program is None:
-        return "xla (the native engine lacks a gate of this circuit)"
+        return "XLA's passes, as above: the native one lacks a gate, such as a matrix on 7 qubits"
     steps = counted(program.steps.count, "step")
     return (
-        f"native, one operation of {steps}; the passes are XLA's, for forward mode, second "
-        "derivatives and exports"
+        f"native, as one operation of {steps}; the passes above are what XLA runs instead for "
+        "forward mode, second derivatives and exports"
     )
 
 
 @kept()
-def _plan_of(task: Task) -> Plan:
-    check_width(task)
+def _plan_of(task: Task, runs: str) -> Plan:
     seen = seen_of(task)
     plan = plan_circuit(seen.widest.circuit, task.batched)
     if len(seen.parts) > 1:
@@ -228,6 +226,7 @@ def _plan_of(task: Task) -> Plan:
             f"{widths[-1]} of {seen.whole.num_qubits}); of a widest group:"
         )
         plan = replace(plan, summary=f"{note}\n{plan.summary}")
+    plan = replace(plan, summary=f"{plan.summary}\n  engine: {runs}")
     return _noting(task.circuit, seen.whole, plan)
 
 

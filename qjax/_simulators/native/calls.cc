@@ -236,6 +236,8 @@ template <ffi::DataType D> auto bind() {
 
 #pragma GCC visibility push(default)
 
+extern "C" int QjaxFormat() { return qjax::kFormat; }
+
 #define QJAX_CALL(name, function, binding)                                             \
   XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F32, qjax::function<xla::ffi::F32>,              \
                                 qjax::bind<xla::ffi::F32>() binding(xla::ffi::F32));   \

@@ -15,6 +15,7 @@ from qjax._base import tuning
 _FILE = "libqjax_native.so"
 _KERNELS = ("State", "PullBackState", "Sums", "SumsAndTiles", "PullBackSums")
 _PREFIX = "qjax_"
+_FORMAT = 1  # `kFormat` of `program.h`
 _SWITCH = "QJAX_ENGINE"
 _FOR_TESTS = "QJAX_NATIVE_LIBRARY"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
@@ -46,11 +47,16 @@ def why_missing() -> str | None:
     """Why there are no kernels; None where there are, and XLA knows them from then on."""
     file = next(_files(), None)
     if file is None:
-        return "the kernels were not compiled when the package was installed"
+        return (
+            "the kernels were not compiled when the package was installed: with a C++ compiler at "
+            "hand, install it again"
+        )
     try:
         library = ctypes.CDLL(str(file))
     except OSError as error:
         return f"the kernels cannot be loaded: {error}"
+    if getattr(library, "QjaxFormat", int)() != _FORMAT:
+        return "the kernels were compiled for another version of the package: install it again"
     for name in _KERNELS:
         for suffix in _SUFFIXES.values():
             function = getattr(library, f"Qjax{name}{suffix}")

@@ -6,7 +6,7 @@ and second derivatives are XLA's everywhere.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -79,11 +79,7 @@ def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]
     """Of what is given and the cotangent; the state moves with what is given."""
     (program, given, _), cotangent = primals
     (_, moved, _), along = tangents
-
-    def cotangents(given: Given, cotangent: State) -> Given:
-        return _pull_back_by_xla(lambda at: _state_by_xla(program, at), given, cotangent)
-
-    moving = jax.jvp(cotangents, (given, cotangent), (moved, along))[1]
+    moving = _cotangents_jvp(_state_by_xla)(program, (given, cotangent), (moved, along))
     return _pull_back_state(primals[0], cotangent), moving
 
 
@@ -133,12 +129,26 @@ def _pull_back_sums(residuals: tuple, cotangent: Sums) -> Given:
 def _pull_back_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]:
     (program, masks, given, _), cotangent = primals
     (_, _, moved, _), along = tangents
-
-    def cotangents(given: Given, cotangent: Sums) -> Given:
-        return _pull_back_by_xla(lambda at: _sums_by_xla(program, masks, at), given, cotangent)
-
-    moving = jax.jvp(cotangents, (given, cotangent), (moved, along))[1]
+    moving = _cotangents_jvp(_sums_of)((program, masks), (given, cotangent), (moved, along))
     return _pull_back_sums(primals[0], cotangent), moving
+
+
+def _sums_of(read: tuple[NativeProgram, Array], given: Given) -> Sums:
+    return _sums_by_xla(*read, given)
+
+
+@cache
+def _cotangents_jvp(forward: Callable[[Any, Given], Array]) -> Callable[..., Given]:
+    """How cotangents move: as one program, where derivatives are taken eagerly too."""
+
+    def derivative(read: Any, point: tuple, direction: tuple) -> Given:
+        def cotangents(given: Given, cotangent: Array) -> Given:
+            return _pull_back_by_xla(lambda at: forward(read, at), given, cotangent)
+
+        moving: Given = jax.jvp(cotangents, point, direction)[1]
+        return moving
+
+    return jax.jit(derivative)
 
 
 def _sums_by_xla(program: NativeProgram, masks: Array, given: Given) -> Sums:

@@ -15,6 +15,9 @@
 
 namespace qjax {
 
+// Of what the planner writes. One more after a change of what follows, here and in `library.py`.
+constexpr int kFormat = 1;
+
 enum class StepKind : int32_t { kPairs = 0, kPhases = 1, kBlock = 2 };
 
 struct Step {

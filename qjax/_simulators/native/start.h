@@ -1,4 +1,5 @@
-// The first steps of a program, where each acts on one qubit: from |0...0> they make a product state
+// The first steps of a program, where each acts on one qubit. From |0...0> they make a product
+// state
 //
 //   amplitude[p] = prod_q factors[q][bit q of p]
 //
@@ -6,6 +7,7 @@
 // and rounded once: equal angles on many qubits would add up equal errors.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "actions.h"

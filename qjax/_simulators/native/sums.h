@@ -1,6 +1,8 @@
 // Sums of probabilities over the rows, with the signs of strings of Z: <Z...Z> of each mask.
 #pragma once
 
+#include <algorithm>
+
 #include "lanes.h"
 #include "layout.h"
 #include "program.h"

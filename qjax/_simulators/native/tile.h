@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "axis_rotations.h"
 #include "start.h"
@@ -90,7 +91,7 @@ template <typename T> struct Tile {
   template <typename Body> void each_amplitude(Body body) const {
     const int64_t rows = int64_t(1) << layout.num_qubits;
     const int low_bits = layout.num_qubits / 2;
-    int32_t low[1 << 14];
+    std::vector<int32_t> low(size_t(1) << low_bits);
     low[0] = 0;
     for (int j = 0; j < low_bits; ++j)
       for (int k = 0; k < 1 << j; ++k) low[k | 1 << j] = low[k] ^ program.columns[j];

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.skipif(why_missing() is not None, reason=f"{why_missing
 # Lanes are samples (up to 8 qubits, in batches), else rows; from 15 qubits on in blocks.
 @pytest.mark.parametrize(("num_qubits", "batch"), [(1, 1), (2, 17), (5, 3), (7, 33), (9, 2)])
 def test_values_and_slopes(num_qubits: int, batch: int, precision: Precision) -> None:
-    check(num_qubits, batch, 30, precision)
+    check(num_qubits, batch, 12, precision)
 
 
 @pytest.mark.parametrize("num_qubits", [15, 16])
 def test_states_in_blocks(num_qubits: int, precision: Precision) -> None:
-    check(num_qubits, 1, 20, precision)
+    check(num_qubits, 1, 12, precision)
 
 
 def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> None:
