@@ -56,7 +56,8 @@ def statevector(
             its name) to a number, of a `ParameterVector` to as many numbers as it
             has, of its name to a number for each of its elements in the circuit, in numerical
             order: `{"x": features, "a": 0.3}`. It is a pytree, for `grad`, `jit` and `vmap`.
-        gradient: how reverse mode works: "backprop" keeps a state for each pass of the plan,
+        gradient: how reverse mode works on XLA's engine (the native one keeps one state, and
+            undoes gates, whatever is given): "backprop" keeps a state for each pass of the plan,
             "adjoint" keeps none and computes them again, from the result backwards (Jones and
             Gacon, arXiv:2009.02823); None chooses by the memory it would need.
         simulator: how states are represented, and by which engine: `StateVector(engine)` of

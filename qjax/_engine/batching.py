@@ -92,7 +92,7 @@ def _one_by_one(
     check_values(cost._replace(bytes_returned=returned), count, in_loop=True)
     # Reverse mode would keep the states of all samples.
     single = jax.checkpoint(lambda own: _simulated(alone, own, nothing)[:, 0])
-    results = lax.map(single, params.reshape(len(params), -1).T)
+    results = lax.map(single, params.reshape(len(params), prod(params.shape[1:])).T)
     return results.T.reshape(results.shape[1], *params.shape[1:])
 
 

@@ -42,6 +42,7 @@ class CircuitQNN(SamplerQNN):
             numbers, and must not be given.
         shots: how many samples `forward` and `sample` draw for each input, by default 1024; for
             probabilities on a sampler, how many it is asked for, by default its own number.
+        gradient, simulator: as in `SamplerQNN`.
         seed: fixes the samples of a simulation; None draws fresh ones at every call. A sampler has
             its own.
     """

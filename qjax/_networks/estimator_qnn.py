@@ -40,9 +40,10 @@ class EstimatorQNN(NeuralNetwork):
             in front of a network are trained only with True.
         estimator: what estimates the values: any of Qiskit's estimators of version 2. None
             simulates, exactly.
-        gradient: how the network is differentiated. Simulated: "backprop" keeps a state for each
-            pass of the plan, "adjoint" keeps none and computes them again; None chooses by the
-            memory it would need. On an estimator: "parameter_shift" or None for exact rules,
+        gradient: how the network is differentiated. Simulated on XLA's engine: "backprop" keeps a
+            state for each pass of the plan, "adjoint" keeps none and computes them again; None
+            chooses by the memory it would need. The native engine needs no choice. On an
+            estimator: "parameter_shift" or None for exact rules,
             "spsa" or `qjax.gradients.SPSA(...)` for two values per direction.
         simulator: how states are represented, and by which engine: `StateVector(engine)` of
             `qjax.simulators`; None chooses.

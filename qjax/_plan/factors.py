@@ -19,7 +19,7 @@ CONSTANT, PHASE, PAULI, AXIS = 0, 1, 2, 3
 # Of one step, as `qjax/_simulators/native/pairs.h` has room for.
 MOST_CONTROLS = 32
 
-# Of a block, as `qjax/_simulators/native/matrices.h` has room for.
+# Of a matrix, as `qjax/_simulators/native/matrices.h` has room for.
 MOST_TARGETS = 6
 
 
@@ -89,15 +89,15 @@ def is_known(gate: Gate) -> bool:
     return is_monomial or 0 < len(gate.qubits) <= MOST_TARGETS
 
 
-def is_block(gate: Gate) -> bool:
+def is_matrix(gate: Gate) -> bool:
     """Whether a gate mixes more than pairs of rows, or has three angles that belong together."""
     if not isinstance(gate.kind, ConstantGate):
         return gate.name == "rv"
     return action_in_place(gate).parities is None and pattern_of(gate.kind.matrix) is None
 
 
-def block_factors(placed: PlacedGate) -> list[Factor]:
-    """Of a block: its matrix, row by row, or the three angles of `rv`."""
+def matrix_factors(placed: PlacedGate) -> list[Factor]:
+    """Of a matrix: its numbers, row by row, or the three angles of `rv`."""
     gate, batched, angles = placed
     if isinstance(gate.kind, ConstantGate):
         return [Factor(CONSTANT, False, 0, _parts(gate.kind.matrix))]

@@ -41,7 +41,7 @@ class Term(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A qubit of a block: where it stands in the bits of a row, and what flips no other."""
+    """A qubit of a matrix: where it stands in the bits of a row, and what flips no other."""
 
     mask: int
     flip: int
@@ -93,7 +93,7 @@ class StepTables:
             + self._add_controls(controls, frame)
         )
 
-    def add_block(
+    def add_matrix(
         self,
         targets: Sequence[Target],
         factors: Sequence[Factor],
@@ -102,7 +102,7 @@ class StepTables:
     ) -> None:
         """Write a step that mixes all settings of some targets."""
         self.steps.append(
-            (_BLOCK, _batched(factors), 0, len(targets), len(self.targets), 0, 0, 0)
+            (_MATRIX, _batched(factors), 0, len(targets), len(self.targets), 0, 0, 0)
             + (self.num_qubits,)
             + self._add_factors(factors)
             + self._add_controls(controls, frame)
@@ -145,7 +145,7 @@ class StepTables:
         return self.places[numbers]
 
 
-_PAIRS, _PHASES, _BLOCK = 0, 1, 2
+_PAIRS, _PHASES, _MATRIX = 0, 1, 2
 
 
 def _batched(factors: Sequence[Factor]) -> int:

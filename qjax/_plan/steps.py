@@ -1,14 +1,14 @@
-"""Floor 3. Gates -> the steps of the native engine: pairs of rows that mix, phases of rows.
+"""Floor 3. Gates -> the steps of the native engine: rows that mix, and phases of rows.
 
-The native engine needs no matrices and no rearranging. X, CX and SWAP only change the frame (see
-`frame`); in the bits of a row, every other gate is one of three kinds of steps, which
+The native engine multiplies no fused matrices and rearranges nothing. X, CX and SWAP only change
+the frame (see `frame`); in the bits of a row, every other gate is one of three kinds of steps, which
 `qjax/_simulators/native/program.h` describes:
 
 - A gate on one qubit mixes row p with row p ^ d, where d flips that qubit and no other: the rows'
   masks are a basis of GF(2)^n, the d's its dual. So do rotations about products of two Pauli
   matrices, with classes of rows by two qubits. Gates in a row on one qubit are one step.
 - A diagonal gate is a sum of phases, each with the sign of a parity of the row's bits.
-- A matrix on several qubits is a block: it mixes all rows that their d's lead to. So is `rv`, whose
+- A matrix of numbers on several qubits mixes all rows that their d's lead to. So does `rv`, whose
   matrix follows from three angles.
 
 The first gates of each qubit act on |0>: the qubits in order, the q-th step mixes `2**q` rows.
@@ -29,13 +29,13 @@ from qjax._plan.factors import (
     Factor,
     PlacedGate,
     action_in_place,
-    block_factors,
     constant_factor,
     core_factor,
     diagonal_before,
     factors_of,
-    is_block,
     is_known,
+    is_matrix,
+    matrix_factors,
     pattern_of,
 )
 from qjax._plan.frame import Frame, canonical_frame, inverse_columns, parity_mask, permuted
@@ -67,7 +67,7 @@ def steps_of(
 
 
 def _write_first(writer: "_Writer", first: Sequence[PlacedGate]) -> None:
-    late = {placed.gate.support[0] for placed in first if is_block(placed.gate)}
+    late = {placed.gate.support[0] for placed in first if is_matrix(placed.gate)}
     for placed in first:
         if (qubit := placed.gate.support[0]) not in late:
             writer.chains.setdefault(qubit, []).extend(factors_of(placed))
@@ -91,9 +91,9 @@ class _Writer:
     def add(self, placed: PlacedGate) -> None:
         """Append a gate."""
         gate, action = placed.gate, action_in_place(placed.gate)
-        if is_block(gate):
+        if is_matrix(gate):
             self._release(gate.support)
-            self._write_block(gate, block_factors(placed))
+            self._write_matrix(gate, matrix_factors(placed))
         elif len(gate.qubits) == 1 and not gate.controls:
             self._add_to_chain(placed, action)
         elif action.parities is not None:
@@ -216,10 +216,10 @@ class _Writer:
             targets, difference, pattern, factors, gate.controls, self.frame, active_bits
         )
 
-    def _write_block(self, gate: Gate, factors: Sequence[Factor]) -> None:
+    def _write_matrix(self, gate: Gate, factors: Sequence[Factor]) -> None:
         targets = self._targets(gate.qubits)
         self._write_waiting_for([target.difference for target in targets])
-        self.tables.add_block(targets, factors, gate.controls, self.frame)
+        self.tables.add_matrix(targets, factors, gate.controls, self.frame)
 
     def _write_waiting_for(self, differences: Sequence[int]) -> None:
         """Write the phases that wait, unless none changes between rows that are mixed."""

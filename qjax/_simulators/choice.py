@@ -24,13 +24,12 @@ class StateVector:
     engine: Engine | None = None
 
     def __post_init__(self) -> None:
-        if not any(self.engine is known or self.engine == known for known in _ENGINES):
+        is_name = isinstance(self.engine, str) and self.engine in get_args(Engine)
+        if self.engine is not None and not is_name:
             raise ValueError(
                 f"engine: got {self.engine!r}; expected 'native', 'xla' or None, which chooses"
             )
 
-
-_ENGINES = (None, *get_args(Engine))
 
 NATIVE, XLA = StateVector("native"), StateVector("xla")
 

@@ -50,14 +50,22 @@ void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source,
   const auto& [program, layout, samples] = source;
   const double sign = back ? -0.5 : 0.5;
   Vector<T> c, s;
-  if (samples.differ(step.batched)) {
-    Vector<T> half{};
+  if (samples.differ(step.batched) && step.count == 1) {
+    const Factor& factor = program.factors[step.first];
+    const T half = T(sign * direction(factor, step, program.numbers));
+    cos_sin(Vector<T>(samples.lanes(factor.batched, factor.angle) * half), c, s);
+  } else if (samples.differ(step.batched)) {
+    double halves[kLanes<T>] = {};  // large angles may cancel
     for (int k = 0; k < step.count; ++k) {
       const Factor& factor = program.factors[step.first + k];
-      half += samples.lanes(factor.batched, factor.angle) *
-              T(sign * direction(factor, step, program.numbers));
+      const Vector<T> angles = samples.lanes(factor.batched, factor.angle);
+      const double half = sign * direction(factor, step, program.numbers);
+      for (int lane = 0; lane < kLanes<T>; ++lane) halves[lane] += half * angles[lane];
     }
-    cos_sin(half, c, s);
+    for (int lane = 0; lane < kLanes<T>; ++lane) {
+      c[lane] = T(std::cos(halves[lane]));
+      s[lane] = T(std::sin(halves[lane]));
+    }
   } else {
     double half = 0, cosine, sine;
     for (int k = 0; k < step.count; ++k) {

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "matrices.h"
 #include "actions.h"
+#include "matrices.h"
 
 namespace qjax::QJAX_ISA {
 
@@ -47,38 +47,31 @@ struct AxisRotation {
 };
 
 // The rotation of one lane, or the one of all of them.
-// The numbers of a tile, as matrices need them.
-template <typename T> struct MatrixSteps {
-  Source<T> source;
-  Amplitudes<T>* state;
-  Amplitudes<T>* cotangent;
-  void run(const Step& step, bool back) const;
-};
-
-template <typename Tile> AxisRotation axis_rotation(const Tile& tile, const Step& step, int lane) {
-  const Factor* factors = tile.source.program.factors + step.first;
+template <typename Steps> AxisRotation axis_rotation(const Steps& steps, const Step& step, int lane) {
+  const Factor* factors = steps.source.program.factors + step.first;
+  const auto& samples = steps.source.samples;
   double v[3];
   for (int j = 0; j < 3; ++j)
-    v[j] = tile.source.samples.differ(step.batched) ? tile.source.samples.lanes(true, factors[j].angle)[lane]
-                                 : tile.source.samples.one(factors[j].batched, factors[j].angle);
+    v[j] = samples.differ(step.batched) ? samples.lanes(true, factors[j].angle)[lane]
+                                        : samples.one(factors[j].batched, factors[j].angle);
   return AxisRotation(v);
 }
 
-template <typename T, typename Tile>
-void fill_axis_rotation(BlockTable<T>& table, const Coset<T>& coset, const Tile& tile,
+template <typename T, typename Steps>
+void fill_axis_rotation(MatrixTable<T>& table, const Coset<T>& coset, const Steps& steps,
                         const Step& step, bool inverse) {
   const auto entry_of = [&](const AxisRotation& rotation, int row, int column) {
     const Complex<double> e = inverse ? conj(rotation.entry(column, row))
                                       : rotation.entry(row, column);
     return Complex<T>{T(e.re), T(e.im)};
   };
-  if (!tile.source.samples.differ(step.batched)) {
-    const AxisRotation rotation = axis_rotation(tile, step, 0);
-    fill(table, coset, tile.source.layout, [&](int r, int c) { return entry_of(rotation, r, c); });
+  if (!steps.source.samples.differ(step.batched)) {
+    const AxisRotation rotation = axis_rotation(steps, step, 0);
+    fill(table, coset, steps.source.layout, [&](int r, int c) { return entry_of(rotation, r, c); });
     return;
   }
   for (int lane = 0; lane < kLanes<T>; ++lane) {
-    const AxisRotation rotation = axis_rotation(tile, step, lane);
+    const AxisRotation rotation = axis_rotation(steps, step, lane);
     for (int r = 0; r < 2; ++r)
       for (int x = 0; x < 2; ++x) {
         const Complex<T> e = entry_of(rotation, r, r ^ x);
@@ -89,11 +82,11 @@ void fill_axis_rotation(BlockTable<T>& table, const Coset<T>& coset, const Tile&
 }
 
 // From the cotangent of the matrix, in the lanes of a table, to those of the three angles.
-template <typename T, typename Tile>
-void pull_back_axis_rotation(const BlockTable<T>& sums, const Coset<T>& coset, const Tile& tile,
+template <typename T, typename Steps>
+void pull_back_axis_rotation(const MatrixTable<T>& sums, const Coset<T>& coset, const Steps& steps,
                              const Step& step) {
-  const Factor* factors = tile.source.program.factors + step.first;
-  const bool apart = tile.source.samples.differ(step.batched);
+  const Factor* factors = steps.source.program.factors + step.first;
+  const bool apart = steps.source.samples.differ(step.batched);
   Complex<double> g[2][2] = {};
   double to_v[3];
   Vector<T> to_lanes[3] = {};
@@ -108,67 +101,17 @@ void pull_back_axis_rotation(const BlockTable<T>& sums, const Coset<T>& coset, c
   for (int lane = 0; lane < kLanes<T>; ++lane) {
     add_lane(lane);
     if (!apart) continue;
-    axis_rotation(tile, step, lane).pull_back(g, to_v);
+    axis_rotation(steps, step, lane).pull_back(g, to_v);
     for (int j = 0; j < 3; ++j) to_lanes[j][lane] = T(to_v[j]);
     for (auto& row : g) row[0] = row[1] = {};
   }
   if (apart) {
-    for (int j = 0; j < 3; ++j) tile.source.samples.add(true, factors[j].angle, to_lanes[j]);
+    for (int j = 0; j < 3; ++j) steps.source.samples.add(true, factors[j].angle, to_lanes[j]);
     return;
   }
-  axis_rotation(tile, step, 0).pull_back(g, to_v);
-  for (int j = 0; j < 3; ++j) tile.source.samples.add_one(factors[j].batched, factors[j].angle, to_v[j]);
-}
-
-// ---------------------------------------------------------------- steps
-
-template <typename Tile> bool is_axis_rotation(const Tile& tile, const Step& step) {
-  return tile.source.program.factors[step.first].kind == FactorKind::kAxis;
-}
-
-template <typename T, typename Tile>
-BlockTable<T>& block_table(const Coset<T>& coset, const Tile& tile, const Step& step,
-                           bool inverse) {
-  auto& table = block_memory<T, 0>(size_t(coset.settings) * coset.settings);
-  if (is_axis_rotation(tile, step))
-    fill_axis_rotation(table, coset, tile, step, inverse);
-  else
-    fill_constant(table, coset, tile, step, inverse);
-  return table;
-}
-
-template <typename T, typename Tile> void apply_block(const Tile& tile, const Step& step) {
-  Coset<T> coset;
-  place(coset, step, tile.source.program.targets + step.masks[0], tile.source.layout);
-  const Conditions<T> conditions(step, tile.source.program.controls, tile.source.layout);
-  const auto& table = block_table(coset, tile, step, false);
-  Amplitudes<T>* room = block_memory<T, 2>(2 * kMaxSettings).data();
-  each_coset(coset, conditions, tile.source.layout.vectors(), [&](uint32_t first) {
-    mix_coset(coset, table, conditions, first, tile.state, room);
-  });
-}
-
-// Undo a step, and take the cotangent through it.
-template <typename T, typename Tile> void pull_back_block(const Tile& tile, const Step& step) {
-  Coset<T> coset;
-  place(coset, step, tile.source.program.targets + step.masks[0], tile.source.layout);
-  const Conditions<T> conditions(step, tile.source.program.controls, tile.source.layout);
-  const auto& inverse = block_table(coset, tile, step, true);
-  const bool has_angles = is_axis_rotation(tile, step);
-  auto& sums = block_memory<T, 1>(4);
-  std::fill_n(sums.begin(), 4, Amplitudes<T>{});
-  Amplitudes<T>* room = block_memory<T, 2>(2 * kMaxSettings).data();
-  each_coset(coset, conditions, tile.source.layout.vectors(), [&](uint32_t first) {
-    mix_coset(coset, inverse, conditions, first, tile.state, room);
-    if (has_angles)
-      add_block_cotangent(coset, conditions, first, tile.cotangent, tile.state, sums);
-    mix_coset(coset, inverse, conditions, first, tile.cotangent, room);
-  });
-  if (has_angles) pull_back_axis_rotation(sums, coset, tile, step);
-}
-
-template <typename T> void MatrixSteps<T>::run(const Step& step, bool back) const {
-  back ? pull_back_block<T>(*this, step) : apply_block<T>(*this, step);
+  axis_rotation(steps, step, 0).pull_back(g, to_v);
+  for (int j = 0; j < 3; ++j)
+    steps.source.samples.add_one(factors[j].batched, factors[j].angle, to_v[j]);
 }
 
 }  // namespace qjax::QJAX_ISA

@@ -1,6 +1,6 @@
 // Steps that mix the rows of several targets by a matrix M:
-// new[p] = sum_x M[r, r ^ x] old[p ^ d(x)], where r is the setting of the targets in row p, and d(x)
-// the sum of the differences of the targets that x flips.
+// new[p] = sum_x M[r, r ^ x] old[p ^ d(x)], where r is the setting of the targets in row p, and
+// d(x) the sum of the differences of the targets that x flips.
 //
 // Rows that mix are cosets of the differences' span. Where lanes are rows, a difference moves
 // vectors, lanes or both: a coset of vectors is loaded at once, and lanes are shuffled on the way.
@@ -40,7 +40,8 @@ template <typename T> struct Coset {
   }
 };
 
-// The members of the span by elimination: each new direction gets the next bit of a member's number.
+// The members of the span by elimination: each new direction gets the next bit of a member's
+// number.
 template <typename T>
 void set_members(Coset<T>& coset, const Target* targets, const Layout& layout) {
   uint32_t directions[kMaxTargets];  // each is the only one with its pivot
@@ -143,18 +144,18 @@ template <typename T> struct Conditions {
 };
 
 // M[r, r ^ x] at [r * settings + x], for the setting r of a vector's first lane.
-template <typename T> using BlockTable = std::vector<Amplitudes<T>>;
+template <typename T> using MatrixTable = std::vector<Amplitudes<T>>;
 
 // Memory that each thread keeps; `use` tells tables that are needed at once apart.
-template <typename T, int use> BlockTable<T>& block_memory(size_t size) {
-  thread_local BlockTable<T> memory;
+template <typename T, int use> MatrixTable<T>& matrix_memory(size_t size) {
+  thread_local MatrixTable<T> memory;
   if (memory.size() < size) memory.resize(size);
   return memory;
 }
 
 // entry(row, column) is what all lanes have in common, as re and im of any number type.
 template <typename T, typename Entry>
-void fill(BlockTable<T>& table, const Coset<T>& coset, const Layout& layout, Entry entry) {
+void fill(MatrixTable<T>& table, const Coset<T>& coset, const Layout& layout, Entry entry) {
   for (int r = 0; r < coset.settings; ++r)
     for (int x = 0; x < coset.settings; ++x) {
       Amplitudes<T>& to = table[r * coset.settings + x];
@@ -205,7 +206,7 @@ void mix(const Coset<T>& coset, const Amplitudes<T>* table, int first_class,
 
 // M on the vectors of one coset.
 template <typename T>
-void mix_coset(const Coset<T>& coset, const BlockTable<T>& table, const Conditions<T>& conditions,
+void mix_coset(const Coset<T>& coset, const MatrixTable<T>& table, const Conditions<T>& conditions,
                uint32_t first, Amplitudes<T>* state, Amplitudes<T>* room) {
   Amplitudes<T>*loaded = room, *mixed = room + coset.size;
   const int first_class = coset.offset ^ coset.class_of(first);
@@ -234,9 +235,9 @@ void each_coset(const Coset<T>& coset, const Conditions<T>& conditions, int64_t 
 
 // The cotangent of M: sum of to_new[p] conj(old[p ^ d(x)]) at [r, r ^ x], laid out as the table.
 template <typename T>
-void add_block_cotangent(const Coset<T>& coset, const Conditions<T>& conditions, uint32_t first,
+void add_matrix_cotangent(const Coset<T>& coset, const Conditions<T>& conditions, uint32_t first,
                          const Amplitudes<T>* cotangent, const Amplitudes<T>* before,
-                         BlockTable<T>& sums) {
+                         MatrixTable<T>& sums) {
   const int first_class = coset.offset ^ coset.class_of(first);
   Amplitudes<T> old[kMaxSettings];
   for (int c = 0; c < coset.size; ++c) old[c] = before[first ^ coset.members[c]];
@@ -248,19 +249,20 @@ void add_block_cotangent(const Coset<T>& coset, const Conditions<T>& conditions,
       to_new = {met ? to_new.re : Vector<T>{}, met ? to_new.im : Vector<T>{}};
     }
     Amplitudes<T>* row = sums.data() + (first_class ^ coset.classes[c]) * coset.settings;
-    for (int x = 0; x < coset.settings; ++x) add_outer(row[x], to_new, member<true>(coset, old, c, x));
+    for (int x = 0; x < coset.settings; ++x)
+      add_outer(row[x], to_new, member<true>(coset, old, c, x));
   }
 }
 
 // A constant matrix: its numbers are re and im, row by row.
-template <typename T, typename Tile>
-void fill_constant(BlockTable<T>& table, const Coset<T>& coset, const Tile& tile, const Step& step,
+template <typename T, typename Steps>
+void fill_constant(MatrixTable<T>& table, const Coset<T>& coset, const Steps& steps, const Step& step,
                    bool inverse) {
   struct Entry {
     T re, im;
   };
-  const T* numbers = tile.source.program.numbers + tile.source.program.factors[step.first].numbers;
-  fill(table, coset, tile.source.layout, [&](int row, int column) -> Entry {
+  const T* numbers = steps.source.program.numbers + steps.source.program.factors[step.first].numbers;
+  fill(table, coset, steps.source.layout, [&](int row, int column) -> Entry {
     const T* own = numbers + 2 * (inverse ? column * coset.settings + row
                                           : row * coset.settings + column);
     return {own[0], inverse ? -own[1] : own[1]};

@@ -31,7 +31,7 @@ template <typename T> struct Pairs {
   }
   Mask<T> meets(uint32_t vector) const {
     Mask<T> all = ~Mask<T>{};
-    for (int k = 0; k < num_controls; ++k) 
+    for (int k = 0; k < num_controls; ++k)
       all &= met[k][parity(vector & control_masks[k]) ^ control_offsets[k]];
     return all;
   }

@@ -8,7 +8,7 @@
 //           where controls are not met, row p stays. The entries A_r and B_r are products of
 //           factors, each with one angle or none.
 //   phases  row p gets the phase exp(i sum_j weight_j angle_j (-1)^parity(p & mask_j)).
-//   block   the rows of several targets are mixed by a matrix: see matrices.h.
+//   matrix  the rows of several targets are mixed by a matrix: see matrices.h.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +18,14 @@ namespace qjax {
 // Of what the planner writes. One more after a change of what follows, here and in `library.py`.
 constexpr int kFormat = 1;
 
-enum class StepKind : int32_t { kPairs = 0, kPhases = 1, kBlock = 2 };
+enum class StepKind : int32_t { kPairs = 0, kPhases = 1, kMatrix = 2 };
 
 struct Step {
   StepKind kind;
   int32_t batched;      // whether anything in it differs per sample
   int32_t difference;
-  int32_t num_masks;    // one or two; of a block, its targets
-  int32_t masks[2];     // of a block, the first is where its targets begin
+  int32_t num_masks;    // one or two; of a matrix, its targets
+  int32_t masks[2];     // of a matrix, the first is where its targets begin
   int32_t offset;       // the class of row 0
   int32_t pattern;      // the class of row p ^ difference is r ^ pattern
   int32_t active_bits;  // rows from 2^active_bits on are still 0
@@ -40,7 +40,7 @@ enum class FactorKind : int32_t {
   kPhase = 1,     // A_r = exp(i f_r angle), B = 0; numbers: f_r for each class
   kPauli = 2,     // A_r = cos(angle/2), B_r = b_r sin(angle/2); numbers: re b_r, im b_r; where
                   // b_r = 0 the class is left alone: A_r = 1
-  kAxis = 3,      // of a block: one of three, the angles v of exp(-i v.sigma/2); a block of one
+  kAxis = 3,      // of a matrix: one of three, the angles v of exp(-i v.sigma/2); of one
                   // constant has its matrix as numbers: re and im, row by row
 };
 
@@ -63,7 +63,7 @@ struct Control {
   int32_t value;  // the gate acts where parity(p & mask) is this
 };
 
-// One of the qubits that a block acts on.
+// One of the qubits that a matrix acts on.
 struct Target {
   int32_t mask;
   int32_t flip;        // row p has parity(p & mask) ^ flip there

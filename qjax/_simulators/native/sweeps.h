@@ -79,7 +79,7 @@ template <typename T> class Sweep {
   // The first steps of a program mix only the first rows: each is a sweep of its own.
   bool take(const Step& step) {
     const Layout& layout = source_.layout;
-    if (step.kind == StepKind::kBlock) return false;
+    if (step.kind == StepKind::kMatrix) return false;
     if (step.kind == StepKind::kPhases) return take_phases(step);
     if (step.active_bits < layout.num_qubits) {
       if (num_pieces_ > 0) return false;

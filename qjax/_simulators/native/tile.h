@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "axis_rotations.h"
+#include "matrix_steps.h"
 #include "start.h"
 #include "sums.h"
 #include "sweeps.h"

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.extend.core import ClosedJaxpr, Jaxpr
+from qiskit import QuantumCircuit
 
 import qjax
 from qjax._engine.task import Task
@@ -258,3 +259,11 @@ def test_higher_transforms_of_vmapped(transform: Callable[..., Any]) -> None:
 def _jacobian(function: Callable[[np.ndarray], np.ndarray], at: np.ndarray) -> np.ndarray:
     rows = [slope(lambda t, d=d: function(at + t * d)) for d in np.eye(len(at))]
     return np.stack(rows, axis=-1)
+
+
+@pytest.mark.parametrize("num_qubits", [2, 12])
+def test_circuits_without_parameters(num_qubits: int) -> None:
+    circuit = QuantumCircuit(num_qubits)
+    circuit.h(range(num_qubits))
+    mapped = jax.vmap(lambda at: qjax.expectation(circuit, "X" * num_qubits, at))
+    assert error(mapped(np.zeros((3, 0), np.float32)), np.ones(3)) < 1e-5

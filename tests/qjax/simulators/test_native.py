@@ -126,6 +126,22 @@ def _network(num_qubits: int) -> tuple[qjax.EstimatorQNN, np.ndarray]:
     return network, weights
 
 
+@pytest.mark.parametrize("num_qubits", [2, 9])
+def test_large_angles_that_cancel(num_qubits: int) -> None:
+    """Rotations in a row add their angles: in double precision, whatever the samples have."""
+    x = ParameterVector("x", 3)
+    circuit = QuantumCircuit(num_qubits)
+    circuit.h(0)
+    for _ in range(3):
+        circuit.rx(x[0], 1)
+        circuit.rx(-x[1], 1)
+        circuit.rx(x[2], 1)
+    values = np.array([1e4, 1.0001e4, 0.3], np.float32)
+    states = jax.vmap(lambda at: qjax.statevector(circuit, at))(np.tile(values, (17, 1)))
+    expected = Statevector(circuit.assign_parameters(values.astype(float))).data
+    assert error(states, np.tile(expected, (17, 1))) < 1e-6
+
+
 def test_many_gates_in_a_row_on_a_qubit() -> None:
     """More than one step has room for."""
     x = ParameterVector("x", 1)
