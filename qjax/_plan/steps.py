@@ -1,8 +1,8 @@
 """Floor 3. Gates -> the steps of the native engine: rows that mix, and phases of rows.
 
 The native engine multiplies no fused matrices and rearranges nothing. X, CX and SWAP only change
-the frame (see `frame`); in the bits of a row, every other gate is one of three kinds of steps, which
-`qjax/_simulators/native/program.h` describes:
+the frame (see `frame`); in the bits of a row, every other gate is one of three kinds of steps,
+which `qjax/_simulators/native/program.h` describes:
 
 - A gate on one qubit mixes row p with row p ^ d, where d flips that qubit and no other: the rows'
   masks are a basis of GF(2)^n, the d's its dual. So do rotations about products of two Pauli
