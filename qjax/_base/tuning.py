@@ -37,9 +37,8 @@ class Backend:
             them again beyond. CPU: 10 to 13 MB of 10 to 20 passes (12 to 16 qubits) are 1.1 to 1.4
             times faster kept; 20 MB leave the caches, and are 1.3 times slower. More saves work
             where memory is fast. Accelerator: not measured.
-        kept_bytes_of_many, many_passes: the same for plans of more passes than that. CPU: with 24
-            passes over 12 MB neither way is faster, with 177 over 11 MB (10 qubits) keeping is 1.1
-            times slower: their states are so small that they are computed again in the cache.
+        kept_bytes_of_many, many_passes: the same for plans of more passes than that. CPU: with 177
+            passes over 11 MB (10 qubits) keeping is 1.1 times slower, as small states stay cached.
         wide_values, wide_states, wide_derivatives_of_states: from so many qubits on, in single and
             in double precision, samples that share no parameter run one by one: for expectation
             values, for states and probabilities, and for derivatives of those. CPU: smaller ones

@@ -177,8 +177,7 @@ def _pull_back_by_xla(function: Callable[[Given], Array], given: Given, cotangen
 
 
 def _as_given(given: Given, cotangents: Sequence[Array]) -> Given:
-    shared, batched, start = cotangents
-    return Given(shared, batched, None if given.start is None else start)
+    return Given(*cotangents[:2], start=None if given.start is None else cotangents[2])
 
 
 def _moved(
