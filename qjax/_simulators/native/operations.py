@@ -177,7 +177,8 @@ def _pull_back_by_xla(function: Callable[[Given], Array], given: Given, cotangen
 
 
 def _as_given(given: Given, cotangents: Sequence[Array]) -> Given:
-    return Given(*cotangents[:2], start=None if given.start is None else cotangents[2])
+    start = None if given.start is None else cotangents[2]
+    return Given(cotangents[0], cotangents[1], start)
 
 
 def _moved(
@@ -281,8 +282,7 @@ def _sums_without(
     program: NativeProgram, masks: Array, given: Given, keep: bool
 ) -> Sequence[Array]:
     """By XLA, which computes the state again where it needs it."""
-    sums, *tiles = _sums_types(program, masks, given, keep)
-    del sums
+    _, *tiles = _sums_types(program, masks, given, keep)
     return [_sums_by_xla(program, masks, given), *(jnp.zeros(x.shape, x.dtype) for x in tiles)]
 
 
