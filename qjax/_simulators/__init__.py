@@ -10,7 +10,7 @@ from qjax._simulators.choice import StateVector as StateVector
 from qjax._simulators.choice import as_simulator as as_simulator
 from qjax._simulators.choice import engine as engine
 from qjax._simulators.choice import resolved as resolved
-from qjax._simulators.native.operations import Given as Given
+from qjax._simulators.native.by_xla import Given as Given
 from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_sums as native_sums
 from qjax._simulators.statevector.simulation import Gradient as Gradient

@@ -6,41 +6,32 @@ and second derivatives are XLA's everywhere.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 from jax.custom_derivatives import SymbolicZero
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from qjax._base import tuning
 from qjax._base.linear_map import linear_map
-from qjax._base.tables import in_precision
-from qjax._plan import NativeProgram, plan_circuit
+from qjax._plan import NativeProgram
+from qjax._simulators.native.by_xla import (
+    Given,
+    Sums,
+    cotangents_jvp,
+    pull_back_by_xla,
+    state_by_xla,
+    sums_by_xla,
+    sums_of,
+    values_jvp,
+)
 from qjax._simulators.native.layout import lanes_are_samples, tile_size
 from qjax._simulators.native.library import target
 from qjax._simulators.native.primitive import kernel_primitive
-from qjax._simulators.statevector.simulation import State, state_of_angles
-
-
-class Given(NamedTuple):
-    """What a program is given.
-
-    Attributes:
-        shared: the angles that all samples share.
-        batched: those that differ per sample.
-        start: the states to start from, in the rows that the program expects; None for |0...0>.
-    """
-
-    shared: Float[Array, " angles"]
-    batched: Float[Array, "angles batch"]
-    start: State | None = None
-
-
-Sums = Float[Array, "strings batch"]
+from qjax._simulators.statevector.simulation import State
 
 # ---------------------------------------------------------------- the state
 
@@ -66,7 +57,7 @@ def _native_state_jvp(primals: tuple, tangents: tuple) -> tuple[State, State]:
 
 def _push_state(residuals: tuple, tangents: Given) -> State:
     program, given, _ = residuals
-    return jax.jvp(lambda *moved: _state_by_xla(program, Given(*moved)), given, tangents)[1]
+    return values_jvp(state_by_xla)(program, given, tangents)
 
 
 @jax.custom_jvp
@@ -79,7 +70,7 @@ def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]
     """Of what is given and the cotangent; the state moves with what is given."""
     (program, given, _), cotangent = primals
     (_, moved, _), along = tangents
-    moving = _cotangents_jvp(_state_by_xla)(program, (given, cotangent), (moved, along))
+    moving = cotangents_jvp(state_by_xla)(program, (given, cotangent), (moved, along))
     return _pull_back_state(primals[0], cotangent), moving
 
 
@@ -117,7 +108,7 @@ def _sums_and_tiles_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
 
 def _push_sums(residuals: tuple, tangents: Given) -> Sums:
     program, masks, given, _ = residuals
-    return jax.jvp(lambda *moved: _sums_by_xla(program, masks, Given(*moved)), given, tangents)[1]
+    return values_jvp(sums_of)((program, masks), given, tangents)
 
 
 @jax.custom_jvp
@@ -129,51 +120,8 @@ def _pull_back_sums(residuals: tuple, cotangent: Sums) -> Given:
 def _pull_back_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]:
     (program, masks, given, _), cotangent = primals
     (_, _, moved, _), along = tangents
-    moving = _cotangents_jvp(_sums_of)((program, masks), (given, cotangent), (moved, along))
+    moving = cotangents_jvp(sums_of)((program, masks), (given, cotangent), (moved, along))
     return _pull_back_sums(primals[0], cotangent), moving
-
-
-def _sums_of(read: tuple[NativeProgram, Array], given: Given) -> Sums:
-    return _sums_by_xla(*read, given)
-
-
-@cache
-def _cotangents_jvp(forward: Callable[[Any, Given], Array]) -> Callable[..., Given]:
-    """How cotangents move: as one program, where derivatives are taken eagerly too."""
-
-    def derivative(read: Any, point: tuple, direction: tuple) -> Given:
-        def cotangents(given: Given, cotangent: Array) -> Given:
-            return _pull_back_by_xla(lambda at: forward(read, at), given, cotangent)
-
-        moving: Given = jax.jvp(cotangents, point, direction)[1]
-        return moving
-
-    return jax.jit(derivative)
-
-
-def _sums_by_xla(program: NativeProgram, masks: Array, given: Given) -> Sums:
-    state = _state_by_xla(program, given)
-    probabilities = jnp.square(state[0]) + jnp.square(state[1])
-    rows = jnp.arange(2**program.num_qubits, dtype=masks.dtype)
-    odd = lax.population_count(masks[:, None] & rows[None]) & 1
-    signs = (1 - 2 * odd).astype(probabilities.dtype)
-    return jnp.matmul(signs, probabilities, precision=tuning.PRECISION)
-
-
-def _state_by_xla(program: NativeProgram, given: Given) -> State:
-    """The state by passes, which are planned only here."""
-    passes, source = program.passes, program.source
-    if passes is None:
-        assert source is not None
-        planned = plan_circuit(source.circuit, source.batched).program
-        passes = in_precision(planned, jax.config.read("jax_enable_x64"))
-    return state_of_angles(passes, (given.shared, given.batched), given.start)
-
-
-def _pull_back_by_xla(function: Callable[[Given], Array], given: Given, cotangent: Array) -> Given:
-    (pulled,) = jax.vjp(function, given)[1](cotangent)
-    assert isinstance(pulled, Given)
-    return pulled
 
 
 def _as_given(given: Given, cotangents: Sequence[Array]) -> Given:
@@ -247,14 +195,14 @@ def _cotangent_types(given: Given) -> list[jax.ShapeDtypeStruct]:
 def _cotangents_by_xla(
     function: Callable[[Given], Array], given: Given, cotangent: Array
 ) -> list[Array]:
-    shared, batched, start = _pull_back_by_xla(function, given, cotangent)
+    shared, batched, start = pull_back_by_xla(function, given, cotangent)
     return [shared, batched, jnp.zeros((0,), shared.dtype) if start is None else start]
 
 
 _state = kernel_primitive(
     "state",
     lambda program, given: _call("State", program, given, _state_types(program, given)),
-    lambda program, given: [_state_by_xla(program, given)],
+    lambda program, given: [state_by_xla(program, given)],
     _state_types,
 )
 
@@ -264,7 +212,7 @@ _state_back = kernel_primitive(
         "PullBackState", program, given, _cotangent_types(given), state, cotangent
     ),
     lambda program, given, _, cotangent: _cotangents_by_xla(
-        lambda at: _state_by_xla(program, at), given, cotangent
+        lambda at: state_by_xla(program, at), given, cotangent
     ),
     lambda _, given, *__: _cotangent_types(given),
 )
@@ -283,7 +231,7 @@ def _sums_without(
 ) -> Sequence[Array]:
     """By XLA, which computes the state again where it needs it."""
     _, *tiles = _sums_types(program, masks, given, keep)
-    return [_sums_by_xla(program, masks, given), *(jnp.zeros(x.shape, x.dtype) for x in tiles)]
+    return [sums_by_xla(program, masks, given), *(jnp.zeros(x.shape, x.dtype) for x in tiles)]
 
 
 _sums = kernel_primitive("sums", _sums_by_kernel, _sums_without, _sums_types)
@@ -294,7 +242,7 @@ _sums_back = kernel_primitive(
         "PullBackSums", program, given, _cotangent_types(given), masks, tiles, cotangent
     ),
     lambda program, masks, given, _, cotangent: _cotangents_by_xla(
-        lambda at: _sums_by_xla(program, masks, at), given, cotangent
+        lambda at: sums_by_xla(program, masks, at), given, cotangent
     ),
     lambda _, __, given, *___: _cotangent_types(given),
 )
