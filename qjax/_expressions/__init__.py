@@ -13,6 +13,7 @@ evaluation   tables, parameters -> values
 
 from qjax._expressions.evaluation import all_angles as all_angles
 from qjax._expressions.evaluation import all_numbers as all_numbers
+from qjax._expressions.evaluation import reduced_angles as reduced_angles
 from qjax._expressions.expression import AWAY as AWAY
 from qjax._expressions.expression import BINARY as BINARY
 from qjax._expressions.expression import CONSTANT as CONSTANT

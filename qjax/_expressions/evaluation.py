@@ -36,6 +36,21 @@ def all_angles(
     return _concatenated(tables, parameters, compensated=compensated, reduced=reduced)
 
 
+def reduced_angles(
+    tables: Sequence[ExpressionTable], angles: Float[Array, "angles *batch"]
+) -> Float[Array, "angles *batch"]:
+    """What `all_angles` gives by itself, of angles that it gave with `reduced=False`."""
+    if angles.dtype != np.float32 or not tables:
+        return angles
+    parts, start = [], 0
+    for table in tables:
+        part = lax.slice_in_dim(angles, start, start + table.parameters.shape[1])
+        start += len(part)
+        is_bare = isinstance(table, ExpressionGroup) and table.program == (PARAMETER,)
+        parts.append(without_turns(part) if is_bare and table.periodic else part)
+    return parts[0] if len(parts) == 1 else lax.concatenate(parts, 0)
+
+
 def all_numbers(
     tables: Sequence[ExpressionTable], parameters: Float[Array, "params *batch"]
 ) -> Float[Array, "numbers *batch"]:

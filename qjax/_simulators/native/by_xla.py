@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from qjax._base import tuning
 from qjax._base.tables import in_precision
+from qjax._expressions import reduced_angles
 from qjax._plan import NativeProgram, plan_circuit
 from qjax._simulators.statevector.simulation import State, state_of_angles
 
@@ -80,7 +81,10 @@ def state_by_xla(program: NativeProgram, given: Given) -> State:
         assert source is not None
         planned = plan_circuit(source.circuit, source.batched).program
         passes = in_precision(planned, jax.config.read("jax_enable_x64"))
-    return state_of_angles(passes, (given.shared, given.batched), given.start)
+    # Gates that turn the same phase add their angles up, which the kernels take as they are.
+    shared = reduced_angles(program.shared_angles, given.shared)
+    batched = reduced_angles(program.batched_angles, given.batched)
+    return state_of_angles(passes, (shared, batched), given.start)
 
 
 def pull_back_by_xla(function: Callable[[Given], Array], given: Given, cotangent: Array) -> Given:
