@@ -211,12 +211,10 @@ class NeuralNetwork(NetworkDescription):
         inputs, vector, batch = prepared(self, self._model, self._structure, input_data, weights)
         with jax.enable_x64(vector.dtype == np.float64):
             values = (
-                np.asarray(compiled_outputs(self._model)(vector, self._filled(inputs)))[
-                    : len(inputs)
-                ]
+                np.asarray(compiled_outputs(self._model)(vector, self._filled(inputs)))
                 if self._remote is None
                 else remote_forward(self._remote, vector, inputs)
-            )
+            )[: len(inputs)]
         return finished(values.reshape(*batch, *self.output_shape), self._sparse)
 
     def backward(self, input_data: Numbers | None, weights: Any) -> tuple:

@@ -56,9 +56,7 @@ class Measurement:
     @property
     def start_cpu_s(self) -> float | None:
         """CPU seconds until the first result."""
-        if self.build_cpu_s is None or self.first_cpu_s is None:
-            return None
-        return self.build_cpu_s + self.first_cpu_s
+        return _total(self.build_cpu_s, self.first_cpu_s)
 
     @property
     def median_cpu_s(self) -> float | None:
@@ -72,9 +70,7 @@ class Measurement:
     @property
     def start_s(self) -> float | None:
         """Seconds until the first result."""
-        if self.build_s is None or self.first_s is None:
-            return None
-        return self.build_s + self.first_s
+        return _total(self.build_s, self.first_s)
 
     @property
     def quartiles_s(self) -> tuple[float, float, float] | None:
@@ -143,3 +139,9 @@ def break_even(ours: Measurement, peer: Measurement) -> BreakEven | None:
     if later < 0:
         return BreakEven(1, None if saved >= 0 else math.ceil(later / saved))
     return BreakEven(math.floor(later / saved) + 2 if saved > 0 else None)
+
+
+def _total(*seconds: float | None) -> float | None:
+    """The sum, if all are known."""
+    known = [each for each in seconds if each is not None]
+    return sum(known) if len(known) == len(seconds) else None

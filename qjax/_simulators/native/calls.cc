@@ -154,6 +154,16 @@ void run_back(const Call<T>& call, ffi::ThreadPool pool, int64_t angles, T* to_s
   }
 }
 
+// Where the cotangents come from, and go to; those of angles that differ per sample are added to.
+template <ffi::DataType D>
+void set_cotangents(Call<Number<D>>& call, Numbers<D>& cotangent, Result<D>& to_batched,
+                    Result<D>& to_start) {
+  call.cotangent = cotangent.typed_data();
+  call.batched_cotangents = to_batched->typed_data();
+  call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
+  std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
+}
+
 template <ffi::DataType D>
 ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                      Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Numbers<D> state,
@@ -162,13 +172,19 @@ ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers
   return guarded([&] {
     auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
     call.state = state.typed_data();
-    call.cotangent = cotangent.typed_data();
-    call.batched_cotangents = to_batched->typed_data();
-    call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
-    std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
+    set_cotangents<D>(call, cotangent, to_batched, to_start);
     run_back(call, pool, shared.element_count(), to_shared->typed_data(),
              kernels<Number<D>>().backward);
   });
+}
+
+template <typename T>
+void run_sums(Call<T> call, ffi::ThreadPool pool, Words& masks, T* sums) {
+  const auto strings = strings_of(call.program, masks);
+  set_strings(call, strings);
+  call.sums = sums;
+  each(num_tiles(call), work_of(call), pool,
+       [&](int64_t k) { kernels<T>().forward_sums(call, k); });
 }
 
 template <ffi::DataType D>
@@ -177,11 +193,7 @@ ffi::Error sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> n
                 Result<D> sums) {
   return guarded([&] {
     auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-    const auto strings = strings_of(call.program, masks);
-    set_strings(call, strings);
-    call.sums = sums->typed_data();
-    each(num_tiles(call), work_of(call), pool,
-         [&](int64_t k) { kernels<Number<D>>().forward_sums(call, k); });
+    run_sums(call, pool, masks, sums->typed_data());
   });
 }
 
@@ -191,12 +203,8 @@ ffi::Error sums_and_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Nu
                           Result<D> sums, Result<D> tiles) {
   return guarded([&] {
     auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-    const auto strings = strings_of(call.program, masks);
-    set_strings(call, strings);
-    call.sums = sums->typed_data();
     call.tiles = tiles->typed_data();
-    each(num_tiles(call), work_of(call), pool,
-         [&](int64_t k) { kernels<Number<D>>().forward_sums(call, k); });
+    run_sums(call, pool, masks, sums->typed_data());
   });
 }
 
@@ -210,10 +218,7 @@ ffi::Error pull_back_sums(ffi::ThreadPool pool, bool by_samples, Words words, Nu
     const auto strings = strings_of(call.program, masks);
     set_strings(call, strings);
     call.tiles = tiles.typed_data();
-    call.cotangent = cotangent.typed_data();
-    call.batched_cotangents = to_batched->typed_data();
-    call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
-    std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
+    set_cotangents<D>(call, cotangent, to_batched, to_start);
     run_back(call, pool, shared.element_count(), to_shared->typed_data(),
              kernels<Number<D>>().backward_sums);
   });

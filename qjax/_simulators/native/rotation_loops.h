@@ -59,16 +59,33 @@ QJAX_INLINE void turn_back(const Rotation<T>& by, int r, Amplitudes<T>& x, Ampli
   gy = turned<kCrossed>(c, sy, gy, qx);
 }
 
-// Four rows, of which two differences lead from one to all: representatives have zeros at pivots.
-struct Quads {
-  uint32_t first, second;   // the differences
-  uint32_t low, high;       // the lower and the higher pivot, as bits
-  Quads(uint32_t first, uint32_t second) : first(first), second(second) {
-    const uint32_t one = highest_bit(first), rest = second & one ? second ^ first : second;
-    const uint32_t two = highest_bit(rest);
-    low = std::min(one, two), high = std::max(one, two);
+// Four rows x, y = x ^ d, z = x ^ e, w = x ^ d ^ e, by the differences d and e of two rotations: the
+// first mixes x, y and z, w, the second x, z and y, w.
+struct Quad {
+  uint32_t x, y, z, w;
+  int first, first_beside;    // the classes of x and z for the first rotation
+  int second, second_beside;  // of x and y for the second
+};
+
+// All of them: each x has zeros at the pivots of the differences.
+template <typename T> class Quads {
+ public:
+  Quads(const Rotation<T>& one, const Rotation<T>& two)
+      : d_(one.difference), e_(two.difference), first_beside_(parity(one.mask & e_)),
+        second_beside_(parity(two.mask & d_)) {
+    const uint32_t pivot = highest_bit(d_), rest = highest_bit(e_ & pivot ? e_ ^ d_ : e_);
+    low_ = std::min(pivot, rest), high_ = std::max(pivot, rest);
   }
-  uint32_t at(uint32_t k) const { return with_zero(with_zero(k, low), high); }
+  QJAX_INLINE Quad at(uint32_t k, const Rotation<T>& one, const Rotation<T>& two) const {
+    const uint32_t x = with_zero(with_zero(k, low_), high_);
+    const int first = one.class_of(x), second = two.class_of(x);
+    return {x,     x ^ d_, x ^ e_, x ^ d_ ^ e_, first, first ^ first_beside_,
+            second, second ^ second_beside_};
+  }
+
+ private:
+  uint32_t d_, e_, low_, high_;
+  int first_beside_, second_beside_;
 };
 
 template <bool kCrossed, bool kShuffles, typename T>
@@ -84,24 +101,16 @@ void turn_pairs(Rotation<T> by, uint32_t vectors, Amplitudes<T>* state) {
 }
 
 template <bool kCrossed, bool kShuffles, typename T>
-void turn_quads(Rotation<T> one, Rotation<T> two, uint32_t vectors,
-                Amplitudes<T>* state) {
-  const Quads quads(one.difference, two.difference);
-  const int one_beside = parity(one.mask & two.difference);
-  const int two_beside = parity(two.mask & one.difference);
-  const uint32_t d = one.difference, e = two.difference;
+void turn_quads(Rotation<T> one, Rotation<T> two, uint32_t vectors, Amplitudes<T>* state) {
+  const Quads<T> quads(one, two);
   for (uint32_t k = 0; k < vectors / 4; ++k) {
-    const uint32_t v = quads.at(k);
-    const int r = one.class_of(v), s = two.class_of(v);
-    Amplitudes<T> x = state[v], y = state[v ^ d], z = state[v ^ e], w = state[v ^ d ^ e];
-    turn<kCrossed, kShuffles>(one, r, x, y);
-    turn<kCrossed, kShuffles>(one, r ^ one_beside, z, w);
-    turn<kCrossed, kShuffles>(two, s, x, z);
-    turn<kCrossed, kShuffles>(two, s ^ two_beside, y, w);
-    state[v] = x;
-    state[v ^ d] = y;
-    state[v ^ e] = z;
-    state[v ^ d ^ e] = w;
+    const Quad at = quads.at(k, one, two);
+    Amplitudes<T> x = state[at.x], y = state[at.y], z = state[at.z], w = state[at.w];
+    turn<kCrossed, kShuffles>(one, at.first, x, y);
+    turn<kCrossed, kShuffles>(one, at.first_beside, z, w);
+    turn<kCrossed, kShuffles>(two, at.second, x, z);
+    turn<kCrossed, kShuffles>(two, at.second_beside, y, w);
+    state[at.x] = x, state[at.y] = y, state[at.z] = z, state[at.w] = w;
   }
 }
 
@@ -129,26 +138,21 @@ void turn_pairs_back(Rotation<T> by, uint32_t vectors, Amplitudes<T>* state,
 }
 
 template <bool kCrossed, bool kShuffles, typename T>
-void turn_quads_back(Rotation<T> one, Rotation<T> two, uint32_t vectors,
-                     Amplitudes<T>* state, Amplitudes<T>* cotangent, Vector<T>* to_first,
-                     Vector<T>* to_second) {
+void turn_quads_back(Rotation<T> one, Rotation<T> two, uint32_t vectors, Amplitudes<T>* state,
+                     Amplitudes<T>* cotangent, Vector<T>* to_first, Vector<T>* to_second) {
   Vector<T> to_one[2] = {to_first[0], to_first[1]}, to_two[2] = {to_second[0], to_second[1]};
-  const Quads quads(one.difference, two.difference);
-  const int one_beside = parity(one.mask & two.difference);
-  const int two_beside = parity(two.mask & one.difference);
-  const uint32_t d = one.difference, e = two.difference;
+  const Quads<T> quads(one, two);
   for (uint32_t k = 0; k < vectors / 4; ++k) {
-    const uint32_t v = quads.at(k);
-    const int r = one.class_of(v), s = two.class_of(v);
-    Amplitudes<T> x = state[v], y = state[v ^ d], z = state[v ^ e], w = state[v ^ d ^ e];
-    Amplitudes<T> gx = cotangent[v], gy = cotangent[v ^ d], gz = cotangent[v ^ e],
-                  gw = cotangent[v ^ d ^ e];
-    turn_back<kCrossed, kShuffles>(one, r, x, y, gx, gy, to_one);
-    turn_back<kCrossed, kShuffles>(one, r ^ one_beside, z, w, gz, gw, to_one);
-    turn_back<kCrossed, kShuffles>(two, s, x, z, gx, gz, to_two);
-    turn_back<kCrossed, kShuffles>(two, s ^ two_beside, y, w, gy, gw, to_two);
-    state[v] = x, state[v ^ d] = y, state[v ^ e] = z, state[v ^ d ^ e] = w;
-    cotangent[v] = gx, cotangent[v ^ d] = gy, cotangent[v ^ e] = gz, cotangent[v ^ d ^ e] = gw;
+    const Quad at = quads.at(k, one, two);
+    Amplitudes<T> x = state[at.x], y = state[at.y], z = state[at.z], w = state[at.w];
+    Amplitudes<T> gx = cotangent[at.x], gy = cotangent[at.y], gz = cotangent[at.z],
+                  gw = cotangent[at.w];
+    turn_back<kCrossed, kShuffles>(one, at.first, x, y, gx, gy, to_one);
+    turn_back<kCrossed, kShuffles>(one, at.first_beside, z, w, gz, gw, to_one);
+    turn_back<kCrossed, kShuffles>(two, at.second, x, z, gx, gz, to_two);
+    turn_back<kCrossed, kShuffles>(two, at.second_beside, y, w, gy, gw, to_two);
+    state[at.x] = x, state[at.y] = y, state[at.z] = z, state[at.w] = w;
+    cotangent[at.x] = gx, cotangent[at.y] = gy, cotangent[at.z] = gz, cotangent[at.w] = gw;
   }
   std::copy_n(to_one, 2, to_first);
   std::copy_n(to_two, 2, to_second);
