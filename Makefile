@@ -20,7 +20,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 
 # What simulates, and what is differentiated; the rest does not know which engine runs.
-XLA_TESTS := tests/qjax/simulators tests/qjax/engine/test_execution.py tests/qjax/engine/test_reverse_mode.py
+XLA_TESTS := $(addprefix tests/qjax/, simulators/test_statevector.py simulators/test_repeated_layers.py engine/test_execution.py engine/test_reverse_mode.py)
 SANITIZED_TESTS := tests/qjax/simulators/test_native_memory.py
 
 # Each environment is made and filled once; again only after a change of what it is made from.
