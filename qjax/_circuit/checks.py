@@ -122,9 +122,10 @@ def _check_amplitudes(sizes: Sizes, op: Amplitudes) -> None:
 
 def _check_qubits(sizes: Sizes, qubits: tuple[int, ...]) -> None:
     for qubit in qubits:
-        if not _is_below(qubit, sizes.qubits):
+        is_within = 0 <= qubit < sizes.qubits if type(qubit) is int else False
+        if not is_within and not _is_below(qubit, sizes.qubits):
             raise ValueError(f"a qubit lies outside {_bounds(qubit, sizes.qubits)}")
-    if len(set(qubits)) != len(qubits):
+    if len(qubits) > 1 and len(set(qubits)) != len(qubits):
         raise ValueError("a qubit stands in it twice")
 
 
@@ -149,9 +150,12 @@ def _check_expressions(
                 f"{what} is a {type(expression).__name__}, {expression!r}; expected an Expression, "
                 "such as qjax.operations.constant(0.5) or parameter(0)"
             )
-        for part in (expression.program, expression.parameters, expression.constants):
-            check_tuple(part, "an expression")
+        check_tuple(expression.program, "an expression")
+        check_tuple(expression.parameters, "an expression")
+        check_tuple(expression.constants, "an expression")
         for index in expression.parameters:
+            if type(index) is int and 0 <= index < sizes.params:
+                continue
             if not _is_below(index, sizes.params):
                 raise ValueError(f"{what} uses a parameter beyond {_bounds(index, sizes.params)}")
         check_program(expression)
@@ -201,6 +205,8 @@ def check_depth(index: int, op: Op) -> None:
     Raises:
         ValueError: where they do; names the operation by its index.
     """
+    if isinstance(op, Gate):
+        return
     level, depth = _blocks_in(op), 0
     while level:
         depth += 1
@@ -233,7 +239,7 @@ def _check_cases(op: Switch) -> None:
 
 def check_tuple(value: object, what: str) -> None:
     """Require a tuple: circuits are hashable."""
-    if not isinstance(value, tuple):
+    if type(value) is not tuple and not isinstance(value, tuple):
         raise TypeError(f"{what}: expected a tuple, got the {type(value).__name__} {value!r}")
 
 

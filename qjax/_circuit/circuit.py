@@ -52,7 +52,11 @@ class Circuit:
         _check_declarations(self)
         types = tuple(declaration.type for declaration in self.variables)
         sizes = Sizes(self.num_qubits, self.num_clbits, self.num_params, types)
+        checked: set[int] = set()
         for index, op in enumerate(self.ops):
+            if id(op) in checked:  # an object in several places
+                continue
+            checked.add(id(op))
             check_depth(index, op)
             try:
                 check_operation(sizes, op)

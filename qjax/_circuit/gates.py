@@ -10,6 +10,7 @@ carry them (see `qjax._circuit.circuit.Gate`).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import pi
 
 import jax.numpy as jnp
@@ -43,11 +44,11 @@ class PhaseGate:
     phases: tuple[float, ...]
     num_angles: int = 1
 
-    @property
+    @cached_property
     def num_qubits(self) -> int:
         return len(self.phases).bit_length() - 1
 
-    @property
+    @cached_property
     def periodic(self) -> bool:
         """Whether it has the period 4 pi in its angle."""
         return all(2 * phase % 1 == 0 for phase in self.phases)

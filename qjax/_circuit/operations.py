@@ -69,7 +69,9 @@ class Gate:
     @property
     def support(self) -> tuple[int, ...]:
         """Every qubit that the gate touches, controls last."""
-        return self.qubits + tuple(control.qubit for control in self.controls)
+        if not self.controls:
+            return self.qubits
+        return self.qubits + tuple([control.qubit for control in self.controls])
 
 
 @dataclass(frozen=True, slots=True)

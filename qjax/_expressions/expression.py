@@ -180,8 +180,8 @@ def check_program(expression: Expression) -> None:
         ValueError: where it cannot.
     """
     program = expression.program
-    if program in ((PARAMETER,), (CONSTANT,)):
-        counts = (1, 0) if program == (PARAMETER,) else (0, 1)
+    if len(program) == 1 and program[0] in (PARAMETER, CONSTANT):
+        counts = (1, 0) if program[0] == PARAMETER else (0, 1)
     elif _is_evaluable(program):
         counts = (program.count(PARAMETER), program.count(CONSTANT))
     else:

@@ -85,7 +85,8 @@ class EstimatorQNN(NeuralNetwork):
         listed = several(observables)
         if listed is not None and not listed:
             raise ValueError("observables: got an empty list; expected at least one, or None")
-        whole, converted = with_observables(circuit, [observables] if listed is None else listed)
+        members = [observables] if listed is None else listed
+        whole, converted = with_observables(bare, circuit, members)
         deferred(whole)  # what has no exact form shows here
         readout = Expectations(converted)
         simulated = gradient if estimator is None else None

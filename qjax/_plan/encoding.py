@@ -44,7 +44,7 @@ def encoding(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[i
     order = [*sorted(batched), *shared] if varies else shared
     numbers = [Value(expression, periodic=False) for expression in expressions]
     tables, places = expression_tables(numbers, {p: k for k, p in enumerate(order)})
-    table = np.array([places[number] for number in numbers], np.int32)
+    table = np.array(places, np.int32)
     return Encoding(varies, tables, table.reshape(-1, 2 ** len(amplitudes.qubits)))
 
 

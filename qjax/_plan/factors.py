@@ -6,12 +6,13 @@ other: exp(-i angle/2 P) for a product P of Pauli matrices, and phases around it
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from qjax._circuit.gates import ConstantGate, PhaseGate
-from qjax._circuit.operations import Gate
+from qjax._circuit.gates import GATES, ConstantGate, PhaseGate
+from qjax._circuit.operations import Gate, Matrix
 from qjax._plan.actions import Action, action_of
 
 CONSTANT, PHASE, PAULI, AXIS = 0, 1, 2, 3
@@ -74,26 +75,46 @@ class Factor(NamedTuple):
 
     @property
     def is_diagonal(self) -> bool:
-        return self.kind == PHASE or (
-            self.kind == CONSTANT and not any(self.numbers[2::4] + self.numbers[3::4])
-        )
+        return self.kind == PHASE or (self.kind == CONSTANT and not _mixes(self.numbers))
 
 
-def is_known(gate: Gate) -> bool:
-    """Whether the native engine has this gate."""
-    if len(gate.controls) > MOST_CONTROLS:
-        return False
-    if not isinstance(gate.kind, ConstantGate):
-        return isinstance(gate.kind, PhaseGate) or gate.name in ROTATIONS or gate.name == "rv"
-    is_monomial = action_in_place(gate).parities is not None
-    return is_monomial or 0 < len(gate.qubits) <= MOST_TARGETS
+@lru_cache(1024)
+def _mixes(numbers: tuple[float, ...]) -> bool:
+    return any(numbers[2::4] + numbers[3::4])
 
 
-def is_matrix(gate: Gate) -> bool:
-    """Whether a gate mixes more than pairs of rows, or has three angles that belong together."""
-    if not isinstance(gate.kind, ConstantGate):
-        return gate.name == "rv"
-    return action_in_place(gate).parities is None and pattern_of(gate.kind.matrix) is None
+class Role(NamedTuple):
+    """What the native engine makes of a gate, whatever its qubits and angles are.
+
+    Attributes:
+        is_known: whether it has this gate.
+        is_matrix: whether it mixes more than pairs of rows, or has three angles that belong
+            together.
+        action: what it does to basis states.
+    """
+
+    is_known: bool
+    is_matrix: bool
+    action: Action
+
+
+def role_of(gate: Gate) -> Role:
+    """The role of a gate under its controls."""
+    values = tuple([control.value for control in gate.controls]) if gate.controls else ()
+    return _role(gate.name, gate.matrix, values)
+
+
+@lru_cache(1024)
+def _role(name: str, matrix: Matrix | None, values: tuple[int, ...]) -> Role:
+    action = action_of(name, matrix, values)
+    fits, kind = len(values) <= MOST_CONTROLS, action.kind
+    if not isinstance(kind, ConstantGate):
+        has_kernel = isinstance(kind, PhaseGate) or name in ROTATIONS or name == "rv"
+        return Role(fits and has_kernel, name == "rv", action)
+    is_monomial = action.parities is not None
+    has_kernel = is_monomial or 0 < kind.num_qubits <= MOST_TARGETS
+    is_matrix = not is_monomial and pattern_of(kind.matrix) is None
+    return Role(fits and has_kernel, is_matrix, action)
 
 
 def matrix_factors(placed: PlacedGate) -> list[Factor]:
@@ -102,10 +123,6 @@ def matrix_factors(placed: PlacedGate) -> list[Factor]:
     if isinstance(gate.kind, ConstantGate):
         return [Factor(CONSTANT, False, 0, _parts(gate.kind.matrix))]
     return [Factor(AXIS, batched, angle, ()) for angle in angles]
-
-
-def action_in_place(gate: Gate) -> Action:
-    return action_of(gate.name, gate.matrix, tuple(control.value for control in gate.controls))
 
 
 def pattern_of(matrix: np.ndarray) -> int | None:
@@ -125,19 +142,44 @@ def pattern_of(matrix: np.ndarray) -> int | None:
 def factors_of(placed: PlacedGate) -> list[Factor]:
     """The factors of a gate on one target, controlled or not, in the order of time."""
     gate, batched, angles = placed
-    if isinstance(gate.kind, PhaseGate):
-        phases = gate.kind.phases
-        if not gate.qubits:  # a global phase, where one qubit has a value
-            phases = (0.0, *phases) if gate.controls[0].value else (*phases, 0.0)
-        return [Factor(PHASE, batched, angles[0], phases)]
-    if isinstance(gate.kind, ConstantGate):
-        return [constant_factor(gate.kind.matrix, 1)]
-    rotation = ROTATIONS[gate.name]
+    value = None if gate.qubits else gate.controls[0].value
     return [
-        *(Factor(PHASE, batched, angles[k], phases) for k, _, phases in rotation.before),
-        core_factor(placed, rotation),
-        *(Factor(PHASE, batched, angles[k], phases) for k, _, phases in rotation.after),
+        Factor(kind, False, 0, numbers)
+        if kind == CONSTANT
+        else Factor(kind, batched, angles[which], numbers)
+        for kind, which, numbers in _drafts(gate.name, gate.matrix, value)
     ]
+
+
+_Draft = tuple[int, int, tuple[float, ...]]
+
+
+@lru_cache(1024)
+def _drafts(name: str, matrix: Matrix | None, value: int | None) -> tuple[_Draft, ...]:
+    """(kind, which angle, numbers) of each factor; of a global phase where one qubit has a value."""
+    kind = ConstantGate(matrix.array) if matrix is not None else GATES[name]
+    if isinstance(kind, ConstantGate):
+        return ((CONSTANT, 0, constant_factor(kind.matrix, 1).numbers),)
+    if isinstance(kind, PhaseGate):
+        phases = kind.phases
+        if value is not None:
+            phases = (0.0, *phases) if value else (*phases, 0.0)
+        return ((PHASE, 0, phases),)
+    rotation = ROTATIONS[name]
+    return (
+        *((PHASE, which, phases) for which, _, phases in rotation.before),
+        (PAULI, 0, _numbers(rotation.others)),
+        *((PHASE, which, phases) for which, _, phases in rotation.after),
+    )
+
+
+@lru_cache(1024)
+def mean_and_half(kind: int, numbers: tuple[float, ...]) -> tuple[float, float]:
+    """The mean, and half the difference, of the phases of a diagonal factor."""
+    first, second = numbers[:2]
+    if kind == CONSTANT:
+        first, second = (float(np.arctan2(numbers[k + 1], numbers[k])) for k in (0, 4))
+    return (first + second) / 2, (first - second) / 2
 
 
 def diagonal_before(chain: Sequence[Factor]) -> int:
@@ -153,7 +195,12 @@ def constant_factor(matrix: np.ndarray, pattern: int) -> Factor:
 
 
 def core_factor(placed: PlacedGate, rotation: Rotation) -> Factor:
-    return Factor(PAULI, placed.batched, placed.angles[0], _parts(np.array(rotation.others)))
+    return Factor(PAULI, placed.batched, placed.angles[0], _numbers(rotation.others))
+
+
+@lru_cache(64)
+def _numbers(others: tuple[complex, ...]) -> tuple[float, ...]:
+    return _parts(np.array(others))
 
 
 def _parts(entries: np.ndarray) -> tuple[float, ...]:

@@ -38,6 +38,7 @@ Where rows must be in order again, one gather brings them there:
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -85,6 +86,58 @@ def permuted(frame: Frame, qubits: Sequence[int], image: Image) -> Frame:
     return Frame(tuple(masks), tuple(flips))
 
 
+class MovingFrame:
+    """A frame while gates permute the basis states, in lists of numbers of the qubits.
+
+    Attributes:
+        masks, flips: as in `Frame`.
+        differences: what flips a qubit of a row, and no other. The masks M are the rows of a
+            matrix over GF(2), these D the columns of its inverse: M D = 1. A gate makes A M of M,
+            and D A^-1 of D; both change for its own qubits only.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self.masks, self.flips = list(frame.masks), list(frame.flips)
+        self.differences = inverse_columns(frame.masks)
+
+    def permute(self, qubits: Sequence[int], image: Image) -> None:
+        """Follow a gate."""
+        of_masks, of_differences = _changes(image)
+        masks, flips = self.masks, self.flips
+        old = [(masks[qubit], flips[qubit]) for qubit in qubits]
+        for bit, sources, shift in of_masks:
+            mask, flip = 0, shift
+            for source in sources:
+                mask ^= old[source][0]
+                flip ^= old[source][1]
+            masks[qubits[bit]], flips[qubits[bit]] = mask, flip
+        columns = [self.differences[qubit] for qubit in qubits]
+        for bit, sources, _ in of_differences:
+            column = 0
+            for source in sources:
+                column ^= columns[source]
+            self.differences[qubits[bit]] = column
+
+
+_Change = tuple[int, tuple[int, ...], int]
+
+
+@lru_cache(1024)
+def _changes(image: Image) -> tuple[list[_Change], list[_Change]]:
+    """(bit, the bits that it is the sum of, shift) for what changes of masks, and of differences."""
+    inverse = inverse_columns(image.rows)
+    return _of_rows(image.rows, image.shift), _of_rows(inverse, (0,) * len(inverse))
+
+
+def _of_rows(rows: Sequence[int], shift: Sequence[int]) -> list[_Change]:
+    bits = range(len(rows))
+    return [
+        (bit, tuple(source for source in bits if rows[bit] >> source & 1), shift[bit])
+        for bit in bits
+        if shift[bit] or rows[bit] != 1 << bit
+    ]
+
+
 def affine_image(targets: np.ndarray) -> Image | None:
     """The `Image` of a permutation of `2**k` values, or None where it is not affine."""
     size = len(targets)
@@ -100,7 +153,7 @@ def affine_image(targets: np.ndarray) -> Image | None:
     return Image(rows, tuple(shift >> bit & 1 for bit in bits))
 
 
-def parity_mask(frame: Frame, qubits: Iterable[int]) -> tuple[int, int]:
+def parity_mask(frame: Frame | MovingFrame, qubits: Iterable[int]) -> tuple[int, int]:
     """(mask, flip): the parity of these qubits of row p is parity(p & mask) ^ flip."""
     mask = flip = 0
     for qubit in qubits:

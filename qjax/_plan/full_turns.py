@@ -33,7 +33,7 @@ def _remainder(angle: float) -> float:
 
 
 def _reduced(angle: Expression) -> Expression:
-    if not any(abs(constant) > LARGE for constant in angle.constants):
+    if not angle.constants or max(map(abs, angle.constants)) <= LARGE:
         return angle
     terms = _terms(angle.program)
     constants = [

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -107,20 +107,26 @@ class _AngleTables(NamedTuple):
 
 
 def _angle_tables(circuit: Circuit, batched: frozenset[int]) -> _AngleTables:
-    both = [(gate, _is_batched(gate, batched)) for gate in gates(circuit)]
+    sequence = gates(circuit)
+    values: tuple[list[Value], list[Value]] = [], []
+    flags = [_is_batched(gate, batched) for gate in sequence]
+    for gate, flag in zip(sequence, flags, strict=True):
+        if gate.angles:
+            periodic = gate.kind.periodic
+            values[flag].extend([Value(angle, periodic) for angle in without_turns(gate)])
     shared = _shared(circuit, batched)
     # Expressions of both kinds of parameters read rows of [batched; shared]: see `Program.mixed`.
-    tables, places = {}, {}
-    for flag, parameters in ((False, shared), (True, [*sorted(batched), *shared])):
-        tables[flag], places[flag] = expression_tables(
-            [angle for gate, differs in both if differs is flag for angle in _angles(gate)],
-            {parameter: k for k, parameter in enumerate(parameters)},
-        )
+    orders = shared, [*sorted(batched), *shared]
+    of_shared, of_batched = (
+        expression_tables(members, {parameter: k for k, parameter in enumerate(order)})
+        for members, order in zip(values, orders, strict=True)
+    )
+    left = iter(of_shared[1]), iter(of_batched[1])
     placed = [
-        PlacedGate(gate, flag, tuple(places[flag][angle] for angle in _angles(gate)))
-        for gate, flag in both
+        PlacedGate(gate, flag, tuple(islice(left[flag], len(gate.angles))))
+        for gate, flag in zip(sequence, flags, strict=True)
     ]
-    return _AngleTables(placed, tables[False], tables[True])
+    return _AngleTables(placed, of_shared[0], of_batched[0])
 
 
 def _shared(circuit: Circuit, batched: frozenset[int]) -> list[int]:
@@ -147,11 +153,10 @@ def _reads_shared(angles: Sequence[ExpressionTable], start: Start | None, num_ba
 
 
 def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
-    return any(not batched.isdisjoint(angle.parameters) for angle in gate.angles)
-
-
-def _angles(gate: Gate) -> list[Value]:
-    return [Value(expression, gate.kind.periodic) for expression in without_turns(gate)]
+    for angle in gate.angles:
+        if not batched.isdisjoint(angle.parameters):
+            return True
+    return False
 
 
 def _signature(placed: PlacedGate) -> tuple:

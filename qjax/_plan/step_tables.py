@@ -1,5 +1,6 @@
 """Floor 3. The tables in which the steps of the native engine are written."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from qjax._base.tables import static, table_class
 from qjax._circuit.operations import Control
 from qjax._plan.factors import Factor
-from qjax._plan.frame import Frame
+from qjax._plan.frame import MovingFrame
 
 
 @table_class
@@ -48,28 +49,31 @@ class Target(NamedTuple):
     difference: int
 
 
+def _ints() -> array:
+    return array("i")
+
+
 @dataclass
 class StepTables:
-    """The rows of the tables so far."""
+    """The rows of the tables so far, one after the other."""
 
     num_qubits: int
-    steps: list[tuple[int, ...]] = field(default_factory=list)
-    factors: list[tuple[int, ...]] = field(default_factory=list)
-    terms: list[tuple[int, ...]] = field(default_factory=list)
-    controls: list[tuple[int, ...]] = field(default_factory=list)
-    targets: list[Target] = field(default_factory=list)
+    steps: array = field(default_factory=_ints)
+    factors: array = field(default_factory=_ints)
+    terms: array = field(default_factory=_ints)
+    controls: array = field(default_factory=_ints)
+    targets: array = field(default_factory=_ints)
     numbers: list[float] = field(default_factory=list)
     places: dict[tuple[float, ...], int] = field(default_factory=dict)
 
     def add_phases(self, terms: Sequence[Term]) -> None:
         """Write a step that gives phases to rows."""
-        first = len(self.terms)
-        for term in terms:
-            weight = self._place((term.weight,))
-            self.terms.append((term.mask, int(term.batched), term.angle, weight))
-        batched = any(term.batched for term in terms)
-        self.steps.append(
-            (_PHASES, int(batched), 0, 0, 0, 0, 0, 0, self.num_qubits, first) + (len(terms), 0, 0)
+        first, differs = len(self.terms) // _TERM, False
+        for mask, batched, angle, weight in terms:
+            differs = differs or batched
+            self.terms.extend((mask, batched, angle, self._place((weight,))))
+        self.steps.extend(
+            (_PHASES, differs, 0, 0, 0, 0, 0, 0, self.num_qubits, first) + (len(terms), 0, 0)
         )
 
     def add_pairs(
@@ -79,16 +83,19 @@ class StepTables:
         pattern: int,
         factors: Sequence[Factor],
         controls: Sequence[Control],
-        frame: Frame,
+        frame: MovingFrame,
         active_bits: int | None,
     ) -> None:
         """Write a step that mixes row p with one other, p ^ difference."""
-        masks = [target.mask for target in targets]
-        offset = sum(target.flip << k for k, target in enumerate(targets))
+        first, flip, _ = targets[0]
+        second, offset = 0, flip
+        if len(targets) > 1:
+            second, flip, _ = targets[1]
+            offset |= flip << 1
         active = self.num_qubits if active_bits is None else active_bits
-        self.steps.append(
+        self.steps.extend(
             (_PAIRS, _batched(factors), difference)
-            + (len(masks), masks[0], masks[-1] if masks[1:] else 0, offset, pattern, active)
+            + (len(targets), first, second, offset, pattern, active)
             + self._add_factors(factors)
             + self._add_controls(controls, frame)
         )
@@ -98,55 +105,62 @@ class StepTables:
         targets: Sequence[Target],
         factors: Sequence[Factor],
         controls: Sequence[Control],
-        frame: Frame,
+        frame: MovingFrame,
     ) -> None:
         """Write a step that mixes all settings of some targets."""
-        self.steps.append(
-            (_MATRIX, _batched(factors), 0, len(targets), len(self.targets), 0, 0, 0)
+        self.steps.extend(
+            (_MATRIX, _batched(factors), 0, len(targets), len(self.targets) // _TARGET, 0, 0, 0)
             + (self.num_qubits,)
             + self._add_factors(factors)
             + self._add_controls(controls, frame)
         )
-        self.targets += targets
+        for target in targets:
+            self.targets.extend(target)
 
-    def finish(self, frame: Frame) -> Steps:
+    def finish(self, frame: MovingFrame) -> Steps:
         """All of it as arrays, with the frame in which the rows end."""
         columns = [
             sum((mask >> bit & 1) << qubit for qubit, mask in enumerate(frame.masks))
             for bit in range(self.num_qubits)
         ]
         shift = sum(flip << qubit for qubit, flip in enumerate(frame.flips))
-        tables: tuple[Sequence[tuple[int, ...]], ...]
-        tables = (self.steps, self.factors, self.terms, self.controls, self.targets)
-        words = [self.num_qubits, *(len(table) for table in tables), shift]
-        for table in tables:
-            for row in table:
-                words += row
+        words = array("i", [self.num_qubits])
+        tables = self.steps, self.factors, self.terms, self.controls, self.targets
+        widths = _STEP, _FACTOR, _TERM, _CONTROL, _TARGET
+        words.extend(len(table) // width for table, width in zip(tables, widths, strict=True))
+        words.append(shift)
+        for table in (*tables, columns):
+            words.extend(table)
         numbers = np.array(self.numbers or [0.0])
-        return Steps(self.num_qubits, np.array(words + columns, np.int32), numbers)
+        return Steps(self.num_qubits, np.array(words, np.int32), numbers)
 
     def _add_factors(self, factors: Sequence[Factor]) -> tuple[int, int]:
-        first = len(self.factors)
-        for factor in factors:
-            numbers = self._place(factor.numbers)
-            self.factors.append((factor.kind, int(factor.batched), factor.angle, numbers))
+        first = len(self.factors) // _FACTOR
+        for kind, batched, angle, numbers in factors:
+            self.factors.extend((kind, batched, angle, self._place(numbers)))
         return first, len(factors)
 
-    def _add_controls(self, controls: Sequence[Control], frame: Frame) -> tuple[int, int]:
-        first = len(self.controls)
+    def _add_controls(self, controls: Sequence[Control], frame: MovingFrame) -> tuple[int, int]:
+        first = len(self.controls) // _CONTROL
         for qubit, value in controls:
-            self.controls.append((frame.masks[qubit], value ^ frame.flips[qubit]))
+            self.controls.extend((frame.masks[qubit], value ^ frame.flips[qubit]))
         return first, len(controls)
 
     def _place(self, numbers: tuple[float, ...]) -> int:
-        if numbers not in self.places:
-            self.places[numbers] = len(self.numbers)
+        place = self.places.get(numbers)
+        if place is None:
+            place = self.places[numbers] = len(self.numbers)
             self.numbers += numbers
-        return self.places[numbers]
+        return place
 
 
 _PAIRS, _PHASES, _MATRIX = 0, 1, 2
+# Numbers of a row.
+_STEP, _FACTOR, _TERM, _CONTROL, _TARGET = 13, 4, 4, 2, 3
 
 
-def _batched(factors: Sequence[Factor]) -> int:
-    return int(any(factor.batched for factor in factors))
+def _batched(factors: Sequence[Factor]) -> bool:
+    for factor in factors:
+        if factor.batched:
+            return True
+    return False

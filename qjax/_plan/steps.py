@@ -17,10 +17,8 @@ The first gates of each qubit act on |0>: the qubits in order, the q-th step mix
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from qjax._circuit.gates import ConstantGate, PhaseGate
-from qjax._circuit.operations import Gate
+from qjax._circuit.operations import Control, Gate
 from qjax._plan.actions import Action
 from qjax._plan.factors import (
     CONSTANT,
@@ -28,17 +26,16 @@ from qjax._plan.factors import (
     ROTATIONS,
     Factor,
     PlacedGate,
-    action_in_place,
     constant_factor,
     core_factor,
     diagonal_before,
     factors_of,
-    is_known,
-    is_matrix,
     matrix_factors,
+    mean_and_half,
     pattern_of,
+    role_of,
 )
-from qjax._plan.frame import Frame, canonical_frame, inverse_columns, parity_mask, permuted
+from qjax._plan.frame import Frame, MovingFrame, canonical_frame, parity_mask
 from qjax._plan.step_tables import Steps, StepTables, Target, Term
 
 _MOST_FACTORS = 64
@@ -56,9 +53,9 @@ def steps_of(
         given: which basis state each row holds of states to start from; None for |0...0>.
         num_qubits: n.
     """
-    if not all(is_known(placed.gate) for placed in (*first, *rest)):
+    if not all(role_of(placed.gate).is_known for placed in (*first, *rest)):
         return None
-    writer = _Writer(StepTables(num_qubits), given or canonical_frame(num_qubits))
+    writer = _Writer(StepTables(num_qubits), MovingFrame(given or canonical_frame(num_qubits)))
     if given is None:
         _write_first(writer, first)
     for placed in rest:
@@ -67,7 +64,7 @@ def steps_of(
 
 
 def _write_first(writer: "_Writer", first: Sequence[PlacedGate]) -> None:
-    late = {placed.gate.support[0] for placed in first if is_matrix(placed.gate)}
+    late = {placed.gate.support[0] for placed in first if role_of(placed.gate).is_matrix}
     for placed in first:
         if (qubit := placed.gate.support[0]) not in late:
             writer.chains.setdefault(qubit, []).extend(factors_of(placed))
@@ -80,18 +77,25 @@ def _write_first(writer: "_Writer", first: Sequence[PlacedGate]) -> None:
 
 @dataclass
 class _Writer:
-    """The steps so far, the frame, and what waits: gates in a row on a qubit, phases."""
+    """The steps so far, the frame, and what waits.
+
+    Attributes:
+        tables: what was written.
+        frame: in which the rows stand.
+        chains: for each qubit, the factors of the gates in a row on it that wait.
+        waiting: the weights of the phases that wait, by (parity, batched, angle).
+    """
 
     tables: StepTables
-    frame: Frame
+    frame: MovingFrame
     chains: dict[int, list[Factor]] = field(default_factory=dict)
-    waiting: list[Term] = field(default_factory=list)
-    flips: tuple[Frame, tuple[int, ...]] | None = None
+    waiting: dict[tuple[int, bool, int], float] = field(default_factory=dict)
 
     def add(self, placed: PlacedGate) -> None:
         """Append a gate."""
-        gate, action = placed.gate, action_in_place(placed.gate)
-        if is_matrix(gate):
+        gate = placed.gate
+        _, is_matrix, action = role_of(gate)
+        if is_matrix:
             self._release(gate.support)
             self._write_matrix(gate, matrix_factors(placed))
         elif len(gate.qubits) == 1 and not gate.controls:
@@ -100,7 +104,8 @@ class _Writer:
             self._add_monomial(placed, action)
         elif len(gate.qubits) <= 1:
             self._release(gate.support)
-            self._write_pairs(_on_a_qubit(gate), factors_of(placed), 1)
+            on_qubit = _on_a_qubit(gate)
+            self._write_pairs(on_qubit.qubits, factors_of(placed), 1, on_qubit.controls)
         else:
             self._add_pair_gate(placed)
 
@@ -121,20 +126,18 @@ class _Writer:
     def _add_monomial(self, placed: PlacedGate, action: Action) -> None:
         """A gate that gives phases to basis states and permutes them."""
         gate, is_diagonal = placed.gate, action.image is None
-        for qubit in gate.support:
-            chain = self.chains.get(qubit, ())
-            if not (is_diagonal and all(factor.is_diagonal for factor in chain)):
+        support = gate.support
+        for qubit in support:
+            chain = self.chains.get(qubit)
+            if chain and not (is_diagonal and all(factor.is_diagonal for factor in chain)):
                 self.write_chain(qubit)
-        has_angle = isinstance(action.kind, PhaseGate)
+        angle = placed.angles[0] if isinstance(action.kind, PhaseGate) else -1
         for term in action.parities or ():
-            bits = (qubit for k, qubit in enumerate(gate.support) if term.mask >> k & 1)
+            bits = [qubit for k, qubit in enumerate(support) if term.mask >> k & 1]
             mask, flip = parity_mask(self.frame, bits)
-            angle = placed.angles[0] if has_angle else -1
-            self.waiting.append(
-                Term(mask, placed.batched, angle, -term.weight if flip else term.weight)
-            )
+            self._add_phase(mask, placed.batched, angle, -term.weight if flip else term.weight)
         if action.image is not None:
-            self.frame = permuted(self.frame, gate.support, action.image)
+            self.frame.permute(support, action.image)
 
     def _add_pair_gate(self, placed: PlacedGate) -> None:
         """A gate that mixes pairs of settings of two targets."""
@@ -143,12 +146,13 @@ class _Writer:
         if rotation is None:
             self._release(gate.support)
             factor, pattern = _of_two_qubits(placed)
-            self._write_pairs(gate, [factor], pattern)
+            self._write_pairs(gate.qubits, [factor], pattern, gate.controls)
             return
         # Uncontrolled: where the gate does not act, the phases before and after cancel.
         self._add_phases(placed, rotation.before)
         self._release(gate.support)
-        self._write_pairs(gate, [core_factor(placed, rotation)], rotation.pattern)
+        factors = [core_factor(placed, rotation)]
+        self._write_pairs(gate.qubits, factors, rotation.pattern, gate.controls)
         self._add_phases(placed, rotation.after)
 
     def _add_phases(self, placed: PlacedGate, phases: Sequence[tuple]) -> None:
@@ -164,56 +168,69 @@ class _Writer:
 
     def write_chain(self, qubit: int, active_bits: int | None = None) -> None:
         """Write what waits on a qubit as one step, or as phases."""
-        chain = self.chains.pop(qubit, [])
+        chain = self.chains.pop(qubit, None)
         if not chain:
             return
-        if active_bits is None and all(factor.is_diagonal for factor in chain):
-            self._wait(qubit, chain)
-            return
-        diagonal = 0 if active_bits is not None else diagonal_before(chain)
-        after = len(chain) - diagonal_before(chain[::-1])
-        self._wait(qubit, chain[:diagonal])
-        if diagonal:
+        first, last = 0, len(chain)
+        if active_bits is None:
+            mixing = [k for k, factor in enumerate(chain) if not factor.is_diagonal]
+            if not mixing:
+                self._wait(qubit, chain)
+                return
+            first = mixing[0]
+        if first:
+            self._wait(qubit, chain[:first])
             self._wait_before_others()
-        for start in range(diagonal, after, _MOST_FACTORS):
-            factors = chain[start : min(start + _MOST_FACTORS, after)]
-            self._write_pairs(Gate("chain", (qubit,)), factors, 1, active_bits)
-        self._wait(qubit, chain[after:])
+        while last > first and chain[last - 1].is_diagonal:
+            last -= 1
+        for start in range(first, last, _MOST_FACTORS):
+            factors = chain[start : min(start + _MOST_FACTORS, last)]
+            self._write_pairs((qubit,), factors, 1, active_bits=active_bits)
+        self._wait(qubit, chain[last:])
 
     def _wait_before_others(self) -> None:
         """Let the first phases of all chains wait too: they are given in one step."""
         for qubit, chain in self.chains.items():
             diagonal = diagonal_before(chain)
-            self._wait(qubit, chain[:diagonal])
-            del chain[:diagonal]
+            if diagonal:
+                self._wait(qubit, chain[:diagonal])
+                del chain[:diagonal]
 
     def _wait(self, qubit: int, factors: Sequence[Factor]) -> None:
-        mask, flip = self.frame.masks[qubit], self.frame.flips[qubit]
         for factor in factors:
-            if factor.kind == CONSTANT:
-                re, im = np.array(factor.numbers[0::4]), np.array(factor.numbers[1::4])
-                phases, angle = np.arctan2(im, re), -1
-            else:
-                phases, angle = np.array(factor.numbers), factor.angle
-            mean, half = (phases[0] + phases[1]) / 2, (phases[0] - phases[1]) / 2
-            for parity, weight in ((0, mean), (mask, -half if flip else half)):
-                if weight:
-                    self.waiting.append(Term(parity, factor.batched, angle, float(weight)))
+            mean, half = mean_and_half(factor.kind, factor.numbers)
+            angle = -1 if factor.kind == CONSTANT else factor.angle
+            if mean:
+                self._add_phase(0, factor.batched, angle, mean)
+            if half:
+                signed = -half if self.frame.flips[qubit] else half
+                self._add_phase(self.frame.masks[qubit], factor.batched, angle, signed)
+
+    def _add_phase(self, mask: int, batched: bool, angle: int, weight: float) -> None:
+        key = mask, batched, angle
+        self.waiting[key] = self.waiting.get(key, 0.0) + weight
 
     def _write_waiting(self) -> None:
-        waiting, self.waiting = _gathered(self.waiting), []
-        if waiting:
-            self.tables.add_phases(waiting)
+        terms = [Term(*key, weight) for key, weight in self.waiting.items() if weight]
+        self.waiting.clear()
+        if terms:
+            self.tables.add_phases(terms)
 
     def _write_pairs(
-        self, gate: Gate, factors: Sequence[Factor], pattern: int, active_bits: int | None = None
+        self,
+        qubits: Sequence[int],
+        factors: Sequence[Factor],
+        pattern: int,
+        controls: Sequence[Control] = (),
+        active_bits: int | None = None,
     ) -> None:
-        targets, difference = self._targets(gate.qubits), 0
+        targets, difference = self._targets(qubits), 0
         for k, target in enumerate(targets):
-            difference ^= target.difference if pattern >> k & 1 else 0
+            if pattern >> k & 1:
+                difference ^= target.difference
         self._write_waiting_for([difference])
         self.tables.add_pairs(
-            targets, difference, pattern, factors, gate.controls, self.frame, active_bits
+            targets, difference, pattern, factors, controls, self.frame, active_bits
         )
 
     def _write_matrix(self, gate: Gate, factors: Sequence[Factor]) -> None:
@@ -223,18 +240,15 @@ class _Writer:
 
     def _write_waiting_for(self, differences: Sequence[int]) -> None:
         """Write the phases that wait, unless none changes between rows that are mixed."""
-        if any((t.mask & d).bit_count() & 1 for t in self.waiting for d in differences):
-            self._write_waiting()
+        for difference in differences:
+            for mask, _, _ in self.waiting:
+                if (mask & difference).bit_count() & 1:
+                    self._write_waiting()
+                    return
 
     def _targets(self, qubits: Sequence[int]) -> list[Target]:
-        masks, flips = self.frame
-        return [Target(masks[qubit], flips[qubit], self._flip_of(qubit)) for qubit in qubits]
-
-    def _flip_of(self, qubit: int) -> int:
-        """What flips this qubit of a row, and no other."""
-        if self.flips is None or self.flips[0] != self.frame:
-            self.flips = (self.frame, tuple(inverse_columns(self.frame.masks)))
-        return self.flips[1][qubit]
+        masks, flips, differences = self.frame.masks, self.frame.flips, self.frame.differences
+        return [Target(masks[qubit], flips[qubit], differences[qubit]) for qubit in qubits]
 
 
 def _on_a_qubit(gate: Gate) -> Gate:
@@ -242,15 +256,6 @@ def _on_a_qubit(gate: Gate) -> Gate:
     if gate.qubits:
         return gate
     return replace(gate, qubits=(gate.controls[0].qubit,), controls=gate.controls[1:])
-
-
-def _gathered(terms: Sequence[Term]) -> list[Term]:
-    """The sum of what has the same mask and angle."""
-    weights: dict[tuple[int, bool, int], float] = {}
-    for mask, batched, angle, weight in terms:
-        key = mask, batched, angle
-        weights[key] = weights.get(key, 0.0) + weight
-    return [Term(*key, weight) for key, weight in weights.items() if weight]
 
 
 def _of_two_qubits(placed: PlacedGate) -> tuple[Factor, int]:

@@ -18,6 +18,7 @@ from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.domain import check_domain
 from qjax._circuit.observable import Observable, coefficients_of
+from qjax._qiskit.import_circuit import as_circuit
 from qjax._qiskit.observables import with_observables
 from qjax._qiskit.sparse_terms import several
 
@@ -192,7 +193,8 @@ def as_observables(
         params: what came as parameters, for a call with the two in the wrong order.
 
     Raises:
-        ValueError, TypeError, UnsupportedInstructionError: see `with_observables`.
+        ValueError, TypeError, UnsupportedInstructionError: see `as_observable`,
+            `from_qiskit`.
     """
     try:
         return _observables(source, observables)
@@ -211,7 +213,8 @@ def _observables(
     listed = several(observables)
     if listed is not None and not listed:
         raise ValueError("observables: got an empty list; expected at least one")
-    circuit, converted = with_observables(source, [observables] if listed is None else listed)
+    members = [observables] if listed is None else listed
+    circuit, converted = with_observables(as_circuit(source), source, members)
     return circuit, converted, () if listed is None else (len(converted),)
 
 

@@ -44,7 +44,8 @@ from qjax._qiskit.definitions import (
 from qjax._qiskit.evolution import MAX_EVOLUTION_QUBITS, evolution, hamiltonian_of, support_of
 from qjax._qiskit.gate_names import GATE_NAMES
 from qjax._qiskit.nested_ifs import MOST_NESTED, Tools, can_be_flat, flattened
-from qjax._qiskit.site import Site, Walk, unsupported
+from qjax._qiskit.plain_gates import plain_gates
+from qjax._qiskit.site import Places, Site, Walk, unsupported
 from qjax._qiskit.state_preparation import prepares_amplitudes, to_amplitudes
 
 # What is no gate: it measures, or depends on what was measured.
@@ -86,7 +87,8 @@ def from_qiskit(circuit: QuantumCircuit | Circuit) -> Circuit:
             f"the circuit's input variables {names} have no values; expected variables that it "
             "sets itself (`add_var`)"
         )
-    walk = Walk({symbol: k for k, symbol in enumerate(circuit.parameters)})
+    index = {symbol: k for k, symbol in enumerate(circuit.parameters)}
+    walk = Walk(index, plain_gates(index))
     _body(circuit, Site(walk, range(circuit.num_qubits), range(circuit.num_clbits)))
     return Circuit(
         circuit.num_qubits,
@@ -108,18 +110,20 @@ def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:
 
 def _body(body: QuantumCircuit, site: Site) -> None:
     """Import a circuit or definition whose bits are those of the site."""
-    walk = site.walk
-    qubit_of = dict(zip(body.qubits, site.qubits, strict=True))
+    walk, places = site.walk, Places(zip(body.qubits, site.qubits, strict=True))
     clbit_of = dict(zip(body.clbits, site.clbits, strict=True))
     outer, walk.clbits = walk.clbits, clbit_of
     if body.global_phase != 0:
         phase = replace(site, where=f"{site.path}global phase").angles((body.global_phase,))
         walk.ops.append(Gate("global_phase", (), phase, site.controls))
     for number, instruction in enumerate(body.data):
-        operation = instruction.operation
-        qubits = [qubit_of[bit] for bit in instruction.qubits]
+        operation, qubits = instruction.operation, places.of(instruction.qubits)
+        gate = walk.plain_gates.of(operation, qubits, site.controls)
+        if gate is not None:
+            walk.ops.append(gate)
+            continue
         clbits = [clbit_of[bit] for bit in instruction.clbits]
-        where = f"{site.path}instruction {number}, {operation.name!r} on qubits {qubits}"
+        where = f"{site.path}instruction {number}, {operation.name!r} on qubits {list(qubits)}"
         _operation(operation, Site(walk, qubits, clbits, site.controls, where))
     walk.clbits = outer
 

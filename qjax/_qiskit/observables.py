@@ -19,7 +19,6 @@ from qjax._circuit.observable import (
 )
 from qjax._expressions import Expression
 from qjax._qiskit.expressions import to_expression
-from qjax._qiskit.import_circuit import as_circuit
 from qjax._qiskit.sparse_terms import is_sparse, labelled, parameters_of
 
 _KINDS = (
@@ -29,12 +28,13 @@ _KINDS = (
 
 
 def with_observables(
-    source: Circuit | QuantumCircuit, observables: Sequence[object]
+    circuit: Circuit, source: Circuit | QuantumCircuit, observables: Sequence[object]
 ) -> tuple[Circuit, tuple[Observable, ...]]:
     """A circuit and what is measured on it.
 
     Args:
-        source: the circuit.
+        circuit: the circuit.
+        source: what it was converted from.
         observables: as in `as_observable`. Parameters in their coefficients are those of the
             circuit with the same names.
 
@@ -43,9 +43,8 @@ def with_observables(
         observables on its qubits.
 
     Raises:
-        ValueError, TypeError, UnsupportedInstructionError: see `as_observable`, `from_qiskit`.
+        ValueError, TypeError: see `as_observable`.
     """
-    circuit = as_circuit(source)
     names = dict.fromkeys((*circuit.parameters, *(p.name for p in _parameters(observables))))
     if len(names) > circuit.num_params:
         circuit = replace(circuit, parameters=tuple(names))

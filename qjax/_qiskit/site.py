@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from qiskit.circuit import Clbit, Parameter
+from qiskit.circuit import Clbit, Parameter, Qubit
 from qiskit.circuit.classical import expr
 
 from qjax._base.errors import UnsupportedInstructionError
@@ -13,6 +13,7 @@ from qjax._circuit.operations import Control
 from qjax._expressions import Expression
 from qjax._qiskit.classical import to_classical
 from qjax._qiskit.expressions import to_expression
+from qjax._qiskit.plain_gates import PlainGates
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Walk:
 
     Attributes:
         parameters: the index of each parameter of the circuit.
+        plain_gates: what makes the gates that need no more rules.
         ops: the operations so far, of the block of control flow that it is in.
         variables: the classical variables.
         clbits: the classical bits of the body that it is in.
@@ -28,6 +30,7 @@ class Walk:
     """
 
     parameters: Mapping[Parameter, int]
+    plain_gates: PlainGates
     ops: list[Op] = field(default_factory=list)
     variables: dict[expr.Var, Variable] = field(default_factory=dict)
     clbits: Mapping[Clbit, int] = field(default_factory=dict)
@@ -76,6 +79,21 @@ class Site:
     def read(self, node: expr.Expr) -> ClassicalExpression:
         """A classical expression as data."""
         return to_classical(node, self.walk.clbits, self.walk.variables)
+
+
+class Places:
+    """Where the qubits of a body stand in the circuit; equal ones are one tuple."""
+
+    def __init__(self, pairs: Iterable[tuple[Qubit, int]]) -> None:
+        self._single = dict(pairs)
+        self._several: dict[tuple[Qubit, ...], tuple[int, ...]] = {}
+
+    def of(self, qubits: tuple[Qubit, ...]) -> tuple[int, ...]:
+        """The places of some qubits."""
+        places = self._several.get(qubits)
+        if places is None:
+            places = self._several[qubits] = tuple(self._single[qubit] for qubit in qubits)
+        return places
 
 
 def unsupported(where: str, why: str | None = None) -> UnsupportedInstructionError:

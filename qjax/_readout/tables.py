@@ -154,16 +154,16 @@ def reading_of(
     mixed = any(not batched.isdisjoint(entry[3].parameters) for entry in draft.expressions)
     shared = [p for p in range(num_params) if p not in batched]
     order = [*sorted(batched), *shared] if mixed else shared
+    draft.expressions.sort(key=lambda entry: entry[:2])
     # Coefficients, not angles: they have no period.
     expression_groups, places = expression_tables(
         [Value(entry[3], periodic=False) for entry in draft.expressions],
         {p: position for position, p in enumerate(order)},
     )
     if draft.expressions:
-        draft.expressions.sort(key=lambda entry: entry[:2])
-        outputs, rows, signs, expressions = zip(*draft.expressions, strict=True)
-        which = _index(places[Value(e, periodic=False)] for e in expressions)
-        entries = (*entries, Entries(_index(outputs), _index(rows), which, np.array(signs)))
+        outputs, rows, signs, _ = zip(*draft.expressions, strict=True)
+        signed = Entries(_index(outputs), _index(rows), _index(places), np.array(signs))
+        entries = (*entries, signed)
     return Reading(
         len(observables),
         diagonal,

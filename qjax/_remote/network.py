@@ -179,8 +179,7 @@ def _group(
 ) -> _Group:
     members = [angles[slot] for slot in slots]
     tables, places = expression_tables(members, positions)
-    order = np.array([places[member] for member in members], np.int32)
-    return _Group(tuple(slots), in_precision(tables, x64), order)
+    return _Group(tuple(slots), in_precision(tables, x64), np.array(places, np.int32))
 
 
 # ---------------------------------------------------------------- parameter-shift
