@@ -15,6 +15,7 @@ files              files that are there only when they are complete
 row_files          rows of arrays that may be larger than memory
 host_call          functions of NumPy as operations of JAX
 tables             frozen dataclasses that are pytrees of arrays
+collection         when Python looks for cycles of garbage
 linear_map         linear functions with a transpose of one's own
 trigonometry       cosine and sine of many angles at once
 walsh              the Walsh-Hadamard transform

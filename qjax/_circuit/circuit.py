@@ -71,6 +71,8 @@ class Circuit:
     @cached_property
     def is_dynamic(self) -> bool:
         """Whether anything happens to a qubit after it was measured, or depends on an outcome."""
+        if all(type(op) is Gate for op in self.ops):
+            return False
         touched: set[int] = set()
         measured: set[int] = set()
         for op in self.ops:
@@ -130,12 +132,12 @@ def gates(circuit: Circuit) -> tuple[Gate, ...]:
     """The unitary part of a circuit that is not dynamic."""
     if circuit.is_dynamic:
         raise ValueError("a dynamic circuit is more than its gates: see `qjax._dynamic.deferral`")
-    return tuple(op for op in circuit.ops if isinstance(op, Gate))
+    return tuple([op for op in circuit.ops if isinstance(op, Gate)])
 
 
 def preparations(circuit: Circuit) -> tuple[Amplitudes, ...]:
     """The amplitudes that a circuit starts from, of qubits that are |0> otherwise."""
-    return tuple(op for op in circuit.ops if isinstance(op, Amplitudes))
+    return tuple([op for op in circuit.ops if isinstance(op, Amplitudes)])
 
 
 def unset_variable(circuit: Circuit, number: int) -> ValueError:

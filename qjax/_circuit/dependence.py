@@ -27,6 +27,7 @@ def reached(
     prepared: Iterable[Amplitudes],
     looked_at: Iterable[int],
     turned: Iterable[int],
+    num_qubits: int,
 ) -> Reached:
     """What qubits depend on at the end; for several it is the union of what it is for each.
 
@@ -36,10 +37,14 @@ def reached(
         looked_at: the qubits.
         turned: those among them that are not only looked at in the computational basis, so that
             phases at the end matter.
+        num_qubits: how many there are.
     """
     seen, mixed = set(looked_at), set(turned)
     kept: list[int] = []
     for gate_index in range(len(sequence) - 1, -1, -1):
+        if len(mixed) == num_qubits:  # then all that comes before acts on them
+            kept += [k for k in range(gate_index, -1, -1) if sequence[k].support]
+            break
         support = sequence[gate_index].support
         if seen.isdisjoint(support):
             continue

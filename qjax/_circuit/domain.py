@@ -98,7 +98,7 @@ def _domain(circuit: Circuit, coefficients: tuple[Expression, ...]) -> _Domain:
     amplitudes = []
     for op in _operations(circuit.ops):
         if isinstance(op, Gate):
-            expressions += op.angles
+            expressions += [angle for angle in op.angles if len(angle.program) > 1]
         elif any(amplitude.parameters for amplitude in op.real + op.imag):
             amplitudes.append((op.qubits, tuple(_alike(op.real + op.imag))))
     partial_ones = (e for e in dict.fromkeys(expressions) if e.parameters and is_partial(e))
@@ -116,6 +116,7 @@ def _operations(ops: Iterable[Any]) -> Iterable[Gate | Amplitudes]:
         op = left.pop()
         if isinstance(op, (Gate, Amplitudes)):
             yield op
+            continue
         for block in blocks_of(op):
             left += reversed(block)
 

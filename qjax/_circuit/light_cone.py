@@ -34,7 +34,7 @@ def light_cone(circuit: Circuit, measured: Iterable[int], diagonal: bool) -> Con
     measured = set(measured)
     sequence = gates(circuit)
     turned = () if diagonal else measured
-    past = reached(sequence, preparations(circuit), measured, turned)
+    past = reached(sequence, preparations(circuit), measured, turned, circuit.num_qubits)
     qubits = tuple(sorted(past.qubits))
     if len(qubits) == circuit.num_qubits and len(past.gates) == len(sequence):
         return Cone(circuit, qubits)

@@ -94,7 +94,8 @@ def _any_at(sights: Sequence[Sight], qubit: int) -> bool:
 
 def _past_of(circuit: Circuit, qubit: int, diagonal: bool) -> _Past:
     turned = () if diagonal else (qubit,)
-    past = reached(gates(circuit), preparations(circuit), (qubit,), turned)
+    sequence, prepared = gates(circuit), preparations(circuit)
+    past = reached(sequence, prepared, (qubit,), turned, circuit.num_qubits)
     return _Past(_mask(past.qubits), _mask(past.gates))
 
 

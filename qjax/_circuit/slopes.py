@@ -46,7 +46,7 @@ def without_slopes(circuit: Circuit) -> frozenset[int]:
         old.parameters
         for op in circuit.ops
         for old in expressions_of(op)
-        if near_expression(old) != old
+        if len(old.program) > 1 and near_expression(old) != old
     )
     return frozenset().union(*changed)
 

@@ -170,7 +170,7 @@ def asked(state: Branches) -> set[int]:
 def forget(state: Branches, records: set[int]) -> None:
     """Leave out what neither the qubits nor these records depend on, and free its wires."""
     looked_at = {*state.wires, *records}
-    past = reached(state.gates, state.prepared, looked_at, state.wires)
+    past = reached(state.gates, state.prepared, looked_at, state.wires, state.num_wires)
     state.gates = [state.gates[gate_index] for gate_index in past.gates]
     state.prepared = list(past.prepared)
     state.free = [wire for wire in range(state.num_wires) if wire not in past.qubits]

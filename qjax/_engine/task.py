@@ -129,10 +129,12 @@ def lack_slopes(task: Task) -> frozenset[int]:
     circuits = [part.circuit for part in seen_of(task).parts]
     lacking = frozenset().union(*map(without_slopes, circuits))
     places = frozenset(int(parameter in task.batched) for parameter in lacking)
+    if not places:
+        return places
     # Angles of both kinds of parameters are evaluated beside the others: what moves with slope 0
     # there would give 0 times infinity.
     mixed = any(len(kinds) > 1 for c in circuits for kinds in _places_in_angles(c, task.batched))
-    return frozenset((0, 1)) if places and mixed else places
+    return frozenset((0, 1)) if mixed else places
 
 
 def _places_in_angles(circuit: Circuit, batched: frozenset[int]) -> Iterator[set[bool]]:

@@ -195,6 +195,9 @@ def _spelled_out(node: Any, vectors: _Vectors) -> Any:
         return node
     members: list[Any] = []
     for member in node:
+        if isinstance(member, Parameter):
+            members.append(member)
+            continue
         spelled = _spelled_out(member, vectors)
         members += spelled if isinstance(member, str) and member in vectors else [spelled]
     return members

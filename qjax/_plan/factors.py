@@ -156,7 +156,7 @@ _Draft = tuple[int, int, tuple[float, ...]]
 
 @lru_cache(1024)
 def _drafts(name: str, matrix: Matrix | None, value: int | None) -> tuple[_Draft, ...]:
-    """(kind, which angle, numbers) of each factor; of a global phase where one qubit has a value."""
+    """(kind, which angle, numbers) of each factor; `value`: of a qubit, for a global phase."""
     kind = ConstantGate(matrix.array) if matrix is not None else GATES[name]
     if isinstance(kind, ConstantGate):
         return ((CONSTANT, 0, constant_factor(kind.matrix, 1).numbers),)

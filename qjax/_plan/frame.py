@@ -124,7 +124,7 @@ _Change = tuple[int, tuple[int, ...], int]
 
 @lru_cache(1024)
 def _changes(image: Image) -> tuple[list[_Change], list[_Change]]:
-    """(bit, the bits that it is the sum of, shift) for what changes of masks, and of differences."""
+    """(bit, whose sum it is, shift) for what changes of the masks, and of the differences."""
     inverse = inverse_columns(image.rows)
     return _of_rows(image.rows, image.shift), _of_rows(inverse, (0,) * len(inverse))
 

@@ -18,8 +18,10 @@ LARGE = 4 * pi
 
 def without_turns(gate: Gate) -> tuple[Expression, ...]:
     """The angles of a gate; constants in them have lost full turns, of 4 pi, where they may."""
+    if not any(angle.constants for angle in gate.angles):
+        return gate.angles
     if gate.kind.periodic:
-        return tuple(_reduced(angle) for angle in gate.angles)
+        return tuple([_reduced(angle) for angle in gate.angles])
     if gate.name == "rv" and not any(angle.parameters for angle in gate.angles):
         return _shortened(gate.angles)
     return gate.angles

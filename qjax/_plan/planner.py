@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qjax._base.collection import collection_put_off
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, gates, preparations
@@ -72,6 +73,11 @@ def plan_native(circuit: Circuit, batched: frozenset[int] = frozenset()) -> Nati
         circuit: the circuit.
         batched: the indices of the parameters that differ per sample.
     """
+    with collection_put_off(len(circuit.ops)):
+        return _native(circuit, batched)
+
+
+def _native(circuit: Circuit, batched: frozenset[int]) -> NativeProgram | None:
     tables = _angle_tables(circuit, batched)
     first, rest = _split_start(tables.gates, set())
     start = frame = None
@@ -153,10 +159,9 @@ def _reads_shared(angles: Sequence[ExpressionTable], start: Start | None, num_ba
 
 
 def _is_batched(gate: Gate, batched: frozenset[int]) -> bool:
-    for angle in gate.angles:
-        if not batched.isdisjoint(angle.parameters):
-            return True
-    return False
+    return bool(gate.angles) and any(
+        not batched.isdisjoint(angle.parameters) for angle in gate.angles
+    )
 
 
 def _signature(placed: PlacedGate) -> tuple:

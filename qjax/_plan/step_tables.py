@@ -160,7 +160,4 @@ _STEP, _FACTOR, _TERM, _CONTROL, _TARGET = 13, 4, 4, 2, 3
 
 
 def _batched(factors: Sequence[Factor]) -> bool:
-    for factor in factors:
-        if factor.batched:
-            return True
-    return False
+    return True in [factor.batched for factor in factors]

@@ -26,6 +26,7 @@ from qjax._plan.factors import (
     ROTATIONS,
     Factor,
     PlacedGate,
+    Role,
     constant_factor,
     core_factor,
     diagonal_before,
@@ -53,13 +54,16 @@ def steps_of(
         given: which basis state each row holds of states to start from; None for |0...0>.
         num_qubits: n.
     """
-    if not all(role_of(placed.gate).is_known for placed in (*first, *rest)):
+    if not all(role_of(placed.gate).is_known for placed in first):
         return None
     writer = _Writer(StepTables(num_qubits), MovingFrame(given or canonical_frame(num_qubits)))
     if given is None:
         _write_first(writer, first)
     for placed in rest:
-        writer.add(placed)
+        role = role_of(placed.gate)
+        if not role.is_known:
+            return None
+        writer.add(placed, role)
     return writer.finish()
 
 
@@ -72,7 +76,7 @@ def _write_first(writer: "_Writer", first: Sequence[PlacedGate]) -> None:
         writer.write_chain(qubit, active_bits=qubit + 1)
     for placed in first:
         if placed.gate.support[0] in late:
-            writer.add(placed)
+            writer.add(placed, role_of(placed.gate))
 
 
 @dataclass
@@ -91,11 +95,10 @@ class _Writer:
     chains: dict[int, list[Factor]] = field(default_factory=dict)
     waiting: dict[tuple[int, bool, int], float] = field(default_factory=dict)
 
-    def add(self, placed: PlacedGate) -> None:
+    def add(self, placed: PlacedGate, role: Role) -> None:
         """Append a gate."""
-        gate = placed.gate
-        _, is_matrix, action = role_of(gate)
-        if is_matrix:
+        gate, action = placed.gate, role.action
+        if role.is_matrix:
             self._release(gate.support)
             self._write_matrix(gate, matrix_factors(placed))
         elif len(gate.qubits) == 1 and not gate.controls:

@@ -25,6 +25,7 @@ from qiskit.circuit.classical import expr
 from qiskit.quantum_info import Clifford
 from qiskit.synthesis import LieTrotter
 
+from qjax._base.collection import collection_put_off
 from qjax._base.errors import UnsupportedInstructionError
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import ClassicalExpression, ClassicalType, Variable
@@ -44,7 +45,7 @@ from qjax._qiskit.definitions import (
 from qjax._qiskit.evolution import MAX_EVOLUTION_QUBITS, evolution, hamiltonian_of, support_of
 from qjax._qiskit.gate_names import GATE_NAMES
 from qjax._qiskit.nested_ifs import MOST_NESTED, Tools, can_be_flat, flattened
-from qjax._qiskit.plain_gates import plain_gates
+from qjax._qiskit.plain_gates import PlainGates
 from qjax._qiskit.site import Places, Site, Walk, unsupported
 from qjax._qiskit.state_preparation import prepares_amplitudes, to_amplitudes
 
@@ -87,20 +88,19 @@ def from_qiskit(circuit: QuantumCircuit | Circuit) -> Circuit:
             f"the circuit's input variables {names} have no values; expected variables that it "
             "sets itself (`add_var`)"
         )
-    index = {symbol: k for k, symbol in enumerate(circuit.parameters)}
-    walk = Walk(index, plain_gates(index))
-    _body(circuit, Site(walk, range(circuit.num_qubits), range(circuit.num_clbits)))
-    return Circuit(
-        circuit.num_qubits,
-        tuple(walk.ops),
-        tuple(symbol.name for symbol in circuit.parameters),
-        circuit.num_clbits,
-        tuple(
-            Register(register.name, tuple(circuit.find_bit(bit).index for bit in register))
-            for register in circuit.cregs
-        ),
-        declarations_of(walk.variables),
+    symbols = list(circuit.parameters)  # sorted whenever it is asked for
+    index = {symbol: k for k, symbol in enumerate(symbols)}
+    walk = Walk(index, PlainGates(index))
+    registers = tuple(
+        Register(register.name, tuple(circuit.find_bit(bit).index for bit in register))
+        for register in circuit.cregs
     )
+    names = tuple([symbol.name for symbol in symbols])
+    sizes = circuit.num_qubits, circuit.num_clbits
+    with collection_put_off(len(circuit.data)):
+        _body(circuit, Site(walk, *map(range, sizes)))
+        ops, variables = tuple(walk.ops), declarations_of(walk.variables)
+        return Circuit(sizes[0], ops, names, sizes[1], registers, variables)
 
 
 def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:
@@ -117,11 +117,12 @@ def _body(body: QuantumCircuit, site: Site) -> None:
         phase = replace(site, where=f"{site.path}global phase").angles((body.global_phase,))
         walk.ops.append(Gate("global_phase", (), phase, site.controls))
     for number, instruction in enumerate(body.data):
-        operation, qubits = instruction.operation, places.of(instruction.qubits)
-        gate = walk.plain_gates.of(operation, qubits, site.controls)
+        qubits = places.of(instruction.qubits)
+        gate = walk.plain_gates.of(instruction, qubits, site.controls)
         if gate is not None:
             walk.ops.append(gate)
             continue
+        operation = instruction.operation
         clbits = [clbit_of[bit] for bit in instruction.clbits]
         where = f"{site.path}instruction {number}, {operation.name!r} on qubits {list(qubits)}"
         _operation(operation, Site(walk, qubits, clbits, site.controls, where))

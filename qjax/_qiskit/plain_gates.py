@@ -1,110 +1,110 @@
-"""Floor 3. Gates of Qiskit's library as it makes them, on angles without arithmetic -> Gate.
+"""Floor 3. Gates of Qiskit's library on angles without arithmetic -> Gate.
 
-Most gates of most circuits are of this kind, and circuits have many: what does not fit is left to
-the rules for all operations. A subclass of one of these classes may be another gate.
+Most gates of most circuits are of this kind, and circuits have many. Qiskit holds them by name: an
+object of the gate's class is made only for who asks for it, which takes longer than all else here.
+What does not fit is left to the rules for all operations.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import isfinite
 from typing import NamedTuple
 
-from qiskit.circuit import Instruction, Operation, Parameter
+from qiskit.circuit import CircuitInstruction, Parameter
 from qiskit.circuit import library as lib
 
+from qjax._circuit.gates import GATES
 from qjax._circuit.operations import Control, Gate
-from qjax._expressions import CONSTANT, Expression, parameter
+from qjax._expressions import CONSTANT, PARAMETER, Expression
 from qjax._qiskit.gate_names import GATE_NAMES
+
+# All controls are on the value 1, as other ones have other names in Qiskit.
+_CONTROLLED: dict[type, tuple[str, int]] = {
+    lib.CXGate: ("x", 1), lib.CYGate: ("y", 1), lib.CZGate: ("z", 1), lib.CHGate: ("h", 1),
+    lib.CSGate: ("s", 1), lib.CSdgGate: ("sdg", 1), lib.CSXGate: ("sx", 1),
+    lib.CSwapGate: ("swap", 1), lib.CCXGate: ("x", 2), lib.CCZGate: ("z", 2),
+    lib.CPhaseGate: ("p", 1), lib.CRXGate: ("rx", 1), lib.CRYGate: ("ry", 1),
+    lib.CRZGate: ("rz", 1),
+}  # fmt: skip
+
+_NUMBER = (CONSTANT,)
 
 
 class _Plain(NamedTuple):
-    """A gate of ours, the number of its controls, and its base where a copy may have another."""
+    """A gate of ours, the number of its controls, Qiskit's class, and the class of its objects."""
 
     name: str
-    num_controls: int = 0
-    base: type | None = None
+    num_controls: int
+    kind: type
+    of_objects: type
 
 
-# Without angles, Qiskit has one object of each, of a class of its own, and they do not change.
-_CONTROLLED = {
-    type(kind()): _Plain(name, num_controls)
-    for kind, name, num_controls in (
-        (lib.CXGate, "x", 1), (lib.CYGate, "y", 1), (lib.CZGate, "z", 1), (lib.CHGate, "h", 1),
-        (lib.CSGate, "s", 1), (lib.CSdgGate, "sdg", 1), (lib.CSXGate, "sx", 1),
-        (lib.CSwapGate, "swap", 1), (lib.CCXGate, "x", 2), (lib.CCZGate, "z", 2),
+def _plain(kind: type, name: str, num_controls: int) -> tuple[str, _Plain]:
+    example = kind(*[0.0] * GATES[name].num_angles)
+    return example.name, _Plain(name, num_controls, kind, type(example))
+
+
+_PLAIN = dict(
+    _plain(kind, *described)
+    for kind, described in (
+        *((kind, (name, 0)) for kind, name in GATE_NAMES.items()),
+        *_CONTROLLED.items(),
     )
-}  # fmt: skip
-_TURNED = {
-    lib.CPhaseGate: _Plain("p", 1, lib.PhaseGate), lib.CRXGate: _Plain("rx", 1, lib.RXGate),
-    lib.CRYGate: _Plain("ry", 1, lib.RYGate), lib.CRZGate: _Plain("rz", 1, lib.RZGate),
-}  # fmt: skip
-_CONSTANT = {
-    type(kind()): _Plain(GATE_NAMES[kind])
-    for kind in (
-        lib.IGate, lib.XGate, lib.YGate, lib.ZGate, lib.HGate, lib.SGate, lib.SdgGate, lib.TGate,
-        lib.TdgGate, lib.SXGate, lib.SXdgGate, lib.SwapGate, lib.iSwapGate, lib.DCXGate, lib.ECRGate,
-    )
-}  # fmt: skip
-_PLAIN = {kind: _Plain(name) for kind, name in GATE_NAMES.items()}
-_PLAIN |= _CONSTANT | _CONTROLLED | _TURNED
+)
 
 
-@dataclass
 class PlainGates:
-    """Makes such gates; what has no angles once, however often it comes.
+    """Makes such gates; what has no angles once, however often it comes."""
 
-    Attributes:
-        parameters: what each parameter of the circuit is.
-        made: the gates without angles so far.
-    """
-
-    parameters: Mapping[Parameter, Expression]
-    made: dict[tuple, Gate] = field(default_factory=dict)
+    def __init__(self, index: Mapping[Parameter, int]) -> None:
+        program = (PARAMETER,)
+        self._parameters = {symbol: Expression(program, (k,)) for symbol, k in index.items()}
+        self._known: dict[str, _Plain | None] = {}
+        self._made: dict[tuple, Gate] = {}
 
     def of(
-        self, operation: Operation, qubits: tuple[int, ...], controls: tuple[Control, ...]
+        self,
+        instruction: CircuitInstruction,
+        qubits: tuple[int, ...],
+        controls: tuple[Control, ...],
     ) -> Gate | None:
-        """The gate that an operation is under further controls; None where it is no plain one."""
-        kind = type(operation)
-        plain = _PLAIN.get(kind)
+        """The gate that an instruction is under further controls; None where it is no plain one."""
+        if not instruction.is_standard_gate():
+            return None
+        name = instruction.name
+        if name not in self._known:
+            self._known[name] = _known(name)
+        plain = self._known[name]
         if plain is None:
             return None
-        if kind in _CONSTANT or kind in _CONTROLLED:
-            if plain.num_controls and not _acts_on_ones(operation, plain):
-                return None
-            key = kind, qubits, controls
-            gate = self.made.get(key)
-            if gate is None:
-                gate = self.made[key] = _gate(plain, qubits, (), controls)
-            return gate
-        if plain.base is not None and not (
-            type(operation.base_gate) is plain.base and _acts_on_ones(operation, plain)
-        ):
-            return None
-        angles = self._angles(operation)
-        return None if angles is None else _gate(plain, qubits, angles, controls)
+        key = name, qubits, controls
+        if key in self._made:
+            return self._made[key]
+        values = instruction.params
+        if values:
+            angles = self._angles(values)
+            return None if angles is None else _gate(plain, qubits, angles, controls)
+        gate = self._made[key] = _gate(plain, qubits, (), controls)
+        return gate
 
-    def _angles(self, operation: Instruction) -> tuple[Expression, ...] | None:
+    def _angles(self, values: list) -> tuple[Expression, ...] | None:
         angles = []
-        for value in operation.params:
-            if type(value) is float:
-                if not isfinite(value):
-                    return None
-                angles.append(Expression((CONSTANT,), (), (value,)))
-            elif isinstance(value, Parameter) and value in self.parameters:
-                angles.append(self.parameters[value])
+        for value in values:
+            if type(value) is float and isfinite(value):
+                angles.append(Expression(_NUMBER, (), (value,)))
+            elif isinstance(value, Parameter) and value in self._parameters:
+                angles.append(self._parameters[value])
             else:
                 return None
         return tuple(angles)
 
 
-def plain_gates(index: Mapping[Parameter, int]) -> PlainGates:
-    """Those of a circuit, given the position of each of its parameters."""
-    return PlainGates({symbol: parameter(place) for symbol, place in index.items()})
-
-
-def _acts_on_ones(operation: Instruction, plain: _Plain) -> bool:
-    return operation.ctrl_state == (1 << plain.num_controls) - 1
+def _known(name: str) -> _Plain | None:
+    """The gate of a name, unless there are subclasses: Qiskit calls objects of theirs the same."""
+    plain = _PLAIN.get(name)
+    if plain is None or plain.of_objects.__subclasses__():
+        return None
+    others = [kind for kind in plain.kind.__subclasses__() if kind is not plain.of_objects]
+    return None if others else plain
 
 
 def _gate(
