@@ -27,7 +27,7 @@ from qjax._engine.directions import Kind, check_directions
 from qjax._engine.primitive import run
 from qjax._engine.task import Expectations, Outcomes, Task, check_width, outcomes_of
 from qjax._readout import check_shots_fit, choices_of, draw_states, in_parts
-from qjax._simulators import Gradient, StateVector
+from qjax._simulators import NATIVE, Gradient, StateVector, resolved, transposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def outputs(
         values = _read(model, weights, jnp.zeros((1, 0), inputs.dtype))
         return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
     samples = inputs.reshape(prod(batch), len(model.inputs))
-    return _read(model, weights, samples).T.reshape(*batch, *shape)
+    return _transposed(model, _read(model, weights, samples)).reshape(*batch, *shape)
 
 
 def check_simulated(model: Model) -> None:
@@ -211,7 +211,11 @@ def _read(model: Model, weights: Array, inputs: Array) -> Float[Array, "outputs 
 
 def _run(model: Model, task: Task, weights: Array, inputs: Array) -> Shaped[Array, "outputs batch"]:
     shared = _in_circuit_order(weights, model.weights)
-    return run(task, shared, _in_circuit_order(inputs.T, model.inputs))
+    return run(task, shared, _in_circuit_order(_transposed(model, inputs), model.inputs))
+
+
+def _transposed(model: Model, matrix: Float[Array, "rows columns"]) -> Float[Array, "columns rows"]:
+    return transposed(matrix) if resolved(model.simulator) == NATIVE else matrix.T
 
 
 def _in_circuit_order(values: Array, places: tuple[int, ...]) -> Array:

@@ -4,6 +4,7 @@ layout      what lies in the lanes of a vector
 library     the compiled kernels, where this machine has them
 primitive   a kernel as a primitive of JAX, and XLA's way where there is none
 operations  what kernels compute, with its derivatives
+transpose   small matrices, transposed
 by_xla      the same by the passes of XLA's engine
 
 `program.h` says what the kernels run; `tile.h` how, in the sweeps of `sweeps.h`. The environment

@@ -8,6 +8,7 @@
 
 #include "kernels.h"
 #include "threads.h"
+#include "transpose.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace qjax {
@@ -224,6 +225,13 @@ ffi::Error pull_back_sums(ffi::ThreadPool pool, bool by_samples, Words words, Nu
   });
 }
 
+template <ffi::DataType D>
+ffi::Error transposed(Numbers<D> matrix, Result<D> result) {
+  const auto sizes = matrix.dimensions();
+  transpose(matrix.typed_data(), result->typed_data(), sizes[0], sizes[1]);
+  return ffi::Error::Success();
+}
+
 // What all calls take: the program, its angles, and the states to start from, or none.
 template <ffi::DataType D> auto bind() {
   return ffi::Ffi::Bind()
@@ -234,6 +242,10 @@ template <ffi::DataType D> auto bind() {
       .template Arg<Numbers<D>>()
       .template Arg<Numbers<D>>()
       .template Arg<Numbers<D>>();
+}
+
+template <ffi::DataType D> auto bind_transpose() {
+  return ffi::Ffi::Bind().Arg<Numbers<D>>().template Ret<Numbers<D>>();
 }
 
 }  // namespace
@@ -263,5 +275,10 @@ QJAX_CALL(QjaxSums, sums, QJAX_SUMS);
 QJAX_CALL(QjaxSumsAndTiles, sums_and_tiles, QJAX_TILES);
 #define QJAX_BACK_SUMS(D) QJAX_MASKS QJAX_BACK(D)
 QJAX_CALL(QjaxPullBackSums, pull_back_sums, QJAX_BACK_SUMS);
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxTransposeF32, qjax::transposed<xla::ffi::F32>,
+                              qjax::bind_transpose<xla::ffi::F32>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxTransposeF64, qjax::transposed<xla::ffi::F64>,
+                              qjax::bind_transpose<xla::ffi::F64>());
 
 #pragma GCC visibility pop
