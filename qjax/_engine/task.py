@@ -10,13 +10,13 @@ from qjax._base import tuning
 from qjax._base.arrays import counted
 from qjax._base.memory import check_states_fit
 from qjax._base.store import kept
-from qjax._circuit.circuit import Circuit
+from qjax._circuit.circuit import Circuit, gates
 from qjax._circuit.light_cone import light_cone
 from qjax._circuit.observable import Observable, turned_by
 from qjax._circuit.slopes import expressions_of, near, without_slopes
 from qjax._dynamic import deferred
 from qjax._engine.views import View, check_view, views_of
-from qjax._plan import NativeProgram, Plan, plan_circuit, plan_native
+from qjax._plan import NativeProgram, Plan, plan_circuit, plan_native, unknown_gate
 from qjax._simulators import NATIVE, Gradient, StateVector, engine, resolved
 
 
@@ -200,16 +200,20 @@ def plan_of(task: Task) -> Plan:
     check_width(task)
     simulator = resolved(task.simulator)
     if simulator == NATIVE:
-        runs = _by_native(plan_native(seen_of(task).widest.circuit, task.batched))
+        circuit = seen_of(task).widest.circuit
+        runs = _by_native(circuit, plan_native(circuit, task.batched))
     else:
         runs = engine() if task.simulator is None else str(simulator.engine)
     return _plan_of(replace(task, simulator=simulator), runs)
 
 
-def _by_native(program: NativeProgram | None) -> str:
+def _by_native(circuit: Circuit, program: NativeProgram | None) -> str:
     if program is None:
-        return "XLA's passes, as above: the native one lacks a gate, such as a matrix on 7 qubits"
-    steps = counted(program.steps.count, "step")
+        return f"XLA's passes, as above: the native one lacks {unknown_gate(gates(circuit))}"
+    counts = program.steps.counts
+    steps = counted(sum(counts.values()), "step")
+    if counts:
+        steps += f" ({', '.join(f'{count} {kind}' for kind, count in counts.items())})"
     return (
         f"native, as one operation of {steps}; the passes above are what XLA runs instead for "
         "forward mode, second derivatives and exports"

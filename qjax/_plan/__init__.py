@@ -21,6 +21,7 @@ builder            blocks -> segments of passes
 summary            plan -> text
 """
 
+from qjax._plan.factors import unknown_gate as unknown_gate
 from qjax._plan.frame import Frame as Frame
 from qjax._plan.frame import canonical_frame as canonical_frame
 from qjax._plan.frame import parity_mask as parity_mask

@@ -5,12 +5,13 @@ A factor says how a gate mixes a row with one other, for each class of rows: see
 other: exp(-i angle/2 P) for a product P of Pauli matrices, and phases around it for the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from qjax._base.arrays import counted
 from qjax._circuit.gates import GATES, ConstantGate, PhaseGate
 from qjax._circuit.operations import Gate, Matrix
 from qjax._plan.actions import Action, action_of
@@ -115,6 +116,16 @@ def _role(name: str, matrix: Matrix | None, values: tuple[int, ...]) -> Role:
     has_kernel = is_monomial or 0 < kind.num_qubits <= MOST_TARGETS
     is_matrix = not is_monomial and pattern_of(kind.matrix) is None
     return Role(fits and has_kernel, is_matrix, action)
+
+
+def unknown_gate(sequence: Iterable[Gate]) -> str | None:
+    """The first gate that the native engine lacks, in words; None where it has all of them."""
+    for gate in sequence:
+        if not role_of(gate).is_known:
+            name = gate.name if gate.matrix is None else "a matrix"
+            controls = f" under {counted(len(gate.controls), 'control')}" if gate.controls else ""
+            return f"{name} on {counted(len(gate.qubits), 'qubit')}{controls}"
+    return None
 
 
 def matrix_factors(placed: PlacedGate) -> list[Factor]:

@@ -27,9 +27,10 @@ class Steps:
     numbers: np.ndarray
 
     @property
-    def count(self) -> int:
-        """How many steps there are."""
-        return int(self.words[1])
+    def counts(self) -> dict[str, int]:
+        """How many steps there are of each kind."""
+        kinds = self.words[_HEADER : _HEADER + _STEP * self.words[1] : _STEP].tolist()
+        return {name: kinds.count(kind) for kind, name in _KINDS.items() if kind in kinds}
 
 
 class Term(NamedTuple):
@@ -155,7 +156,9 @@ class StepTables:
 
 
 _PAIRS, _PHASES, _MATRIX = 0, 1, 2
-# Numbers of a row.
+_KINDS = {_PAIRS: "mixing pairs of rows", _PHASES: "of phases", _MATRIX: "of a matrix"}
+# Numbers of the header, and of a row.
+_HEADER = 7
 _STEP, _FACTOR, _TERM, _CONTROL, _TARGET = 13, 4, 4, 2, 3
 
 

@@ -2,6 +2,7 @@
 
 import_circuit       QuantumCircuit -> Circuit
 site                 where an operation stands in the circuit that is imported
+plain_gates          gates of its library on plain angles, which most are
 gate_names           Qiskit's gate classes -> the names of ours
 definitions          gates -> what they are made of
 export               Circuit -> QuantumCircuit

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from qjax._plan.frame import (
     Frame,
     Image,
+    MovingFrame,
     affine_image,
     axis_frame,
     canonical_frame,
@@ -193,3 +194,21 @@ def test_signs_are_products_of_two_tables(num_bits: int, masks: list[int]) -> No
     signs = (high[:, :, None] * low[:, None, :]).reshape(len(masks), -1)
     expected = [[(-1) ** parity(row & mask) for row in range(2**num_bits)] for mask in masks]
     assert signs.tolist() == expected
+
+
+@given(st.data())
+def test_differences_flip_one_qubit(data: st.DataObject) -> None:
+    """Along a random walk of gates: masks as `permuted` has them, and what flips one of them."""
+    num_qubits = data.draw(st.integers(1, 6))
+    frame = canonical_frame(num_qubits)
+    moving = MovingFrame(frame)
+    for _ in range(data.draw(st.integers(0, 12))):
+        width = data.draw(st.integers(1, min(3, num_qubits)))
+        qubits = data.draw(st.permutations(range(num_qubits)))[:width]
+        image = Image(*data.draw(frames(width)))
+        moving.permute(qubits, image)
+        frame = permuted(frame, qubits, image)
+    assert (tuple(moving.masks), tuple(moving.flips)) == frame
+    for qubit, difference in enumerate(moving.differences):
+        flipped = [parity(mask & difference) for mask in frame.masks]
+        assert flipped == [int(k == qubit) for k in range(num_qubits)]

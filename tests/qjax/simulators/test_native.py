@@ -161,6 +161,7 @@ def test_what_the_engine_lacks_runs_through_xla(gate: Any) -> None:
     circuit.h(range(8))
     circuit.append(gate, range(gate.num_qubits))
     assert error(qjax.statevector(circuit), Statevector(circuit).data) < 1e-6
+    assert "the native one lacks a matrix on 7 qubits" in str(qjax.plan(circuit))
 
 
 def test_exports_are_portable() -> None:
