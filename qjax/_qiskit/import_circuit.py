@@ -95,12 +95,12 @@ def from_qiskit(circuit: QuantumCircuit | Circuit) -> Circuit:
         Register(register.name, tuple(circuit.find_bit(bit).index for bit in register))
         for register in circuit.cregs
     )
-    names = tuple([symbol.name for symbol in symbols])
-    sizes = circuit.num_qubits, circuit.num_clbits
+    parameters = tuple([symbol.name for symbol in symbols])
+    num_qubits, num_clbits = circuit.num_qubits, circuit.num_clbits
     with collection_put_off(len(circuit.data)):
-        _body(circuit, Site(walk, *map(range, sizes)))
+        _body(circuit, Site(walk, range(num_qubits), range(num_clbits)))
         ops, variables = tuple(walk.ops), declarations_of(walk.variables)
-        return Circuit(sizes[0], ops, names, sizes[1], registers, variables)
+        return Circuit(num_qubits, ops, parameters, num_clbits, registers, variables)
 
 
 def as_circuit(circuit: Circuit | QuantumCircuit) -> Circuit:

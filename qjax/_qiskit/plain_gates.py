@@ -103,8 +103,8 @@ def _known(name: str) -> _Plain | None:
     plain = _PLAIN.get(name)
     if plain is None or plain.of_objects.__subclasses__():
         return None
-    others = [kind for kind in plain.kind.__subclasses__() if kind is not plain.of_objects]
-    return None if others else plain
+    subclasses: list[type] = plain.kind.__subclasses__()
+    return plain if all(kind is plain.of_objects for kind in subclasses) else None
 
 
 def _gate(
