@@ -35,6 +35,7 @@ from qjax._engine.derivatives import (
 from qjax._engine.directions import Axis, is_large, size_of
 from qjax._engine.execution import check_values, cost_of
 from qjax._engine.task import Expectations, Task, num_simulated
+from qjax._simulators import transposed
 
 
 def _simulated(task: Task, shared: Array, batched: Array) -> Shaped[Array, "outputs batch"]:
@@ -58,7 +59,8 @@ def _replanned(
     else:
         batched = jnp.broadcast_to(batched[:, :, None], (*batched.shape, size))
     if from_shared is not None:
-        task, batched = _all_batched(task, jnp.moveaxis(shared, from_shared, 1), batched)
+        columns = shared if from_shared == 1 else _transposed(task, shared)
+        task, batched = _all_batched(task, columns, batched)
         if _is_wide(task, shared.dtype, differentiated):
             return _one_by_one(task, batched)
         shared = jnp.zeros((0,), jax.dtypes.canonicalize_dtype(shared.dtype))
@@ -102,14 +104,23 @@ def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array
     per_sample = sorted(task.batched)
     order = np.argsort([*per_sample, *(p for p in range(count) if p not in task.batched)])
     spread = jnp.broadcast_to(shared[:, None], (len(shared), *batched.shape[1:]))
-    rows = jnp.concatenate([batched, spread])[order.astype(np.int32)]
+    rows = jnp.concatenate([batched, spread]) if len(batched) else spread
+    if (order != np.arange(count)).any():
+        rows = rows[order.astype(np.int32)]
     return replace(task, batched=frozenset(range(count))), rows
 
 
 def _batch_run(
     arguments: Sequence[Array], axes: Sequence[Axis], *, task: Task
 ) -> tuple[Array, int]:
-    return _replanned(task, arguments, axes, size_of(arguments, axes)), 2
+    results = _replanned(task, arguments, axes, size_of(arguments, axes))
+    if results.shape[1] > 1:
+        return results, 2
+    return _transposed(task, results[:, 0])[:, :, None], 0
+
+
+def _transposed(task: Task, matrix: Array) -> Array:
+    return transposed(matrix) if task.kernels else matrix.T
 
 
 def _batch_residuals(
