@@ -18,7 +18,8 @@ from qjax._readout import (
     Reading,
     expectation_values,
     marginal,
-    masks_of,
+    native_outcomes,
+    native_strings,
     probabilities_of,
     sums_of_strings,
 )
@@ -32,7 +33,7 @@ from qjax._simulators import (
     in_order,
     marked,
     native_state,
-    native_sums,
+    native_values,
     simulate,
 )
 
@@ -128,17 +129,18 @@ def _read_native(
     """By the native engine, whose rows are in order."""
     angles = angles_of(program, shared, batched)
     given = Given(*angles, given_states(program, shared, batched, angles))
-    if reading is not None and (masks := masks_of(reading)) is not None:
-        sums = native_sums(program, jnp.asarray(masks), given)
-        return sums_of_strings(reading, sums, shared, batched)
+    if reading is not None and (strings := native_strings(reading)) is not None:
+        values = native_values(program, strings, given)
+        return sums_of_strings(reading, values, shared, batched)
+    if isinstance(readout, Outcomes) or (reading is not None and reading.diagonal):
+        qubits = _qubits_of(readout)
+        outcomes = native_outcomes(range(program.num_qubits) if qubits is None else qubits)
+        rows = native_values(program, outcomes, given)
+        return rows if reading is None else expectation_values(reading, rows[None], shared, batched)
     state = native_state(program, given)
     if reading is not None:
-        rows = probabilities_of(state)[None] if reading.diagonal else state
-        return expectation_values(reading, rows, shared, batched)
-    if not isinstance(readout, Outcomes):
-        return as_complex(state)
-    rows, kept = probabilities_of(state), _qubits_of(readout)
-    return rows if kept is None else marginal(rows, kept)
+        return expectation_values(reading, state, shared, batched)
+    return as_complex(state)
 
 
 def _read_out(

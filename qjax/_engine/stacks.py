@@ -113,7 +113,7 @@ def _planned(part: Part, task: Task, x64: bool) -> Planned:
     if not isinstance(readout, Expectations):
         return Planned(program, None, readout, num_passes)
     sizes = program.num_qubits, task.circuit.num_params
-    reading = reading_of(readout.observables, *sizes, task.batched, frame)
+    reading = reading_of(readout.observables, *sizes, task.batched, frame, num_passes is None)
     return Planned(program, in_precision(reading, x64), None, num_passes)
 
 

@@ -9,10 +9,10 @@ expanded_projectors  projectors -> Pauli strings, where this is cheap
 expectations         state -> expectation values
 pauli_strings        strings on states, without their matrices
 signed_sums          sums with the signs of strings of Z
+native_readings      what kernels are told of what is read out
 """
 
 from qjax._readout.expectations import expectation_values as expectation_values
-from qjax._readout.expectations import masks_of as masks_of
 from qjax._readout.expectations import sums_of_strings as sums_of_strings
 from qjax._readout.means import means_and_errors as means_and_errors
 from qjax._readout.measurement import bits_of as bits_of
@@ -23,5 +23,7 @@ from qjax._readout.measurement import draw_states as draw_states
 from qjax._readout.measurement import in_parts as in_parts
 from qjax._readout.measurement import marginal as marginal
 from qjax._readout.measurement import probabilities_of as probabilities_of
+from qjax._readout.native_readings import native_outcomes as native_outcomes
+from qjax._readout.native_readings import native_strings as native_strings
 from qjax._readout.tables import Reading as Reading
 from qjax._readout.tables import reading_of as reading_of

@@ -48,16 +48,6 @@ def expectation_values(
     return values + sums_of_strings(reading, strings, shared, batched)
 
 
-def masks_of(reading: Reading) -> np.ndarray | None:
-    """The strings, where all there is to read are a few of Z, without projectors; else None."""
-    if not (reading.diagonal and len(reading.projected) == 1):
-        return None
-    (group,) = reading.projected
-    if not isinstance(group, Diagonal) or group.qubits or group.sums.high is None:
-        return None
-    return group.sums.masks
-
-
 def sums_of_strings(
     reading: Reading, strings: Float[Array, "strings batch"], shared: Array, batched: Array
 ) -> Float[Array, "observables batch"]:

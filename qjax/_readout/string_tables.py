@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
 from qjax._base import tuning
 from qjax._base.tables import static, table_class
@@ -65,6 +66,13 @@ def num_strings(strings: Strings) -> int:
     return sum(len(flip.signs) for flip in strings.flips) + sum(
         loop.z.size for loop in strings.loops
     )
+
+
+def masks_of(strings: Strings) -> Int[np.ndarray, "2 strings"]:
+    """The bits x and z of every string, in the order of their values."""
+    parts = [(np.full_like(flip.sums.masks, flip.x), flip.sums.masks) for flip in strings.flips]
+    parts += [(np.repeat(loop.x, loop.z.shape[1]), loop.z.reshape(-1)) for loop in strings.loops]
+    return np.concatenate([np.stack(part) for part in parts], axis=1)
 
 
 def tabulate(strings: Sequence[String], num_qubits: int) -> tuple[Strings, list[int]]:

@@ -20,7 +20,7 @@ from qjax._plan import Frame, parity_mask
 from qjax._readout.dense_sums import matrices_of
 from qjax._readout.expanded_projectors import cheaply_expanded
 from qjax._readout.signed_sums import SignSums, sign_sums
-from qjax._readout.string_tables import String, Strings, num_strings, tabulate
+from qjax._readout.string_tables import String, Strings, masks_of, num_strings, tabulate
 
 
 @table_class
@@ -79,6 +79,8 @@ class Reading:
         projected: all strings, by their projectors; `Diagonal` where all observables are.
         dense: `(matrices,)` which observables are matrices.
         matrices: `(matrices, 2**n, 2**n)`, or None.
+        masks: `(2, strings)` of X's and of Z's, all that kernels need to know of all strings; None
+            where none run, strings have projectors, or observables are matrices.
         table: `(observables, strings)` numbers, or None where these stand in `entries`.
         entries: further coefficients.
         groups: expressions among the coefficients.
@@ -91,6 +93,7 @@ class Reading:
     projected: tuple[Projected | Diagonal, ...]
     dense: np.ndarray
     matrices: np.ndarray | None
+    masks: np.ndarray | None
     table: np.ndarray | None
     entries: tuple[Entries, ...]
     groups: tuple[ExpressionTable, ...]
@@ -129,6 +132,7 @@ def reading_of(
     num_params: int,
     batched: frozenset[int],
     frame: Frame,
+    kernels: bool = False,
 ) -> Reading:
     """The tables of some observables.
 
@@ -138,10 +142,13 @@ def reading_of(
         num_params: the number of parameters of the circuit.
         batched: the indices of those that differ per sample.
         frame: which basis state each row holds where the state is not brought in order.
+        kernels: whether kernels may read it out, to which qubits are in order: then sums of strings
+            are no matrices.
     """
     diagonal = is_diagonal(*observables)
     observables = cheaply_expanded(observables)
-    matrices = {} if diagonal else matrices_of(observables, num_qubits)
+    by_kernels = kernels and _without_projectors(observables)
+    matrices = {} if diagonal or by_kernels else matrices_of(observables, num_qubits)
     sums = ((p, o) for p, o in enumerate(observables) if p not in matrices)
     groups = _by_projectors((p, o) for p, o in sums if isinstance(o, PauliSum))
     any_order = diagonal and not any(groups)
@@ -172,6 +179,7 @@ def reading_of(
         tuple(draft.projected),
         _index(matrices),
         np.stack(list(matrices.values())) if matrices else None,
+        _masks(draft.projected) if by_kernels else None,
         table,
         entries,
         expression_groups,
@@ -180,6 +188,23 @@ def reading_of(
 
 def _index(values: Iterable[int]) -> np.ndarray:
     return np.array(list(values), np.int32)
+
+
+def _without_projectors(observables: Iterable[Observable]) -> bool:
+    return all(
+        isinstance(o, PauliSum) and not any(term.projectors for term in o.terms)
+        for o in observables
+    )
+
+
+def _masks(projected: Sequence[Projected | Diagonal]) -> np.ndarray | None:
+    """The masks of all strings, which have no projectors."""
+    if not projected:
+        return None
+    (group,) = projected
+    if isinstance(group, Projected):
+        return masks_of(group.strings)
+    return np.stack([np.zeros_like(group.sums.masks), group.sums.masks])
 
 
 def _by_projectors(

@@ -12,7 +12,8 @@ from qjax._simulators.choice import engine as engine
 from qjax._simulators.choice import resolved as resolved
 from qjax._simulators.native.by_xla import Given as Given
 from qjax._simulators.native.operations import native_state as native_state
-from qjax._simulators.native.operations import native_sums as native_sums
+from qjax._simulators.native.operations import native_values as native_values
+from qjax._simulators.native.reading import NativeReading as NativeReading
 from qjax._simulators.native.transpose import transposed as transposed
 from qjax._simulators.statevector.simulation import Gradient as Gradient
 from qjax._simulators.statevector.simulation import angles_of as angles_of

@@ -3,6 +3,7 @@
 layout      what lies in the lanes of a vector
 library     the compiled kernels, where this machine has them
 primitive   a kernel as a primitive of JAX, and XLA's way where there is none
+reading     what they read out of a state
 operations  what kernels compute, with its derivatives
 transpose   small matrices, transposed
 by_xla      the same by the passes of XLA's engine

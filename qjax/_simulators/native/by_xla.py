@@ -5,17 +5,16 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jaxtyping import Float
 
-from qjax._base import tuning
 from qjax._base.tables import in_precision
 from qjax._expressions import reduced_angles
 from qjax._plan import NativeProgram, plan_circuit
+from qjax._simulators.native.reading import NativeReading
 from qjax._simulators.statevector.simulation import State, state_of_angles
 
-Sums = Float[Array, "strings batch"]
+Values = Float[Array, "values batch"]
 
 
 class Given(NamedTuple):
@@ -32,9 +31,9 @@ class Given(NamedTuple):
     start: State | None = None
 
 
-def sums_of(read: tuple[NativeProgram, Array], given: Given) -> Sums:
-    """`sums_by_xla` of what is read out, as one argument."""
-    return sums_by_xla(*read, given)
+def values_of(read: tuple[NativeProgram, NativeReading], given: Given) -> Values:
+    """`values_by_xla` of what is read out, as one argument."""
+    return values_by_xla(*read, given)
 
 
 # Derivatives by XLA are one program each, where they are taken eagerly too.
@@ -64,14 +63,9 @@ def cotangents_jvp(forward: Callable[[Any, Given], Array]) -> Callable[..., Give
     return jax.jit(derivative)
 
 
-def sums_by_xla(program: NativeProgram, masks: Array, given: Given) -> Sums:
-    """<Z...Z> for strings of Z by the masks of their qubits."""
-    state = state_by_xla(program, given)
-    probabilities = jnp.square(state[0]) + jnp.square(state[1])
-    rows = jnp.arange(2**program.num_qubits, dtype=masks.dtype)
-    odd = lax.population_count(masks[:, None] & rows[None]) & 1
-    signs = (1 - 2 * odd).astype(probabilities.dtype)
-    return jnp.matmul(signs, probabilities, precision=tuning.PRECISION)
+def values_by_xla(program: NativeProgram, reading: NativeReading, given: Given) -> Values:
+    """What is read out of the state."""
+    return reading.by_xla(reading.tables, state_by_xla(program, given))
 
 
 def state_by_xla(program: NativeProgram, given: Given) -> State:

@@ -97,21 +97,11 @@ Call<Number<D>> call_of(ffi::ThreadPool pool, Words& words, Numbers<D>& numbers,
   return call;
 }
 
-// Strings of Z by the masks of their qubits, in the bits of the rows in which the program ends.
-template <typename T> std::vector<ZString> strings_of(const Program<T>& program, Words& masks) {
-  std::vector<ZString> strings(masks.element_count());
-  for (size_t k = 0; k < strings.size(); ++k) {
-    const uint32_t qubits = masks.typed_data()[k];
-    for (int bit = 0; bit < program.num_qubits; ++bit)
-      strings[k].mask |= (__builtin_popcount(program.columns[bit] & qubits) & 1u) << bit;
-    strings[k].flip = __builtin_popcount(program.shift & qubits) & 1;
-  }
-  return strings;
-}
-
-template <typename T> void set_strings(Call<T>& call, const std::vector<ZString>& strings) {
-  call.strings = strings.data();
-  call.num_strings = int(strings.size());
+template <typename T>
+Reading reading_of(const Program<T>& program, const Words& words, bool of_strings) {
+  const int64_t count = words.element_count();
+  return of_strings ? reading_of_strings(program, words.typed_data(), count / 2)
+                    : reading_of_outcomes(program, words.typed_data(), count);
 }
 
 template <typename T> int64_t num_tiles(const Call<T>& call) {
@@ -121,7 +111,8 @@ template <typename T> int64_t num_tiles(const Call<T>& call) {
 
 template <typename T> int64_t work_of(const Call<T>& call) {
   const int64_t samples = call.lanes_are_samples ? kernels<T>().lanes : 1;
-  return (samples << call.program.num_qubits) * (call.program.num_steps + 1);
+  const int64_t looks = call.reading ? call.reading->num_looks() : 1;
+  return (samples << call.program.num_qubits) * (call.program.num_steps + looks);
 }
 
 template <ffi::DataType D>
@@ -180,48 +171,48 @@ ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers
 }
 
 template <typename T>
-void run_sums(Call<T> call, ffi::ThreadPool pool, Words& masks, T* sums) {
-  const auto strings = strings_of(call.program, masks);
-  set_strings(call, strings);
-  call.sums = sums;
+void run_values(Call<T> call, ffi::ThreadPool pool, Words& words, bool of_strings, T* values) {
+  const Reading reading = reading_of(call.program, words, of_strings);
+  call.reading = &reading;
+  call.values = values;
   each(num_tiles(call), work_of(call), pool,
-       [&](int64_t k) { kernels<T>().forward_sums(call, k); });
+       [&](int64_t k) { kernels<T>().forward_values(call, k); });
 }
 
 template <ffi::DataType D>
-ffi::Error sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
-                Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
-                Result<D> sums) {
+ffi::Error values(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                  Numbers<D> shared, Numbers<D> batched, Numbers<D> start, bool of_strings,
+                  Words reading, Result<D> values) {
   return guarded([&] {
     auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-    run_sums(call, pool, masks, sums->typed_data());
+    run_values(call, pool, reading, of_strings, values->typed_data());
   });
 }
 
 template <ffi::DataType D>
-ffi::Error sums_and_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
-                          Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
-                          Result<D> sums, Result<D> tiles) {
+ffi::Error values_and_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                            Numbers<D> shared, Numbers<D> batched, Numbers<D> start,
+                            bool of_strings, Words reading, Result<D> values, Result<D> tiles) {
   return guarded([&] {
     auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
     call.tiles = tiles->typed_data();
-    run_sums(call, pool, masks, sums->typed_data());
+    run_values(call, pool, reading, of_strings, values->typed_data());
   });
 }
 
 template <ffi::DataType D>
-ffi::Error pull_back_sums(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
-                          Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Words masks,
-                          Numbers<D> tiles, Numbers<D> cotangent, Result<D> to_shared,
-                          Result<D> to_batched, Result<D> to_start) {
+ffi::Error pull_back_values(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                            Numbers<D> shared, Numbers<D> batched, Numbers<D> start,
+                            bool of_strings, Words read, Numbers<D> tiles, Numbers<D> cotangent,
+                            Result<D> to_shared, Result<D> to_batched, Result<D> to_start) {
   return guarded([&] {
     auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
-    const auto strings = strings_of(call.program, masks);
-    set_strings(call, strings);
+    const Reading reading = reading_of(call.program, read, of_strings);
+    call.reading = &reading;
     call.tiles = tiles.typed_data();
     set_cotangents<D>(call, cotangent, to_batched, to_start);
     run_back(call, pool, shared.element_count(), to_shared->typed_data(),
-             kernels<Number<D>>().backward_sums);
+             kernels<Number<D>>().backward_values);
   });
 }
 
@@ -261,7 +252,7 @@ extern "C" int QjaxFormat() { return qjax::kFormat; }
   XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F64, qjax::function<xla::ffi::F64>,              \
                                 qjax::bind<xla::ffi::F64>() binding(xla::ffi::F64))
 #define QJAX_NUMBERS(D) .Arg<qjax::Numbers<D>>()
-#define QJAX_MASKS .Arg<qjax::Words>()
+#define QJAX_READING .Attr<bool>("of_strings").Arg<qjax::Words>()
 #define QJAX_RESULT(D) .Ret<xla::ffi::Buffer<D>>()
 
 #define QJAX_STATE(D) QJAX_RESULT(D)
@@ -269,12 +260,12 @@ QJAX_CALL(QjaxState, simulate, QJAX_STATE);
 #define QJAX_BACK(D) \
   QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D) QJAX_RESULT(D)
 QJAX_CALL(QjaxPullBackState, pull_back, QJAX_BACK);
-#define QJAX_SUMS(D) QJAX_MASKS QJAX_RESULT(D)
-QJAX_CALL(QjaxSums, sums, QJAX_SUMS);
-#define QJAX_TILES(D) QJAX_MASKS QJAX_RESULT(D) QJAX_RESULT(D)
-QJAX_CALL(QjaxSumsAndTiles, sums_and_tiles, QJAX_TILES);
-#define QJAX_BACK_SUMS(D) QJAX_MASKS QJAX_BACK(D)
-QJAX_CALL(QjaxPullBackSums, pull_back_sums, QJAX_BACK_SUMS);
+#define QJAX_VALUES(D) QJAX_READING QJAX_RESULT(D)
+QJAX_CALL(QjaxValues, values, QJAX_VALUES);
+#define QJAX_TILES(D) QJAX_READING QJAX_RESULT(D) QJAX_RESULT(D)
+QJAX_CALL(QjaxValuesAndTiles, values_and_tiles, QJAX_TILES);
+#define QJAX_BACK_VALUES(D) QJAX_READING QJAX_BACK(D)
+QJAX_CALL(QjaxPullBackValues, pull_back_values, QJAX_BACK_VALUES);
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxTransposeF32, qjax::transposed<xla::ffi::F32>,
                               qjax::bind_transpose<xla::ffi::F32>());

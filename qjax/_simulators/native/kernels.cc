@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #endif
 
-#include "tile.h"
+#include "readout.h"
 
 namespace qjax {
 namespace QJAX_ISA {
@@ -69,8 +69,10 @@ Tile<T> tile_of(const Call<T>& call, int64_t number, double* shared_cotangents =
           call.to_start};
 }
 
-// The last phases do not change probabilities.
-template <typename T> Program<T> without_last_phases(Program<T> program) {
+// Without the last phases where those do not matter.
+template <typename T> Program<T> program_to_read(const Call<T>& call) {
+  Program<T> program = call.program;
+  if (call.reading->has_phases()) return program;
   while (program.num_steps > 0 && program.steps[program.num_steps - 1].kind == StepKind::kPhases)
     --program.num_steps;
   return program;
@@ -96,29 +98,29 @@ template <typename T> Amplitudes<T>* kept(const Call<T>& call, int64_t number, i
   return reinterpret_cast<Amplitudes<T>*>(call.tiles) + number * vectors;
 }
 
-template <typename T> void forward_sums(const Call<T>& call, int64_t number) {
+template <typename T> void forward_values(const Call<T>& call, int64_t number) {
   Tile<T> tile = tile_of(call, number);
-  tile.program = without_last_phases(tile.program);
+  tile.program = program_to_read(call);
   const int64_t vectors = tile.layout.vectors();
   tile.state = call.tiles ? kept(call, number, vectors) : workspace<T>(vectors);
   tile.run();
-  tile.store_sums(call.strings, call.num_strings, call.sums);
+  Readout<T>(tile, *call.reading).store(call.values);
 }
 
-template <typename T> void backward_sums(const Call<T>& call, int64_t number, double* shared) {
+template <typename T> void backward_values(const Call<T>& call, int64_t number, double* shared) {
   Tile<T> tile = tile_of(call, number, shared);
-  tile.program = without_last_phases(tile.program);
+  tile.program = program_to_read(call);
   const int64_t vectors = tile.layout.vectors();
   tile.state = workspace<T>(2 * vectors);
   tile.cotangent = tile.state + vectors;
   std::copy_n(kept(call, number, vectors), vectors, tile.state);
-  tile.load_sums(call.strings, call.num_strings, call.cotangent);
+  Readout<T>(tile, *call.reading).load(call.cotangent);
   tile.run_back();
 }
 
 }  // namespace
 
-#define QJAX_KERNELS(T) {forward<T>, backward<T>, forward_sums<T>, backward_sums<T>, kLanes<T>}
+#define QJAX_KERNELS(T) {forward<T>, backward<T>, forward_values<T>, backward_values<T>, kLanes<T>}
 extern const Kernels<float> single_kernels = QJAX_KERNELS(float);
 extern const Kernels<double> double_kernels = QJAX_KERNELS(double);
 #undef QJAX_KERNELS

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "program.h"
+#include "reading.h"
 
 namespace qjax {
 
@@ -22,11 +23,10 @@ template <typename T> struct Call {
   const T* start;         // (2, rows, batch), rows as they stand, or null for |0...0>
   T* to_start;            // its cotangent, or null
   T* state;               // (2, rows, batch), rows in the order of basis states
-  const T* cotangent;     // of the state, or of the sums
+  const T* cotangent;     // of the state, or of the values
   T* tiles;               // the final states of all tiles as they stand, or null
-  const ZString* strings;
-  int num_strings;
-  T* sums;                // (strings, batch)
+  const Reading* reading;
+  T* values;              // (strings or outcomes, batch)
   T* batched_cotangents;  // (angles, batch)
 };
 
@@ -34,8 +34,8 @@ template <typename T> struct Call {
 template <typename T> struct Kernels {
   void (*forward)(const Call<T>& call, int64_t number);
   void (*backward)(const Call<T>& call, int64_t number, double* shared_cotangents);
-  void (*forward_sums)(const Call<T>& call, int64_t number);
-  void (*backward_sums)(const Call<T>& call, int64_t number, double* shared_cotangents);
+  void (*forward_values)(const Call<T>& call, int64_t number);
+  void (*backward_values)(const Call<T>& call, int64_t number, double* shared_cotangents);
   int lanes;
 };
 

@@ -13,9 +13,16 @@ import numpy as np
 from qjax._base import tuning
 
 _FILE = "libqjax_native.so"
-_KERNELS = ("State", "PullBackState", "Sums", "SumsAndTiles", "PullBackSums", "Transpose")
+_KERNELS = (
+    "State",
+    "PullBackState",
+    "Values",
+    "ValuesAndTiles",
+    "PullBackValues",
+    "Transpose",
+)
 _PREFIX = "qjax_"
-_FORMAT = 2  # `kFormat` of `program.h`
+_FORMAT = 3  # `kFormat` of `program.h`
 _SWITCH = "QJAX_ENGINE"
 _FOR_TESTS = "QJAX_NATIVE_LIBRARY"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}

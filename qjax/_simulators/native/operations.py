@@ -14,23 +14,23 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
-from jaxtyping import Int
 
 from qjax._base.linear_map import linear_map
 from qjax._plan import NativeProgram
 from qjax._simulators.native.by_xla import (
     Given,
-    Sums,
+    Values,
     cotangents_jvp,
     pull_back_by_xla,
     state_by_xla,
-    sums_by_xla,
-    sums_of,
+    values_by_xla,
     values_jvp,
+    values_of,
 )
 from qjax._simulators.native.layout import lanes_are_samples, tile_size
 from qjax._simulators.native.library import target
 from qjax._simulators.native.primitive import kernel_primitive
+from qjax._simulators.native.reading import NativeReading
 from qjax._simulators.statevector.simulation import State
 
 # ---------------------------------------------------------------- the state
@@ -74,54 +74,56 @@ def _pull_back_state_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]
     return _pull_back_state(primals[0], cotangent), moving
 
 
-# ---------------------------------------------------------------- sums of probabilities
+# ---------------------------------------------------------------- what is read out
 
 
 @jax.custom_jvp
-def native_sums(program: NativeProgram, masks: Int[Array, " strings"], given: Given) -> Sums:
-    """<Z...Z> after a program that has steps, for strings of Z by the masks of their qubits."""
-    return _sums(program, masks, given, keep=False)[0]
+def native_values(program: NativeProgram, reading: NativeReading, given: Given) -> Values:
+    """What is read out after a program that has steps."""
+    return _values(program, reading, given, keep=False)[0]
 
 
-@partial(native_sums.defjvp, symbolic_zeros=True)
-def _native_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Sums, Sums]:
-    (sums, _), (moved, _) = _sums_and_tiles_jvp(primals, tangents)
-    return sums, moved
+@partial(native_values.defjvp, symbolic_zeros=True)
+def _native_values_jvp(primals: tuple, tangents: tuple) -> tuple[Values, Values]:
+    (values, _), (moved, _) = _values_and_tiles_jvp(primals, tangents)
+    return values, moved
 
 
 @jax.custom_jvp
-def _sums_and_tiles(program: NativeProgram, masks: Array, given: Given) -> tuple[Sums, Array]:
+def _values_and_tiles(
+    program: NativeProgram, reading: NativeReading, given: Given
+) -> tuple[Values, Array]:
     """The same, with the states as the kernels have them, for reverse mode."""
-    sums, tiles = _sums(program, masks, given, keep=True)
-    return sums, tiles
+    values, tiles = _values(program, reading, given, keep=True)
+    return values, tiles
 
 
-@partial(_sums_and_tiles.defjvp, symbolic_zeros=True)
-def _sums_and_tiles_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
+@partial(_values_and_tiles.defjvp, symbolic_zeros=True)
+def _values_and_tiles_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
     """Nothing takes the tangents of the states: whatever uses those computes them anew."""
-    program, masks, given = primals
-    sums, tiles = _sums_and_tiles(program, masks, given)
-    residuals = program, masks, given, tiles
-    moved = _moved(_push_sums, _pull_back_sums, residuals, tangents[2], sums)
-    return (sums, tiles), (moved, jnp.zeros_like(tiles))
+    program, reading, given = primals
+    values, tiles = _values_and_tiles(program, reading, given)
+    residuals = program, reading, given, tiles
+    moved = _moved(_push_values, _pull_back_values, residuals, tangents[2], values)
+    return (values, tiles), (moved, jnp.zeros_like(tiles))
 
 
-def _push_sums(residuals: tuple, tangents: Given) -> Sums:
-    program, masks, given, _ = residuals
-    return values_jvp(sums_of)((program, masks), given, tangents)
+def _push_values(residuals: tuple, tangents: Given) -> Values:
+    program, reading, given, _ = residuals
+    return values_jvp(values_of)((program, reading), given, tangents)
 
 
 @jax.custom_jvp
-def _pull_back_sums(residuals: tuple, cotangent: Sums) -> Given:
-    return _as_given(residuals[2], _sums_back(*residuals, cotangent))
+def _pull_back_values(residuals: tuple, cotangent: Values) -> Given:
+    return _as_given(residuals[2], _values_back(*residuals, cotangent))
 
 
-@_pull_back_sums.defjvp
-def _pull_back_sums_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]:
-    (program, masks, given, _), cotangent = primals
+@_pull_back_values.defjvp
+def _pull_back_values_jvp(primals: tuple, tangents: tuple) -> tuple[Given, Given]:
+    (program, reading, given, _), cotangent = primals
     (_, _, moved, _), along = tangents
-    moving = cotangents_jvp(sums_of)((program, masks), (given, cotangent), (moved, along))
-    return _pull_back_sums(primals[0], cotangent), moving
+    moving = cotangents_jvp(values_of)((program, reading), (given, cotangent), (moved, along))
+    return _pull_back_values(primals[0], cotangent), moving
 
 
 def _as_given(given: Given, cotangents: Sequence[Array]) -> Given:
@@ -160,7 +162,9 @@ def _moved(
 # ---------------------------------------------------------------- kernels
 
 
-def _call(name: str, program: NativeProgram, given: Given, results: Any, *more: Array) -> Any:
+def _call(
+    name: str, program: NativeProgram, given: Given, results: Any, *more: Array, **how: bool
+) -> Any:
     shared, batched, start = given
     steps = program.steps
     call = jax.ffi.ffi_call(target(name, shared.dtype), results)
@@ -168,7 +172,21 @@ def _call(name: str, program: NativeProgram, given: Given, results: Any, *more: 
     numbers = jnp.asarray(steps.numbers, shared.dtype)
     by_samples = lanes_are_samples(program.num_qubits, batched.shape[1], shared.dtype)
     words = jnp.asarray(steps.words)
-    return call(words, numbers, shared, batched, start, *more, by_samples=by_samples)
+    return call(words, numbers, shared, batched, start, *more, by_samples=by_samples, **how)
+
+
+def _read(
+    name: str,
+    reading: NativeReading,
+    program: NativeProgram,
+    given: Given,
+    results: Any,
+    *more: Array,
+) -> Sequence[Array]:
+    words, of_strings = jnp.asarray(reading.words), reading.of_strings
+    called: Sequence[Array]
+    called = _call(name, program, given, results, words, *more, of_strings=of_strings)
+    return called
 
 
 def _state_types(program: NativeProgram, given: Given) -> list[jax.ShapeDtypeStruct]:
@@ -176,13 +194,13 @@ def _state_types(program: NativeProgram, given: Given) -> list[jax.ShapeDtypeStr
     return [jax.ShapeDtypeStruct((2, 2**program.num_qubits, batch), given.shared.dtype)]
 
 
-def _sums_types(
-    program: NativeProgram, masks: Array, given: Given, keep: bool
+def _values_types(
+    program: NativeProgram, reading: NativeReading, given: Given, keep: bool
 ) -> list[jax.ShapeDtypeStruct]:
     batch, dtype = given.batched.shape[1], given.shared.dtype
-    sums = jax.ShapeDtypeStruct((masks.shape[0], batch), dtype)
+    values = jax.ShapeDtypeStruct((reading.num_values, batch), dtype)
     size = tile_size(program.num_qubits, batch, np.dtype(dtype))
-    return [sums, jax.ShapeDtypeStruct((size,), dtype)] if keep else [sums]
+    return [values, jax.ShapeDtypeStruct((size,), dtype)] if keep else [values]
 
 
 def _cotangent_types(given: Given) -> list[jax.ShapeDtypeStruct]:
@@ -218,31 +236,36 @@ _state_back = kernel_primitive(
 )
 
 
-def _sums_by_kernel(
-    program: NativeProgram, masks: Array, given: Given, keep: bool
+def _values_by_kernel(
+    program: NativeProgram, reading: NativeReading, given: Given, keep: bool
 ) -> Sequence[Array]:
-    name, results = "SumsAndTiles" if keep else "Sums", _sums_types(program, masks, given, keep)
-    called: Sequence[Array] = _call(name, program, given, results, masks)
+    name, results = (
+        "ValuesAndTiles" if keep else "Values",
+        _values_types(program, reading, given, keep),
+    )
+    called: Sequence[Array] = _call(
+        name, program, given, results, jnp.asarray(reading.words), of_strings=reading.of_strings
+    )
     return called
 
 
-def _sums_without(
-    program: NativeProgram, masks: Array, given: Given, keep: bool
+def _values_without(
+    program: NativeProgram, reading: NativeReading, given: Given, keep: bool
 ) -> Sequence[Array]:
     """By XLA, which computes the state again where it needs it."""
-    _, *tiles = _sums_types(program, masks, given, keep)
-    return [sums_by_xla(program, masks, given), *(jnp.zeros(x.shape, x.dtype) for x in tiles)]
+    _, *tiles = _values_types(program, reading, given, keep)
+    return [values_by_xla(program, reading, given), *(jnp.zeros(x.shape, x.dtype) for x in tiles)]
 
 
-_sums = kernel_primitive("sums", _sums_by_kernel, _sums_without, _sums_types)
+_values = kernel_primitive("values", _values_by_kernel, _values_without, _values_types)
 
-_sums_back = kernel_primitive(
-    "sums_back",
-    lambda program, masks, given, tiles, cotangent: _call(
-        "PullBackSums", program, given, _cotangent_types(given), masks, tiles, cotangent
+_values_back = kernel_primitive(
+    "values_back",
+    lambda program, reading, given, *more: _read(
+        "PullBackValues", reading, program, given, _cotangent_types(given), *more
     ),
-    lambda program, masks, given, _, cotangent: _cotangents_by_xla(
-        lambda at: sums_by_xla(program, masks, at), given, cotangent
+    lambda program, reading, given, _, cotangent: _cotangents_by_xla(
+        lambda at: values_by_xla(program, reading, at), given, cotangent
     ),
     lambda _, __, given, *___: _cotangent_types(given),
 )

@@ -16,7 +16,7 @@
 namespace qjax {
 
 // Of what the planner writes. One more after a change of what follows, here and in `library.py`.
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 
 enum class StepKind : int32_t { kPairs = 0, kPhases = 1, kMatrix = 2 };
 
@@ -68,12 +68,6 @@ struct Target {
   int32_t mask;
   int32_t flip;        // row p has parity(p & mask) ^ flip there
   int32_t difference;  // flips this target, and no other qubit
-};
-
-// A string of Z in the bits of rows: row p has the sign (-1)^(parity(p & mask) ^ flip).
-struct ZString {
-  uint32_t mask;
-  int32_t flip;
 };
 
 template <typename T> struct Program {

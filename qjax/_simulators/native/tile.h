@@ -2,11 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "matrix_steps.h"
+#include "row_images.h"
 #include "start.h"
-#include "sums.h"
 #include "sweeps.h"
 
 namespace qjax::QJAX_ISA {
@@ -61,47 +60,11 @@ template <typename T> struct Tile {
     } while (sweep.take_matrix([&](const Step& step) { matrices.run(step, back); }));
   }
 
-  // ---------------------------------------------------------------- sums of probabilities
-
-  // Of strings of Z in the bits of rows; sums are (strings, batch).
-  void store_sums(const ZString* strings, int num_strings, T* sums) const {
-    for (int k = 0; k < num_strings; ++k)
-      std::fill_n(sums + k * samples.batch + samples.first, samples.count, T(0));
-    signed_sums(state, strings, num_strings, layout, [&](int k, int lane, double sum) {
-      if (!lanes_are_samples())
-        sums[k * samples.batch + samples.first] += T(sum);
-      else if (lane < samples.count)
-        sums[k * samples.batch + samples.first + lane] = T(sum);
-    });
-  }
-
-  void load_sums(const ZString* strings, int num_strings, const T* to_sums) const {
-    pull_back_sums(state, cotangent, strings, num_strings, layout, [&](int k) {
-      const T* row = to_sums + k * samples.batch + samples.first;
-      if (!lanes_are_samples()) return splat<T>(row[0]);
-      Vector<T> given{};
-      for (int64_t j = 0; j < samples.count; ++j) given[j] = row[j];
-      return given;
-    });
-  }
-
   // ---------------------------------------------------------------- in and out
 
   // Arrays are (2, rows, batch), rows in the order of basis states.
   template <typename Body> void each_amplitude(Body body) const {
-    const int64_t rows = int64_t(1) << layout.num_qubits;
-    const int low_bits = layout.num_qubits / 2;
-    std::vector<int32_t> low(size_t(1) << low_bits);
-    low[0] = 0;
-    for (int j = 0; j < low_bits; ++j)
-      for (int k = 0; k < 1 << j; ++k) low[k | 1 << j] = low[k] ^ program.columns[j];
-    for (int64_t high = 0; high < rows >> low_bits; ++high) {
-      int32_t base = program.shift;
-      for (int j = low_bits; j < layout.num_qubits; ++j)
-        if (high >> (j - low_bits) & 1) base ^= program.columns[j];
-      for (int64_t k = 0; k < int64_t(1) << low_bits; ++k)
-        body(high << low_bits | k, base ^ low[k]);
-    }
+    each_image(layout.num_qubits, program.columns, program.shift, body);
   }
 
   void store_row(const Amplitudes<T>* from, int64_t row, T* place, int64_t plane) const {

@@ -11,7 +11,7 @@ import pytest
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import qjax
-from qjax._engine import Expectations, States, Task, run
+from qjax._engine import Expectations, Outcomes, States, Task, run
 from qjax._qiskit import as_observable
 from qjax._simulators.native.library import why_missing
 from tests.circuits import error, random_circuit
@@ -41,7 +41,13 @@ def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> 
     values[~differs] = values[~differs, :1]
     parts = jnp.asarray(values[~differs, 0]), jnp.asarray(values[differs])
     converted, per_sample = qjax.from_qiskit(circuit), frozenset(np.flatnonzero(differs).tolist())
-    labels = ["Z" * num_qubits, "".join(rng.choice(list("IXYZ"), num_qubits))]
+    x = "X" + "I" * (num_qubits - 1)  # many strings of one flip, and one of each of others
+    labels = [
+        "Z" * num_qubits,
+        *(x[:-1] + letter for letter in "IXYZ" if num_qubits > 1),
+        "Y" + x[1:],
+    ]
+    labels += ["".join(rng.choice(list("IXYZ"), num_qubits)) for _ in range(8)]
     observables = tuple(as_observable(SparsePauliOp(label), num_qubits) for label in labels)
     states = [Statevector(circuit.assign_parameters(sample.astype(float))) for sample in values.T]
     expected = [
@@ -50,17 +56,24 @@ def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> 
 
     of_states = run(Task(converted, per_sample, States()), *parts)
     assert error(of_states, np.array([state.data for state in states]).T) < precision.tolerance
-    for size in (1, 2):  # strings of Z alone are read out otherwise
-        task = Task(converted, per_sample, Expectations(observables[:size]))
+    qubits = tuple(rng.permutation(num_qubits)[:3].tolist())
+    readouts = (
+        (Expectations(observables[:1]), np.array(expected)[:, :1]),  # without the last phases
+        (Expectations(observables), np.array(expected)),
+        (Outcomes(qubits), np.array([state.probabilities(qubits) for state in states])),
+    )
+    for readout, wanted in readouts:
+        task = Task(converted, per_sample, readout)
         of_parts, pull_back = jax.vjp(lambda *given, task=task: run(task, *given), *parts)
-        assert error(of_parts, np.array(expected)[:, :size].T) < precision.tolerance
-        slopes = pull_back(jnp.ones_like(of_parts))
+        assert error(of_parts, wanted.T) < precision.tolerance
+        weights = jnp.asarray(rng.normal(size=of_parts.shape), precision.real)
+        slopes = pull_back(weights)
         assert all(np.isfinite(slope).all() for slope in slopes)
         if precision.x64:
             along = [rng.normal(size=part.shape) for part in parts]
             ahead, behind = (
-                run(task, *(p + sign * 1e-5 * a for p, a in zip(parts, along, strict=True))).sum()
-                for sign in (1, -1)
+                (weights * run(task, *(p + h * a for p, a in zip(parts, along, strict=True)))).sum()
+                for h in (1e-5, -1e-5)
             )
             slope = sum((s * a).sum() for s, a in zip(slopes, along, strict=True))
             assert abs(slope - (ahead - behind) / 2e-5) < 1e-7 * (1 + abs(slope))
