@@ -35,7 +35,7 @@ from qjax._engine import (
 )
 from qjax._plan import Plan
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
-from qjax._simulators import Gradient, StateVector, as_simulator
+from qjax._simulators import NATIVE, Gradient, StateVector, as_simulator, resolved
 
 
 def statevector(
@@ -95,7 +95,8 @@ def unitary(
             f"unitary: the circuit starts from given amplitudes of qubits {prepared[0].qubits}, so "
             "no matrix says what it does; expected gates only. `statevector` gives its state"
         )
-    return compiled_unitary(circuit)(as_parameters(circuit, params))
+    values = as_parameters(circuit, params)
+    return compiled_unitary(circuit, resolved(None) == NATIVE)(values)
 
 
 def probabilities(

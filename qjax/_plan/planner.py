@@ -16,7 +16,7 @@ from qjax._expressions import ExpressionTable, Value, expression_tables
 from qjax._plan.builder import Builder
 from qjax._plan.encoding import Factor, encoding, start_factors
 from qjax._plan.factors import PlacedGate
-from qjax._plan.frame import Frame, axis_frame
+from qjax._plan.frame import Frame, axis_frame, canonical_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.placed_gates import place_all, whole
@@ -64,7 +64,9 @@ def plan_circuit(
 
 
 @kept()
-def plan_native(circuit: Circuit, batched: frozenset[int] = frozenset()) -> NativeProgram | None:
+def plan_native(
+    circuit: Circuit, batched: frozenset[int] = frozenset(), from_zero: bool = True
+) -> NativeProgram | None:
     """What the native engine runs for a circuit; None where it lacks something.
 
     To plan no passes is most of what a first call saves: they are as costly as the rest of it.
@@ -72,6 +74,7 @@ def plan_native(circuit: Circuit, batched: frozenset[int] = frozenset()) -> Nati
     Args:
         circuit: the circuit.
         batched: the indices of the parameters that differ per sample.
+        from_zero: as in `plan_circuit`; else it runs from states whose rows are in order.
     """
     with collection_put_off(len(circuit.ops)):
         return _native(circuit, batched)
@@ -81,7 +84,9 @@ def _native(circuit: Circuit, batched: frozenset[int]) -> NativeProgram | None:
     tables = _angle_tables(circuit, batched)
     first, rest = _split_start(tables.gates, set())
     start = frame = None
-    if preparations(circuit):
+    if not from_zero:
+        first, rest, frame = [], tables.gates, canonical_frame(circuit.num_qubits)
+    elif preparations(circuit):
         first, rest, _, frame, start = _prepared(circuit, batched, tables, from_zero=True)
     steps = steps_of(first, rest, frame, circuit.num_qubits)
     if steps is None:
@@ -94,7 +99,7 @@ def _native(circuit: Circuit, batched: frozenset[int]) -> NativeProgram | None:
         start,
         steps,
         None,
-        Source(circuit, batched),
+        Source(circuit, batched, from_zero),
     )
 
 

@@ -93,10 +93,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a program was planned of: a circuit, and the parameters that differ per sample."""
+    """What a program was planned of: the arguments of `plan_circuit`."""
 
     circuit: Circuit
     batched: frozenset[int]
+    from_zero: bool
 
 
 @table_class

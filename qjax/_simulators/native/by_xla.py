@@ -73,7 +73,7 @@ def state_by_xla(program: NativeProgram, given: Given) -> State:
     passes, source = program.passes, program.source
     if passes is None:
         assert source is not None
-        planned = plan_circuit(source.circuit, source.batched).program
+        planned = plan_circuit(source.circuit, source.batched, source.from_zero).program
         passes = in_precision(planned, jax.config.read("jax_enable_x64"))
     # Gates that turn the same phase add their angles up, which the kernels take as they are.
     shared = reduced_angles(program.shared_angles, given.shared)
