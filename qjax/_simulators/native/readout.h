@@ -30,7 +30,7 @@ template <typename T> class Readout {
     if (reading_.is_of_strings)
       add_strings(sums);
     else
-      add_probabilities(tile_.state, tile_.layout, reading_, sums.data());
+      Outcomes<T>(reading_, tile_.layout).add_probabilities(tile_.state, sums.data());
     for (int64_t k = 0; k < count; ++k)
       for (int64_t j = 0; j < samples_.count; ++j)
         values[k * samples_.batch + samples_.first + j] = T(sums[k * lanes_ + j]);
@@ -38,14 +38,18 @@ template <typename T> class Readout {
 
   // The cotangent of the state, from those of the values.
   void load(const T* to_values) const {
-    const auto given = [&](int64_t k) { return lanes_of(to_values, k); };
     if (!reading_.is_of_strings) {
-      pull_back_probabilities(tile_.state, tile_.layout, reading_, tile_.cotangent, given);
+      const T* own = to_values + samples_.first;
+      Outcomes<T>(reading_, tile_.layout)
+          .pull_back(tile_.state, tile_.cotangent,
+                     [&](int64_t k) { return lanes_of(to_values, k); },
+                     [&](int64_t k) { return own[k * samples_.batch]; });
       return;
     }
     const PauliSums<T> strings = sums_of_strings();
     std::vector<Vector<T>> weights(reading_.strings.size());
-    for (size_t k = 0; k < weights.size(); ++k) weights[k] = strings.weight(int(k), given(k));
+    for (size_t k = 0; k < weights.size(); ++k)
+      weights[k] = strings.weight(int(k), lanes_of(to_values, k));
     fork([&](int64_t, int64_t start, int64_t stop) {
       strings.pull_back(tile_.state, weights, start, stop, tile_.cotangent);
     });

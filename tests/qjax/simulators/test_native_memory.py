@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from qiskit.quantum_info import SparsePauliOp, Statevector
+from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 
 import qjax
 from qjax._engine import Expectations, Outcomes, States, Task, run
@@ -29,6 +29,19 @@ def test_values_and_slopes(num_qubits: int, batch: int, precision: Precision) ->
 @pytest.mark.parametrize("num_qubits", [15, 16])
 def test_states_in_blocks(num_qubits: int, precision: Precision) -> None:
     check(num_qubits, 1, 12, precision)
+
+
+@pytest.mark.parametrize("num_qubits", [2, 5, 9])
+def test_from_given_states(num_qubits: int, precision: Precision) -> None:
+    circuit = random_circuit(num_qubits, num_qubits, 6, symbolic=True)
+    values = np.random.default_rng(0).uniform(-3, 3, circuit.num_parameters)
+    at = jnp.asarray(values, precision.real)
+    matrix, pull_back = jax.vjp(lambda p: qjax.unitary(circuit, p), at)
+    expected = Operator(circuit.assign_parameters(values)).data
+    assert error(matrix, expected) < precision.tolerance
+    # |U|^2 = 1 whatever the parameters.
+    (slopes,) = pull_back(matrix.conj())
+    assert np.abs(slopes).max() < precision.tolerance * 2**num_qubits
 
 
 def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> None:
