@@ -77,10 +77,10 @@ def plan_native(
         from_zero: as in `plan_circuit`; else it runs from states whose rows are in order.
     """
     with collection_put_off(len(circuit.ops)):
-        return _native(circuit, batched)
+        return _native(circuit, batched, from_zero)
 
 
-def _native(circuit: Circuit, batched: frozenset[int]) -> NativeProgram | None:
+def _native(circuit: Circuit, batched: frozenset[int], from_zero: bool) -> NativeProgram | None:
     tables = _angle_tables(circuit, batched)
     first, rest = _split_start(tables.gates, set())
     start = frame = None
