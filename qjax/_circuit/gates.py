@@ -61,12 +61,14 @@ class RotationGate:
     Attributes:
         periodic: whether it has the period 4 pi in each of its angles, so that single precision
             may take full turns off each.
+        real: whether all entries are real.
     """
 
     num_qubits: int
     num_angles: int
     rows: Callable[..., Rows]
     periodic: bool = True
+    real: bool = False
 
 
 GateKind = ConstantGate | PhaseGate | RotationGate
@@ -77,6 +79,13 @@ def is_diagonal(kind: GateKind) -> bool:
     if isinstance(kind, ConstantGate):
         return not np.any(kind.matrix - np.diag(np.diag(kind.matrix)))
     return isinstance(kind, PhaseGate)
+
+
+def is_real(kind: GateKind) -> bool:
+    """Whether all entries of the gate's matrix are real."""
+    if isinstance(kind, ConstantGate):
+        return not np.any(kind.matrix.imag)
+    return isinstance(kind, RotationGate) and kind.real
 
 
 def real(x: Array) -> Array:
@@ -187,7 +196,7 @@ GATES: dict[str, GateKind] = {
     "rz": PhaseGate((-0.5, 0.5)),
     "rzz": PhaseGate((-0.5, 0.5, 0.5, -0.5)),
     "rx": RotationGate(1, 1, _rx),
-    "ry": RotationGate(1, 1, _ry),
+    "ry": RotationGate(1, 1, _ry, real=True),
     "r": RotationGate(1, 2, _r),
     "u": RotationGate(1, 3, _u),
     "rv": RotationGate(1, 3, _rv, periodic=False),

@@ -7,6 +7,7 @@ matrices           what its matrices are built from
 planner            circuit -> plan
 full_turns         angles without the full turns that are known
 frame              permutations of basis states that cost nothing
+mixers             layers of RX as layers of real matrices
 actions            what a gate does to basis states
 placed_gates       gates in their places; those that differ per sample as phases
 encoding           amplitudes to start from

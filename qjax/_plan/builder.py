@@ -17,9 +17,10 @@ from qjax._circuit.gates import PhaseGate
 from qjax._plan.frame import (
     Frame,
     Move,
+    Place,
+    adjacent,
     axis_frame,
     canonical_frame,
-    leads,
     move,
     moved_mask,
     parity_mask,
@@ -29,7 +30,7 @@ from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.pass_tables import MadePass, Term, passes_of
 from qjax._plan.placed_gates import Member
 from qjax._plan.program import Segment
-from qjax._plan.schedule import GateBlock, is_single_gate
+from qjax._plan.schedule import GateBlock, is_real_block, is_single_gate
 
 
 class MadeSegment(NamedTuple):
@@ -81,14 +82,18 @@ class Builder:
     def add_run(self, blocks: Sequence[GateBlock], length: int) -> None:
         """Append blocks that are repeated `length` times with different angles."""
         if length == 1:
-            passes, self._state = _advance(self._state, blocks)
-            self._single += passes
+            passes, state = _advance(self._state, blocks, True)
+            if _weight(passes) > tuning.MAX_BODY:
+                passes, state = _advance(self._state, blocks, False)
+            self._single, self._state = self._single + passes, state
             return
-        entry, passes, tail = _steady(blocks, len(self.frame.masks))
+        entry, passes, tail = _steady(len(self.frame.masks), blocks, True)
+        if _weight(passes) > tuning.MAX_BODY:
+            entry, passes, tail = _steady(len(self.frame.masks), blocks, False)
         if not passes:
             # Nothing but phases and permutations: no pass at all, only terms for each repetition.
             for repetition in range(length):
-                self._state = _advance(self._state, [_only(b, repetition) for b in blocks])[1]
+                self._state = _advance(self._state, [_only(b, repetition) for b in blocks], True)[1]
             return
         if not (self._state.frame == entry.frame and not self._state.terms):
             self._single.append(_rearranged(self._state, entry.frame))
@@ -159,20 +164,30 @@ def _body(made_pass: MadePass) -> tuple | None:
     if made_pass.block is None or is_single_gate(made_pass.block):
         return None
     # Phases per sample cost as much as the matrix; those that all samples share cost little.
-    return len(made_pass.order), any(term.batched for term in made_pass.terms)
+    return len(made_pass.order), made_pass.above, any(term.batched for term in made_pass.terms)
 
 
-def _advance(state: _State, blocks: Sequence[GateBlock]) -> tuple[list[MadePass], _State]:
-    """The passes of some blocks, and the state after them."""
+def _advance(
+    state: _State, blocks: Sequence[GateBlock], in_place: bool
+) -> tuple[list[MadePass], _State]:
+    """The passes of some blocks, and the state after them.
+
+    Args:
+        state: before them.
+        blocks: in order.
+        in_place: whether matrices act on their qubits where they stand, if those are adjacent, and
+            those of later blocks are brought side by side; or on leading qubits only.
+    """
     passes, frame, terms = [], state.frame, list(state.terms)
-    for block in blocks:
+    for number, block in enumerate(blocks):
         if block.free:
             member = block.members[0]
             terms += _new_terms(frame, member)
             image = member.action.image
             frame = frame if image is None else permuted(frame, member.support, image)
         else:
-            passes.append(_make(_State(frame, tuple(terms)), block))
+            later = blocks[number + 1 :] if in_place else None
+            passes.append(_make(_State(frame, tuple(terms)), block, later))
             frame, terms = passes[-1].frame, []
     return passes, _State(frame, tuple(terms))
 
@@ -186,22 +201,32 @@ def _new_terms(frame: Frame, member: Member) -> Iterable[Term]:
         yield Term(mask, (-1) ** flip * parity.weight, angle, member.batched, False)
 
 
-def _make(state: _State, block: GateBlock) -> MadePass:
-    """A pass for a block: its qubits are brought in front unless they are."""
-    num_qubits = len(state.frame.masks)
+def _make(state: _State, block: GateBlock, later: Sequence[GateBlock] | None) -> MadePass:
+    """A pass for a block: its qubits are brought in front, unless they can stay where they are."""
+    place = adjacent(state.frame, block.qubits)
     if is_single_gate(block):
         member = block.members[0]
         order = (*member.controls[::-1], *member.qubits[::-1])
-        in_front = leads(state.frame, block.qubits) == order
+        stays = place == Place(order, 0)
     else:
-        leading = leads(state.frame, block.qubits)
-        in_front = leading is not None
-        order = tuple(sorted(block.qubits, reverse=True)) if leading is None else leading
-    frame = state.frame
-    if not in_front:
-        others = [q for q in range(num_qubits)[::-1] if q not in block.qubits]
-        frame = axis_frame([*order, *others])
-    return _rearranged(state, frame)._replace(block=block, order=order)
+        order = tuple(sorted(block.qubits, reverse=True))
+        anywhere = later is not None and is_real_block(block)
+        stays = place is not None and (place.above == 0 or anywhere)
+    if place is None or not stays:
+        place = Place(order, 0)
+        frame = axis_frame(_layout(order, later or (), len(state.frame.masks)))
+    else:
+        frame = state.frame
+    return _rearranged(state, frame)._replace(block=block, order=place.order, above=place.above)
+
+
+def _layout(leading: Sequence[int], later: Sequence[GateBlock], num_qubits: int) -> list[int]:
+    """All qubits: those that lead, then those of later blocks together, as far as they are free."""
+    layout = list(leading)
+    for block in later:
+        if not block.free and is_real_block(block) and not set(block.qubits) & set(layout):
+            layout += sorted(block.qubits, reverse=True)
+    return layout + [qubit for qubit in range(num_qubits)[::-1] if qubit not in layout]
 
 
 def _rearranged(state: _State, frame: Frame) -> MadePass:
@@ -224,16 +249,18 @@ def _moved(state: _State, frame: Frame) -> tuple[Term, ...]:
     return tuple(moved)
 
 
-def _steady(blocks: Sequence[GateBlock], num_qubits: int) -> tuple[_State, list[MadePass], _State]:
+def _steady(
+    num_qubits: int, blocks: Sequence[GateBlock], in_place: bool
+) -> tuple[_State, list[MadePass], _State]:
     """(state before, passes, state after) of a layer that ends as it begins."""
     entry = _State(canonical_frame(num_qubits))
     for _ in range(tuning.MAX_LAYER_ATTEMPTS):
-        passes, tail = _advance(entry, blocks)
+        passes, tail = _advance(entry, blocks, in_place)
         if not passes or tail.same_as(_State(entry.frame, entry.terms)):
             return entry, passes, tail
         entry = _State(tail.frame, tuple(_carried(term) for term in tail.terms))
     entry = _State(canonical_frame(num_qubits))
-    passes, tail = _advance(entry, blocks)
+    passes, tail = _advance(entry, blocks, in_place)
     # Nothing is carried over if the layer ends by bringing the rows in order.
     passes.append(_rearranged(tail, entry.frame))
     return entry, passes, entry

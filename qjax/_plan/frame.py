@@ -162,21 +162,38 @@ def parity_mask(frame: Frame | MovingFrame, qubits: Iterable[int]) -> tuple[int,
     return mask, flip
 
 
-def leads(frame: Frame, qubits: Sequence[int]) -> tuple[int, ...] | None:
-    """The qubits in the order in which they are the leading bits of the rows, or None.
+class Place(NamedTuple):
+    """Where some qubits are adjacent bits of the rows.
 
-    They lead if each is a leading bit itself, and the other qubits do not depend on those bits.
+    Attributes:
+        order: the qubits, the most significant bit first.
+        above: how many bits are more significant than all of theirs.
     """
-    num_qubits, k = len(frame.masks), len(qubits)
-    top = ((1 << k) - 1) << (num_qubits - k)
+
+    order: tuple[int, ...]
+    above: int
+
+
+def adjacent(frame: Frame, qubits: Sequence[int]) -> Place | None:
+    """Where these qubits are adjacent bits of the rows, or None.
+
+    They are if each is a bit itself, and the other qubits do not depend on those bits.
+    """
+    bits = 0
+    for qubit in qubits:
+        bits |= frame.masks[qubit]
+    top = bits.bit_length()
+    if bits != ((1 << len(qubits)) - 1) << (top - len(qubits)):
+        return None
     inside = set(qubits)
     for qubit, mask in enumerate(frame.masks):
         if qubit in inside:
-            if frame.flips[qubit] or mask.bit_count() != 1 or not mask & top:
+            if frame.flips[qubit] or mask.bit_count() != 1:
                 return None
-        elif mask & top:
+        elif mask & bits:
             return None
-    return tuple(sorted(qubits, key=lambda qubit: -frame.masks[qubit]))
+    order = tuple(sorted(qubits, key=lambda qubit: -frame.masks[qubit]))
+    return Place(order, len(frame.masks) - top)
 
 
 class Move(NamedTuple):

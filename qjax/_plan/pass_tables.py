@@ -11,7 +11,7 @@ import numpy as np
 from qjax._plan.frame import Frame, Move, inverse_move, row_tables, sign_tables
 from qjax._plan.matrix_tables import MatrixTables
 from qjax._plan.passes import Coefficients, Dense, Pass, PerSample, Phases, Reorder
-from qjax._plan.schedule import GateBlock, is_single_gate
+from qjax._plan.schedule import GateBlock, is_real_block, is_single_gate
 
 
 class Term(NamedTuple):
@@ -25,13 +25,22 @@ class Term(NamedTuple):
 
 
 class MadePass(NamedTuple):
-    """A pass before its tables are made: `order` lists the leading qubits of `frame`, after it."""
+    """A pass before its tables are made.
+
+    Attributes:
+        frame: after it.
+        move, terms: how it rearranges the rows, and the phases that it applies.
+        block: what its matrix consists of.
+        order: the block's qubits as bits of `frame`, the most significant first.
+        above: how many bits are more significant than those.
+    """
 
     frame: Frame
     move: Move | None
     terms: tuple[Term, ...]
     block: GateBlock | None
     order: tuple[int, ...]
+    above: int = 0
 
 
 def passes_of(
@@ -58,7 +67,8 @@ def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSam
             for made_pass in group
             if made_pass.block
         ]
-        return Dense(len(group[0].order), slots[0], 0, 0)
+        real = all(is_real_block(made_pass.block) for made_pass in group if made_pass.block)
+        return Dense(len(group[0].order), slots[0], 0, 0, group[0].above, real)
     member = block.members[0]
     num_controls = len(member.controls)
     # The first control is the least significant bit of the setting, and of the leading bits.
@@ -67,7 +77,7 @@ def _operator(group: Sequence[MadePass], tables: MatrixTables) -> Dense | PerSam
         return PerSample(member.action.kind, num_controls, setting, np.asarray(member.angles))
     bare = member._replace(action=member.action._replace(setting=0), controls=())
     slot = tables.add([bare], group[0].order[num_controls:])
-    return Dense(len(member.qubits), slot, num_controls, setting)
+    return Dense(len(member.qubits), slot, num_controls, setting, 0, False)
 
 
 def _reorder(group: Sequence[MadePass], num_qubits: int) -> Reorder | None:

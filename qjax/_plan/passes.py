@@ -67,17 +67,24 @@ class Phases:
 class Dense:
     """A matrix on the leading qubits, or on one setting of controls that lead them.
 
+    One of real numbers, which acts on real and imaginary parts alike, may have its qubits anywhere
+    as long as they are adjacent bits of the rows.
+
     Attributes:
         width: how many qubits the matrix acts on, behind the controls.
         slot: the first of its `period` places among the segment's matrices of that width.
         num_controls: how many qubits are controls.
         setting: the row of the controls at which it acts.
+        above: how many bits are more significant than its own: 0 unless it is real.
+        real: whether it is applied as a matrix of real numbers.
     """
 
     width: int = static()
     slot: int = static()
     num_controls: int = static()
     setting: int = static()
+    above: int = static()
+    real: bool = static()
 
 
 @table_class

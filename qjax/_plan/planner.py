@@ -1,7 +1,8 @@
 """Floor 3. A circuit, and which of its parameters differ per sample -> the plan to run it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from qjax._plan.factors import PlacedGate
 from qjax._plan.frame import Frame, axis_frame, canonical_frame
 from qjax._plan.full_turns import without_turns
 from qjax._plan.matrix_tables import MatrixTables
-from qjax._plan.placed_gates import place_all, whole
+from qjax._plan.mixers import with_real_mixers
+from qjax._plan.placed_gates import Member, place_all, whole
 from qjax._plan.plan import Plan
 from qjax._plan.program import Encoding, NativeProgram, Program, Source, Start
 from qjax._plan.repeats import Run, find_repeats
@@ -45,9 +47,17 @@ def plan_circuit(
     """
     check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
     tables = _angle_tables(circuit, batched)
-    prepared = _prepared(circuit, batched, tables, from_zero)
+    mixers = with_real_mixers(tables.gates)
+    placed = tables if mixers is None else tables._replace(gates=mixers)
+    prepared = _prepared(circuit, batched, placed, from_zero)
     frame, start = prepared.frame, prepared.start
-    builder, schedules = _scheduled(prepared.rest, frame, circuit.num_qubits, bool(batched))
+    schedule = partial(
+        cheapest_schedule,
+        num_qubits=circuit.num_qubits,
+        batched=bool(batched),
+        may_part=mixers is not None,
+    )
+    builder, schedules = _scheduled(prepared.rest, frame, schedule)
     end = builder.end()
     program = Program(
         circuit.num_qubits,
@@ -146,12 +156,12 @@ def _shared(circuit: Circuit, batched: frozenset[int]) -> list[int]:
 
 
 def _scheduled(
-    placed: Sequence[PlacedGate], frame: Frame, num_qubits: int, batched: bool
+    placed: Sequence[PlacedGate], frame: Frame, schedule: Callable[[list[Member]], Schedule]
 ) -> tuple[Builder, list[Schedule]]:
     """The passes of all gates but those of the start, and how each run of layers was fused."""
     builder, schedules = Builder(frame), []
     for run in find_repeats([_signature(gate) for gate in placed]):
-        schedules.append(_schedule_run(placed, run, num_qubits, batched))
+        schedules.append(schedule(_members(placed, run)))
         builder.add_run(schedules[-1].blocks, run.length)
     return builder, schedules
 
@@ -242,10 +252,8 @@ def _start(
     return tables.finish_start(tuple(encodings))
 
 
-def _schedule_run(
-    placed: Sequence[PlacedGate], run: Run, num_qubits: int, batched: bool
-) -> Schedule:
-    """The blocks of a body, with the places of its angles in every repetition."""
+def _members(placed: Sequence[PlacedGate], run: Run) -> list[Member]:
+    """The gates of a body, with the places of their angles in every repetition."""
     layer = []
     for offset in range(run.period):
         first = run.start + offset
@@ -253,4 +261,4 @@ def _schedule_run(
         same = placed[first : stop : run.period]
         angles = np.array([gate.angles for gate in same], np.int32).T
         layer.append((same[0].gate, same[0].batched, angles.reshape(-1, run.length)))
-    return cheapest_schedule(place_all(layer), num_qubits, batched)
+    return place_all(layer)

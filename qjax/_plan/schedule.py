@@ -8,11 +8,12 @@ remaining gates be applied is chosen greedily.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import inf
 from typing import NamedTuple
 
 from qjax._base import tuning
-from qjax._circuit.gates import PhaseGate
+from qjax._circuit.gates import PhaseGate, is_real
 from qjax._plan.placed_gates import Member
 
 
@@ -39,6 +40,11 @@ def is_single_gate(block: GateBlock) -> bool:
     return member.batched or len(member.controls) > 0
 
 
+def is_real_block(block: GateBlock) -> bool:
+    """Whether its matrix is one of real numbers."""
+    return all(is_real(member.action.kind) for member in block.members)
+
+
 class Schedule(NamedTuple):
     """Blocks in order, and why they are as they are.
 
@@ -53,8 +59,17 @@ class Schedule(NamedTuple):
     costs: tuple[tuple[int, float], ...]
 
 
-def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool) -> Schedule:
-    """The schedule of the width that promises to be fastest."""
+def cheapest_schedule(
+    members: Sequence[Member], num_qubits: int, batched: bool, may_part: bool = False
+) -> Schedule:
+    """The schedule of the width that promises to be fastest.
+
+    Args:
+        members: gates in the order of time.
+        num_qubits: n.
+        batched: whether any parameters differ per sample.
+        may_part: whether to try blocks without gates that only shift phases, which all are real.
+    """
     columns = tuning.TYPICAL_BATCH if batched else 1
     # A gate that is wider than its block takes a pass of its own, which no other shares.
     narrowest = max((len(m.support) for m in members if _wants_block(m)), default=1)
@@ -62,8 +77,9 @@ def cheapest_schedule(members: Sequence[Member], num_qubits: int, batched: bool)
     by_width: dict[int, list[GateBlock]] = {}
     costs: dict[int, float] = {}
     for width in widths:
-        for eager in (True, False) if len(members) <= tuning.MAX_TRIED_GATES else (True,):
-            blocks = schedule(members, num_qubits, width, eager)
+        eagers = (True, False) if len(members) <= tuning.MAX_TRIED_GATES else (True,)
+        for eager, apart in product(eagers, (False, True) if may_part else (False,)):
+            blocks = schedule(members, num_qubits, width, eager, apart)
             nanoseconds = cost(blocks, num_qubits, columns) / columns
             if nanoseconds < costs.get(width, inf):
                 by_width[width], costs[width] = blocks, nanoseconds
@@ -90,7 +106,8 @@ def cost(blocks: Sequence[GateBlock], num_qubits: int, batch: int) -> float:
             continue
         width = len(block.qubits)
         multiply = tuning.MULTIPLY.get(width, 2.0**width / 20)
-        total += tuning.PASS + amplitudes * (tuning.REARRANGE + multiply)
+        work = 0.5 if is_real_block(block) else 1.0
+        total += tuning.PASS + amplitudes * (tuning.REARRANGE + multiply) * work
         total += tuning.BUILD * len(block.members) * 8.0**width
         rotated = sum(amplitudes if batched else 1 << num_qubits for batched in phases)
         total += tuning.ROTATE * rotated
@@ -99,7 +116,11 @@ def cost(blocks: Sequence[GateBlock], num_qubits: int, batch: int) -> float:
 
 
 def schedule(
-    members: Sequence[Member], num_qubits: int, width: int, eager: bool = True
+    members: Sequence[Member],
+    num_qubits: int,
+    width: int,
+    eager: bool = True,
+    apart: bool = False,
 ) -> list[GateBlock]:
     """Blocks whose product, in order, is the product of the members.
 
@@ -109,8 +130,9 @@ def schedule(
         width: how many qubits a block may have.
         eager: whether phases are applied as soon as they can be, so that blocks find more gates,
             or as late as they can be, so that they are gathered in fewer passes.
+        apart: whether no block has gates that cost nothing by themselves.
     """
-    blocks = list(_Queues(members, num_qubits, width).blocks(eager))
+    blocks = list(_Queues(members, num_qubits, width, apart).blocks(eager))
     if sum(not block.free for block in blocks) > tuning.MAX_BODY:
         # Equal widths let one compiled body serve them all.
         return blocks
@@ -128,9 +150,10 @@ def _trimmed(block: GateBlock) -> GateBlock:
 class _Queues:
     """The gates that wait on each qubit, and how many of them have been applied."""
 
-    def __init__(self, members: Sequence[Member], num_qubits: int, width: int) -> None:
+    def __init__(self, members: Sequence[Member], num_qubits: int, width: int, apart: bool) -> None:
         self.members = members
         self.width = width
+        self.apart = apart
         self.supports = [member.support for member in members]
         self.free = [member.action.parities is not None for member in members]
         self.gains = [_gain(member) for member in members]
@@ -193,7 +216,12 @@ class _Queues:
     def _joins_next(self, number: int) -> bool:
         """Whether a phase on one qubit can wait for the matrix that comes to that qubit anyway."""
         member = self.members[number]
-        if len(self.supports[number]) != 1 or member.batched or member.action.image is not None:
+        if (
+            self.apart
+            or len(self.supports[number]) != 1
+            or member.batched
+            or member.action.image is not None
+        ):
             return False
         (qubit,) = self.supports[number]
         for later in self.queues[qubit][self.done[qubit] + 1 :]:
@@ -231,6 +259,8 @@ class _Queues:
             qubit = waiting.pop()
             number = self._head(qubit, done)
             if number is None or self.members[number].batched:
+                continue
+            if self.apart and self.free[number]:
                 continue
             support = self.supports[number]
             if inside.issuperset(support) and all(self._head(q, done) == number for q in support):

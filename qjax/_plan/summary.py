@@ -6,7 +6,7 @@ from itertools import groupby
 from qjax._base.arrays import counted
 from qjax._plan.builder import Builder, MadeSegment
 from qjax._plan.pass_tables import MadePass
-from qjax._plan.schedule import Schedule
+from qjax._plan.schedule import Schedule, is_real_block
 
 
 def summarise(
@@ -107,7 +107,9 @@ def _work(segments: Sequence[MadeSegment], num_qubits: int) -> tuple[float, floa
     for segment in segments:
         for made_pass in segment.passes:
             if made_pass.block is not None:
-                flops += segment.length * 8.0 * 2 ** (num_qubits + len(made_pass.block.qubits))
+                per_entry = 4.0 if is_real_block(made_pass.block) else 8.0
+                entries = 2 ** (num_qubits + len(made_pass.block.qubits))
+                flops += segment.length * per_entry * entries
             sweeps = (made_pass.move is not None) + (made_pass.block is not None)
             moved += segment.length * 2 * state * sweeps
             flops += segment.length * 6 * 2**num_qubits * bool(made_pass.terms)

@@ -1,7 +1,7 @@
 """Floor 4. Values of a segment's tables -> what each of its passes takes: phases and matrices."""
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Float
 
 from qjax._base import tuning
@@ -35,6 +35,9 @@ def _operands(
     if isinstance(pass_.operator, Dense):
         start = pass_.operator.slot
         matrix = matrices[pass_.operator.width][:, start : start + period]
+        if pass_.operator.real:
+            size = 2**pass_.operator.width
+            matrix = matrix[..., :size, :size]
     elif pass_.operator is not None:
         matrix = _per_sample(pass_.operator, batched)
     return Operands(from_shared, from_batched, matrix)
@@ -53,7 +56,9 @@ def _coefficients(
     )
     constants = constants.reshape(*constants.shape, *batch)
     if width == 0:
-        return jnp.broadcast_to(wrapped(constants), (*constants.shape[:3], *angles.shape[1:]))
+        # Else XLA computes the phases of all rows when it compiles, in seconds.
+        constants = lax.optimization_barrier(wrapped(constants))
+        return jnp.broadcast_to(constants, (*constants.shape[:3], *angles.shape[1:]))
     picked = angles[jnp.asarray(coefficients.places)]
     absent = jnp.asarray(coefficients.carried)[None] & ~later[:, None, None]
     picked = jnp.where(absent.reshape(*absent.shape, *batch), 0, picked)

@@ -24,7 +24,7 @@ class Operands(NamedTuple):
     Attributes:
         shared: `(parities,)` coefficients of its phases, or None.
         batched: `(parities, batch)` of those per sample, or None.
-        matrix: `(2K, 2K)`, or `(2, K, K, batch)` per sample, or None.
+        matrix: `(2K, 2K)`, `(K, K)` if it is real, or `(2, K, K, batch)` per sample, or None.
     """
 
     shared: Array | None
@@ -76,9 +76,7 @@ def matrix_cotangent(pass_: Pass, state: State, cotangent: State) -> Array | Non
         state = state.reshape(shape)[:, operator.setting]
         cotangent = cotangent.reshape(shape)[:, operator.setting]
     if isinstance(operator, Dense):
-        rows = 2 ** (operator.width + 1)
-        state, cotangent = state.reshape(rows, -1), cotangent.reshape(rows, -1)
-        return jnp.matmul(cotangent, state.T, precision=tuning.PRECISION)
+        return _outer(_blocks(operator, cotangent), _blocks(operator, state))
     rows = 2**operator.kind.num_qubits
     split = (2, rows, -1, state.shape[2])
     (re, im), (c_re, c_im) = state.reshape(split), cotangent.reshape(split)
@@ -158,13 +156,39 @@ def _rotate(state: State, angles: Array) -> State:
 
 def _multiply(operator: Dense | PerSample, matrix: Array, rows: Array) -> Array:
     if isinstance(operator, Dense):
-        flat = rows.reshape(len(matrix), -1)
-        return jnp.matmul(matrix, flat, precision=tuning.PRECISION).reshape(rows.shape)
+        return _times(matrix, _blocks(operator, rows)).reshape(rows.shape)
     split = rows.reshape(2, matrix.shape[1], -1, rows.shape[-1])
     (m_re, m_im), (re, im) = matrix[:, :, :, None], split
     real = (m_re * re[None] - m_im * im[None]).sum(axis=1)
     imag = (m_re * im[None] + m_im * re[None]).sum(axis=1)
     return jnp.stack([real, imag]).reshape(rows.shape)
+
+
+def _blocks(operator: Dense, rows: Array) -> Float[Array, "above K below"]:
+    """The rows split where a matrix acts: a complex one mixes the planes, a real one does not."""
+    if operator.real:
+        return rows.reshape(2 ** (operator.above + 1), 2**operator.width, -1)
+    return rows.reshape(1, 2 ** (operator.width + 1), -1)
+
+
+def _times(matrix: Array, blocks: Array) -> Array:
+    """A matrix times the middle axis of blocks."""
+    if len(blocks) == 1:
+        return jnp.matmul(matrix, blocks[0], precision=tuning.PRECISION)
+    if blocks.shape[2] == 1:
+        return jnp.matmul(blocks[:, :, 0], matrix.T, precision=tuning.PRECISION)
+    # As a batch of products: else XLA brings the bits in front, and back again.
+    copies = jnp.broadcast_to(matrix, (len(blocks), *matrix.shape))
+    return jnp.matmul(copies, blocks, precision=tuning.PRECISION)
+
+
+def _outer(left: Array, right: Array) -> Array:
+    """The products of the middle axes of blocks, summed over both others."""
+    if len(left) == 1:
+        return jnp.matmul(left[0], right[0].T, precision=tuning.PRECISION)
+    if left.shape[2] == 1:
+        return jnp.matmul(left[:, :, 0].T, right[:, :, 0], precision=tuning.PRECISION)
+    return jnp.matmul(left, right.swapaxes(1, 2), precision=tuning.PRECISION).sum(axis=0)
 
 
 def _transposed(operator: Dense | PerSample, matrix: Array) -> Array:

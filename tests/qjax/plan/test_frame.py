@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -11,11 +13,11 @@ from qjax._plan.frame import (
     Frame,
     Image,
     MovingFrame,
+    adjacent,
     affine_image,
     axis_frame,
     canonical_frame,
     inverse_move,
-    leads,
     move,
     moved_mask,
     parity_mask,
@@ -83,16 +85,27 @@ def test_parity_of_qubits_is_a_parity_of_row_bits(frame: Frame, data: st.DataObj
 
 
 @given(frames(), st.data())
-def test_leading_qubits_are_the_leading_bits(frame: Frame, data: st.DataObject) -> None:
-    """`leads` says yes exactly where the array splits into rows of these qubits' bits."""
+def test_adjacent_qubits_are_adjacent_bits(frame: Frame, data: st.DataObject) -> None:
+    """`adjacent` says yes exactly where an axis of the array is these qubits' bits."""
     n = len(frame.masks)
     qubits = data.draw(st.lists(st.integers(0, n - 1), unique=True))
     states = basis_states(frame)
-    found = leads(frame, qubits)
+    found = adjacent(frame, qubits)
     if found is not None:
-        assert sorted(found) == sorted(qubits)
-    orders = [found] if found is not None else _orders(qubits)
-    assert any(_in_front(states, order, n) for order in orders) == (found is not None)
+        assert sorted(found.order) == sorted(qubits)
+        assert _is_axis(states, found.order, found.above, n)
+    else:
+        places = itertools.product(_orders(qubits), range(n - len(qubits) + 1))
+        assert not any(_is_axis(states, order, above, n) for order, above in places)
+
+
+@pytest.mark.parametrize("above", range(3))
+def test_qubits_side_by_side_are_adjacent(above: int) -> None:
+    frame = axis_frame([3, 0, 2, 1])
+    order = (3, 0, 2, 1)[above : above + 2]
+    assert adjacent(frame, order[::-1]) == (order, above)
+    assert adjacent(permuted(frame, [order[0]], Image((1,), (1,))), order) is None
+    assert adjacent(frame, (3, 2)) is None
 
 
 def _orders(qubits: list[int]) -> list[tuple[int, ...]]:
@@ -101,14 +114,14 @@ def _orders(qubits: list[int]) -> list[tuple[int, ...]]:
     return [(q, *o) for q in qubits for o in _orders([other for other in qubits if other != q])]
 
 
-def _in_front(states: np.ndarray, order: tuple[int, ...], num_qubits: int) -> bool:
-    """The leading bits of a row are the order's qubits; the rest says nothing about them."""
+def _is_axis(states: np.ndarray, order: tuple[int, ...], above: int, num_qubits: int) -> bool:
+    """The bits behind so many are the order's qubits; the rest says nothing about them."""
     k = len(order)
-    rows = np.arange(2**num_qubits)
+    bits = np.arange(2**num_qubits) >> (num_qubits - above - k) & (2**k - 1)
     spelled = sum((states >> q & 1) << (k - 1 - place) for place, q in enumerate(order))
     others = states & ~sum(1 << q for q in order)
-    split = others.reshape(2**k, -1)
-    return bool(((rows >> (num_qubits - k)) == spelled).all() and (split == split[0]).all())
+    split = others.reshape(2**above, 2**k, -1)
+    return bool((bits == spelled).all() and (split == split[:, :1]).all())
 
 
 # ---------------------------------------------------------------- gates that permute
