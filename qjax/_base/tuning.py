@@ -210,6 +210,13 @@ PASS = 4000.0
 REARRANGE = 0.6
 ROTATE = 2.0
 MULTIPLY = {1: 0.5, 2: 0.5, 3: 0.65, 4: 1.0, 5: 1.6, 6: 2.8}
+
+# What multiplying by a matrix of real numbers costs, of what a complex one does. CPU, layers of RX
+# and RZZ: 4 qubits are fastest from 14 to 20 qubits, 3 or 5 up to 1.2 times slower. Their rows are
+# hardly ever rearranged, but small products beside each other lose as much; lower, and those on
+# fewer qubits seem cheaper than they are.
+REAL = 0.5
+
 BUILD = 0.15
 
 # Samples. Plans are made before the batch is known; it is one where nothing differs per sample.

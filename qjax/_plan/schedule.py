@@ -106,8 +106,9 @@ def cost(blocks: Sequence[GateBlock], num_qubits: int, batch: int) -> float:
             continue
         width = len(block.qubits)
         multiply = tuning.MULTIPLY.get(width, 2.0**width / 20)
-        work = 0.5 if is_real_block(block) else 1.0
-        total += tuning.PASS + amplitudes * (tuning.REARRANGE + multiply) * work
+        if is_real_block(block):
+            multiply *= tuning.REAL
+        total += tuning.PASS + amplitudes * (tuning.REARRANGE + multiply)
         total += tuning.BUILD * len(block.members) * 8.0**width
         rotated = sum(amplitudes if batched else 1 << num_qubits for batched in phases)
         total += tuning.ROTATE * rotated
