@@ -126,10 +126,8 @@ STORE_TRACING_BYTES = 128 << 20
 # Bytes, estimates of what is kept. CPU, circuits of 3 to 14 qubits, 16 to 2000 gates: the compiled
 # simulation takes 1.5 to 8 MB, and what its derivatives compile 12 to 29 MB more. The traces of a
 # simulation and of its derivatives take 2.5 MB.
-PLAN_BYTES = 64 << 10
-TRACE_BYTES = 3 << 19
-PROGRAM_BYTES = 3 << 20
-DERIVATIVES_BYTES = 15 << 20
+PLAN_BYTES, TRACE_BYTES = 64 << 10, 3 << 19
+PROGRAM_BYTES, DERIVATIVES_BYTES = 3 << 20, 15 << 20
 
 # ---------------------------------------------------------------- arithmetic
 
@@ -203,21 +201,17 @@ SPARE_WIRES = 8
 # ---------------------------------------------------------------- planning
 
 # The cost model of a schedule, in nanoseconds on CPU: per pass; per amplitude to rearrange it, to
-# give it a phase of its own, and to multiply it by a matrix on that many qubits; per multiplication
-# of two such matrices, divided by their size cubed. Their ratios decide how wide blocks are.
-# A wider one is offered by a further entry of `MULTIPLY`.
-PASS = 4000.0
-REARRANGE = 0.6
-ROTATE = 2.0
+# give it a phase of its own, and to multiply it by a matrix on that many qubits (`REAL` times that
+# where it is real); per multiplication of two such matrices, divided by their size cubed. Their
+# ratios decide how wide blocks are. A wider one is offered by a further entry of `MULTIPLY`.
+PASS, REARRANGE, ROTATE = 4000.0, 0.6, 2.0
 MULTIPLY = {1: 0.5, 2: 0.5, 3: 0.65, 4: 1.0, 5: 1.6, 6: 2.8}
-
-# What multiplying by a matrix of real numbers costs, of what a complex one does. CPU, layers of RX
-# and RZZ: 4 qubits are fastest from 14 to 20 qubits, 3 or 5 up to 1.2 times slower. Their rows are
-# hardly ever rearranged, but small products beside each other lose as much; lower, and those on
-# fewer qubits seem cheaper than they are.
 REAL = 0.5
-
 BUILD = 0.15
+
+# Rows. A matrix with so few behind its own takes them in: as products side by side, XLA needs 2 to
+# 50 times as long. More than 4 cost more than they gain: all of it grows with their number.
+FEW_ROWS = 4
 
 # Samples. Plans are made before the batch is known; it is one where nothing differs per sample.
 TYPICAL_BATCH = 32
@@ -245,8 +239,7 @@ MAX_LAYER_ATTEMPTS = 3
 
 # Layers repeated less often, or of fewer gates altogether, are worth more as one piece that can be
 # fused across; longer periods are not looked for, or planning takes over.
-MIN_REPETITIONS = 4
-MIN_REPEATED_GATES = 24
+MIN_REPETITIONS, MIN_REPEATED_GATES = 4, 24
 MAX_PERIOD = 4096
 
 # Qubits. A gate on more is never split into parity phases: there are 2**qubits of them.

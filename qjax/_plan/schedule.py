@@ -107,6 +107,7 @@ def cost(blocks: Sequence[GateBlock], num_qubits: int, batch: int) -> float:
         width = len(block.qubits)
         multiply = tuning.MULTIPLY.get(width, 2.0**width / 20)
         if is_real_block(block):
+            # Its rows are hardly ever rearranged, but small products side by side lose as much.
             multiply *= tuning.REAL
         total += tuning.PASS + amplitudes * (tuning.REARRANGE + multiply)
         total += tuning.BUILD * len(block.members) * 8.0**width

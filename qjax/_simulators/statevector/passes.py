@@ -175,8 +175,11 @@ def _times(matrix: Array, blocks: Array) -> Array:
     """A matrix times the middle axis of blocks."""
     if len(blocks) == 1:
         return jnp.matmul(matrix, blocks[0], precision=tuning.PRECISION)
-    if blocks.shape[2] == 1:
-        return jnp.matmul(blocks[:, :, 0], matrix.T, precision=tuning.PRECISION)
+    below = blocks.shape[2]
+    if below <= tuning.FEW_ROWS:
+        wide = jnp.kron(matrix, jnp.eye(below, dtype=matrix.dtype))
+        flat = blocks.reshape(len(blocks), -1)
+        return jnp.matmul(flat, wide.T, precision=tuning.PRECISION)
     # As a batch of products: else XLA brings the bits in front, and back again.
     copies = jnp.broadcast_to(matrix, (len(blocks), *matrix.shape))
     return jnp.matmul(copies, blocks, precision=tuning.PRECISION)
@@ -186,8 +189,10 @@ def _outer(left: Array, right: Array) -> Array:
     """The products of the middle axes of blocks, summed over both others."""
     if len(left) == 1:
         return jnp.matmul(left[0], right[0].T, precision=tuning.PRECISION)
-    if left.shape[2] == 1:
-        return jnp.matmul(left[:, :, 0].T, right[:, :, 0], precision=tuning.PRECISION)
+    if left.shape[2] <= tuning.FEW_ROWS:
+        flat = left.reshape(len(left), -1), right.reshape(len(right), -1)
+        wide = jnp.matmul(flat[0].T, flat[1], precision=tuning.PRECISION)
+        return jnp.trace(wide.reshape(left.shape[1:] * 2), axis1=1, axis2=3)
     return jnp.matmul(left, right.swapaxes(1, 2), precision=tuning.PRECISION).sum(axis=0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -14,15 +15,21 @@ from qiskit.quantum_info import Operator
 import qjax
 from qjax._plan import Dense
 from qjax._plan.planner import plan_circuit
-from qjax._simulators.statevector.simulation import as_complex, finish, identity_states, simulate
+from qjax._simulators.statevector.simulation import (
+    Gradient,
+    as_complex,
+    finish,
+    identity_states,
+    simulate,
+)
 from tests.circuits import DOUBLE_TOLERANCE, error
 from tests.qjax.plan.plans import A, B, check_plan
 
 pytestmark = pytest.mark.usefixtures("x64")
 
 
-def ising(num_qubits: int, layers: int, begins: str = "h") -> QuantumCircuit:
-    """RZZ on a ring and RX on each qubit, twice as many angles as layers."""
+def ising(num_qubits: int, layers: int, begins: str = "h", idle: int = 0) -> QuantumCircuit:
+    """RZZ on a ring and RX on each qubit but the idle ones, twice as many angles as layers."""
     angles = iter(ParameterVector("w", 2 * layers))
     circuit = QuantumCircuit(num_qubits)
     if begins == "h":
@@ -31,7 +38,7 @@ def ising(num_qubits: int, layers: int, begins: str = "h") -> QuantumCircuit:
         coupling, field = next(angles), next(angles)
         for qubit in range(num_qubits):
             circuit.rzz(coupling, qubit, (qubit + 1) % num_qubits)
-        circuit.rx(field, range(num_qubits))
+        circuit.rx(field, range(idle, num_qubits))
     return circuit
 
 
@@ -109,26 +116,29 @@ def test_unitaries(begins: str, layers: int) -> None:
     values = np.random.default_rng(3).uniform(-3, 3, circuit.num_parameters)
     program = plan_circuit(qjax.from_qiskit(circuit), frozenset(), False).program
     start = identity_states(4, np.dtype(np.float64))
-    state, last = simulate(program, values, np.zeros((0, 16)), state=start)
+    state, last = simulate(program, jnp.asarray(values), jnp.zeros((0, 16)), state=start)
     expected = Operator(circuit.assign_parameters(values)).data
     assert error(np.asarray(as_complex(finish(program, state, last))), expected) < DOUBLE_TOLERANCE
 
 
-@pytest.mark.parametrize("gradient", ["backprop", "adjoint"])
-def test_gradients_against_finite_differences(gradient: str) -> None:
-    """Of real blocks in front, between other qubits, and behind all of them."""
-    circuit = ising(9, 4)
-    assert len({operator.above for operator in operators(circuit)}) > 2
+@pytest.mark.parametrize(
+    ("idle", "gradient"), [(0, "backprop"), (1, "adjoint"), (2, "backprop"), (3, "adjoint")]
+)
+def test_gradients_against_finite_differences(idle: int, gradient: Gradient) -> None:
+    """Of real blocks in front, between other qubits, before few of them, and behind all."""
+    circuit = ising(9, 4, idle=idle)
+    assert len({operator.above for operator in operators(circuit)}) > 1
     program = plan_circuit(qjax.from_qiskit(circuit)).program
     rng = np.random.default_rng(4)
     values = rng.uniform(-3, 3, circuit.num_parameters)
     weights = rng.normal(size=(2, 2**9, 1))
 
     def loss(values: jax.Array) -> jax.Array:
-        state, last = simulate(program, values, np.zeros((0, 1)), gradient)
+        state, last = simulate(program, values, jnp.zeros((0, 1)), gradient)
         return (finish(program, state, last, gradient) * weights).sum()
 
     step = 1e-6
     points = values + step * np.concatenate([np.eye(len(values)), -np.eye(len(values))])
-    ahead, behind = np.split(np.asarray([jax.jit(loss)(point) for point in points]), 2)
+    compiled = jax.jit(loss)
+    ahead, behind = np.split(np.asarray([compiled(point) for point in points]), 2)
     assert error(np.asarray(jax.grad(loss)(values)), (ahead - behind) / (2 * step)) < 1e-7
