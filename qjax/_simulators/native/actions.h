@@ -20,10 +20,11 @@ struct Piece {
 template <typename T> struct Action {
   Piece piece;
   std::variant<Rotation<T>, Pairs<T>, PhaseTable<T>> kind;
-  int64_t sums;  // where its sums begin
+  int64_t sums;   // where its sums begin
+  T weight;       // of its sums, by the scale of the state and that of the cotangent
 
   int64_t num_sums() const {
-    if (std::holds_alternative<Rotation<T>>(kind)) return 2;
+    if (std::holds_alternative<Rotation<T>>(kind)) return 1;
     if (const auto* table = std::get_if<PhaseTable<T>>(&kind))
       return int64_t(1) << table->num_terms;
     return sizeof(PairSums<T>) / sizeof(Vector<T>);
@@ -39,44 +40,35 @@ template <typename T> struct Source {
 
 // ---------------------------------------------------------------- rotations
 
-template <typename T> int direction(const Factor& factor, const Step& step, const T* numbers) {
-  Axis axis;
-  axis_of(factor, numbers, step.num_masks, axis);
-  return axis.flip ? -1 : 1;
-}
-
 template <typename T>
-void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source, bool back) {
+void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source, bool back,
+               Scale& scale) {
   const auto& [program, layout, samples] = source;
   const double sign = back ? -0.5 : 0.5;
-  Vector<T> c, s;
-  if (samples.differ(step.batched) && step.count == 1) {
-    const Factor& factor = program.factors[step.first];
-    const T half = T(sign * direction(factor, step, program.numbers));
-    cos_sin(Vector<T>(samples.lanes(factor.batched, factor.angle) * half), c, s);
-  } else if (samples.differ(step.batched)) {
+  if (samples.differ(step.batched)) {
     double halves[kLanes<T>] = {};  // large angles may cancel
     for (int k = 0; k < step.count; ++k) {
       const Factor& factor = program.factors[step.first + k];
       const Vector<T> angles = samples.lanes(factor.batched, factor.angle);
-      const double half = sign * direction(factor, step, program.numbers);
+      const double half = sign * rotation.direction(k);
       for (int lane = 0; lane < kLanes<T>; ++lane) halves[lane] += half * angles[lane];
     }
-    for (int lane = 0; lane < kLanes<T>; ++lane) {
-      c[lane] = T(std::cos(halves[lane]));
-      s[lane] = T(std::sin(halves[lane]));
-    }
-  } else {
-    double half = 0, cosine, sine;
-    for (int k = 0; k < step.count; ++k) {
-      const Factor& factor = program.factors[step.first + k];
-      half += samples.one(factor.batched, factor.angle) *
-              (sign * direction(factor, step, program.numbers));
-    }
-    cos_sin(half, cosine, sine);
-    c = splat<T>(T(cosine)), s = splat<T>(T(sine));
+    set_sines(rotation, halves);
+    return absorb(rotation, scale.release());
   }
-  set_sines(rotation, c, s);
+  double half = 0, cosine, sine;
+  for (int k = 0; k < step.count; ++k) {
+    const Factor& factor = program.factors[step.first + k];
+    half += samples.one(factor.batched, factor.angle) * (sign * rotation.direction(k));
+  }
+  cos_sin(half, cosine, sine);
+  if (scale.takes(cosine)) {
+    set_sines(rotation, splat<T>(1), splat<T>(T(sine / cosine)));
+    rotation.is_unscaled = true;
+    return;
+  }
+  set_sines(rotation, splat<T>(T(cosine)), splat<T>(T(sine)));
+  absorb(rotation, scale.release());
 }
 
 template <typename T>
@@ -85,7 +77,7 @@ void finish(const Rotation<T>& rotation, const Step& step, const Vector<T>* sums
   const Vector<T> half = half_sum(rotation, sums) * T(0.5);
   for (int k = 0; k < step.count; ++k) {
     const Factor& factor = source.program.factors[step.first + k];
-    const T sign = direction(factor, step, source.program.numbers);
+    const T sign = T(rotation.direction(k));
     source.samples.add(factor.batched, factor.angle, half * sign);
   }
 }
@@ -139,28 +131,36 @@ void finish(const Pairs<T>&, const Step& step, const Vector<T>* given, const Sou
 template <typename T>
 void build(PhaseTable<T>& table, const Piece& piece, const Source<T>& source, const Span& span) {
   const auto& [program, layout, samples] = source;
-  build(table, piece.terms, piece.num_terms, layout, span,
-        [&](const Term& term, Amplitudes<T>& factor) {
-          const T weight = source.program.numbers[term.weight];
-          if (source.samples.differ(term.batched)) {
-            const Vector<T> angle = source.samples.lanes(true, term.angle);
-            cos_sin(Vector<T>(angle * weight), factor.re, factor.im);
-            return;
-          }
-          double c, s, angle = weight;
-          if (term.angle >= 0) angle *= source.samples.one(term.batched, term.angle);
-          cos_sin(angle, c, s);
-          factor = {splat<T>(T(c)), splat<T>(T(s))};
-        });
+  Vector<double> angles{}, cosines{}, sines{};  // of terms
+  static_assert(kTermsAtOnce <= kLanes<double>);
+  for (int j = 0; j < piece.num_terms; ++j) {
+    const Term& term = piece.terms[j];
+    if (samples.differ(term.batched)) continue;
+    angles[j] = program.numbers[term.weight];
+    if (term.angle >= 0) angles[j] *= samples.one(term.batched, term.angle);
+  }
+  cos_sin(angles, cosines, sines);
+  Amplitudes<T> phases[kTermsAtOnce];
+  for (int j = 0; j < piece.num_terms; ++j) {
+    const Term& term = piece.terms[j];
+    if (samples.differ(term.batched))
+      cos_sin(samples.lanes(true, term.angle), program.numbers[term.weight], phases[j].re,
+              phases[j].im);
+    else
+      phases[j] = {splat<T>(T(cosines[j])), splat<T>(T(sines[j]))};
+  }
+  build(table, piece.terms, piece.num_terms, layout, span, phases);
 }
 
 template <typename T>
-void finish(const PhaseTable<T>& table, const Piece& piece, const Vector<T>* sums,
+void finish(const PhaseTable<T>& table, const Piece& piece, Vector<T>* sums,
             const Source<T>& source) {
+  Vector<T> totals[kTermsAtOnce];
+  add_up(table, sums, totals);
   for (int j = 0; j < piece.num_terms; ++j) {
     const Term& term = piece.terms[j];
     if (term.angle < 0) continue;
-    const Vector<T> x = term_sum(table, sums, j) * source.program.numbers[term.weight];
+    const Vector<T> x = totals[j] * source.program.numbers[term.weight];
     source.samples.add(term.batched, term.angle, x);
   }
 }
@@ -169,14 +169,15 @@ void finish(const PhaseTable<T>& table, const Piece& piece, const Vector<T>* sum
 
 template <typename T>
 void prepare(Action<T>& action, const Piece& piece, const Source<T>& source, const Span& span,
-             bool back) {
+             bool back, Scale& scale) {
   action.piece = piece;
+  action.weight = T(scale.value() * scale.value());
   const Step& step = *piece.step;
   if (step.kind == StepKind::kPhases)
     return build(action.kind.template emplace<PhaseTable<T>>(), piece, source, span);
   auto& rotation = action.kind.template emplace<Rotation<T>>();
   if (place(rotation, step, source.program, source.layout, span))
-    return set_angle(rotation, step, source, back);
+    return set_angle(rotation, step, source, back, scale);
   auto& pairs = action.kind.template emplace<Pairs<T>>();
   place(pairs, step, source.program.controls, source.layout, span);
   if (source.samples.differ(step.batched))
@@ -185,9 +186,19 @@ void prepare(Action<T>& action, const Piece& piece, const Source<T>& source, con
     set_entries<double>(pairs, step, source, back);
 }
 
+// Whether an action takes a scale in: pairs leave rows alone whose controls are not met.
+template <typename T> bool absorbs(Action<T>& action, double scale) {
+  if (auto* table = std::get_if<PhaseTable<T>>(&action.kind)) return absorb(*table, scale), true;
+  auto* rotation = std::get_if<Rotation<T>>(&action.kind);
+  if (rotation != nullptr) absorb(*rotation, scale);
+  return rotation != nullptr;
+}
+
 // From the sums over all vectors to the cotangents of angles.
 template <typename T>
-void finish(const Action<T>& action, const Vector<T>* sums, const Source<T>& source) {
+void finish(const Action<T>& action, Vector<T>* sums, const Source<T>& source) {
+  if (action.weight != 1)
+    for (int64_t k = 0; k < action.num_sums(); ++k) sums[k] *= action.weight;
   if (const auto* table = std::get_if<PhaseTable<T>>(&action.kind))
     return finish(*table, action.piece, sums, source);
   if (const auto* rotation = std::get_if<Rotation<T>>(&action.kind))
@@ -208,9 +219,8 @@ void run_moved(const Kind& kind, const Block<T>& block, Run run) {
   block.origin == 0 ? run(kind) : run(moved(kind, block.origin));
 }
 
+// Rotations and pairs.
 template <typename T> void apply(const Action<T>& action, const Block<T>& block) {
-  if (const auto* table = std::get_if<PhaseTable<T>>(&action.kind))
-    return apply(*table, table->setting_at(block.origin), block.vectors, block.state);
   const auto run = [&](const auto& kind) { apply(kind, block.vectors, block.state); };
   if (const auto* rotation = std::get_if<Rotation<T>>(&action.kind))
     return run_moved(*rotation, block, run);
@@ -220,9 +230,6 @@ template <typename T> void apply(const Action<T>& action, const Block<T>& block)
 template <typename T>
 void pull_back(const Action<T>& action, const Block<T>& block, Vector<T>* sums) {
   sums += action.sums;
-  if (const auto* table = std::get_if<PhaseTable<T>>(&action.kind))
-    return pull_back(*table, table->setting_at(block.origin), block.vectors, block.state,
-                     block.cotangent, sums);
   if (const auto* rotation = std::get_if<Rotation<T>>(&action.kind))
     return run_moved(*rotation, block, [&](const auto& kind) {
       pull_back(kind, block.vectors, block.state, block.cotangent, sums);
@@ -231,6 +238,22 @@ void pull_back(const Action<T>& action, const Block<T>& block, Vector<T>* sums) 
     pull_back(kind, block.vectors, block.state, block.cotangent,
               *reinterpret_cast<PairSums<T>*>(sums));
   });
+}
+
+// N tables of phases in a row, forwards, or backwards where there are sums.
+template <int N, typename T>
+void run_phases(const Action<T>* actions, const Block<T>& block, Vector<T>* sums) {
+  Phases<T, N> phases;
+  Vector<T>* own_sums[N];
+  for (int t = 0; t < N; ++t) {
+    phases.tables[t] = std::get_if<PhaseTable<T>>(&actions[t].kind);
+    phases.origins[t] = phases.tables[t]->setting_at(block.origin);
+    own_sums[t] = sums + actions[t].sums;
+  }
+  if (sums == nullptr)
+    apply(phases, block.vectors, block.state);
+  else
+    pull_back(phases, block.vectors, block.state, block.cotangent, own_sums);
 }
 
 }  // namespace qjax::QJAX_ISA

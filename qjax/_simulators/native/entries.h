@@ -5,6 +5,7 @@
 
 #include "lanes.h"
 #include "program.h"
+#include "sincos.h"
 
 namespace qjax::QJAX_ISA {
 
@@ -27,18 +28,6 @@ template <typename N> inline Complex<N> conj(Complex<N> a) { return {a.re, -a.im
 template <typename N> struct Entries {
   Complex<N> own[kMaxClasses], other[kMaxClasses];
 };
-
-inline void cos_sin(double x, double& c, double& s) {
-  c = std::cos(x);
-  s = std::sin(x);
-}
-template <typename V> inline void cos_sin(V x, V& c, V& s) {
-  constexpr int lanes = sizeof(V) / sizeof(x[0]);
-  for (int k = 0; k < lanes; ++k) {
-    c[k] = std::cos(x[k]);
-    s[k] = std::sin(x[k]);
-  }
-}
 
 template <typename N, typename T>
 Entries<N> factor_entries(const Factor& factor, const T* numbers, N angle, int classes) {

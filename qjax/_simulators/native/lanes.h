@@ -43,16 +43,42 @@ template <typename T> inline Vector<T> shuffled(Vector<T> x, Mask<T> lanes) {
 
 template <typename T> inline Mask<T> lanes_at(int distance) {
   Mask<T> lanes;
-  for (int k = 0; k < kLanes<T>; ++k) lanes[k] = k ^ distance;
-  return lanes;
+  for (int k = 0; k < kLanes<T>; ++k) lanes[k] = k;
+  return lanes ^ distance;
 }
 
 inline int parity(uint32_t bits) { return __builtin_popcount(bits) & 1; }
+
+// The sign (-1)^parity(lane & bits) of each lane.
+template <typename T> inline Vector<T> signs_of_lanes(uint32_t bits) {
+  Vector<T> signs = splat<T>(1);
+  for (int j = 0; j < kLaneBits<T>; ++j) {
+    Vector<T> of_bit;
+    for (int k = 0; k < kLanes<T>; ++k) of_bit[k] = k >> j & 1 ? T(-1) : T(1);
+    if (bits >> j & 1) signs *= of_bit;
+  }
+  return signs;
+}
 
 // A complex vector: real and imaginary parts, side by side as they stand in memory.
 template <typename T> struct Amplitudes {
   Vector<T> re, im;
 };
+
+// GCC reads what was loaded once more for each use, rather than keep many values in registers; to
+// hide where they come from prevents that, where registers are as wide as vectors.
+#if defined(__AVX512F__) && !defined(__clang__)
+#define QJAX_KEEP(x) asm("" : "+v"(x))
+#else
+#define QJAX_KEEP(x)
+#endif
+
+template <typename T> QJAX_INLINE Amplitudes<T> loaded(const Amplitudes<T>& from) {
+  Vector<T> re = from.re, im = from.im;
+  QJAX_KEEP(re);
+  QJAX_KEEP(im);
+  return {re, im};
+}
 
 template <typename T> inline Amplitudes<T> operator+(Amplitudes<T> a, Amplitudes<T> b) {
   return {a.re + b.re, a.im + b.im};

@@ -24,6 +24,8 @@ template <typename T> struct Pairs {
   int control_offsets[kMaxControls];
   Mask<T> met[kMaxControls][2];  // lanes that meet a control, by the parity of the vector
 
+  Pairs() {}  // not even zeros: `place` and `set_entries` set what is read
+
   int class_of(uint32_t vector) const {
     int found = offset ^ parity(vector & masks[0]);
     if (num_masks == 2) found ^= parity(vector & masks[1]) << 1;

@@ -4,6 +4,8 @@
 // doubling, one complex product per entry. Vectors are rows or samples: see layout.h.
 #pragma once
 
+#include <algorithm>
+
 #include "blocks.h"
 #include "entries.h"
 #include "lanes.h"
@@ -22,6 +24,7 @@ template <typename T> struct PhaseTable {
   Amplitudes<T> phases[1 << kTermsAtOnce];
   uint8_t inner[kInner];
 
+  PhaseTable() {}  // not even zeros: `build` sets what is read
   int setting_of(uint32_t vector) const { return setting_by(masks, vector); }
   // Of all vectors of the block that begins at a vector of the state.
   int setting_at(uint32_t origin) const { return setting_by(masks_of_state, origin); }
@@ -32,67 +35,97 @@ template <typename T> struct PhaseTable {
   }
 };
 
-// phase_of(term): the angle of a term times its weight, in each lane.
-template <typename T, typename PhaseOf>
+// phases: exp(i weight angle) of each term, in each lane.
+template <typename T>
 void build(PhaseTable<T>& table, const Term* terms, int num_terms, const Layout& layout,
-           const Span& span, PhaseOf phase_of) {
+           const Span& span, const Amplitudes<T>* phases) {
   table.num_terms = num_terms;
   table.phases[0] = {splat<T>(1), Vector<T>{}};
   for (int j = 0; j < num_terms; ++j) {
     const uint32_t mask = terms[j].mask;
     table.masks_of_state[j] = mask >> layout.lane_bits;
     table.masks[j] = span.mask_of(table.masks_of_state[j]);
-    const uint32_t low = mask & ((1u << layout.lane_bits) - 1);
-    for (int lane = 0; lane < kLanes<T>; ++lane)
-      table.signs[j][lane] = parity(lane & low) ? T(-1) : T(1);
-    Amplitudes<T> factor;
-    phase_of(terms[j], factor);
-    factor.im *= table.signs[j];
+    table.signs[j] = signs_of_lanes<T>(mask & ((1u << layout.lane_bits) - 1));
+    const Amplitudes<T> factor = {phases[j].re, phases[j].im * table.signs[j]};
     const Amplitudes<T> flipped = {factor.re, -factor.im};
     for (int setting = 0; setting < 1 << j; ++setting) {
       table.phases[setting | 1 << j] = times(table.phases[setting], flipped);
       table.phases[setting] = times(table.phases[setting], factor);
     }
   }
-  for (int v = 0; v < kInner; ++v) table.inner[v] = uint8_t(table.setting_of(v));
-}
-
-// body(vector, setting) for all vectors of a block; `origin` is the setting where it begins.
-template <typename T, typename Body>
-inline void each_vector(const PhaseTable<T>& table, int origin, uint32_t vectors, Body body) {
-  for (uint32_t outer = 0; outer < vectors; outer += kInner) {
-    const int base = origin ^ table.setting_of(outer);
-    const uint32_t count = std::min<uint32_t>(vectors - outer, kInner);
-    for (uint32_t v = 0; v < count; ++v) body(outer + v, base ^ table.inner[v]);
+  table.inner[0] = 0;
+  for (int bit = 1; bit < kInner; bit *= 2) {
+    const int change = table.setting_of(bit);
+    for (int v = 0; v < bit; ++v) table.inner[v | bit] = uint8_t(table.inner[v] ^ change);
   }
 }
 
-template <typename T>
-void apply(const PhaseTable<T>& table, int origin, uint32_t vectors, Amplitudes<T>* state) {
-  each_vector(table, origin, vectors,
-              [&](uint32_t v, int setting) { state[v] = times(table.phases[setting], state[v]); });
+template <typename T> void absorb(PhaseTable<T>& table, double scale) {
+  for (int setting = 0; setting < 1 << table.num_terms; ++setting) {
+    table.phases[setting].re *= T(scale);
+    table.phases[setting].im *= T(scale);
+  }
+}
+
+// Tables in a row, which vectors pass at once.
+template <typename T, int N> struct Phases {
+  const PhaseTable<T>* tables[N];
+  int origins[N];  // the settings where a block begins
+
+  Amplitudes<T> at(const int (&settings)[N]) const {
+    Amplitudes<T> phase = loaded(tables[0]->phases[settings[0]]);
+    for (int t = 1; t < N; ++t) phase = times(phase, loaded(tables[t]->phases[settings[t]]));
+    return phase;
+  }
+
+  // body(vector, settings) for all vectors of a block.
+  template <typename Body> void each_vector(uint32_t vectors, Body body) const {
+    for (uint32_t outer = 0; outer < vectors; outer += kInner) {
+      int bases[N], settings[N];
+      for (int t = 0; t < N; ++t) bases[t] = origins[t] ^ tables[t]->setting_of(outer);
+      const uint32_t count = std::min<uint32_t>(vectors - outer, kInner);
+      for (uint32_t v = 0; v < count; ++v) {
+        for (int t = 0; t < N; ++t) settings[t] = bases[t] ^ tables[t]->inner[v];
+        body(outer + v, settings);
+      }
+    }
+  }
+};
+
+template <typename T, int N>
+void apply(const Phases<T, N>& phases, uint32_t vectors, Amplitudes<T>* state) {
+  phases.each_vector(vectors, [&](uint32_t v, const int (&settings)[N]) {
+    state[v] = times(phases.at(settings), loaded(state[v]));
+  });
 }
 
 // Undo the phases, and add up, for each setting, the cotangent of the phase: Re(conj(to_x) i x).
-template <typename T>
-void pull_back(const PhaseTable<T>& table, int origin, uint32_t vectors, Amplitudes<T>* state,
-               Amplitudes<T>* cotangent, Vector<T>* sums) {
-  each_vector(table, origin, vectors, [&](uint32_t v, int setting) {
-    const Amplitudes<T> back = {table.phases[setting].re, -table.phases[setting].im};
-    const Amplitudes<T> x = state[v], to_x = cotangent[v];
-    sums[setting] += to_x.im * x.re - to_x.re * x.im;
+template <typename T, int N>
+void pull_back(const Phases<T, N>& phases, uint32_t vectors, Amplitudes<T>* state,
+               Amplitudes<T>* cotangent, Vector<T>* const (&sums)[N]) {
+  phases.each_vector(vectors, [&](uint32_t v, const int (&settings)[N]) {
+    const Amplitudes<T> x = loaded(state[v]), to_x = loaded(cotangent[v]);
+    const Vector<T> product = to_x.im * x.re - to_x.re * x.im;
+    for (int t = 0; t < N; ++t) sums[t][settings[t]] += product;
+    const Amplitudes<T> phase = phases.at(settings), back = {phase.re, -phase.im};
     state[v] = times(back, x);
     cotangent[v] = times(back, to_x);
   });
 }
 
-// The cotangent of one term's phase, in each lane.
+// The cotangent of each term's phase, in each lane; `sums` are used up. Folded from the last term
+// on: what is left are the sums over its settings.
 template <typename T>
-Vector<T> term_sum(const PhaseTable<T>& table, const Vector<T>* sums, int term) {
-  Vector<T> total{};
-  for (int setting = 0; setting < 1 << table.num_terms; ++setting)
-    total += setting >> term & 1 ? -sums[setting] : sums[setting];
-  return total * table.signs[term];
+void add_up(const PhaseTable<T>& table, Vector<T>* sums, Vector<T> (&totals)[kTermsAtOnce]) {
+  for (int term = table.num_terms - 1; term >= 0; --term) {
+    Vector<T> total{};
+    for (int setting = 0; setting < 1 << term; ++setting) {
+      const Vector<T> own = sums[setting], flipped = sums[setting | 1 << term];
+      total += own - flipped;
+      sums[setting] = own + flipped;
+    }
+    totals[term] = total * table.signs[term];
+  }
 }
 
 }  // namespace qjax::QJAX_ISA

@@ -8,7 +8,14 @@
 // Rotations in a row about the same P add their angles. In reverse mode one sum belongs to all of
 // them: the derivative by t is Re sum_p conj(cotangent[p]) b_r state[p ^ difference], where b_r is
 // -(-1)^r or -i (-1)^r, and the same before and after the rotation, which commutes with P.
+//
+// A rotation that is divided by cos t takes one multiply-add where it would take two operations:
+// new[p] / cos t = old[p] - (-1)^r tan t old[p ^ difference]. The scales of several are one number,
+// which a later step takes in with its own: see `Scale`.
 #pragma once
+
+#include <cmath>
+#include <utility>
 
 #include "blocks.h"
 #include "entries.h"
@@ -42,8 +49,27 @@ bool axis_of(const Factor& factor, const T* numbers, int num_masks, Axis& axis) 
   return true;
 }
 
+// What a state is to be multiplied by to be right, and with it its cotangent. Tangents are as exact
+// as sines and cosines: only the range of numbers bounds them.
+class Scale {
+ public:
+  double value() const { return value_; }
+  // Whether a rotation may leave its cosine to those after it; it is taken over then.
+  bool takes(double cosine) {
+    constexpr double kLeast = 1.0 / (1 << 4), kLeastOfAll = 1.0 / (1 << 20);
+    if (std::abs(cosine) < kLeast || std::abs(value_ * cosine) < kLeastOfAll) return false;
+    value_ *= cosine;
+    return true;
+  }
+  double release() { return std::exchange(value_, 1.0); }
+
+ private:
+  double value_ = 1;
+};
+
 template <typename T> struct Rotation {
   bool is_crossed;
+  bool is_unscaled;  // cosine is 1 and sines are tangents: the scale is left to a later step
   int lane_distance;
   int offset, difference_class;
   uint32_t mask, difference;  // of vectors of the block
@@ -52,6 +78,11 @@ template <typename T> struct Rotation {
   Vector<T> sines[2];  // of each class, with the sign of the lane
   Vector<T> lane_signs;
   Mask<T> lanes;
+  uint64_t flips;  // of each factor: 1 for the other direction
+  static_assert(kMaxFactors <= 64);
+
+  Rotation() {}  // not even zeros: `place` and `set_sines` set all of it
+  int direction(int factor) const { return flips >> factor & 1 ? -1 : 1; }
 
   int class_of(uint32_t vector) const { return offset ^ parity(vector & mask); }
 };
@@ -64,16 +95,19 @@ bool place(Rotation<T>& rotation, const Step& step, const Program<T>& program, c
   Axis axis, next;
   if (step.num_controls != 0) return false;
   if (!axis_of(program.factors[step.first], program.numbers, step.num_masks, axis)) return false;
+  rotation.flips = uint64_t(axis.flip);
   for (int k = 1; k < step.count; ++k) {
     const Factor& factor = program.factors[step.first + k];
     if (!axis_of(factor, program.numbers, step.num_masks, next)) return false;
     if (next.is_crossed != axis.is_crossed || next.classes != axis.classes) return false;
+    rotation.flips |= uint64_t(next.flip) << k;
   }
   uint32_t mask = 0;
   for (int j = 0; j < step.num_masks; ++j)
     if (axis.classes >> j & 1) mask ^= uint32_t(step.masks[j]);
   const uint32_t low = (1u << layout.lane_bits) - 1;
   rotation.is_crossed = axis.is_crossed;
+  rotation.is_unscaled = false;
   rotation.lane_distance = step.difference & low;
   rotation.lanes = lanes_at<T>(rotation.lane_distance);
   rotation.mask_of_state = mask >> layout.lane_bits;
@@ -81,8 +115,7 @@ bool place(Rotation<T>& rotation, const Step& step, const Program<T>& program, c
   rotation.difference = span.coordinates_of(uint32_t(step.difference) >> layout.lane_bits);
   rotation.difference_class = parity(rotation.mask & rotation.difference);
   rotation.offset = parity(step.offset & axis.classes);
-  for (int lane = 0; lane < kLanes<T>; ++lane)
-    rotation.lane_signs[lane] = parity(lane & mask & low) ? T(-1) : T(1);
+  rotation.lane_signs = signs_of_lanes<T>(mask & low);
   return true;
 }
 
@@ -93,14 +126,35 @@ template <typename T> void set_sines(Rotation<T>& rotation, Vector<T> cosine, Ve
   rotation.sines[1] = -rotation.sines[0];
 }
 
+// The same, of each lane its own.
+template <typename T> void set_sines(Rotation<T>& rotation, const double (&halves)[kLanes<T>]) {
+  Vector<T> cosine, sine;
+  for (int lane = 0; lane < kLanes<T>; lane += kLanes<double>) {
+    Vector<double> half, c{}, s{};
+    std::memcpy(&half, halves + lane, sizeof half);
+    cos_sin(half, c, s);
+    for (int k = 0; k < kLanes<double>; ++k) {
+      cosine[lane + k] = T(c[k]);
+      sine[lane + k] = T(s[k]);
+    }
+  }
+  set_sines(rotation, cosine, sine);
+}
+
+template <typename T> void absorb(Rotation<T>& rotation, double scale) {
+  rotation.is_unscaled = false;
+  rotation.cosine *= T(scale);
+  for (auto& sines : rotation.sines) sines *= T(scale);
+}
+
 template <typename T> Rotation<T> moved(Rotation<T> rotation, uint32_t origin) {
   rotation.offset ^= parity(origin & rotation.mask_of_state);
   return rotation;
 }
 
 // The cotangent of half the angle, in each lane.
-template <typename T> Vector<T> half_sum(const Rotation<T>& rotation, const Vector<T>* sums) {
-  return (sums[1] - sums[0]) * rotation.lane_signs;
+template <typename T> Vector<T> half_sum(const Rotation<T>& rotation, const Vector<T>* sum) {
+  return *sum * rotation.lane_signs;
 }
 
 }  // namespace qjax::QJAX_ISA

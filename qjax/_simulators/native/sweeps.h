@@ -97,9 +97,12 @@ template <typename T> class Sweep {
     return true;
   }
 
+  // A table of k terms takes 2^(k + 1) products to make, and saves k - 1 of each vector.
+  int terms_at_once() const { return std::clamp(bits_ - 1, 3, kTermsAtOnce); }
+
   bool take_phases(const Step& step) {
-    const int left = step.count - terms_done_;
-    const int parts = (left + kTermsAtOnce - 1) / kTermsAtOnce, count = (left + parts - 1) / parts;
+    const int most = terms_at_once(), left = step.count - terms_done_;
+    const int parts = (left + most - 1) / most, count = (left + parts - 1) / parts;
     const Term* terms = source_.program.terms + step.first + terms_done_;
     pieces_[num_pieces_++] = {&step, terms, count};
     terms_done_ += count;
@@ -109,14 +112,22 @@ template <typename T> class Sweep {
 
   void prepare_all() {
     num_sums_ = 0;
+    Scale scale;
     for (int k = 0; k < num_pieces_; ++k) {
-      prepare(actions_[k], pieces_[k], source_, span_, back_);
+      prepare(actions_[k], pieces_[k], source_, span_, back_, scale);
       actions_[k].sums = num_sums_;
       num_sums_ += actions_[k].num_sums();
     }
+    settle(scale.release());
     num_blocks_ = is_whole_ ? 1 : vectors_ >> span_.size();
     num_parts_ = std::min(num_blocks_, kMaxParts);
     if (back_) sums_.assign(num_parts_ * num_sums_, Lanes{});
+  }
+
+  // The last action that can takes in the scale that is left: sums after it need none.
+  void settle(double scale) {
+    for (int k = num_pieces_ - 1; scale != 1 && !absorbs(actions_[k], scale); --k)
+      actions_[k].weight = 1;
   }
 
   Vector<T>* sums_of(int64_t part) { return back_ ? &sums_[part * num_sums_].x : nullptr; }
@@ -160,8 +171,23 @@ template <typename T> class Sweep {
     return k < num_pieces_ ? std::get_if<Rotation<T>>(&actions_[k].kind) : nullptr;
   }
 
-  // Run the next action, or the next two rotations at once; how many.
+  // How many actions are tables of phases, from one on.
+  int count_tables(int k) const {
+    int count = 0;
+    while (k + count < num_pieces_ && std::holds_alternative<PhaseTable<T>>(actions_[k + count].kind))
+      ++count;
+    return count;
+  }
+
+  int run_tables(int k, int count, const Block<T>& block, Vector<T>* sums) const {
+    if (count >= 3) return run_phases<3>(actions_ + k, block, sums), 3;
+    if (count == 2) return run_phases<2>(actions_ + k, block, sums), 2;
+    return run_phases<1>(actions_ + k, block, sums), 1;
+  }
+
+  // Run the next action, or several at once: up to three tables, or two rotations; how many.
   int run_some(int k, const Block<T>& block, Vector<T>* sums) const {
+    if (const int count = count_tables(k)) return run_tables(k, count, block, sums);
     const auto* one = rotation(k);
     const auto* two = rotation(k + 1);
     if (one == nullptr || two == nullptr || !go_together(*one, *two)) {
