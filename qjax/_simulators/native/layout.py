@@ -8,22 +8,16 @@ from qjax._base import tuning
 _VECTOR = 64
 
 
-def lanes_are_samples(
-    num_qubits: int, batch: int, dtype: np.dtype, copies_states: bool = False
-) -> bool:
-    """Whether the lanes of a vector are samples, instead of rows of one sample.
-
-    Args:
-        num_qubits: n.
-        batch: how many samples there are.
-        dtype: of real parts.
-        copies_states: whether states are given, and states are returned.
-    """
+def lanes_are_samples(num_qubits: int, batch: int, dtype: np.dtype) -> bool:
+    """Whether the lanes of a vector are samples, instead of rows of one sample."""
     lanes = _VECTOR // dtype.itemsize
     if 2**num_qubits < 2 * lanes:
         return True
-    most = tuning.MAX_LANES_OF_COPIES if copies_states else tuning.MAX_LANES_OF_SAMPLES
-    return num_qubits <= most and 2 * batch >= lanes
+    if num_qubits <= tuning.MAX_LANES_OF_SAMPLES:
+        return 2 * batch >= lanes
+    vectors = -(-batch // lanes)
+    is_filled = vectors >= 2 and 4 * batch >= 3 * lanes * vectors
+    return num_qubits <= tuning.MAX_LANES_OF_MANY_SAMPLES and is_filled
 
 
 def tile_size(num_qubits: int, batch: int, dtype: np.dtype) -> int:

@@ -169,9 +169,7 @@ def _call(
     steps = program.steps
     call = jax.ffi.ffi_call(target(name, shared.dtype), results)
     numbers = jnp.asarray(steps.numbers, shared.dtype)
-    copies_states = start is not None and name in ("State", "PullBackState")
-    size = program.num_qubits, batched.shape[1], shared.dtype
-    by_samples = lanes_are_samples(*size, copies_states)
+    by_samples = lanes_are_samples(program.num_qubits, batched.shape[1], shared.dtype)
     start = jnp.zeros((0,), shared.dtype) if start is None else start
     words = jnp.asarray(steps.words)
     return call(words, numbers, shared, batched, start, *more, by_samples=by_samples, **how)
