@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "blocks.h"
 #include "lanes.h"
 #include "layout.h"
 #include "program.h"
@@ -224,12 +225,14 @@ void mix_coset(const Coset<T>& coset, const MatrixTable<T>& table, const Conditi
   }
 }
 
-// body(first vector) for all cosets that may act.
+// body(first vector) for those of cosets `number` to `last` that may act.
 template <typename T, typename Body>
-void each_coset(const Coset<T>& coset, const Conditions<T>& conditions, int64_t vectors,
-                Body body) {
+void each_coset(const Coset<T>& coset, const Conditions<T>& conditions, int64_t number,
+                int64_t last, Body body) {
   const uint32_t pivots = coset.pivots;
-  for (uint32_t first = 0; first < vectors; first = ((first | pivots) + 1) & ~pivots)
+  uint32_t first = uint32_t(number);
+  for (uint32_t left = pivots; left != 0; left &= left - 1) first = with_zero(first, left & -left);
+  for (; number < last; ++number, first = ((first | pivots) + 1) & ~pivots)
     if (!conditions.skips(first)) body(first);
 }
 
@@ -237,7 +240,7 @@ void each_coset(const Coset<T>& coset, const Conditions<T>& conditions, int64_t 
 template <typename T>
 void add_matrix_cotangent(const Coset<T>& coset, const Conditions<T>& conditions, uint32_t first,
                          const Amplitudes<T>* cotangent, const Amplitudes<T>* before,
-                         MatrixTable<T>& sums) {
+                         Amplitudes<T>* sums) {
   const int first_class = coset.offset ^ coset.class_of(first);
   Amplitudes<T> old[kMaxSettings];
   for (int c = 0; c < coset.size; ++c) old[c] = before[first ^ coset.members[c]];
@@ -248,7 +251,7 @@ void add_matrix_cotangent(const Coset<T>& coset, const Conditions<T>& conditions
       const Mask<T> met = conditions.met(vector);
       to_new = {met ? to_new.re : Vector<T>{}, met ? to_new.im : Vector<T>{}};
     }
-    Amplitudes<T>* row = sums.data() + (first_class ^ coset.classes[c]) * coset.settings;
+    Amplitudes<T>* row = sums + (first_class ^ coset.classes[c]) * coset.settings;
     for (int x = 0; x < coset.settings; ++x)
       add_outer(row[x], to_new, member<true>(coset, old, c, x));
   }

@@ -54,7 +54,7 @@ template <typename T> struct Tile {
   void run_sweeps(bool back, int64_t done) const {
     const Source<T> source = {program, layout, samples};
     Sweep<T> sweep(source, fork, back, done);
-    const MatrixSteps<T> matrices = {source, state, cotangent};
+    const MatrixSteps<T> matrices = {source, fork, state, cotangent};
     do {
       while (sweep.next()) sweep.run(state, cotangent);
     } while (sweep.take_matrix([&](const Step& step) { matrices.run(step, back); }));
