@@ -137,9 +137,9 @@ MANY_ANGLES = 4096
 
 # ---------------------------------------------------------------- the native engine
 
-# Qubits. Up to so many, the lanes of its vectors are samples where samples fill half of them: no step
-# exchanges lanes, and what a step prepares serves 16 samples. CPU: 16 samples at once take a third
-# (9 qubits) or half (10) of the time that they take one by one.
+# Qubits. Up to so many, the lanes of its vectors are samples where samples fill half of them: no
+# step exchanges lanes, and what a step prepares serves 16 samples. CPU: 16 samples at once take a
+# third (9 qubits) or less than half (10) of the time that they take one by one.
 MAX_LANES_OF_SAMPLES = 10
 
 # Qubits. The same where samples fill three quarters of the lanes of two vectors or more, which two

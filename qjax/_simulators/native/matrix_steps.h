@@ -1,5 +1,5 @@
-// Steps that are matrices, of numbers or of an axis rotation: they run on the whole state of a tile,
-// in parts that threads share, whose number depends on the state alone.
+// Steps that are matrices, of numbers or of an axis rotation: they run on the whole state of a
+// tile, in parts that threads share, whose number depends on the state alone.
 #pragma once
 
 #include "axis_rotations.h"

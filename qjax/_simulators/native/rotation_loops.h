@@ -81,8 +81,8 @@ QJAX_INLINE void turn_back(const Rotation<T>& by, int r, Amplitudes<T>& x, Ampli
   gy = turned<kCrossed, kUnscaled>(c, sy, gy, qx);
 }
 
-// Four rows x, y = x ^ d, z = x ^ e, w = x ^ d ^ e, by the differences d and e of two rotations: the
-// first mixes x, y and z, w, the second x, z and y, w.
+// Four rows x, y = x ^ d, z = x ^ e, w = x ^ d ^ e, by the differences d and e of two rotations:
+// the first mixes x, y and z, w, the second x, z and y, w.
 struct Quad {
   uint32_t x, y, z, w;
   int first, first_beside;    // the classes of x and z for the first rotation
@@ -190,10 +190,10 @@ void turn_lanes_back(Rotation<T> by, uint32_t vectors, Amplitudes<T>* state,
   for (uint32_t v = 0; v < vectors; ++v) {
     const int r = by.class_of(v);
     const Amplitudes<T> x = loaded(state[v]), g = loaded(cotangent[v]);
-    const Amplitudes<T> px = partner_of<true>(x, by.lanes);
+    const Amplitudes<T> px = partner_of<true>(x, by.lanes), pg = partner_of<true>(g, by.lanes);
     sum += sign_of<T>(r) * product<kCrossed>(g, px);
     state[v] = turned<kCrossed, kUnscaled>(by.cosine, by.sines[r], x, px);
-    cotangent[v] = turned<kCrossed, kUnscaled>(by.cosine, by.sines[r], g, partner_of<true>(g, by.lanes));
+    cotangent[v] = turned<kCrossed, kUnscaled>(by.cosine, by.sines[r], g, pg);
   }
   *to_angle = sum;
 }

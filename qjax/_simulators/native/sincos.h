@@ -1,8 +1,8 @@
 // Cosines and sines of several angles at once, computed in double.
 //
 // An angle is a multiple of pi/2 and a rest of at most pi/4, whose polynomials are those of fdlibm
-// (k_sin.c, k_cos.c; Sun Microsystems, 1993). There are no branches: `D` is a double, or a vector of
-// them. Of angles from 2^20 on, where the rest would lose digits, the C library takes over.
+// (k_sin.c, k_cos.c; Sun Microsystems, 1993). There are no branches: `D` is a double, or a vector
+// of them. Of angles from 2^20 on, where the rest would lose digits, the C library takes over.
 #pragma once
 
 #include <cmath>
@@ -18,23 +18,26 @@ constexpr double kNearAngle = 1 << 20;
 // pi/2 in three parts: multiples of the first two are exact.
 constexpr double kHalfPi[3] = {0x1.921fb544p0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
 
+// c[0] + c[1] z + ... + c[5] z^5
+template <typename D> QJAX_INLINE D polynomial(const double (&c)[6], D z) {
+  D sum = c[4] + z * c[5];
+  for (int k = 3; k >= 0; --k) sum = c[k] + z * sum;
+  return sum;
+}
+
 template <typename D> QJAX_INLINE D sine_of_rest(D r, D z) {
-  const D rest = -1.66666666666666324348e-01 +
-                 z * (8.33333333332248946124e-03 +
-                      z * (-1.98412698298579493134e-04 +
-                           z * (2.75573137070700676789e-06 +
-                                z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10))));
-  return r + r * z * rest;
+  constexpr double kSine[] = {-1.66666666666666324348e-01, 8.33333333332248946124e-03,
+                              -1.98412698298579493134e-04, 2.75573137070700676789e-06,
+                              -2.50507602534068634195e-08, 1.58969099521155010221e-10};
+  return r + r * z * polynomial(kSine, z);
 }
 
 template <typename D> QJAX_INLINE D cosine_of_rest(D z) {
-  const D rest = 4.16666666666666019037e-02 +
-                 z * (-1.38888888888741095749e-03 +
-                      z * (2.48015872894767294178e-05 +
-                           z * (-2.75573143513906633035e-07 +
-                                z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))));
+  constexpr double kCosine[] = {4.16666666666666019037e-02,  -1.38888888888741095749e-03,
+                                2.48015872894767294178e-05,  -2.75573143513906633035e-07,
+                                2.08757232129817482790e-09, -1.13596475577881948265e-11};
   const D half = 0.5 * z, near_one = 1 - half;
-  return near_one + (((1 - near_one) - half) + z * z * rest);
+  return near_one + (((1 - near_one) - half) + z * z * polynomial(kCosine, z));
 }
 
 // `I`: integers as wide as `D`.

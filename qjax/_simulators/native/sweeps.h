@@ -174,8 +174,10 @@ template <typename T> class Sweep {
   // How many actions are tables of phases, from one on.
   int count_tables(int k) const {
     int count = 0;
-    while (k + count < num_pieces_ && std::holds_alternative<PhaseTable<T>>(actions_[k + count].kind))
-      ++count;
+    const auto is_table = [&](int j) {
+      return j < num_pieces_ && std::holds_alternative<PhaseTable<T>>(actions_[j].kind);
+    };
+    while (is_table(k + count)) ++count;
     return count;
   }
 

@@ -142,6 +142,39 @@ def test_large_angles_that_cancel(num_qubits: int) -> None:
     assert error(states, np.tile(expected, (17, 1))) < 1e-6
 
 
+@pytest.mark.parametrize("cosine", [0.0, 1e-6, -0.01, 0.0624, -0.0626, 0.07])
+@pytest.mark.parametrize("batch", [1, 17])
+def test_rotations_that_scale_states_much(cosine: float, batch: int, precision: Precision) -> None:
+    """States are kept up to a factor, the product of the cosines of many rotations."""
+    circuit, x = QuantumCircuit(7), ParameterVector("x", 4)
+    circuit.h(range(7))
+    for layer in range(4):
+        for qubit in range(7):
+            (circuit.rx if layer == 1 else circuit.ry)(x[layer], qubit)
+        circuit.rzz(0.3, 0, 3)
+        circuit.ccx(4, 5, 6)
+        circuit.ecr(2, 5)
+    angles = np.array([2, -2, 2, -2]) * np.arccos(cosine)
+    points = np.tile(angles, (batch, 1)).astype(precision.real)
+    observable = SparsePauliOp(["ZIZIZIX", "IIYIIII"], [1.0, 0.5])
+
+    def of_qiskit(point: np.ndarray) -> float:
+        state = Statevector(circuit.assign_parameters(point.astype(float)))
+        return float(state.expectation_value(observable).real)
+
+    def value(point: jax.Array) -> jax.Array:
+        return qjax.expectation(circuit, observable, point)
+
+    values, slopes = jax.vmap(jax.value_and_grad(value))(points)
+    shared = jax.grad(lambda point: jnp.sum(jax.vmap(lambda _: value(point))(points)))(points[0])
+    exact = points[0].astype(float)
+    assert error(values, np.full(batch, of_qiskit(exact))) < precision.tolerance
+    expected = finite_gradient(of_qiskit, exact)
+    tolerance = max(10 * precision.tolerance, 1e-8)
+    assert error(slopes, np.tile(expected, (batch, 1))) < tolerance
+    assert error(shared, batch * expected) < batch * tolerance
+
+
 def test_many_gates_in_a_row_on_a_qubit() -> None:
     """More than one step has room for."""
     x = ParameterVector("x", 1)
