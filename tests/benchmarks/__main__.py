@@ -95,7 +95,7 @@ def _progress(item: Measurement) -> str:
     if item.status != "ok":
         found = f"{item.status}: {item.note}"
     else:
-        steps = pair(item.median_s, item.median_cpu_s, 1e3)
+        steps = pair(item.median_s, item.mean_cpu_s, 1e3)
         first = pair(item.first_s, item.first_cpu_s)
         found = f"step {steps} ms, first {first} s {item.note}"
     return f"{time.strftime('%H:%M:%S')}  {item.workload:30} {PEERS[item.peer].label:28} {found}\n"

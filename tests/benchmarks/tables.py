@@ -188,7 +188,7 @@ def _cell(report: Report, item: Item, peer: str, text: Callable[[Measurement | N
 def _step(item: Measurement | None) -> str:
     if item is None or item.median_s is None:
         return _without_result(item)
-    return pair(item.median_s, item.median_cpu_s, 1e3)
+    return pair(item.median_s, item.mean_cpu_s, 1e3)
 
 
 def _start(item: Measurement | None) -> str:
@@ -216,7 +216,7 @@ def _of_limit(report: Report, workload: Workload) -> str:
     ours, (limit_s, limit_cpu_s) = report.find(workload.name, OURS), report.limit_s(workload)
     if ours is None or ours.median_s is None:
         return ""
-    cpu = None if ours.median_cpu_s is None else ours.median_cpu_s / limit_cpu_s
+    cpu = None if ours.mean_cpu_s is None else ours.mean_cpu_s / limit_cpu_s
     return pair(ours.median_s / limit_s, cpu)
 
 
@@ -241,7 +241,7 @@ def _row(report: Report, item: Measurement) -> list[str]:
         number(item.first_s),
         number(item.start_cpu_s or item.first_cpu_s),
         number(item.median_s, 1e3),
-        number(item.median_cpu_s, 1e3),
+        number(item.mean_cpu_s, 1e3),
         quartiles,
         ratio,
         number(item.peak_mb),
