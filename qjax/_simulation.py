@@ -148,7 +148,8 @@ def expectation(
     Args:
         circuit: as in `statevector`.
         params: as in `statevector`; for many sets of parameters use `jax.vmap`. Parameters that
-            only the observables' coefficients have come after the circuit's, sorted by name.
+            only the observables' coefficients have come after the circuit's, in Qiskit's order: by
+            name, those of a vector by index.
         gradient: as in `statevector`.
         simulator: as in `statevector`.
         observables: a label such as `"XIZ"` or `"0+Z"` (leftmost letter: highest qubit; 0, 1, +, -,

@@ -20,6 +20,7 @@ from jaxtyping import Float, Shaped
 
 from qjax._base import tuning
 from qjax._base.mesh import alike
+from qjax._base.store import kept
 from qjax._engine.derivatives import (
     cotangent_p,
     evaluate_cotangent,
@@ -92,10 +93,19 @@ def _one_by_one(
     count = prod(params.shape[1:])
     returned = cost.bytes_returned * count  # by all samples, of which one is simulated at a time
     check_values(cost._replace(bytes_returned=returned), count, in_loop=True)
-    # Reverse mode would keep the states of all samples.
-    single = jax.checkpoint(lambda own: _simulated(alone, own, nothing)[:, 0])
-    results = lax.map(single, params.reshape(len(params), prod(params.shape[1:])).T)
+    results = _each_alone(alone)(params.reshape(len(params), count).T)
     return results.T.reshape(results.shape[1], *params.shape[1:])
+
+
+@kept(tuning.DERIVATIVES_BYTES)
+def _each_alone(task: Task) -> Callable[[Array], Array]:
+    """`(samples, params)` -> `(samples, outputs)`; kept, as JAX compiles each function anew."""
+
+    def alone(own: Array) -> Array:
+        return _simulated(task, own, jnp.zeros((0, 1), own.dtype))[:, 0]
+
+    # Reverse mode would keep the states of all samples.
+    return jax.jit(partial(lax.map, jax.checkpoint(alone)))
 
 
 def _all_batched(task: Task, shared: Array, batched: Array) -> tuple[Task, Array]:
@@ -133,9 +143,14 @@ def _batch_residuals(
     value, axis = _batch_run(arguments, axes, task=task)
     # The batched derivatives keep residuals of their own. These, batched operation by operation,
     # serve what reaches in between, and are not computed where nothing does.
-    inside = partial(evaluate_residuals, task=task, moving=moving)
-    _, *residuals = jax.vmap(jax.jit(inside), in_axes=axes)(*arguments)
+    _, *residuals = jax.vmap(_residuals_of(task, moving), in_axes=axes)(*arguments)
     return [value, *residuals], [axis, *(0 for _ in residuals)]
+
+
+@kept(tuning.PROGRAM_BYTES)
+def _residuals_of(task: Task, moving: tuple[int, ...]) -> Callable[..., list[Array]]:
+    """Kept, as JAX compiles each function anew."""
+    return jax.jit(partial(evaluate_residuals, task=task, moving=moving))
 
 
 def _differentiable(

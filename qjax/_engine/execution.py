@@ -142,8 +142,14 @@ def type_of_values(task: Task, shared: Any, batched: Any) -> tuple[tuple[int, in
 
     Raises:
         CircuitTooLargeError: for what does not fit into memory.
+        ValueError: for a batch whose size is a symbol of `jax.export`.
     """
     batch = batched.shape[1]
+    if not isinstance(batch, int):
+        raise ValueError(
+            f"a batch of {batch} samples cannot be simulated: plans depend on their number. Export "
+            "a program for each size, or one of a large size, and fill smaller batches up"
+        )
     for stack in stacks_of(task, _context(task, shared)[0]).stacks if batch else ():
         _checked_cost(stack, shared, batched, task.gradient)
     dtype = np.result_type(shared.dtype, batched.dtype)

@@ -54,9 +54,9 @@ def check_sizes(
         swapped = weights.shape[-1:] == (network.num_inputs,) and inputs.shape == (
             network.num_weights,
         )
-        remedy = f"Weights and inputs are swapped; the order is {call}. " if swapped else ""
         tree = "" if structure is None else f"; or a tree of the shapes {structure}"
-        remedy += in_order(network.weight_params) + tree
+        order = f". Weights and inputs are swapped; the order is {call}" if swapped else ""
+        remedy = in_order(network.weight_params) + tree + order
         check_length(weights, network.num_weights, "weights", remedy)
     if not inputs.ndim or inputs.shape[-1] != network.num_inputs:
         raise ValueError(

@@ -45,13 +45,17 @@ void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source,
                Scale& scale) {
   const auto& [program, layout, samples] = source;
   const double sign = back ? -0.5 : 0.5;
+  const bool is_sum = step.count > 1;
   if (samples.differ(step.batched)) {
-    double halves[kLanes<T>] = {};  // large angles may cancel
+    double halves[kLanes<T>] = {};
     for (int k = 0; k < step.count; ++k) {
       const Factor& factor = program.factors[step.first + k];
       const Vector<T> angles = samples.lanes(factor.batched, factor.angle);
       const double half = sign * rotation.direction(k);
-      for (int lane = 0; lane < kLanes<T>; ++lane) halves[lane] += half * angles[lane];
+      for (int lane = 0; lane < kLanes<T>; ++lane) {
+        const double own = half * angles[lane];
+        halves[lane] += is_sum ? without_turns(own) : own;
+      }
     }
     set_sines(rotation, halves);
     return absorb(rotation, scale.release());
@@ -59,7 +63,8 @@ void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source,
   double half = 0, cosine, sine;
   for (int k = 0; k < step.count; ++k) {
     const Factor& factor = program.factors[step.first + k];
-    half += samples.one(factor.batched, factor.angle) * (sign * rotation.direction(k));
+    const double own = samples.one(factor.batched, factor.angle) * (sign * rotation.direction(k));
+    half += is_sum ? without_turns(own) : own;
   }
   cos_sin(half, cosine, sine);
   if (scale.takes(cosine)) {

@@ -70,6 +70,12 @@ inline void cos_sin(Vector<double> x, Vector<double>& c, Vector<double>& s) {
   }
 }
 
+// The same angle but for full turns, as part of a sum: else a large one takes digits of the others.
+inline double without_turns(double x) {
+  constexpr double kSmall = 16;
+  return std::abs(x) < kSmall ? x : std::atan2(std::sin(x), std::cos(x));
+}
+
 // Of all lanes, times a weight.
 inline void cos_sin(const Vector<double>& x, double weight, Vector<double>& c, Vector<double>& s) {
   cos_sin(Vector<double>(x * weight), c, s);

@@ -25,10 +25,14 @@ def transposed(matrix: Float[Array, "rows columns"]) -> Float[Array, "columns ro
     """The transpose, for programs on the kernels."""
     if 1 in matrix.shape:
         return matrix.reshape(matrix.shape[::-1])
-    if matrix.size > _MOST or not matrix.size or matrix.dtype not in (np.float32, np.float64):
+    if not _is_small(matrix) or matrix.dtype not in (np.float32, np.float64):
         return matrix.T
     transpose: Array = _transpose_p.bind(matrix)
     return transpose
+
+
+def _is_small(matrix: Array) -> bool:
+    return isinstance(matrix.size, int) and 0 < matrix.size <= _MOST
 
 
 _transpose_p = Primitive("transpose_small")

@@ -52,6 +52,19 @@ def test_new_parameters_do_not_recompile(name: str, compilations: Compilations) 
     assert (compilations.traces, compilations.count) == (0, 0)
 
 
+@pytest.mark.parametrize("num_qubits", [3, 11])  # one batch, and a loop over samples
+def test_mapped_gradients_do_not_recompile_eagerly(
+    num_qubits: int, compilations: Compilations
+) -> None:
+    circuit = qjax.from_qiskit(real_amplitudes(num_qubits, reps=1))
+    slopes = jax.vmap(jax.grad(lambda params: qjax.expectation(circuit, "Z" * num_qubits, params)))
+    batch = np.random.default_rng(0).uniform(-3, 3, (4, circuit.num_params)).astype(np.float32)
+    slopes(batch)
+    compilations.reset()
+    slopes(batch + 1)
+    assert compilations.count == 0
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_equal_circuits_do_not_recompile(name: str, compilations: Compilations) -> None:
     """A `QuantumCircuit` that is converted, and even built, at every call."""

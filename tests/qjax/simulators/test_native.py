@@ -142,6 +142,25 @@ def test_large_angles_that_cancel(num_qubits: int) -> None:
     assert error(states, np.tile(expected, (17, 1))) < 1e-6
 
 
+@pytest.mark.parametrize("size", [1e6, 2.0**30, 1e15])
+@pytest.mark.parametrize("batch", [1, 9])
+def test_large_angles_beside_small_ones(size: float, batch: int) -> None:
+    """In a sum of angles, a large one would take the digits of the others."""
+    x = ParameterVector("x", 2)
+    circuit = QuantumCircuit(6)
+    circuit.h(0)
+    for gate in (circuit.rx, circuit.ry):
+        gate(x[0], 1)
+        gate(x[1], 1)
+    circuit.rxx(x[0], 0, 1)
+    circuit.rxx(x[1], 0, 1)
+    values = np.array([size, 0.1234567])
+    with jax.enable_x64(True):
+        states = jax.vmap(lambda at: qjax.statevector(circuit, at))(np.tile(values, (batch, 1)))
+    expected = Statevector(circuit.assign_parameters(values)).data
+    assert error(states, np.tile(expected, (batch, 1))) < 1e-13
+
+
 @pytest.mark.parametrize("cosine", [0.0, 1e-6, -0.01, 0.0624, -0.0626, 0.07])
 @pytest.mark.parametrize("batch", [1, 17])
 def test_rotations_that_scale_states_much(cosine: float, batch: int, precision: Precision) -> None:
@@ -210,6 +229,14 @@ def test_exports_are_portable() -> None:
     for mine, other in zip(exported.call(weights), jax.jit(of_weights)(weights), strict=True):
         assert error(mine, other) < 1e-5
     assert "qjax_" in jax.jit(of_weights).lower(weights).as_text()
+
+
+def test_exports_have_batches_of_known_size() -> None:
+    network, weights = _network(4)
+    (samples,) = jax.export.symbolic_shape("samples")
+    points = jax.ShapeDtypeStruct((samples, 2), np.float32)
+    with pytest.raises(ValueError, match="a batch of samples samples cannot be simulated"):
+        jax.export.export(jax.jit(lambda x: network.apply(weights, x)))(points)
 
 
 def test_engine_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
