@@ -43,6 +43,7 @@ class Cost(NamedTuple):
         bytes_returned: states or probabilities that are the result.
         gradient: how reverse mode works.
         reads_probabilities: whether amplitudes are not needed.
+        stays_real: whether matrices of real numbers act on the states where they stand.
     """
 
     num_qubits: int
@@ -55,6 +56,7 @@ class Cost(NamedTuple):
     bytes_returned: int
     gradient: Gradient
     reads_probabilities: bool
+    stays_real: bool
 
 
 def execute(
@@ -186,7 +188,10 @@ def check_values(cost: Cost, batch: int, in_loop: bool) -> None:
     Raises:
         CircuitTooLargeError: otherwise.
     """
-    alone, repeated = (3, 5) if cost.reads_probabilities else (5, 6.5)
+    if cost.stays_real:
+        alone, repeated = (3.0, 4.0) if cost.reads_probabilities else (4.0, 4.75)
+    else:
+        alone, repeated = (3.0, 5.0) if cost.reads_probabilities else (5.0, 6.5)
     needed = int((repeated if in_loop else alone) * cost.bytes_of_states) + cost.bytes_returned
     if always_fits(needed):  # before a message is made of it
         return
@@ -238,6 +243,7 @@ def _cost_of(
         bytes_returned=batch * extent.reals_returned * dtype.itemsize // 2,
         gradient=chosen,
         reads_probabilities=extent.reads_probabilities,
+        stays_real=extent.stays_real,
     )
 
 

@@ -19,7 +19,15 @@ from qjax._engine.executor import (
     structure_of,
 )
 from qjax._engine.task import Expectations, Outcomes, Part, States, Task, check_width, seen_of
-from qjax._plan import Frame, NativeProgram, Program, canonical_frame, plan_circuit, plan_native
+from qjax._plan import (
+    Dense,
+    Frame,
+    NativeProgram,
+    Program,
+    canonical_frame,
+    plan_circuit,
+    plan_native,
+)
 from qjax._readout import Reading, reading_of
 
 
@@ -44,6 +52,7 @@ class Extent(NamedTuple):
         num_passes: passes over the state; None for the native engine.
         number: how many simulations run one after the other.
         reads_probabilities: whether amplitudes are not needed.
+        stays_real: whether all its matrices, on XLA's engine, are ones of real numbers.
         reals_returned: how many numbers; of expectation values none that count.
     """
 
@@ -51,6 +60,7 @@ class Extent(NamedTuple):
     num_passes: int | None
     number: int
     reads_probabilities: bool
+    stays_real: bool
     reals_returned: int
 
 
@@ -152,8 +162,15 @@ def _extent(planned: Planned, number: int) -> Extent:
         number=number,
         reads_probabilities=isinstance(readout, Outcomes)
         or (reading is not None and reading.diagonal),
+        stays_real=isinstance(program, Program) and _is_real(program),
         reals_returned=0 if reading is not None else _reals(readout, program.num_qubits),
     )
+
+
+def _is_real(program: Program) -> bool:
+    passes = [one for segment in program.segments for one in segment.passes]
+    operators = [one.operator for one in passes if one.operator is not None]
+    return all(isinstance(operator, Dense) and operator.real for operator in operators)
 
 
 def _reals(readout: States | Outcomes | None, num_qubits: int) -> int:
