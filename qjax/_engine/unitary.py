@@ -39,9 +39,11 @@ def compiled_unitary(circuit: Circuit, kernels: bool) -> Callable[[Array], Array
     """
 
     def columns(params: Array) -> Array:
+        dtype = np.result_type(params.dtype, np.complex64)
+        check_states_fit(circuit.num_qubits, 1, dtype)  # or the number of them fills memory
         count = 2**circuit.num_qubits
+        check_states_fit(circuit.num_qubits, count, dtype)
         program = _program(_unitary_form(circuit), kernels)
-        check_states_fit(circuit.num_qubits, count, np.result_type(params.dtype, np.complex64))
         start = identity_states(circuit.num_qubits, params.dtype)
         nothing = jnp.zeros((0, count), params.dtype)
         if isinstance(program, NativeProgram):
