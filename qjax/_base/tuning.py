@@ -126,8 +126,10 @@ STORE_TRACING_BYTES = 128 << 20
 # Bytes, estimates of what is kept. CPU, circuits of 3 to 14 qubits, 16 to 2000 gates: the compiled
 # simulation takes 1.5 to 8 MB, and what its derivatives compile 12 to 29 MB more. The traces of a
 # simulation and of its derivatives take 2.5 MB.
-PLAN_BYTES, TRACE_BYTES = 64 << 10, 3 << 19
-PROGRAM_BYTES, DERIVATIVES_BYTES = 3 << 20, 15 << 20
+PLAN_BYTES = 64 << 10
+TRACE_BYTES = 3 << 19
+PROGRAM_BYTES = 3 << 20
+DERIVATIVES_BYTES = 15 << 20
 
 # ---------------------------------------------------------------- arithmetic
 
@@ -205,7 +207,9 @@ SPARE_WIRES = 8
 # give it a phase of its own, and to multiply it by a matrix on that many qubits (`REAL` times that
 # where it is real); per multiplication of two such matrices, divided by their size cubed. Their
 # ratios decide how wide blocks are. A wider one is offered by a further entry of `MULTIPLY`.
-PASS, REARRANGE, ROTATE = 4000.0, 0.6, 2.0
+PASS = 4000.0
+REARRANGE = 0.6
+ROTATE = 2.0
 MULTIPLY = {1: 0.5, 2: 0.5, 3: 0.65, 4: 1.0, 5: 1.6, 6: 2.8}
 REAL = 0.5
 BUILD = 0.15
@@ -240,7 +244,8 @@ MAX_LAYER_ATTEMPTS = 3
 
 # Layers repeated less often, or of fewer gates altogether, are worth more as one piece that can be
 # fused across; longer periods are not looked for, or planning takes over.
-MIN_REPETITIONS, MIN_REPEATED_GATES = 4, 24
+MIN_REPETITIONS = 4
+MIN_REPEATED_GATES = 24
 MAX_PERIOD = 4096
 
 # Qubits. A gate on more is never split into parity phases: there are 2**qubits of them.
