@@ -12,8 +12,11 @@
   it, saving and torch need of one. `qjax.gradients`: how one on a primitive is differentiated, for
   which it sends as many circuits as its `CircuitCount` says.
 - Saving: `enable_compilation_cache`, `export`, `load`.
-- `qjax.optimizers`: natural gradient for optax. `qjax.primitives`: Qiskit's Estimator and Sampler.
-  Both are imported when they are first asked for. `bridge`: the way to PyTorch.
+- Learning: `qjax.kernels`: Gram matrices. `qjax.algorithms`: scikit-learn's estimators.
+  `qjax.training`: training loops as compiled programs, which `qjax.optimizers`, such as the natural
+  gradient, and optax's step. `qjax.diagnostics`: what circuits can express, and whether they train.
+- `qjax.primitives`: Qiskit's Estimator and Sampler. It and those of learning are imported when they
+  are first asked for. `bridge`: the way to PyTorch.
 
 The floors of the code, each importing only from those below; each package lists its modules:
 
@@ -32,7 +35,11 @@ The floors of the code, each importing only from those below; each package lists
 7  _simulation, _sampling, _fisher   the pure functions of a circuit
    _remote                           networks on Qiskit's primitives
 8  _networks                         neural networks: what users hold, and their files
-9  optimizers, primitives            natural gradient for optax; Qiskit's Estimator and Sampler
+9  training, optimizers              loss -> trained weights; gradient -> step, for optax
+   diagnostics                       what a circuit or network can express and learn
+   primitives                        Qiskit's Estimator and Sampler
+10 kernels                           circuit, data -> Gram matrices
+11 algorithms                        networks and kernels as estimators of scikit-learn's
 """
 
 from typing import TYPE_CHECKING
@@ -65,11 +72,15 @@ from qjax._simulators import engine
 from qjax._version import __version__
 
 if TYPE_CHECKING:
+    from qjax import algorithms as algorithms
+    from qjax import diagnostics as diagnostics
     from qjax import gradients as gradients
+    from qjax import kernels as kernels
     from qjax import operations as operations
     from qjax import optimizers as optimizers
     from qjax import primitives as primitives
     from qjax import simulators as simulators
+    from qjax import training as training
 else:
     # Where a type checker looks, it would accept every name.
     __getattr__ = name_hints.find

@@ -5,7 +5,17 @@ import sys
 from types import ModuleType
 from typing import NoReturn
 
-LAZY = ("gradients", "operations", "optimizers", "primitives", "simulators")
+LAZY = (
+    "algorithms",
+    "diagnostics",
+    "gradients",
+    "kernels",
+    "operations",
+    "optimizers",
+    "primitives",
+    "simulators",
+    "training",
+)
 """Modules that are public, and that `import qjax` leaves out."""
 
 _LEARNING = "qiskit_machine_learning"

@@ -101,7 +101,17 @@ def test_error_is_a_value_error() -> None:
     assert run(code) == "True"
 
 
-LAZY = ("gradients", "operations", "optimizers", "primitives")
+LAZY = (
+    "algorithms",
+    "diagnostics",
+    "gradients",
+    "kernels",
+    "operations",
+    "optimizers",
+    "primitives",
+    "simulators",
+    "training",
+)
 
 
 def test_public_modules_are_imported_when_they_are_asked_for() -> None:

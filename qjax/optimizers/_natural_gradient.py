@@ -1,7 +1,4 @@
-"""Floor 9. (gradient, weights) -> natural gradient, as a transformation of optax's.
-
-Needs optax (extra `optimizers`), so `import qjax` leaves this module out.
-"""
+"""Floor 9. (gradient, weights) -> natural gradient, as a transformation of optax's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,8 +25,6 @@ except ImportError as error:
         "qjax.optimizers needs the package optax: install qjax-bridge with the extra optimizers, "
         "pip install 'qjax-bridge[optimizers]'"
     ) from error
-
-__all__ = ["natural_gradient"]
 
 Metric = Callable[[Array, Numbers | None], Array]
 
