@@ -7,6 +7,7 @@ memory             refusing what does not fit into the memory that is available
 mesh               arrays on several devices
 arrays             what a caller hands in -> numbers that we compute with
 options            what a caller chose -> checked values
+progress           progress bars, where they are asked for
 argument_hints     arguments that a constructor does not have -> what to write instead
 name_hints         names that one looks for here -> modules, or hints
 store              what was made before, bounded by bytes

@@ -3,7 +3,6 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -17,6 +16,7 @@ from qjax._base.arrays import Numbers, as_numpy, as_real_numpy, common_dtype, in
 from qjax._base.memory import bytes_of_states, samples_per_pass
 from qjax._base.options import as_flag, as_whole
 from qjax._base.process import check_process
+from qjax._base.progress import progress_bar
 from qjax._base.row_files import open_destination, read_rows
 from qjax._base.store import kept
 from qjax._base.weight_tree import on_vector, structure_of
@@ -91,7 +91,8 @@ def evaluate(
         size = _block(network, dtype, prod(batch), batch_size, device_weights)
         apply, outputs = _program(network, device_weights, size, dtype)
         destination = open_destination(out, batch, outputs.shape[1:], outputs.dtype, overwrite)
-        with _bar(prod(batch), progress) as advance, destination as (write, done):
+        bar = progress_bar(prod(batch), progress, "samples", scale=True)
+        with bar as advance, destination as (write, done):
             fill = size if _primitive_of(network) is None else 0
             for start, values in _computed(apply, device_weights, rows, size, dtype, fill):
                 write(start, values)
@@ -230,19 +231,3 @@ def _read(rows: np.ndarray, start: int, size: int, dtype: np.dtype) -> np.ndarra
         index = ", ".join(str(int(p)) for p in position)
         raise ValueError(f"inputs[{index}]: holds NaN or infinity; expected finite numbers")
     return block.astype(dtype, copy=False)
-
-
-@contextmanager
-def _bar(total: int, shown: bool) -> Iterator[Callable[[int], object]]:
-    """What to call with the number of samples that were just done."""
-    if not shown:
-        yield lambda _: None
-        return
-    try:
-        from tqdm import tqdm  # noqa: PLC0415 - optional
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "progress=True needs the package tqdm: pip install 'qjax-bridge[progress]'"
-        ) from error
-    with tqdm(total=total, unit=" samples", unit_scale=True) as bar:
-        yield bar.update

@@ -1,0 +1,254 @@
+"""Floor 9. What a caller handed in to train -> checked arguments."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Int
+
+from qjax._base.arrays import as_any_number, as_real, check_key
+from qjax._base.options import as_whole
+from qjax.training._plateau import Plateau
+from qjax.training._program import Loss, takes_settings
+from qjax.training._runs import Validation
+from qjax.training._sampling import Batches, Sampling
+from qjax.training._stepper import Optimizer, Transformation, settings_of
+
+
+def as_weights(weights: Any, what: str = "weights") -> Any:
+    """A pytree of real arrays.
+
+    Raises:
+        TypeError: for leaves that are not real numbers.
+        ValueError: for a tree without leaves.
+    """
+    if not jax.tree.leaves(weights):
+        raise ValueError(f"{what}: expected a pytree of arrays to be trained, got {weights!r}")
+    if isinstance(weights, (list, tuple)) and not any(map(_is_array, jax.tree.leaves(weights))):
+        return as_real(weights, what)  # a vector as a list of numbers
+    return jax.tree.map(lambda leaf: as_real(leaf, what), weights)
+
+
+def as_data(data: Any, what: str) -> tuple[Any, int]:
+    """A pytree of arrays, and their common number of rows; 0 for no data.
+
+    Raises:
+        TypeError: for leaves that are no numbers.
+        ValueError: for leaves without rows, or with different numbers of them.
+    """
+    arrays = jax.tree.map(
+        lambda leaf: as_any_number(leaf, what), data, is_leaf=lambda node: isinstance(node, list)
+    )
+    leaves = jax.tree.leaves(arrays)
+    if not leaves:
+        return arrays, 0
+    counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in leaves}
+    if len(counts) > 1 or 0 in counts:
+        shapes = ", ".join(str(leaf.shape) for leaf in leaves)
+        raise ValueError(
+            f"{what}: expected arrays with a common number of rows, at least one, along their "
+            f"first axis, got shapes {shapes}"
+        )
+    return arrays, counts.pop()
+
+
+def as_rows(rows: Any, what: str, count: int, num_rows: int) -> Int[Array, "runs rows"] | None:
+    """Which rows of the data each run sees.
+
+    Raises:
+        ValueError: for another shape, and rows that are not there.
+        TypeError: for what is no whole numbers.
+    """
+    if rows is None:
+        return None
+    array = np.asarray(rows)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{what}: expected positions of rows, whole numbers, got {array.dtype}")
+    if array.ndim != 2 or len(array) != count or not array.shape[1]:
+        raise ValueError(
+            f"{what}: expected shape ({count}, rows), as many rows for each run, got {array.shape}"
+        )
+    if array.min() < 0 or array.max() >= num_rows:
+        raise ValueError(
+            f"{what}: expected positions from 0 to {num_rows - 1}, got {array.min()} to "
+            f"{array.max()}"
+        )
+    return jnp.asarray(array, jnp.int32)
+
+
+def as_batches(
+    num_rows: int, batch_size: int | None, sampling: Sampling, key: Array | None
+) -> Batches:
+    """How rows are drawn.
+
+    Raises:
+        ValueError: for batches without data or key, and an unknown way of sampling.
+    """
+    if sampling not in get_args(Sampling):
+        raise ValueError(f"sampling: expected one of {get_args(Sampling)}, got {sampling!r}")
+    if batch_size is None:
+        return Batches(num_rows, None, sampling)
+    size = as_whole(batch_size, "batch_size", 1)
+    if not num_rows:
+        raise ValueError(f"batch_size: got {size} without data; expected `data` to draw from")
+    if key is None:
+        raise ValueError("key: got None; batches are drawn: expected jax.random.key(seed)")
+    # A batch of all rows in a random order is all rows.
+    whole = size >= num_rows and sampling == "epochs"
+    return Batches(num_rows, None if whole else size, sampling)
+
+
+def as_settings(
+    settings: Mapping[str, Any] | None,
+    loss: Loss,
+    optimizer: Optimizer,
+    dtype: Any,
+    count: int,
+) -> dict[str, Array]:
+    """Numbers by name, of the weights' dtype, one for each run.
+
+    Raises:
+        ValueError: for a number that neither optimizer nor loss takes, or of another shape.
+        TypeError: for what is no number.
+    """
+    given = dict(settings or {})
+    taken = set(settings_of(optimizer, given)) | (set(given) if takes_settings(loss) else set())
+    if unknown := sorted(set(given) - taken):
+        why = (
+            "a transformation has its numbers already: give the function that makes it, such as "
+            "optax.adam"
+            if isinstance(optimizer, Transformation)
+            else "neither the optimizer's function has such an argument"
+        )
+        raise ValueError(
+            f"settings: nothing takes {', '.join(unknown)}; {why}, nor has the loss a third "
+            "argument for settings"
+        )
+    return {
+        name: _number(value, f"settings[{name!r}]", dtype, count) for name, value in given.items()
+    }
+
+
+def as_keys(key: Array | None, count: int) -> Array:
+    """One random key for each run.
+
+    Raises:
+        TypeError: for what is no key.
+        ValueError: for another number of them.
+    """
+    if key is None:
+        return jax.random.split(jax.random.key(0), count)  # nothing is drawn
+    typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    keys = key if typed else jnp.asarray(key)
+    if not keys.ndim or len(keys) != count:
+        raise ValueError(
+            f"key: expected {count} random keys, one for each run, jax.random.split(key, {count}), "
+            f"got shape {keys.shape}"
+        )
+    check_key(keys[0])
+    return keys
+
+
+def as_validation(
+    data: Any, rows: Any, patience: int | None, trained_on: Any, count: int
+) -> Validation | None:
+    """How a training is watched; None where it is not.
+
+    Raises:
+        ValueError: for rows or patience without data, and data of another structure than those that
+            are trained on.
+        TypeError: for what is no numbers.
+    """
+    if data is None:
+        if rows is not None or patience is not None:
+            raise ValueError("validation_data: got None; expected data, for rows or patience")
+        return None
+    arrays, num_rows = as_data(data, "validation_data")
+    expected, given = str(jax.tree.structure(trained_on)), str(jax.tree.structure(arrays))
+    if given != expected:
+        raise ValueError(
+            f"validation_data: expected the structure of data, {expected}, got {given}"
+        )
+    if patience is not None:
+        patience = as_whole(patience, "patience", 1)
+    return Validation(arrays, as_rows(rows, "validation_rows", count, num_rows), patience)
+
+
+def num_runs(weights: Any) -> int:
+    """The length of the leading axis of all leaves.
+
+    Raises:
+        ValueError: for leaves without one, or of different lengths.
+    """
+    lengths = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(weights)}
+    if len(lengths) > 1 or 0 in lengths:
+        shapes = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(weights))
+        raise ValueError(
+            f"weights: expected arrays with a common leading axis of runs, got shapes {shapes}"
+        )
+    return lengths.pop()
+
+
+def _number(value: Any, what: str, dtype: Any, count: int) -> Array:
+    array = as_real(value, what).astype(dtype)
+    if array.shape not in {(), (count,)}:
+        raise ValueError(f"{what}: expected a number, or shape ({count},), got shape {array.shape}")
+    return jnp.broadcast_to(array, (count,))
+
+
+def check_functions(loss: object, optimizer: object, update_arguments: object) -> None:
+    """Require functions that programs can be kept for.
+
+    Raises:
+        TypeError: for what cannot be called or hashed, and what is no optimizer.
+    """
+    if not callable(loss):
+        raise TypeError(f"loss: expected a function (weights, batch) -> scalar, got {loss!r}")
+    if not (callable(optimizer) or isinstance(optimizer, Transformation)):
+        raise TypeError(
+            "optimizer: expected a transformation of optax's, such as optax.adam(0.1), or a "
+            f"function that makes one, such as optax.adam, got {optimizer!r}"
+        )
+    if update_arguments is not None and not callable(update_arguments):
+        raise TypeError(
+            f"update_arguments: expected a function of a batch, got {update_arguments!r}"
+        )
+    for what, value in {
+        "loss": loss,
+        "optimizer": optimizer,
+        "update_arguments": update_arguments,
+    }.items():
+        try:
+            hash(value)
+        except TypeError as error:
+            raise TypeError(
+                f"{what}: expected something hashable, as programs are kept for it (a function, or "
+                f"a frozen dataclass with `__call__`), got {type(value).__name__}: {error}"
+            ) from error
+
+
+def check_convergence(convergence: object) -> None:
+    """Require a rule, or none.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if convergence is not None and not isinstance(convergence, Plateau):
+        raise TypeError(f"convergence: expected Plateau(window) or None, got {convergence!r}")
+
+
+def steps_of_a_chunk(num_steps: int, steps_per_call: int | None) -> int:
+    """How many steps a compiled chunk has: nearly as many in each, as the last is filled up."""
+    if steps_per_call is not None:
+        return min(as_whole(steps_per_call, "steps_per_call", 1), num_steps)
+    return -(-num_steps // -(-num_steps // _STEPS_PER_CALL))
+
+
+_STEPS_PER_CALL = 100  # between two looks of the host: milliseconds to seconds of steps
+
+
+def _is_array(leaf: object) -> bool:
+    return isinstance(leaf, (np.ndarray, jax.Array))

@@ -1,0 +1,205 @@
+"""Floor 9. Losses, weights and data -> trained weights: what users call."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+from jax import Array
+from jaxtyping import Int
+
+from qjax._base.arrays import Numbers, check_key, common_dtype
+from qjax._base.options import as_flag, as_whole
+from qjax._base.process import check_process
+from qjax.training._arguments import (
+    as_batches,
+    as_data,
+    as_keys,
+    as_rows,
+    as_settings,
+    as_validation,
+    as_weights,
+    check_convergence,
+    check_functions,
+    num_runs,
+    steps_of_a_chunk,
+)
+from qjax.training._plateau import Plateau
+from qjax.training._program import Given, Loss, Recipe
+from qjax.training._runs import Progress, Trained, only, trained
+from qjax.training._sampling import Sampling
+from qjax.training._stepper import Optimizer
+
+UpdateArguments = Callable[[Any], dict[str, Any]]
+
+
+def minimize(
+    loss: Loss,
+    weights: Any,
+    optimizer: Optimizer,
+    data: Any = None,
+    *,
+    steps: int,
+    batch_size: int | None = None,
+    sampling: Sampling = "epochs",
+    key: Array | None = None,
+    settings: Mapping[str, Numbers] | None = None,
+    convergence: Plateau | None = None,
+    validation_data: Any = None,
+    patience: int | None = None,
+    steps_per_call: int | None = None,
+    callback: Callable[[Progress], object] | None = None,
+    progress: bool = False,
+    record_weights: bool = False,
+    update_arguments: UpdateArguments | None = None,
+) -> Trained:
+    """Train weights: a compiled loop of loss, gradient and optimizer.
+
+    A chunk of steps is one program; between chunks the host looks after bar, callback and
+    validation. It compiles once per loss, optimizer, shapes and options: a loss that is a function
+    of a module, a method of a network, or a frozen dataclass with `__call__` is recognised, a
+    `lambda` that is made anew is another one. Computes in the weights' dtype.
+
+        trained = minimize(loss, qnn.init(key), optax.adam, (x, y), steps=200,
+                           settings={"learning_rate": 0.1})
+
+    Args:
+        loss: `(weights, batch)` -> real scalar, in JAX; `batch` is a pytree like `data`. With a
+            third argument it gets the settings, a dictionary.
+        weights: pytree of real arrays, where the training starts.
+        optimizer: a transformation of optax's or of `qjax.optimizers`. Or a function that makes
+            one, such as `optax.adam`: it is called with those settings that it has arguments for.
+            Its `update` gets `value`, `grad` and `value_fn` if it takes more arguments by name.
+        data: pytree of arrays with a common number of rows; None for a loss without data.
+        steps: how many are taken at most.
+        batch_size: rows of a batch; None for all in each step.
+        sampling: "epochs" shuffles all rows before each pass through them, and leaves out what is
+            less than a batch at its end; "replacement" draws each row by itself.
+        key: a JAX random key; batches are drawn from it.
+        settings: numbers by name, for the optimizer's function and the loss. Others compile
+            nothing.
+        convergence: when to stop earlier; None for never.
+        validation_data: pytree like `data`, whose loss is computed after each chunk; the weights
+            with the least are the result.
+        patience: how many chunks without a smaller validation loss end the training; None for any.
+        steps_per_call: steps of a chunk; default: up to 100.
+        callback: called after each chunk; the training stops where it returns True.
+        progress: whether to show a progress bar (needs the extra `progress`).
+        record_weights: whether the callback is told the weights before each step.
+        update_arguments: what else the optimizer's `update` is told, by name, as a function of the
+            batch: `lambda batch: {"inputs": batch[0]}` for `natural_gradient`.
+
+    Raises:
+        ValueError: for numbers of rows, steps, settings or options that do not fit; says which.
+        TypeError: for a loss that is no scalar, and for what is no number, function, key or
+            optimizer.
+    """
+    weights = as_weights(weights)
+    if key is not None:
+        check_key(key)
+    told = None if callback is None else lambda news: callback(only(news))
+    result = minimize_many(
+        loss,
+        jax.tree.map(lambda leaf: leaf[None], weights),
+        optimizer,
+        data,
+        steps=steps,
+        batch_size=batch_size,
+        sampling=sampling,
+        key=None if key is None else key[None],
+        settings=settings,
+        convergence=convergence,
+        validation_data=validation_data,
+        patience=patience,
+        steps_per_call=steps_per_call,
+        callback=told,
+        progress=progress,
+        record_weights=record_weights,
+        update_arguments=update_arguments,
+    )
+    return only(result)
+
+
+def minimize_many(
+    loss: Loss,
+    weights: Any,
+    optimizer: Optimizer,
+    data: Any = None,
+    *,
+    steps: int,
+    rows: Int[Array, "runs rows"] | None = None,
+    batch_size: int | None = None,
+    sampling: Sampling = "epochs",
+    key: Array | None = None,
+    settings: Mapping[str, Numbers] | None = None,
+    convergence: Plateau | None = None,
+    validation_data: Any = None,
+    validation_rows: Int[Array, "runs rows"] | None = None,
+    patience: int | None = None,
+    steps_per_call: int | None = None,
+    callback: Callable[[Progress], object] | None = None,
+    progress: bool = False,
+    record_weights: bool = False,
+    update_arguments: UpdateArguments | None = None,
+) -> Trained:
+    """Train many models of one architecture at once: grids of numbers, seeds, folds.
+
+    As `minimize`, for a batch of runs under `vmap`. Each run ends for itself (it converges, its
+    loss is no number, patience is at an end), and the batch becomes smaller where half of its runs
+    have ended.
+
+    Args:
+        loss: as in `minimize`, of one run.
+        weights: pytree of arrays with a leading axis of runs.
+        optimizer: as in `minimize`.
+        data: as in `minimize`; all runs share it.
+        steps: as in `minimize`.
+        rows: the rows of the data that each run sees; None for all. Folds whose data differ (scaled
+            by their own training rows, say) stand one after the other in `data`.
+        batch_size: as in `minimize`.
+        sampling: as in `minimize`.
+        key: random keys, one for each run: `jax.random.split(key, runs)`.
+        settings: numbers by name, each of shape `(runs,)`, or one for all.
+        convergence: as in `minimize`.
+        validation_data: as in `minimize`; all runs share it.
+        validation_rows: the rows of the validation data that each run sees; None for all.
+        patience: as in `minimize`.
+        steps_per_call: as in `minimize`.
+        callback: as in `minimize`; what it is told has a leading axis of runs.
+        progress: as in `minimize`.
+        record_weights: as in `minimize`.
+        update_arguments: as in `minimize`, of one run.
+
+    Raises:
+        ValueError: as `minimize`, and for leading axes that differ.
+        TypeError: as `minimize`.
+    """
+    check_process()
+    check_functions(loss, optimizer, update_arguments)
+    check_convergence(convergence)
+    num_steps = as_whole(steps, "steps", 1)
+    weights = as_weights(weights)
+    count = num_runs(weights)
+    data, num_rows = as_data(data, "data")
+    rows = as_rows(rows, "rows", count, num_rows)
+    each = num_rows if rows is None else rows.shape[1]
+    recipe = Recipe(
+        loss=loss,
+        optimizer=optimizer,
+        batches=as_batches(each, batch_size, sampling, key),
+        convergence=convergence,
+        num_steps=steps_of_a_chunk(num_steps, steps_per_call),
+        records=as_flag(record_weights, "record_weights"),
+        update_arguments=update_arguments,
+    )
+    dtype = common_dtype(*jax.tree.leaves(weights))
+    given = Given(as_keys(key, count), as_settings(settings, loss, optimizer, dtype, count), rows)
+    return trained(
+        recipe,
+        weights,
+        given,
+        data,
+        num_steps,
+        validation=as_validation(validation_data, validation_rows, patience, data, count),
+        callback=callback,
+        shown=as_flag(progress, "progress"),
+    )

@@ -1,0 +1,201 @@
+"""Floor 9. A chunk of steps as one compiled program, of one run or of many.
+
+    weights -> loss and gradient on a batch -> optimizer -> weights
+
+is one step, a `lax.scan` over them is a chunk, and `vmap` over the runs is a chunk of many.
+Numbers, such as the learning rate, are arguments. A run that is done is carried along as it is.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Bool, Float, Int
+
+from qjax._base import tuning
+from qjax._base.store import kept
+from qjax.training._plateau import Plateau
+from qjax.training._sampling import Batches, rows_of
+from qjax.training._stepper import Optimizer, Settings, Step, transformation_of, updated
+
+Loss = Callable[..., Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a program is compiled for; all else is an argument of it.
+
+    Attributes:
+        loss: (weights, batch), or (weights, batch, settings) -> a scalar.
+        optimizer: a transformation, or settings -> a transformation.
+        batches: how rows are drawn.
+        convergence: when a run is done before its last step.
+        num_steps: steps of a chunk.
+        records: whether the weights before each step are results, too.
+        update_arguments: batch -> what the optimizer is told beside the gradient.
+    """
+
+    loss: Loss
+    optimizer: Optimizer
+    batches: Batches
+    convergence: Plateau | None
+    num_steps: int
+    records: bool
+    update_arguments: Callable[[Any], dict[str, Any]] | None
+
+
+class Run(NamedTuple):
+    """Where a training stands.
+
+    Attributes:
+        weights: pytree.
+        state: the optimizer's.
+        order: of the rows, in this epoch.
+        recent: the last losses, where convergence asks for them.
+        steps: how many were taken.
+        active: whether it goes on.
+        converged: whether it stopped because it had converged.
+    """
+
+    weights: Any
+    state: Any
+    order: Int[Array, " rows"]
+    recent: Float[Array, " window"]
+    steps: Int[Array, ""]
+    active: Bool[Array, ""]
+    converged: Bool[Array, ""]
+
+
+class Given(NamedTuple):
+    """What a run is given once: its random key, its numbers, and its rows of the data (or None)."""
+
+    key: Array
+    settings: Settings
+    rows: Int[Array, " rows"] | None
+
+
+@kept(tuning.PROGRAM_BYTES)
+def compiled_start(recipe: Recipe) -> Callable[..., Run]:
+    """(weights, given, data), each with a leading axis of runs but the data -> the runs."""
+
+    def start(weights: Any, given: Given, data: Any) -> Run:
+        transformation = transformation_of(recipe.optimizer, given.settings)
+        count = 2 * recipe.convergence.window if recipe.convergence else 0
+        batch = _first_batch(recipe, given, data)
+        value = jax.eval_shape(_loss_of(recipe, batch, given.settings), weights)
+        no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
+        recent = jnp.full(count, jnp.nan, value.dtype)
+        state, order = transformation.init(weights), recipe.batches.first_order()
+        return Run(weights, state, order, recent, none, ~no, no)
+
+    return jax.jit(jax.vmap(start, (0, 0, None)))
+
+
+@kept(tuning.PROGRAM_BYTES)
+def compiled_chunk(recipe: Recipe) -> Callable[..., tuple[Run, Array, Any]]:
+    """(runs, given, data, first step, last step) -> runs, losses, and weights before each step."""
+
+    def chunk(
+        run: Run, given: Given, data: Any, first: Array, end: Array
+    ) -> tuple[Run, Array, Any]:
+        def step(run: Run, number: Array) -> tuple[Run, tuple[Array, Any]]:
+            before = run.weights if recipe.records else None
+            run, value = lax.cond(
+                run.active & (number < end),
+                lambda run: _step(recipe, given, data, run, number),
+                lambda run: (run, jnp.full((), jnp.nan, run.recent.dtype)),
+                run,
+            )
+            return run, (value, before)
+
+        numbers = first + jnp.arange(recipe.num_steps, dtype=jnp.int32)
+        run, (losses, weights) = lax.scan(step, run, numbers)
+        return run, losses, weights
+
+    return jax.jit(_over_runs(chunk))
+
+
+@kept(tuning.PROGRAM_BYTES)
+def compiled_values(loss: Loss) -> Callable[..., Float[Array, " runs"]]:
+    """(weights, settings, rows or None), each of many runs, and data -> their losses on those."""
+
+    def value(weights: Any, settings: Settings, rows: Array | None, data: Any) -> Array:
+        return called(loss, weights, rows_of(data, rows), settings)
+
+    return jax.jit(jax.vmap(value, (0, 0, 0, None)))
+
+
+def called(loss: Loss, weights: Any, batch: Any, settings: Settings) -> Array:
+    """The value of a loss, with the settings if it takes them."""
+    value = loss(weights, batch, settings) if takes_settings(loss) else loss(weights, batch)
+    if jnp.shape(value) != () or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+        raise TypeError(
+            "loss: expected a function that returns a real scalar, got shape "
+            f"{jnp.shape(value)} of {jnp.result_type(value)}; take the mean over the batch"
+        )
+    return jnp.asarray(value)
+
+
+def takes_settings(loss: Loss) -> bool:
+    """Whether a loss has a third argument."""
+    kinds = inspect.Parameter
+    parameters = inspect.signature(loss).parameters.values()
+    positional = {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}
+    return sum(each.kind in positional and each.default is kinds.empty for each in parameters) > 2
+
+
+def _over_runs(chunk: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of one run -> of a leading axis of them; `vmap` of a single one would cost more.
+
+    Under it both branches of a condition would be computed.
+    """
+
+    def of_many(runs: Run, given: Given, *shared: Any) -> Any:
+        if len(runs.active) > 1:
+            return jax.vmap(chunk, (0, 0, *(None for _ in shared)))(runs, given, *shared)
+        alone = jax.tree.map(lambda values: values[0], (runs, given))
+        return jax.tree.map(lambda values: values[None], chunk(*alone, *shared))
+
+    return of_many
+
+
+def _step(
+    recipe: Recipe, given: Given, data: Any, run: Run, number: Array
+) -> tuple[Run, Float[Array, ""]]:
+    """One step, and the loss before it. A loss that is no number ends the run, without the step."""
+    positions, order = recipe.batches.draw(given.key, run.order, number)
+    batch = rows_of(data, positions if given.rows is None else rows_of(given.rows, positions))
+    loss = _loss_of(recipe, batch, given.settings)
+    value, gradient = jax.value_and_grad(loss)(run.weights)
+    more = recipe.update_arguments(batch) if recipe.update_arguments else {}
+    weights, state = updated(
+        transformation_of(recipe.optimizer, given.settings),
+        Step(value, gradient, loss),
+        run.state,
+        run.weights,
+        more,
+    )
+    going = ~jnp.isnan(value)
+    weights, state = jax.tree.map(
+        lambda new, old: jnp.where(going, new, old), (weights, state), (run.weights, run.state)
+    )
+    recent = jnp.append(run.recent[1:], value) if len(run.recent) else run.recent
+    converged = run.converged
+    if recipe.convergence is not None:
+        converged = recipe.convergence.is_reached(recent, number) & going
+    return Run(weights, state, order, recent, run.steps + 1, going & ~converged, converged), value
+
+
+def _loss_of(recipe: Recipe, batch: Any, settings: Settings) -> Callable[[Any], Array]:
+    return lambda weights: called(recipe.loss, weights, batch, settings)
+
+
+def _first_batch(recipe: Recipe, given: Given, data: Any) -> Any:
+    """A batch of the right shape, for what is asked of shapes alone."""
+    rows = rows_of(data, given.rows)
+    size = recipe.batches.size
+    return rows if size is None else jax.tree.map(lambda values: values[:size], rows)

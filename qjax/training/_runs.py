@@ -1,0 +1,221 @@
+"""Floor 9. Chunks of the compiled program, one after the other, and what happens between them.
+
+Runs that are done leave the batch where it halves: fewer are computed for nothing, and a training
+compiles for few sizes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float, Int, Shaped
+
+from qjax._base.progress import progress_bar
+from qjax.training._program import (
+    Given,
+    Recipe,
+    Run,
+    compiled_chunk,
+    compiled_start,
+    compiled_values,
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave. Of many runs, each field has a leading axis of runs.
+
+    Attributes:
+        weights: pytree, as given: those of the last step, or with validation data those with the
+            least loss on them.
+        losses: the loss before each step, on its batch, shape `(steps,)`; of many runs those that
+            stopped earlier are filled up with NaN.
+        steps: how many were taken.
+        converged: whether the training stopped because it had converged.
+        diverged: whether it stopped because the loss was no number.
+        validation_losses: on the validation data, after each chunk; empty without.
+    """
+
+    weights: Any
+    losses: Float[np.ndarray, "*runs steps"]
+    steps: Int[np.ndarray, "*runs"]
+    converged: Bool[np.ndarray, "*runs"]
+    diverged: Bool[np.ndarray, "*runs"]
+    validation_losses: Float[np.ndarray, "*runs checks"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is told between two chunks. Of many runs, with a leading axis of runs.
+
+    Attributes:
+        step: how many steps were taken, of the run that has most.
+        weights: pytree, where the training stands.
+        losses: before each step of the chunk, NaN for steps that a run did not take.
+        weights_before: pytree: the weights before each of these steps, with an axis for them; None
+            without `record_weights`.
+        validation_loss: on the validation data, NaN without.
+    """
+
+    step: int
+    weights: Any
+    losses: Float[np.ndarray, "*runs steps"]
+    weights_before: Any
+    validation_loss: Float[np.ndarray, "*runs"]
+
+
+Told = TypeVar("Told", Trained, Progress)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How a training is watched.
+
+    Attributes:
+        data: pytree of arrays, of which the rows are validated on.
+        rows: which of them for each run, shape `(runs, rows)`; None for all.
+        patience: how many checks without a smaller loss end a run; None for any number.
+    """
+
+    data: Any
+    rows: Int[Array, "runs rows"] | None
+    patience: int | None
+
+
+@dataclass
+class _Watch:
+    """The best weights so far, and what the checks gave. Host state of one training."""
+
+    weights: Any
+    best: Float[np.ndarray, " runs"]
+    waited: Int[np.ndarray, " runs"]
+    history: list[np.ndarray] = field(default_factory=list)
+
+
+def trained(
+    recipe: Recipe,
+    weights: Any,
+    given: Given,
+    data: Any,
+    num_steps: int,
+    *,
+    validation: Validation | None,
+    callback: Callable[[Progress], object] | None,
+    shown: bool,
+) -> Trained:
+    """Train all runs to their end."""
+    runs = compiled_start(recipe)(weights, given, data)
+    count = len(runs.active)
+    watch = _Watch(weights, np.full(count, np.inf), np.zeros(count, int))
+    losses: list[np.ndarray] = []
+    with progress_bar(num_steps, shown, "steps") as advance:
+        for first in range(0, num_steps, recipe.num_steps):
+            runs, values, before = _advanced(recipe, runs, given, data, first, num_steps)
+            losses.append(values)
+            if validation is not None:
+                runs = _validated(recipe, validation, watch, runs, given)
+            end = min(first + recipe.num_steps, num_steps)
+            advance(end - first)
+            stop = callback is not None and callback(
+                Progress(end, runs.weights, values[:, : end - first], before, _last_loss(watch))
+            )
+            if stop or not np.asarray(runs.active).any():
+                break
+    return _result(runs, losses, watch if validation is not None else None)
+
+
+def _advanced(
+    recipe: Recipe, runs: Run, given: Given, data: Any, first: int, num_steps: int
+) -> tuple[Run, Float[np.ndarray, "runs steps"], Any]:
+    """All runs after a chunk, of which only those that go on are computed."""
+    program = compiled_chunk(recipe)
+    bounds = np.int32(first), np.int32(num_steps)
+    places = _going(np.asarray(runs.active))
+    if len(places) == len(runs.active):
+        runs, losses, before = program(runs, given, data, *bounds)
+        return runs, np.asarray(losses), before
+    subset, losses, before = program(*_taken((runs, given), places), data, *bounds)
+    values = np.full((len(runs.active), recipe.num_steps), np.nan, losses.dtype)
+    values[places] = losses
+    if recipe.records:
+        still = jax.tree.map(lambda leaf: leaf[:, None].repeat(recipe.num_steps, 1), runs.weights)
+        before = _put(still, places, before)
+    return _put(runs, places, subset), values, before
+
+
+def _going(active: Bool[np.ndarray, " runs"]) -> Int[np.ndarray, " places"]:
+    """The runs to compute: all that are active, filled up to a half, a quarter, ... of all."""
+    width = len(active)
+    while width > 1 and active.sum() <= width // 2:
+        width //= 2
+    # Those that are active come first, in their order.
+    return np.sort(np.argsort(~active, stable=True)[:width])
+
+
+@jax.jit
+def _taken(tree: Any, places: Shaped[Array, " places"]) -> Any:
+    return jax.tree.map(lambda leaf: leaf[places], tree)
+
+
+@jax.jit
+def _put(tree: Any, places: Shaped[Array, " places"], values: Any) -> Any:
+    return jax.tree.map(lambda leaf, new: leaf.at[places].set(new), tree, values)
+
+
+def _validated(
+    recipe: Recipe, validation: Validation, watch: _Watch, runs: Run, given: Given
+) -> Run:
+    """Keep the best weights; end the runs that have not become better for too long."""
+    values = np.asarray(
+        compiled_values(recipe.loss)(runs.weights, given.settings, validation.rows, validation.data)
+    )
+    better = values < watch.best
+    watch.history.append(values)
+    watch.best = np.where(better, values, watch.best)
+    watch.waited = np.where(better, 0, watch.waited + 1)
+    watch.weights = _chosen(jnp.asarray(better), runs.weights, watch.weights)
+    if validation.patience is None:
+        return runs
+    return runs._replace(active=runs.active & (watch.waited < validation.patience))
+
+
+@jax.jit
+def _chosen(which: Bool[Array, " runs"], new: Any, old: Any) -> Any:
+    def choose(new: Array, old: Array) -> Array:
+        return jnp.where(which.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(choose, new, old)
+
+
+def _last_loss(watch: _Watch) -> Float[np.ndarray, " runs"]:
+    """The last validation loss of each run, NaN without."""
+    return watch.history[-1] if watch.history else np.full(len(watch.best), np.nan)
+
+
+def _result(runs: Run, losses: list[np.ndarray], watch: _Watch | None) -> Trained:
+    steps = np.asarray(runs.steps)
+    values = np.concatenate(losses, axis=1)[:, : steps.max(initial=0)]
+    last = values[np.arange(len(steps)), steps - 1]
+    checks = np.zeros((len(steps), 0), values.dtype)
+    return Trained(
+        weights=runs.weights if watch is None else watch.weights,
+        losses=values,
+        steps=steps,
+        converged=np.asarray(runs.converged),
+        diverged=np.isnan(last),
+        validation_losses=checks if watch is None else np.stack(watch.history, axis=1),
+    )
+
+
+def only(of_many: Told) -> Told:
+    """The one run of a training of one."""
+
+    def first(leaf: Any) -> Any:
+        return leaf[0] if np.ndim(leaf) else leaf
+
+    alone = {name: jax.tree.map(first, value) for name, value in vars(of_many).items()}
+    return replace(of_many, **alone)

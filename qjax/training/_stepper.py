@@ -1,0 +1,76 @@
+"""Floor 9. An optimizer, of optax or like it -> what a step of the training asks of it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+from jax import Array
+
+Settings = Mapping[str, Any]
+
+
+@runtime_checkable
+class Transformation(Protocol):
+    """What optax calls a gradient transformation: two pure functions."""
+
+    @property
+    def init(self) -> Callable[[Any], Any]:
+        """Weights -> the optimizer's state before the first step."""
+
+    @property
+    def update(self) -> Callable[..., tuple[Any, Any]]:
+        """(gradient, state, weights, and more by name) -> (what to add to the weights, state)."""
+
+
+Optimizer = Transformation | Callable[..., Transformation]
+
+
+class Step(NamedTuple):
+    """What a step knows, by the names that optax's transformations ask for it."""
+
+    value: Array
+    grad: Any
+    value_fn: Callable[[Any], Array]
+
+
+def transformation_of(optimizer: Optimizer, settings: Settings) -> Transformation:
+    """The transformation of given numbers, which may be traced."""
+    if isinstance(optimizer, Transformation):
+        return optimizer
+    made = optimizer(**{name: settings[name] for name in settings_of(optimizer, settings)})
+    if not isinstance(made, Transformation):
+        raise TypeError(
+            f"optimizer: {_name(optimizer)} returned {type(made).__name__}; expected a "
+            "transformation with `init` and `update`, as optax's are"
+        )
+    return made
+
+
+def settings_of(optimizer: Optimizer, settings: Settings) -> tuple[str, ...]:
+    """The names of the settings that the optimizer takes."""
+    if isinstance(optimizer, Transformation):
+        return ()
+    parameters = inspect.signature(optimizer).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return tuple(settings)
+    names = {parameter.name for parameter in parameters}
+    return tuple(name for name in settings if name in names)
+
+
+def updated(
+    transformation: Transformation, step: Step, state: Any, weights: Any, more: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """New weights and the optimizer's new state."""
+    extra = {**step._asdict(), **more} if _takes_more(transformation.update) else {}
+    updates, state = transformation.update(step.grad, state, weights, **extra)
+    return jax.tree.map(lambda old, new: (old + new).astype(old.dtype), weights, updates), state
+
+
+def _takes_more(update: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(update).parameters.values()
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def _name(optimizer: object) -> str:
+    return getattr(optimizer, "__name__", type(optimizer).__name__)
