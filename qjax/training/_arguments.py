@@ -81,8 +81,8 @@ def as_rows(rows: Any, what: str, count: int, num_rows: int) -> Int[Array, "runs
 
 def as_batches(
     num_rows: int, batch_size: int | None, sampling: Sampling, key: Array | None
-) -> Batches:
-    """How rows are drawn.
+) -> Batches | None:
+    """How rows are drawn; None where each step sees all of them.
 
     Raises:
         ValueError: for batches without data or key, and an unknown way of sampling.
@@ -90,7 +90,7 @@ def as_batches(
     if sampling not in get_args(Sampling):
         raise ValueError(f"sampling: expected one of {get_args(Sampling)}, got {sampling!r}")
     if batch_size is None:
-        return Batches(num_rows, None, sampling)
+        return None
     size = as_whole(batch_size, "batch_size", 1)
     if not num_rows:
         raise ValueError(f"batch_size: got {size} without data; expected `data` to draw from")
@@ -98,7 +98,7 @@ def as_batches(
         raise ValueError("key: got None; batches are drawn: expected jax.random.key(seed)")
     # A batch of all rows in a random order is all rows.
     whole = size >= num_rows and sampling == "epochs"
-    return Batches(num_rows, None if whole else size, sampling)
+    return None if whole else Batches(num_rows, size, sampling)
 
 
 def as_settings(

@@ -32,7 +32,7 @@ class Recipe:
     Attributes:
         loss: (weights, batch), or (weights, batch, settings) -> a scalar.
         optimizer: a transformation, or settings -> a transformation.
-        batches: how rows are drawn.
+        batches: how rows are drawn; None for all of them in each step, in their order.
         convergence: when a run is done before its last step.
         num_steps: steps of a chunk.
         records: whether the weights before each step are results, too.
@@ -41,7 +41,7 @@ class Recipe:
 
     loss: Loss
     optimizer: Optimizer
-    batches: Batches
+    batches: Batches | None
     convergence: Plateau | None
     num_steps: int
     records: bool
@@ -54,7 +54,6 @@ class Run(NamedTuple):
     Attributes:
         weights: pytree.
         state: the optimizer's.
-        order: of the rows, in this epoch.
         recent: the last losses, where convergence asks for them.
         steps: how many were taken.
         active: whether it goes on.
@@ -63,7 +62,6 @@ class Run(NamedTuple):
 
     weights: Any
     state: Any
-    order: Int[Array, " rows"]
     recent: Float[Array, " window"]
     steps: Int[Array, ""]
     active: Bool[Array, ""]
@@ -89,31 +87,32 @@ def compiled_start(recipe: Recipe) -> Callable[..., Run]:
         value = jax.eval_shape(_loss_of(recipe, batch, given.settings), weights)
         no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
         recent = jnp.full(count, jnp.nan, value.dtype)
-        state, order = transformation.init(weights), recipe.batches.first_order()
-        return Run(weights, state, order, recent, none, ~no, no)
+        return Run(weights, transformation.init(weights), recent, none, ~no, no)
 
     return jax.jit(jax.vmap(start, (0, 0, None)))
 
 
 @kept(tuning.PROGRAM_BYTES)
 def compiled_chunk(recipe: Recipe) -> Callable[..., tuple[Run, Array, Any]]:
-    """(runs, given, data, first step, last step) -> runs, losses, and weights before each step."""
+    """(runs, given, positions, data, last step) -> runs, losses, and weights before each step.
+
+    Positions are those of the rows that each step draws, or None for all rows.
+    """
 
     def chunk(
-        run: Run, given: Given, data: Any, first: Array, end: Array
+        run: Run, given: Given, positions: Array | None, data: Any, end: Array
     ) -> tuple[Run, Array, Any]:
-        def step(run: Run, number: Array) -> tuple[Run, tuple[Array, Any]]:
+        def step(run: Run, drawn: Array | None) -> tuple[Run, tuple[Array, Any]]:
             before = run.weights if recipe.records else None
             run, value = lax.cond(
-                run.active & (number < end),
-                lambda run: _step(recipe, given, data, run, number),
+                run.active & (run.steps < end),
+                lambda run: _step(recipe, given, data, run, drawn),
                 lambda run: (run, jnp.full((), jnp.nan, run.recent.dtype)),
                 run,
             )
             return run, (value, before)
 
-        numbers = first + jnp.arange(recipe.num_steps, dtype=jnp.int32)
-        run, (losses, weights) = lax.scan(step, run, numbers)
+        run, (losses, weights) = lax.scan(step, run, positions, length=recipe.num_steps)
         return run, losses, weights
 
     return jax.jit(_over_runs(chunk))
@@ -154,21 +153,20 @@ def _over_runs(chunk: Callable[..., Any]) -> Callable[..., Any]:
     Under it both branches of a condition would be computed.
     """
 
-    def of_many(runs: Run, given: Given, *shared: Any) -> Any:
+    def of_many(runs: Run, given: Given, positions: Array | None, *shared: Any) -> Any:
         if len(runs.active) > 1:
-            return jax.vmap(chunk, (0, 0, *(None for _ in shared)))(runs, given, *shared)
-        alone = jax.tree.map(lambda values: values[0], (runs, given))
+            return jax.vmap(chunk, (0, 0, 0, None, None))(runs, given, positions, *shared)
+        alone = jax.tree.map(lambda values: values[0], (runs, given, positions))
         return jax.tree.map(lambda values: values[None], chunk(*alone, *shared))
 
     return of_many
 
 
 def _step(
-    recipe: Recipe, given: Given, data: Any, run: Run, number: Array
+    recipe: Recipe, given: Given, data: Any, run: Run, drawn: Array | None
 ) -> tuple[Run, Float[Array, ""]]:
     """One step, and the loss before it. A loss that is no number ends the run, without the step."""
-    positions, order = recipe.batches.draw(given.key, run.order, number)
-    batch = rows_of(data, positions if given.rows is None else rows_of(given.rows, positions))
+    batch = rows_of(data, drawn if given.rows is None else rows_of(given.rows, drawn))
     loss = _loss_of(recipe, batch, given.settings)
     value, gradient = jax.value_and_grad(loss)(run.weights)
     more = recipe.update_arguments(batch) if recipe.update_arguments else {}
@@ -186,8 +184,8 @@ def _step(
     recent = jnp.append(run.recent[1:], value) if len(run.recent) else run.recent
     converged = run.converged
     if recipe.convergence is not None:
-        converged = recipe.convergence.is_reached(recent, number) & going
-    return Run(weights, state, order, recent, run.steps + 1, going & ~converged, converged), value
+        converged = recipe.convergence.is_reached(recent, run.steps) & going
+    return Run(weights, state, recent, run.steps + 1, going & ~converged, converged), value
 
 
 def _loss_of(recipe: Recipe, batch: Any, settings: Settings) -> Callable[[Any], Array]:
@@ -197,5 +195,5 @@ def _loss_of(recipe: Recipe, batch: Any, settings: Settings) -> Callable[[Any], 
 def _first_batch(recipe: Recipe, given: Given, data: Any) -> Any:
     """A batch of the right shape, for what is asked of shapes alone."""
     rows = rows_of(data, given.rows)
-    size = recipe.batches.size
-    return rows if size is None else jax.tree.map(lambda values: values[:size], rows)
+    drawn = None if recipe.batches is None else jnp.zeros(recipe.batches.size, jnp.int32)
+    return rows_of(rows, drawn)

@@ -23,6 +23,7 @@ from qjax.training._program import (
     compiled_start,
     compiled_values,
 )
+from qjax.training._sampling import compiled_draws
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,17 @@ def _advanced(
     recipe: Recipe, runs: Run, given: Given, data: Any, first: int, num_steps: int
 ) -> tuple[Run, Float[np.ndarray, "runs steps"], Any]:
     """All runs after a chunk, of which only those that go on are computed."""
-    program = compiled_chunk(recipe)
-    bounds = np.int32(first), np.int32(num_steps)
+    program, end = compiled_chunk(recipe), np.int32(num_steps)
+    positions = None
+    if recipe.batches is not None:
+        draws = compiled_draws(recipe.batches, recipe.num_steps)
+        positions = draws(given.key, np.int32(first))
     places = _going(np.asarray(runs.active))
     if len(places) == len(runs.active):
-        runs, losses, before = program(runs, given, data, *bounds)
+        runs, losses, before = program(runs, given, positions, data, end)
         return runs, np.asarray(losses), before
-    subset, losses, before = program(*_taken((runs, given), places), data, *bounds)
+    subset = _taken((runs, given, positions), places)
+    subset, losses, before = program(*subset, data, end)
     values = np.full((len(runs.active), recipe.num_steps), np.nan, losses.dtype)
     values[places] = losses
     if recipe.records:

@@ -1,12 +1,16 @@
 """Floor 9. Which rows of the data a step of the training sees."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jaxtyping import Int
+
+from qjax._base import tuning
+from qjax._base.store import kept
 
 Sampling = Literal["epochs", "replacement"]
 
@@ -17,45 +21,57 @@ class Batches:
 
     Attributes:
         num_rows: how many there are to draw from.
-        size: rows of a batch; None for all of them, in their order.
+        size: rows of a batch.
         sampling: "epochs" goes through all rows in a random order, then through all in another;
             "replacement" draws each row of each batch by itself.
     """
 
     num_rows: int
-    size: int | None
+    size: int
     sampling: Sampling
 
-    @property
-    def is_shuffled(self) -> bool:
-        """Whether there is an order of rows to be kept from step to step."""
-        return self.size is not None and self.sampling == "epochs"
 
-    def first_order(self) -> Int[Array, " rows"]:
-        """The order of rows before the first epoch: a shape to be filled."""
-        return jnp.zeros(self.num_rows if self.is_shuffled else 0, jnp.int32)
+Drawn = Int[Array, "steps batch"]
 
-    def draw(
-        self, key: Array, order: Int[Array, " rows"], step: Int[Array, ""]
-    ) -> tuple[Int[Array, " batch"] | None, Int[Array, " rows"]]:
-        """Positions of the rows of a step, None for all; and the order of rows from then on.
 
-        What a step draws follows from the key and its number, so it does not matter how the steps
-        of a training are cut into chunks. What is left of an epoch, less than a batch, is left out.
-        """
-        if self.size is None:
-            return None, order
-        if not self.is_shuffled:
-            drawn = jax.random.fold_in(key, step)
-            return jax.random.randint(drawn, (self.size,), 0, self.num_rows), order
-        epoch, place = jnp.divmod(step, self.num_rows // self.size)
+@kept(tuning.PROGRAM_BYTES)
+def compiled_draws(
+    batches: Batches, num_steps: int
+) -> Callable[..., Int[Array, "runs steps batch"]]:
+    """(keys of the runs, first step) -> positions of the rows that each of the next steps sees.
 
-        def shuffled() -> Array:
-            drawn = jax.random.permutation(jax.random.fold_in(key, epoch), self.num_rows)
-            return drawn.astype(order.dtype)
+    What a step draws follows from its key and number: it does not matter how the steps of a
+    training are cut into chunks. A program of its own, as random numbers compile longer than
+    circuits, and serve those of all architectures.
+    """
+    draw = _in_epochs if batches.sampling == "epochs" else _with_replacement
 
-        order = lax.cond(place == 0, shuffled, lambda: order)
-        return lax.dynamic_slice_in_dim(order, place * self.size, self.size), order
+    def draws(key: Array, first: Array) -> Array:
+        return draw(key, first + jnp.arange(num_steps, dtype=jnp.int32), batches)
+
+    return jax.jit(jax.vmap(draws, (0, None)))
+
+
+def _with_replacement(key: Array, steps: Int[Array, " steps"], batches: Batches) -> Drawn:
+    def draw(step: Array) -> Array:
+        drawn = jax.random.fold_in(key, step)
+        return jax.random.randint(drawn, (batches.size,), 0, batches.num_rows)
+
+    return jax.vmap(draw)(steps)
+
+
+def _in_epochs(key: Array, steps: Int[Array, " steps"], batches: Batches) -> Drawn:
+    """What is left of an epoch, less than a batch, is left out."""
+    size, num_rows = batches.size, batches.num_rows
+    per_epoch = num_rows // size
+    first = steps[0] // per_epoch
+    epochs = first + jnp.arange(2 + (len(steps) - 1) // per_epoch, dtype=jnp.int32)
+
+    def order(epoch: Array) -> Array:
+        return jax.random.permutation(jax.random.fold_in(key, epoch), num_rows)
+
+    cut = jax.vmap(order)(epochs)[:, : per_epoch * size].reshape(-1, size)
+    return cut[steps - first * per_epoch]
 
 
 def rows_of(data: Any, positions: Int[Array, " rows"] | None) -> Any:
