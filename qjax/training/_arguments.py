@@ -169,9 +169,7 @@ def as_validation(
     arrays, num_rows = as_data(data, "validation_data")
     expected, given = str(jax.tree.structure(trained_on)), str(jax.tree.structure(arrays))
     if given != expected:
-        raise ValueError(
-            f"validation_data: expected the structure of data, {expected}, got {given}"
-        )
+        raise ValueError(f"validation_data: expected a tree like data, {expected}, got {given}")
     if patience is not None:
         patience = as_whole(patience, "patience", 1)
     return Validation(arrays, as_rows(rows, "validation_rows", count, num_rows), patience)

@@ -121,12 +121,17 @@ def trained(
                 runs = _validated(recipe, validation, watch, runs, given)
             end = min(first + recipe.num_steps, num_steps)
             advance(end - first)
+            values, before = _without_rest((values, before), end - first)
             stop = callback is not None and callback(
-                Progress(end, runs.weights, values[:, : end - first], before, _last_loss(watch))
+                Progress(end, runs.weights, values, before, _last_loss(watch))
             )
             if stop or not np.asarray(runs.active).any():
                 break
     return _result(runs, losses, watch if validation is not None else None)
+
+
+def _without_rest(chunk: Any, num_steps: int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[:, :num_steps], chunk)
 
 
 def _advanced(
