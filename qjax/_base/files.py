@@ -56,6 +56,19 @@ class NewFile:
         with _named(self.path, self.size):
             self.file.write(data)  # type: ignore[arg-type]
 
+    def reserve(self) -> None:
+        """Have all bytes of the file, so that none is missing while it is mapped.
+
+        Raises:
+            OSError: as `write`: where there is no room for them.
+        """
+        with _named(self.path, self.size):
+            self.file.flush()
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(self.file.fileno(), 0, self.size)
+            else:
+                os.truncate(self.file.fileno(), self.size)
+
     def flush(self) -> None:
         """Make what was written visible at `part`; errors as `write`."""
         with _named(self.path, self.size):

@@ -58,24 +58,61 @@ def open_destination(
 
 
 @contextmanager
+def open_array(
+    out: Destination, shape: tuple[int, ...], dtype: np.dtype, overwrite: bool
+) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
+    """An array to fill in any order, and what holds it once the context is left.
+
+    Arguments and errors as in `open_destination`; a file is mapped into memory while it is filled.
+    """
+    if not isinstance(out, (str, os.PathLike)):
+        array = _new_array(shape, dtype) if out is None else _checked_array(out, shape, dtype)
+        yield array, lambda: array
+        return
+    path = _checked_path(out)
+    results: list[np.ndarray] = []
+    header = _header(shape, dtype)
+    size = len(header) + _bytes(shape, dtype)
+    with new_file(path, overwrite, size) as file:
+        file.write(header)
+        file.reserve()
+        if 0 in shape:
+            yield np.empty(shape, dtype), lambda: results[0]
+        else:
+            mapped = np.memmap(file.part, dtype, "r+", len(header), shape)
+            yield mapped, lambda: results[0]
+            mapped.flush()
+        results.append(_read_only(file.part, path))
+
+
+@contextmanager
 def _open_path(
     path: Path, shape: tuple[int, ...], dtype: np.dtype, overwrite: bool
 ) -> Iterator[tuple[Write, Callable[[], np.ndarray]]]:
+    header = _header(shape, dtype)
+    results: list[np.ndarray] = []
+    with new_file(path, overwrite, len(header) + _bytes(shape, dtype)) as file:
+        file.write(header)
+        yield lambda _, rows: file.write(_as_bytes(rows)), lambda: results[0]
+        file.flush()
+        results.append(_read_only(file.part, path))
+
+
+def _header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
     header = io.BytesIO()
     layout = np.lib.format.dtype_to_descr(dtype)
     np.lib.format.write_array_header_2_0(
         header, {"descr": layout, "fortran_order": False, "shape": shape}
     )
-    size = len(header.getvalue()) + _bytes(shape, dtype)
-    results: list[np.memmap] = []
-    with new_file(path, overwrite, size) as file:
-        file.write(header.getvalue())
-        yield lambda _, rows: file.write(_as_bytes(rows)), lambda: results[0]
-        file.flush()
-        # Under the name there may be another writer's file by the time that this one is opened.
-        written = np.load(file.part, mmap_mode="r")
-        written.filename = path.absolute()
-        results.append(written)
+    return header.getvalue()
+
+
+def _read_only(part: Path, path: Path) -> np.ndarray:
+    """The file that was written: under its name there may soon be another writer's."""
+    written: np.ndarray = np.load(part, mmap_mode="r")
+    if isinstance(written, np.memmap):
+        written.filename = path.absolute()  # type: ignore[assignment]
+    return written
 
 
 def _as_bytes(rows: np.ndarray) -> np.ndarray:

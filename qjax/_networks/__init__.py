@@ -10,7 +10,7 @@ parameter_roles   which parameter is which input or weight
 data              what callers hand in <-> what is computed with
 interpretation    what is measured -> the output that it counts for
 unchanging        objects that do not change, and copies of them with other arguments
-namesakes         networks as instances of Qiskit Machine Learning's classes
+namesakes         our classes as subclasses of Qiskit Machine Learning's classes
 protocol          what evaluation, saving and torch need of a network
 evaluation        more samples than fit into memory
 saving            network <-> file
@@ -22,15 +22,23 @@ weight_tree_json  the structure of weights <-> JSON
 """
 
 from qjax._networks.circuit_qnn import CircuitQNN as CircuitQNN
+from qjax._networks.data import check_defined as check_defined
 from qjax._networks.estimator_qnn import EstimatorQNN as EstimatorQNN
 from qjax._networks.evaluation import evaluate as evaluate
+from qjax._networks.namesakes import register_namesakes as register_namesakes
 from qjax._networks.network import NeuralNetwork as NeuralNetwork
 from qjax._networks.opflow_qnn import ComposedOp as ComposedOp
 from qjax._networks.opflow_qnn import OpflowQNN as OpflowQNN
 from qjax._networks.opflow_qnn import TwoLayerQNN as TwoLayerQNN
+from qjax._networks.parameter_roles import Parameters as Parameters
+from qjax._networks.parameter_roles import WeightParameters as WeightParameters
+from qjax._networks.parameter_roles import make_model as make_model
+from qjax._networks.parameter_roles import unpacked as unpacked
+from qjax._networks.parameter_roles import weight_names as weight_names
 from qjax._networks.protocol import Network as Network
 from qjax._networks.protocol import way_from_qiskit_ml as way_from_qiskit_ml
 from qjax._networks.sampler_qnn import SamplerQNN as SamplerQNN
 from qjax._networks.saved_network import SavedNetwork as SavedNetwork
 from qjax._networks.saving import export as export
 from qjax._networks.saving import load as load
+from qjax._networks.unchanging import Unchanging as Unchanging

@@ -1,9 +1,9 @@
-"""Floor 8. Our networks as virtual subclasses of their namesakes in Qiskit Machine Learning.
+"""Floor 8. Our classes as virtual subclasses of their namesakes in Qiskit Machine Learning.
 
 Qiskit ML's classes are abstract base classes, and take other classes as subclasses
 (`ABCMeta.register`). Neither package needs the other to be imported, in whichever order they are:
 what is imported already is registered with at once, and otherwise when it is. Nothing happens when
-`qjax` is imported: before any network is made, no class of ours is a subclass of theirs.
+`qjax` is imported: before any object is made, no class of ours is a subclass of theirs.
 """
 
 import sys
@@ -14,25 +14,30 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
-_THEIRS = "qiskit_machine_learning.neural_networks"
+_THEIRS = "qiskit_machine_learning"
 
 
-def register_namesakes(base: type) -> None:
+def register_namesakes(base: type, package: str) -> None:
     """Let `isinstance` and `issubclass` take our classes for subclasses of Qiskit ML's.
 
     All of ours at once, so that what they say does not depend on which of them was made before.
-    Where Qiskit ML is not imported yet, that happens at the end of its import: until then one
-    finder stands first in `sys.meta_path`, which lets every other import pass.
+    Where Qiskit ML is not imported yet, that happens at the end of its import: until then a finder
+    stands first in `sys.meta_path`, which lets every other import pass.
+
+    Args:
+        base: a class of ours; it and those below it name theirs in `_namesake`.
+        package: which of Qiskit ML's packages has those: "neural_networks" or "kernels".
     """
-    ours = set(_namesakes(base))
-    if (package := sys.modules.get(_THEIRS)) is not None:
-        _register(package, ours)
+    ours, theirs = set(_namesakes(base)), f"{_THEIRS}.{package}"
+    if (module := sys.modules.get(theirs)) is not None:
+        _register(module, ours)
         return
-    watchers = [finder for finder in sys.meta_path if isinstance(finder, _ImportWatcher)]
-    if not watchers:
-        watchers = [_ImportWatcher()]
-        sys.meta_path[:0] = watchers
-    watchers[0].namesakes |= ours
+    finders = [finder for finder in sys.meta_path if isinstance(finder, _ImportWatcher)]
+    watcher = next((finder for finder in finders if finder.awaited == theirs), None)
+    if watcher is None:
+        watcher = _ImportWatcher(theirs)
+        sys.meta_path[:0] = [watcher]
+    watcher.namesakes |= ours
 
 
 def _namesakes(base: type) -> Iterator[tuple[type, str]]:
@@ -53,13 +58,14 @@ def _register(package: ModuleType, namesakes: set[tuple[type, str]]) -> None:
 
 
 class _ImportWatcher(MetaPathFinder):
-    """Waits for Qiskit ML to be imported; finds nothing else."""
+    """Waits for a package of Qiskit ML to be imported; finds nothing else."""
 
-    def __init__(self) -> None:
+    def __init__(self, awaited: str) -> None:
+        self.awaited = awaited
         self.namesakes: set[tuple[type, str]] = set()
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
-        if fullname != _THEIRS:
+        if fullname != self.awaited:
             return None
         sys.meta_path.remove(self)
         spec = find_spec(fullname)

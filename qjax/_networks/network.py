@@ -58,7 +58,7 @@ class NeuralNetwork(NetworkDescription):
         Qiskit ML's `EffectiveDimension` computes something else for networks of other classes than
         its own, hence all that are made are instances of their namesakes there.
         """
-        register_namesakes(NeuralNetwork)
+        register_namesakes(NeuralNetwork, "neural_networks")
         return super().__new__(cls)
 
     def __init__(

@@ -48,8 +48,13 @@ def make_model(
     readout: NetworkReadout,
     gradient: object = None,
     simulator: object = None,
+    *,
+    others_are_inputs: bool = False,
 ) -> tuple[Model, WeightStructure | None]:
     """Assign every parameter of a circuit to be an input or a weight.
+
+    With `others_are_inputs` and no `input_params`, all that are no weights are inputs, in the
+    circuit's order.
 
     Returns:
         the model, whose weights are one vector, and the structure of what the caller calls weights;
@@ -63,9 +68,11 @@ def make_model(
     converted = as_circuit(circuit)
     names = converted.parameters
     vectors = vectors_among(names)
-    inputs = _indices(converted, _vector(input_params, "input_params", vectors), "input_params")
     leaves, structure = _weights(weight_params, vectors)
     weights = _indices(converted, leaves, "weight_params")
+    if input_params is None and others_are_inputs:
+        input_params = [name for index, name in enumerate(names) if index not in set(weights)]
+    inputs = _indices(converted, _vector(input_params, "input_params", vectors), "input_params")
     if both := sorted(set(inputs) & set(weights)):
         raise ValueError(
             f"parameters that are both input and weight: {enumerated([names[p] for p in both])}; "

@@ -5,7 +5,7 @@ What a class gives a setter is the exception.
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from qjax._base.argument_hints import arguments_of, explained, way_for
 
@@ -50,6 +50,10 @@ _ELSEWHERE = {
 
 class Unchanging:
     """Attributes are set by constructors only; a constructor's arguments can be read by name."""
+
+    # How messages call an object and its kind, and what they say of arguments that it has not.
+    _called: ClassVar[tuple[str, str]] = ("qnn", "networks")
+    _ways: ClassVar[Mapping[str, str]] = _WAYS
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Close each object when the constructor of its own class is done, not of its parents'."""
@@ -105,9 +109,10 @@ class Unchanging:
                 f"replace({arguments[0]}=...), of {', '.join(arguments)}"
             )
         if unknown := [name for name in changes if name not in arguments]:
+            way = way_for(unknown[0], arguments, self._ways)
             raise TypeError(
                 f"replace: {type(self).__name__} has no argument {', '.join(map(repr, unknown))}"
-                f"{way_for(unknown[0], arguments, _WAYS)}; expected some of {', '.join(arguments)}"
+                f"{way}; expected some of {', '.join(arguments)}"
             )
         implied = self._implied(changes)
         whole = {
@@ -134,21 +139,21 @@ class Unchanging:
         return {}
 
     def _refuse(self, name: str) -> NoReturn:
-        known = _arguments(type(self))
+        known, (called, kind) = _arguments(type(self)), self._called
         change = (
-            f"qnn.replace({name}=...)"
+            f"{called}.replace({name}=...)"
             if name in known
-            else f"qnn.replace(...) with some of {', '.join(known)}{way_for(name, known, {})}"
+            else f"{called}.replace(...) with some of {', '.join(known)}{way_for(name, known, {})}"
         )
         raise AttributeError(
-            f"{name}: networks do not change, they are immutable. Make another one: {change}",
+            f"{name}: {kind} do not change, they are immutable. Make another one: {change}",
             name=name,
             obj=self,
         )
 
 
-def _closing(cls: type, make: Callable[..., None]) -> Callable[..., None]:
-    make = explained(cls.__name__, _WAYS, make)
+def _closing(cls: type[Unchanging], make: Callable[..., None]) -> Callable[..., None]:
+    make = explained(cls.__name__, cls._ways, make)
 
     @wraps(make)
     def __init__(self: Unchanging, *args: Any, **kwargs: Any) -> None:  # noqa: N807

@@ -1,0 +1,145 @@
+"""Floor 10. Points -> what a kernel compares, and the kernel of two sets of that.
+
+Hashable values: what they compute is compiled once for each.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Protocol
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Complex, Float
+
+from qjax._base import tuning
+from qjax._base.memory import bytes_of_states
+from qjax._circuit.observable import Observable
+from qjax._engine import Expectations, Model, States, Task, num_simulated, outputs, run, task_of
+from qjax.kernels._independent_parts import independent_parts
+
+# States of a point that a block holds at once: itself, its real and imaginary parts, and as much
+# again while it is simulated.
+_STATES_OF_POINT = 4
+
+
+class Features(Protocol):
+    """What a kernel is made of: a feature map, and the kernel as a function of features."""
+
+    def of_points(
+        self, points: Float[Array, "points inputs"], weights: Float[Array, " weights"]
+    ) -> Any:
+        """A pytree of arrays, with the features of all points."""
+
+    def kernel(
+        self, left: Any, right: Any | None, settings: tuple[Array, ...]
+    ) -> Float[Array, "left right"]:
+        """The kernel of all pairs of features, up to rounding; `right` None: of `left` alone."""
+
+    def bytes_of_point(self, dtype: np.dtype) -> int:
+        """What the features of one point take, while they are computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateFeatures:
+    """Pure states, and |<left|right>|^2.
+
+    Attributes:
+        model: the circuit, and which of its parameters are inputs and weights.
+    """
+
+    model: Model
+
+    def tasks(self) -> tuple[Task, ...]:
+        """What is simulated for a point: each independent part of the circuit."""
+        circuit, inputs = self.model.circuit, self.model.inputs
+        simulator = self.model.simulator
+        return tuple(
+            Task(part, frozenset(inputs), States(), simulator=simulator)
+            for part in independent_parts(circuit, inputs)
+        )
+
+    def of_points(
+        self, points: Float[Array, "points inputs"], weights: Float[Array, " weights"]
+    ) -> tuple[Complex[Array, "dim points"], ...]:
+        shared = weights[_order(self.model.weights)]
+        batched = points.T[_order(self.model.inputs)]
+        return tuple(run(task, shared, batched) for task in self.tasks())
+
+    def kernel(
+        self,
+        left: tuple[Complex[Array, "dim left"], ...],
+        right: tuple[Complex[Array, "dim right"], ...] | None,
+        settings: tuple[Array, ...],  # noqa: ARG002 - of other kernels
+    ) -> Float[Array, "left right"]:
+        if right is None:
+            return prod(map(_fidelities_within, left[1:]), start=_fidelities_within(left[0]))
+        first, *others = map(_fidelities, left, right)
+        return prod(others, start=first)
+
+    def bytes_of_point(self, dtype: np.dtype) -> int:
+        one = 2 * dtype.itemsize
+        states = sum(bytes_of_states(num_simulated(task), one) for task in self.tasks())
+        return _STATES_OF_POINT * states
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationFeatures:
+    """Expectation values, and their Gaussian kernel; the one setting is gamma.
+
+    Attributes:
+        model: the circuit, the roles of its parameters, and the observables.
+    """
+
+    model: Model
+
+    @property
+    def observables(self) -> tuple[Observable, ...]:
+        """What is read out."""
+        assert isinstance(self.model.readout, Expectations)
+        return self.model.readout.observables
+
+    def of_points(
+        self, points: Float[Array, "points inputs"], weights: Float[Array, " weights"]
+    ) -> Float[Array, "points observables"]:
+        return outputs(self.model, weights, points)
+
+    def kernel(
+        self,
+        left: Float[Array, "left observables"],
+        right: Float[Array, "right observables"] | None,
+        settings: tuple[Array, ...],
+    ) -> Float[Array, "left right"]:
+        right = left if right is None else right
+        squares = [jnp.sum(values * values, axis=1) for values in (left, right)]
+        products = jnp.matmul(left, right.T, precision=tuning.PRECISION)
+        distances = squares[0][:, None] + squares[1][None, :] - 2 * products
+        return jnp.exp(-settings[0] * distances)
+
+    def bytes_of_point(self, dtype: np.dtype) -> int:
+        state = bytes_of_states(num_simulated(task_of(self.model)), 2 * dtype.itemsize)
+        return _STATES_OF_POINT * state + prod(self.model.readout.output_shape) * dtype.itemsize
+
+
+def _order(places: tuple[int, ...]) -> np.ndarray:
+    """From the user's order to the circuit's."""
+    return np.argsort(places).astype(np.int32)
+
+
+def _fidelities(
+    left: Complex[Array, "dim left"], right: Complex[Array, "dim right"]
+) -> Float[Array, "left right"]:
+    overlaps = jnp.matmul(left.conj().T, right, precision=tuning.PRECISION)
+    return overlaps.real**2 + overlaps.imag**2
+
+
+def _fidelities_within(states: Complex[Array, "dim points"]) -> Float[Array, "points points"]:
+    """With S = A + iB: S^dagger S = (A'A + B'B) + i(A'B - (A'B)'), three real products of four."""
+    real, imag = states.real, states.imag
+
+    def product(left: Array, right: Array) -> Array:
+        return jnp.matmul(left.T, right, precision=tuning.PRECISION)
+
+    symmetric = product(real, real) + product(imag, imag)
+    mixed = product(real, imag)
+    return symmetric**2 + (mixed - mixed.T) ** 2

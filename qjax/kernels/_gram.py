@@ -1,0 +1,134 @@
+"""Floor 10. Points -> their Gram matrix: compiled, differentiable, in blocks that fit into memory.
+
+Three facts hold exactly, where rounding would leave them open: a kernel of two equal points is 1,
+all values lie in [0, 1], and the matrix of one set of points is symmetric. Values are corrected by
+constants, so that derivatives of any order are those of the kernel itself; on the diagonal of one
+set of points, k(x, x) = 1 whatever x is, and has none.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jaxtyping import Float
+
+from qjax._base import tuning
+from qjax._base.memory import check_fits, columns_that_fit
+from qjax._base.mesh import alike, on_mesh
+from qjax._base.store import kept
+from qjax.kernels._features import Features
+
+Settings = tuple[Array, ...]
+Points = Float[Array, "points inputs"]
+
+# Matrices of the result's shape that XLA holds at once.
+_MATRICES = 4
+
+
+@kept(tuning.DERIVATIVES_BYTES)
+def compiled_matrix(features: Features) -> Callable[..., Float[Array, "left right"]]:
+    """(x, y or None, weights, settings) -> the matrix of all pairs."""
+
+    def run(x: Array, y: Array | None, weights: Array, settings: Settings) -> Array:
+        def whole(x: Array, weights: Array, *others: Array) -> Array:
+            second = None if y is None else others[0]
+            return _matrix(features, x, second, weights, others[len(others) - len(settings) :])
+
+        return on_mesh(whole, x, weights, *(() if y is None else (y,)), *settings)
+
+    return jax.jit(run)
+
+
+@kept(tuning.DERIVATIVES_BYTES)
+def compiled_features(features: Features) -> Callable[[Array, Array], Any]:
+    """(points, weights) -> their features."""
+    return jax.jit(features.of_points)
+
+
+@kept(tuning.PROGRAM_BYTES)
+def compiled_block(features: Features) -> Callable[..., Float[Array, "left right"]]:
+    """((x, features of x), (y, features of y) or None, settings) -> the matrix of all pairs."""
+    return jax.jit(partial(_block, features))
+
+
+def _matrix(
+    features: Features, x: Array, y: Array | None, weights: Array, settings: Settings
+) -> Float[Array, "left right"]:
+    rows, columns = len(x), len(x if y is None else y)
+    if not rows or not columns:
+        return jnp.zeros((rows, columns), x.dtype)
+    _check_size(rows, columns, x.dtype)
+    fitting = columns_that_fit(features.bytes_of_point(x.dtype))
+    if rows + (0 if y is None else columns) > fitting:
+        return _in_blocks(features, (x, y, weights, settings), max(1, fitting // 2))
+    left = x, features.of_points(x, weights)
+    return _block(
+        features, left, None if y is None else (y, features.of_points(y, weights)), settings
+    )
+
+
+def _check_size(rows: int, columns: int, dtype: np.dtype) -> None:
+    check_fits(
+        _MATRICES * rows * columns * dtype.itemsize,
+        f"a matrix of {rows} by {columns} kernel values, {_MATRICES} of which are held at once,",
+        "fewer points, or `evaluate`, which writes blocks to an array or a file",
+    )
+
+
+def _block(
+    features: Features, left: tuple[Array, Any], right: tuple[Array, Any] | None, settings: Settings
+) -> Float[Array, "left right"]:
+    """The values of all pairs, of which what is known exactly is exact."""
+    values = features.kernel(left[1], None if right is None else right[1], settings)
+    other = left[0] if right is None else right[0]
+    exact = jnp.where(_equal_rows(left[0], other), 1.0, jnp.clip(values, 0.0, 1.0))
+    values = values + lax.stop_gradient(exact.astype(values.dtype) - values)
+    return values if right is not None else symmetric(values)
+
+
+def symmetric(values: Float[Array, "points points"]) -> Float[Array, "points points"]:
+    """The upper triangle, mirrored, and ones on the diagonal, which do not depend on anything."""
+    upper = jnp.triu(values, 1)
+    return upper + upper.T + jnp.eye(len(values), dtype=values.dtype)
+
+
+def _equal_rows(x: Points, y: Points) -> Array:
+    return jnp.all(x[:, None, :] == y[None, :, :], axis=2)
+
+
+def _in_blocks(
+    features: Features, given: tuple[Array, Array | None, Array, Settings], size: int
+) -> Float[Array, "left right"]:
+    """Block by block, states of two blocks at a time; reverse mode computes each again."""
+    x, y, weights, settings = given
+    rows, columns = _split(x, size), _split(x if y is None else y, size)
+
+    @jax.checkpoint
+    def block(left: Array, right: Array) -> Array:
+        pair = [(points, features.of_points(points, weights)) for points in (left, right)]
+        return _block(features, pair[0], pair[1], settings)
+
+    def of_row(i: Array) -> Array:
+        def below_or_not(j: Array) -> Array:
+            nothing, _ = alike((jnp.zeros((rows.shape[1], columns.shape[1]), x.dtype), rows))
+            if y is not None:
+                return block(rows[i], columns[j])
+            return lax.cond(j < i, lambda: nothing, lambda: block(rows[i], columns[j]))
+
+        return lax.map(below_or_not, jnp.arange(len(columns)))
+
+    blocks = lax.map(of_row, jnp.arange(len(rows)))
+    whole = blocks.transpose(0, 2, 1, 3).reshape(len(rows) * rows.shape[1], -1)
+    values = whole[: len(x), : len(x if y is None else y)]
+    return symmetric(values) if y is None else values
+
+
+def _split(points: Points, size: int) -> Float[Array, "blocks size inputs"]:
+    """Blocks of one size; the last is filled up."""
+    size = min(size, len(points))
+    missing = -len(points) % size
+    return jnp.pad(points, ((0, missing), (0, 0)), mode="edge").reshape(-1, size, points.shape[1])

@@ -1,0 +1,138 @@
+"""Floor 10. Circuit, observables -> the Gaussian kernel of expectation values."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+from qiskit import QuantumCircuit
+
+from qjax._base.arrays import Numbers, as_real_numpy
+from qjax._circuit.circuit import Circuit
+from qjax._engine import Expectations
+from qjax._networks import Parameters, WeightParameters, make_model, unpacked
+from qjax._qiskit import as_circuit, several, with_observables
+from qjax._simulators import StateVector
+from qjax.kernels._features import ExpectationFeatures
+from qjax.kernels._gram import compiled_features
+from qjax.kernels._kernel import QuantumKernel
+
+
+class ProjectedKernel(QuantumKernel):
+    """exp(-gamma |f(x) - f(y)|^2) of the expectation values f of observables.
+
+    H.-Y. Huang et al., Nature Communications 12, 2631 (2021), eq. 9: with X, Y and Z of every qubit
+    |f(x) - f(y)|^2 is twice the sum of |rho_k(x) - rho_k(y)|_F^2 over the reduced states of one
+    qubit, so this gamma is half of the paper's. Each point is simulated once.
+
+    Args:
+        circuit: the feature map; or (circuit, inputs, weights), which says what the next two are.
+        observables: one or a list, as in `qjax.expectation`; None for X, Y and Z of qubit 0, then
+            of qubit 1, and so on.
+        gamma: positive; a number that JAX traces is taken too, so that it can be differentiated.
+            It is an argument of the compiled program: other numbers compile nothing.
+        input_params: the parameters (or their names) that take a point, in this order; None for all
+            that are not weights, in the circuit's order.
+        weight_params: the parameters that are trained, in this order; a tree as in `EstimatorQNN`.
+        simulator: as in `EstimatorQNN`.
+
+    Raises:
+        ValueError: for parameters that are assigned twice or not at all, for a circuit without
+            inputs, observables that do not fit, and a gamma that is not positive.
+        TypeError: for what is no circuit, parameter, observable, number or simulator.
+        UnsupportedInstructionError: see `from_qiskit`.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit | QuantumCircuit | tuple[Any, Any, Any],
+        *,
+        observables: object | Sequence[object] | None = None,
+        gamma: float | Array = 1.0,
+        input_params: Parameters | None = None,
+        weight_params: WeightParameters = (),
+        simulator: StateVector | None = None,
+    ) -> None:
+        no_weights = isinstance(weight_params, tuple) and not weight_params
+        circuit, inputs, weights = unpacked(
+            circuit, input_params, None if no_weights else weight_params
+        )
+        bare = as_circuit(circuit)
+        read = _every_letter(bare.num_qubits) if observables is None else observables
+        listed = several(read)
+        if listed is not None and not listed:
+            raise ValueError("observables: got an empty list; expected at least one, or None")
+        whole, converted = with_observables(bare, circuit, [read] if listed is None else listed)
+        roles = inputs, weights, Expectations(converted)
+        model = make_model(whole, *roles, simulator=simulator, others_are_inputs=True)
+        super().__init__(*model)
+        self._gamma = _checked_gamma(gamma)
+        # What a copy is made of: what the caller has can change.
+        self._bare, self._sources = bare, copy.deepcopy(observables)
+
+    @property
+    def observables(self) -> tuple:
+        """What is read out, one for each feature; as values of this package."""
+        return self._features().observables
+
+    @property
+    def gamma(self) -> float | Array:
+        """What squared distances are multiplied with."""
+        return self._gamma
+
+    def features(self, x: Numbers, weights: Any = ()) -> Float[Array, "points observables"]:
+        """The expectation values f, as a pure JAX function; arguments and errors as `matrix`.
+
+        Returns:
+            shape `(len(x), len(observables))`.
+        """
+        x, _, vector = self._prepared(x, None, weights)
+        return compiled_features(self._features())(x, vector)
+
+    def with_scaled_gamma(self, x: Numbers, weights: Any = ()) -> Self:
+        """The same kernel with gamma = 1 / (number of features * variance of all f(x)).
+
+        What scikit-learn calls `gamma="scale"`, of the points that a model is trained on.
+
+        Raises:
+            ValueError: also where all features of all points are equal.
+        """
+        values = self.features(x, weights)
+        variance = float(jnp.var(values))
+        if not variance > 0:
+            raise ValueError("x: the features of all points are equal, so there is no scale")
+        return self._with(_gamma=1 / (values.shape[1] * variance))
+
+    def _features(self) -> ExpectationFeatures:
+        return ExpectationFeatures(self._model)
+
+    def _settings(self) -> tuple[float | Array, ...]:
+        return (self._gamma,)
+
+    def _argument(self, name: str) -> Any:
+        match name:
+            case "circuit":
+                return self._bare  # without the parameters that only observables have
+            case "observables":
+                return self._sources
+            case _:
+                return super()._argument(name)
+
+
+def _every_letter(num_qubits: int) -> list[list[tuple[str, list[int], float]]]:
+    return [[(letter, [qubit], 1.0)] for qubit in range(num_qubits) for letter in "XYZ"]
+
+
+def _checked_gamma(gamma: float | Array) -> float | Array:
+    if isinstance(gamma, jax.core.Tracer):
+        if gamma.shape or not jnp.issubdtype(gamma.dtype, jnp.floating):
+            raise ValueError(f"gamma: expected a real number, got {gamma.aval}")
+        return gamma
+    number = as_real_numpy(gamma, "gamma")
+    if number.ndim or not 0 < number < np.inf:
+        raise ValueError(f"gamma: expected a positive number, got {gamma}")
+    return float(number)
