@@ -21,12 +21,12 @@ LAZY = (
 _LEARNING = "qiskit_machine_learning"
 _TRAINER = f"from {_LEARNING}.algorithms import {{0}}; it takes networks of qjax as they are"
 _SAMPLER = "qjax.primitives.Sampler(default_shots=None)"
-_KERNEL = (
-    f"from {_LEARNING}.algorithms import {{0}}, with a quantum_kernel=FidelityQuantumKernel("
-    f"fidelity=ComputeUncompute({_SAMPLER}))"
+_KERNEL = "from qjax.kernels import FidelityKernel; it takes the circuit first"
+_TRAINABLE = f"{_KERNEL}, and its trained parameters as weight_params"
+_SUPPORT_VECTORS = (
+    f"from {_LEARNING}.algorithms import {{0}}, with quantum_kernel=qjax.kernels.FidelityKernel("
+    "circuit)"
 )
-_FIDELITY = f"from {_LEARNING}.kernels import {{0}}, with fidelity=ComputeUncompute({_SAMPLER})"
-_PLAIN_KERNEL = f"from {_LEARNING}.kernels import {{0}}; it simulates by itself"
 _PRIMITIVE = "from qjax.primitives import {1}"
 _GRADIENT = "networks have exact gradients; leave gradient= out, or on a primitive give {1}"
 _QISKIT = "from qiskit.circuit{1} import {0}; networks and functions of qjax take Qiskit's circuits"
@@ -53,9 +53,10 @@ _WAYS = {
     "VQC": f"from {_LEARNING}.algorithms import {{0}}, with sampler={_SAMPLER}",
     "VQR": f"from {_LEARNING}.algorithms import {{0}}, with estimator=qjax.primitives.Estimator("
     "exact=True)",
-    "QSVC QSVR PegasosQSVC": _KERNEL,
-    "FidelityQuantumKernel TrainableFidelityQuantumKernel": _FIDELITY,
-    "FidelityStatevectorKernel TrainableFidelityStatevectorKernel": _PLAIN_KERNEL,
+    "QSVC QSVR PegasosQSVC": _SUPPORT_VECTORS,
+    "FidelityQuantumKernel FidelityStatevectorKernel QuantumKernel": _KERNEL,
+    "TrainableFidelityQuantumKernel TrainableFidelityStatevectorKernel": _TRAINABLE,
+    "FidelityKernel ProjectedKernel": "from qjax.kernels import {0}",
     "ComputeUncompute": f"from {_LEARNING}.state_fidelities import {{0}}, with {_SAMPLER}",
     "QBayesian": f"from {_LEARNING}.algorithms import {{0}}, with sampler={_SAMPLER}",
     "EffectiveDimension LocalEffectiveDimension": f"from {_LEARNING}.neural_networks import {{0}}; "
@@ -99,11 +100,10 @@ _WAYS = {
     "TrainableModel ObjectiveFunction BinaryObjectiveFunction": _TRAINER,
     "MultiClassObjectiveFunction OneHotObjectiveFunction": _TRAINER,
     "SerializableModelMixin|algorithms": f"{_AS_IT_IS}; networks are saved by qjax.export",
-    "QuantumKernelTrainer QuantumKernelTrainerResult|kernels.algorithms": f"{_AS_IT_IS}; the "
-    f"kernel is a TrainableFidelityQuantumKernel, with fidelity=ComputeUncompute({_SAMPLER})",
-    "QuantumKernel": f"from {_LEARNING}.kernels import FidelityQuantumKernel, with "
-    f"fidelity=ComputeUncompute({_SAMPLER})",
-    "BaseKernel TrainableKernel|kernels": _AS_IT_IS,
+    "QuantumKernelTrainer QuantumKernelTrainerResult|kernels.algorithms": f"from {_LEARNING}.{{1}} "
+    "import {0}, which takes kernels of qjax.kernels; qjax.kernels.train(kernel, x, labels) follows "
+    "exact gradients",
+    "BaseKernel TrainableKernel|kernels": f"{_AS_IT_IS}; kernels of qjax.kernels are such",
     "BaseStateFidelity StateFidelityResult|state_fidelities": _AS_IT_IS,
     "BaseEstimatorGradient EstimatorGradientResult|'parameter_shift'": _GRADIENT,
     "BaseSamplerGradient SamplerGradientResult|'parameter_shift'": _GRADIENT,

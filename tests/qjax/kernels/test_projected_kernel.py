@@ -1,0 +1,118 @@
+"""Projected kernels against Qiskit's expectation values and the paper's formula."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.circuit.library import zz_feature_map
+from qiskit.quantum_info import SparsePauliOp, Statevector, partial_trace
+from sklearn.metrics.pairwise import rbf_kernel
+
+from qjax.kernels import ProjectedKernel
+from tests.circuits import error, state_of
+from tests.conftest import Compilations, Precision
+
+FEATURES = zz_feature_map(3, reps=1)
+X, Y = (np.random.default_rng(seed).uniform(-1, 1, (5 + seed, 3)) for seed in (0, 1))
+LETTERS = [
+    SparsePauliOp.from_sparse_list([(letter, [q], 1)], 3) for q in range(3) for letter in "XYZ"
+]
+
+
+def values_of(observables: list[SparsePauliOp], rows: np.ndarray) -> np.ndarray:
+    states = [Statevector(state_of(FEATURES, row)) for row in rows]
+    return np.array([[state.expectation_value(o).real for o in observables] for state in states])
+
+
+def test_against_qiskit(precision: Precision) -> None:
+    kernel = ProjectedKernel(FEATURES, gamma=0.7)
+    x, y = X.astype(precision.real), Y.astype(precision.real)
+    assert error(kernel.features(x), values_of(LETTERS, X)) < precision.tolerance
+    reference = rbf_kernel(values_of(LETTERS, X), values_of(LETTERS, Y), gamma=0.7)
+    for matrix in (kernel.matrix(x, y), kernel.evaluate(x, y)):
+        assert matrix.dtype == precision.real
+        assert error(matrix, reference) < precision.tolerance
+    for alone in (kernel.matrix(x), kernel.evaluate(x)):
+        assert (alone == alone.T).all()
+        assert (np.diag(alone) == 1).all()
+    assert (np.diag(kernel.evaluate(x, x)) == 1).all()
+
+
+def test_the_paper_s_formula() -> None:
+    """exp(-gamma sum_k |rho_k(x) - rho_k(y)|_F^2), of reduced states of one qubit."""
+    first, second = (Statevector(state_of(FEATURES, row)) for row in X[:2])
+    distance = 0.0
+    for qubit in range(3):
+        traced = [q for q in range(3) if q != qubit]
+        left, right = (partial_trace(state, traced).data for state in (first, second))
+        distance += np.linalg.norm(left - right) ** 2
+    value = ProjectedKernel(FEATURES, gamma=1.3 / 2)(X[0], X[1])
+    assert abs(value - np.exp(-1.3 * distance)) < 1e-12
+
+
+def test_observables() -> None:
+    chosen = [SparsePauliOp.from_list([("ZZI", 1.0), ("IXX", -0.5)]), SparsePauliOp("YIZ")]
+    kernel = ProjectedKernel(FEATURES, observables=chosen)
+    reference = rbf_kernel(values_of(chosen, X), gamma=1.0)
+    assert error(kernel.evaluate(X), reference) < 1e-12
+    single = ProjectedKernel(FEATURES, observables="ZZZ")
+    assert (
+        error(single.evaluate(X), rbf_kernel(values_of([SparsePauliOp("ZZZ")], X), gamma=1.0))
+        < 1e-12
+    )
+    assert kernel.replace() == kernel
+    assert len(kernel.observables) == 2
+
+
+@pytest.mark.usefixtures("x64")
+def test_derivatives() -> None:
+    circuit = QuantumCircuit(2)
+    circuit.ry(Parameter("w"), 0)
+    circuit.rx(Parameter("a"), 0)
+    circuit.cx(0, 1)
+    circuit.rx(Parameter("b"), 1)
+
+    def matrix(x: jax.Array, w: jax.Array, gamma: jax.Array) -> jax.Array:
+        return ProjectedKernel(circuit, gamma=gamma, weight_params=["w"]).matrix(x, weights=w)
+
+    given = jnp.array(X[:3, :2]), jnp.array([0.4]), jnp.array(0.8)
+    check_grads(matrix, given, order=1, rtol=1e-5)
+    diagonal = jax.jacobian(lambda gamma: jnp.diag(matrix(*given[:2], gamma)))(0.8)
+    assert (diagonal == 0).all()
+
+
+def test_other_gammas_compile_nothing(compilations: Compilations) -> None:
+    kernel = ProjectedKernel(zz_feature_map(2))
+    kernel.evaluate(X[:, :2])
+    compilations.reset()
+    other = kernel.replace(gamma=0.1)
+    assert error(other.evaluate(X[:, :2]), kernel.evaluate(X[:, :2]) ** 0.1) < 1e-14
+    assert compilations.count == 0
+
+
+def test_scaled_gamma() -> None:
+    kernel = ProjectedKernel(FEATURES).with_scaled_gamma(X)
+    values = values_of(LETTERS, X)
+    assert abs(kernel.gamma * values.shape[1] * values.var() - 1) < 1e-5
+    assert kernel.replace() == kernel
+    with pytest.raises(ValueError, match="there is no scale"):
+        ProjectedKernel(FEATURES, observables="ZZZ").with_scaled_gamma(X[:1])
+
+
+@pytest.mark.parametrize(
+    ("gamma", "kind"), [(0, ValueError), (-1.0, ValueError), (np.nan, ValueError),
+                        ([1.0], ValueError), ("scale", TypeError), (None, TypeError)]
+)  # fmt: skip
+def test_bad_gamma(gamma: object, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="gamma: "):
+        ProjectedKernel(FEATURES, gamma=gamma)
+
+
+def test_no_observables() -> None:
+    with pytest.raises(ValueError, match="observables: got an empty list"):
+        ProjectedKernel(FEATURES, observables=[])
