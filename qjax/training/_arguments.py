@@ -14,7 +14,7 @@ from qjax._base.options import as_whole
 from qjax.training._plateau import Plateau
 from qjax.training._program import Loss, takes_settings
 from qjax.training._runs import Validation
-from qjax.training._sampling import Batches, Sampling
+from qjax.training._sampling import GIVEN, Batches, Sampling
 from qjax.training._stepper import Optimizer, Transformation, settings_of
 
 
@@ -79,14 +79,55 @@ def as_rows(rows: Any, what: str, count: int, num_rows: int) -> Int[Array, "runs
     return jnp.asarray(array, jnp.int32)
 
 
+def as_chosen(
+    sampling: Any, count: int, num_rows: int, num_steps: int, batch_size: int | None
+) -> Int[np.ndarray, "runs steps batch"] | None:
+    """The rows that each step of each run sees, where the caller chose them; None for a name.
+
+    Raises:
+        ValueError: for another shape, rows that are not there, and a batch size beside them.
+        TypeError: for what is neither a name nor whole numbers.
+    """
+    if isinstance(sampling, str):
+        return None
+    array = np.asarray(sampling)
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"sampling: expected one of {get_args(Sampling)}, or positions of rows, whole numbers, "
+            f"got {sampling!r}"
+        )
+    if batch_size is not None:
+        raise ValueError(
+            f"batch_size: got {batch_size}; expected None, as `sampling` holds the rows of steps"
+        )
+    if array.ndim != 3 or len(array) != count or array.shape[1] < num_steps or not array.size:
+        raise ValueError(
+            "sampling: expected the positions of the rows of each step, shape (steps, batch) with "
+            f"at least {num_steps} steps for each of {count} runs, got {array.shape[1:]} for "
+            f"{len(array)}"
+        )
+    if array.min() < 0 or array.max() >= num_rows:
+        raise ValueError(
+            f"sampling: expected positions from 0 to {num_rows - 1}, got {array.min()} to "
+            f"{array.max()}"
+        )
+    return array.astype(np.int32)
+
+
 def as_batches(
-    num_rows: int, batch_size: int | None, sampling: Sampling, key: Array | None
+    num_rows: int,
+    batch_size: int | None,
+    sampling: Any,
+    key: Array | None,
+    chosen: Int[np.ndarray, "runs steps batch"] | None,
 ) -> Batches | None:
     """How rows are drawn; None where each step sees all of them.
 
     Raises:
         ValueError: for batches without data or key, and an unknown way of sampling.
     """
+    if chosen is not None:
+        return Batches(num_rows, chosen.shape[2], GIVEN)
     if sampling not in get_args(Sampling):
         raise ValueError(f"sampling: expected one of {get_args(Sampling)}, got {sampling!r}")
     if batch_size is None:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Int
 
 from qjax._base.arrays import Numbers, check_key, common_dtype
@@ -12,6 +14,7 @@ from qjax._base.options import as_flag, as_whole
 from qjax._base.process import check_process
 from qjax.training._arguments import (
     as_batches,
+    as_chosen,
     as_data,
     as_keys,
     as_rows,
@@ -40,7 +43,7 @@ def minimize(
     *,
     steps: int,
     batch_size: int | None = None,
-    sampling: Sampling = "epochs",
+    sampling: Sampling | Int[ArrayLike, "steps batch"] = "epochs",
     key: Array | None = None,
     settings: Mapping[str, Numbers] | None = None,
     convergence: Plateau | None = None,
@@ -73,7 +76,9 @@ def minimize(
         steps: how many are taken at most.
         batch_size: rows of a batch; None for all in each step.
         sampling: "epochs" shuffles all rows before each pass through them, and leaves out what is
-            less than a batch at its end; "replacement" draws each row by itself.
+            less than a batch at its end; "replacement" draws each row by itself. Or the positions
+            of the rows that each step sees, shape `(steps, batch)`, without `batch_size`: those
+            that another program drew, for example.
         key: a JAX random key; batches are drawn from it.
         settings: numbers by name, for the optimizer's function and the loss. Others compile
             nothing.
@@ -104,7 +109,7 @@ def minimize(
         data,
         steps=steps,
         batch_size=batch_size,
-        sampling=sampling,
+        sampling=np.asarray(sampling)[None] if np.ndim(sampling) else sampling,
         key=None if key is None else key[None],
         settings=settings,
         convergence=convergence,
@@ -128,7 +133,7 @@ def minimize_many(
     steps: int,
     rows: Int[Array, "runs rows"] | None = None,
     batch_size: int | None = None,
-    sampling: Sampling = "epochs",
+    sampling: Sampling | Int[ArrayLike, "runs steps batch"] = "epochs",
     key: Array | None = None,
     settings: Mapping[str, Numbers] | None = None,
     convergence: Plateau | None = None,
@@ -156,7 +161,7 @@ def minimize_many(
         rows: the rows of the data that each run sees; None for all. Folds whose data differ (scaled
             by their own training rows, say) stand one after the other in `data`.
         batch_size: as in `minimize`.
-        sampling: as in `minimize`.
+        sampling: as in `minimize`; positions have a leading axis of runs.
         key: random keys, one for each run: `jax.random.split(key, runs)`.
         settings: numbers by name, each of shape `(runs,)`, or one for all.
         convergence: as in `minimize`.
@@ -182,10 +187,11 @@ def minimize_many(
     data, num_rows = as_data(data, "data")
     rows = as_rows(rows, "rows", count, num_rows)
     each = num_rows if rows is None else rows.shape[1]
+    chosen = as_chosen(sampling, count, each, num_steps, batch_size)
     recipe = Recipe(
         loss=loss,
         optimizer=optimizer,
-        batches=as_batches(each, batch_size, sampling, key),
+        batches=as_batches(each, batch_size, sampling, key, chosen),
         convergence=convergence,
         num_steps=steps_of_a_chunk(num_steps, steps_per_call),
         records=as_flag(record_weights, "record_weights"),
@@ -199,6 +205,7 @@ def minimize_many(
         given,
         data,
         num_steps,
+        chosen=chosen,
         validation=as_validation(validation_data, validation_rows, patience, data, count),
         callback=callback,
         shown=as_flag(progress, "progress"),

@@ -104,6 +104,7 @@ def trained(
     data: Any,
     num_steps: int,
     *,
+    chosen: Int[np.ndarray, "runs steps batch"] | None,
     validation: Validation | None,
     callback: Callable[[Progress], object] | None,
     shown: bool,
@@ -115,7 +116,8 @@ def trained(
     losses: list[np.ndarray] = []
     with progress_bar(num_steps, shown, "steps") as advance:
         for first in range(0, num_steps, recipe.num_steps):
-            runs, values, before = _advanced(recipe, runs, given, data, first, num_steps)
+            positions = _positions(recipe, given, chosen, first)
+            runs, values, before = _advanced(recipe, runs, given, positions, data, num_steps)
             losses.append(values)
             if validation is not None:
                 runs = _validated(recipe, validation, watch, runs, given)
@@ -134,15 +136,24 @@ def _without_rest(chunk: Any, num_steps: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[:, :num_steps], chunk)
 
 
+def _positions(
+    recipe: Recipe, given: Given, chosen: Int[np.ndarray, "runs steps batch"] | None, first: int
+) -> Shaped[Array, "runs steps batch"] | None:
+    """The rows of the next steps: those that the caller chose, or drawn ones; None for all."""
+    if recipe.batches is None:
+        return None
+    if chosen is None:
+        return compiled_draws(recipe.batches, recipe.num_steps)(given.key, np.int32(first))
+    own = chosen[:, first : first + recipe.num_steps]
+    # The last chunk is as long as the others; what is past the end is not computed.
+    return jnp.asarray(np.pad(own, ((0, 0), (0, recipe.num_steps - own.shape[1]), (0, 0))))
+
+
 def _advanced(
-    recipe: Recipe, runs: Run, given: Given, data: Any, first: int, num_steps: int
+    recipe: Recipe, runs: Run, given: Given, positions: Any, data: Any, num_steps: int
 ) -> tuple[Run, Float[np.ndarray, "runs steps"], Any]:
     """All runs after a chunk, of which only those that go on are computed."""
     program, end = compiled_chunk(recipe), np.int32(num_steps)
-    positions = None
-    if recipe.batches is not None:
-        draws = compiled_draws(recipe.batches, recipe.num_steps)
-        positions = draws(given.key, np.int32(first))
     places = _going(np.asarray(runs.active))
     if len(places) == len(runs.active):
         runs, losses, before = program(runs, given, positions, data, end)

@@ -13,6 +13,7 @@ from qjax._base import tuning
 from qjax._base.store import kept
 
 Sampling = Literal["epochs", "replacement"]
+GIVEN: Literal["given"] = "given"  # the caller says which rows each step sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,12 @@ class Batches:
         num_rows: how many there are to draw from.
         size: rows of a batch.
         sampling: "epochs" goes through all rows in a random order, then through all in another;
-            "replacement" draws each row of each batch by itself.
+            "replacement" draws each row of each batch by itself; "given" draws nothing.
     """
 
     num_rows: int
     size: int
-    sampling: Sampling
+    sampling: Sampling | Literal["given"]
 
 
 Drawn = Int[Array, "steps batch"]
