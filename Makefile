@@ -48,7 +48,7 @@ sanitize: $(TEST_READY)
 	QJAX_NATIVE_LIBRARY="$(CURDIR)/build/sanitize/libqjax_native.so" \
 	  LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  $(BIN)/python -m pytest $(SANITIZED_TESTS) $(ARGS)
+	  $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(SANITIZED_TESTS) $(ARGS)
 
 lint: $(TEST_READY)
 	$(BIN)/ruff check
