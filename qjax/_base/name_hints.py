@@ -101,8 +101,8 @@ _WAYS = {
     "MultiClassObjectiveFunction OneHotObjectiveFunction": _TRAINER,
     "SerializableModelMixin|algorithms": f"{_AS_IT_IS}; networks are saved by qjax.export",
     "QuantumKernelTrainer QuantumKernelTrainerResult|kernels.algorithms": f"from {_LEARNING}.{{1}} "
-    "import {0}, which takes kernels of qjax.kernels; qjax.kernels.train(kernel, x, labels) follows "
-    "exact gradients",
+    "import {0}, which takes kernels of qjax.kernels; qjax.kernels.train(kernel, x, labels) "
+    "follows exact gradients",
     "BaseKernel TrainableKernel|kernels": f"{_AS_IT_IS}; kernels of qjax.kernels are such",
     "BaseStateFidelity StateFidelityResult|state_fidelities": _AS_IT_IS,
     "BaseEstimatorGradient EstimatorGradientResult|'parameter_shift'": _GRADIENT,

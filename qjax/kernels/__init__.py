@@ -4,6 +4,11 @@ This module is imported by name (`import qjax.kernels`): `import qjax` leaves it
 
 _fidelity_kernel    the fidelity of states
 _projected_kernel   the Gaussian kernel of expectation values
+_training           kernel, points, labels -> the kernel with weights that suit them
+_alignment          how well a Gram matrix and labels agree
+_support_vectors    the loss of the support vector machine that a Gram matrix trains
+_positive_semidefinite  the nearest positive semidefinite matrix
+_arguments          Gram matrices and labels -> checked arrays
 _kernel             what all kernels compute: Gram matrices, in JAX and in NumPy
 _trainable_kernel   the names by which Qiskit Machine Learning asks kernels
 _description        what a kernel is made of: circuit, inputs, weights, and numbers for them
@@ -13,8 +18,21 @@ _features           points -> what a kernel compares
 _independent_parts  what of a circuit the fidelity depends on
 """
 
-from qjax.kernels._fidelity_kernel import FidelityKernel as FidelityKernel
-from qjax.kernels._kernel import QuantumKernel as QuantumKernel
-from qjax.kernels._projected_kernel import ProjectedKernel as ProjectedKernel
+from qjax.kernels._alignment import target_alignment
+from qjax.kernels._fidelity_kernel import FidelityKernel
+from qjax.kernels._kernel import QuantumKernel
+from qjax.kernels._positive_semidefinite import nearest_psd
+from qjax.kernels._projected_kernel import ProjectedKernel
+from qjax.kernels._support_vectors import svc_loss
+from qjax.kernels._training import TrainedKernel, train
 
-__all__ = ["FidelityKernel", "ProjectedKernel", "QuantumKernel"]
+__all__ = [
+    "FidelityKernel",
+    "ProjectedKernel",
+    "QuantumKernel",
+    "TrainedKernel",
+    "nearest_psd",
+    "svc_loss",
+    "target_alignment",
+    "train",
+]

@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from qjax._base.arrays import Numbers, as_real, as_real_numpy, common_dtype, enumerated, in_order
+from qjax._base.arrays import (
+    Numbers,
+    as_real,
+    as_real_numpy,
+    check_key,
+    common_dtype,
+    enumerated,
+    in_order,
+)
 from qjax._base.process import check_process
-from qjax._base.weight_tree import WeightStructure, as_vector, joined
+from qjax._base.weight_tree import WeightStructure, as_vector, compiled_split, joined
 from qjax._circuit.circuit import Circuit
 from qjax._engine import Model
 from qjax._networks import Unchanging, check_defined, weight_names
@@ -91,6 +100,23 @@ class KernelDescription(Unchanging):
             return None
         vector = np.array(self._bound, np.float64)
         return vector if self._structure is None else self._structure.split(vector)
+
+    def init(self, key: Array) -> Any:
+        """Random weights, uniform in [-1, 1), in JAX's default float dtype.
+
+        Args:
+            key: a JAX random key.
+
+        Returns:
+            shape `(num_weights,)`; or the tree of `weight_structure`.
+
+        Raises:
+            TypeError: for what is no key.
+        """
+        check_process()
+        check_key(key)
+        vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
+        return vector if self._structure is None else compiled_split(self._structure)(vector)
 
     def with_weights(self, weights: Any) -> Self:
         """The same kernel with numbers for its weights, used wherever no other weights are given.
