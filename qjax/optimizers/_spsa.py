@@ -64,12 +64,14 @@ class Acceptance:
         as_flag(self.blocking, "blocking")
         check_positive(self.allowed_increase, "allowed_increase", or_zero=True)
 
-    def step(self, loss: Loss, vector: Array, downhill: Array, rate: Array, value: Any) -> Array:
+    def step(
+        self, loss: Loss | None, vector: Array, downhill: Array, rate: Array, value: Any
+    ) -> Array:
         """The step along `-rate * downhill` that is taken."""
         if self.trust_region:
             downhill = downhill / jnp.maximum(jnp.linalg.norm(downhill), 1)
         step = -rate * downhill
-        if not self.blocking:
+        if not self.blocking or loss is None:
             return step
         allowed = value_at(loss, vector, value) + jnp.asarray(self.allowed_increase, step.dtype)
         return jnp.where(loss(vector + step) < allowed, step, 0)
