@@ -14,6 +14,7 @@ dependence         what qubits depend on
 observable_groups  which observables share a state
 shift_rules        frequencies of gates -> shift rules
 free_angles        a parameter for each angle
+frequencies        the frequencies of expectation values in each parameter
 known_values       known numbers that have no meaning
 domain             numbers that an expression has no value for
 slopes             points where an angle has no slope

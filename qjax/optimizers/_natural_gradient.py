@@ -1,7 +1,6 @@
 """Floor 9. (gradient, weights) -> natural gradient, as a transformation of optax's."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,28 +9,21 @@ from jax import Array
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from qjax._base.arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype, in_order
+from qjax._base.arrays import Numbers, as_real, as_real_numpy, check_length, common_dtype
 from qjax._base.process import check_process
-from qjax._base.weight_tree import WeightStructure, is_vector, joined, structure_of
 from qjax._circuit.circuit import Circuit
 from qjax._fisher import compiled_mean_information
-from qjax._networks import NeuralNetwork, way_from_qiskit_ml
-from qjax._qiskit import as_circuit
-
-try:
-    import optax
-except ImportError as error:
-    raise ImportError(
-        "qjax.optimizers needs the package optax: install qjax-bridge with the extra optimizers, "
-        "pip install 'qjax-bridge[optimizers]'"
-    ) from error
+from qjax._networks import NeuralNetwork
+from qjax.optimizers._transformation import Transformation, optax
+from qjax.optimizers._weighted_circuit import WeightedCircuit, weighted_circuit
+from qjax.optimizers._weights import circuit_weights
 
 Metric = Callable[[Array, Numbers | None], Array]
 
 
 def natural_gradient(
     model: Circuit | QuantumCircuit | NeuralNetwork, *, damping: float | Array = 1e-3
-) -> optax.GradientTransformationExtraArgs:
+) -> Transformation:
     """Precondition gradients with the Fubini-Study metric: quantum natural gradient descent.
 
     The update is x in (g + damping I) x = gradient, where g = F / 4 is the Fubini-Study metric and
@@ -69,12 +61,12 @@ def natural_gradient(
             inputs that are missing or of a wrong shape, or what is too large for memory.
         UnsupportedInstructionError: see `from_qiskit`.
     """
-    metric = _metric(model)
-    structure = structure_of(model)
+    read = weighted_circuit(model)
+    metric, structure = _metric(read), read.structure
     damping = _checked_damping(damping)
 
     def init(params: optax.Params) -> optax.EmptyState:
-        _weights_in(params, structure, "params")
+        circuit_weights(params, structure, "params")
         return optax.EmptyState()
 
     def update(
@@ -91,113 +83,26 @@ def natural_gradient(
                 "params: got None; the metric depends on the weights: call update(gradient, state, "
                 "weights)"
             )
-        gradient, rebuild = _weights_in(updates, structure, "updates")
-        matrix = metric(_weights_in(params, structure, "params")[0], inputs)
+        gradient, rebuild = circuit_weights(updates, structure, "updates")
+        matrix = metric(circuit_weights(params, structure, "params")[0], inputs)
         check_length(gradient, len(matrix), "updates", "It has one component for each weight")
         return rebuild(_solve(matrix, gradient, damping)), state
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return Transformation(init, update)
 
 
-def _metric(model: Circuit | QuantumCircuit | NeuralNetwork) -> Metric:
+def _metric(model: WeightedCircuit) -> Metric:
     """(weights, inputs) -> the Fubini-Study metric, mean over the inputs."""
-    if isinstance(model, NeuralNetwork):
-        circuit, names = model.circuit, model.input_params
-        places = tuple(circuit.parameters.index(name) for name in model.weight_params)
-    elif isinstance(model, (Circuit, QuantumCircuit)):
-        circuit, names = as_circuit(model), ()
-        places = tuple(range(circuit.num_params))
-    else:
-        given = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
-        raise TypeError(
-            f"model: expected a circuit or a network, got {given}{way_from_qiskit_ml(model)}"
-        )
-    weight_names = tuple(circuit.parameters[position] for position in places)
-    input_places = tuple(circuit.parameters.index(name) for name in names)
-    information = compiled_mean_information(circuit, places, input_places)
+    information = compiled_mean_information(model.circuit, model.weights, model.inputs)
 
     def metric(params: Array, inputs: Numbers | None) -> Float[Array, "weights weights"]:
         weights = as_real(params, "params")
-        check_length(weights, len(places), "params", in_order(weight_names))
-        samples = _samples(inputs, names, weights)
+        model.check_weights(weights, "params")
+        samples = model.samples(inputs, weights)
         dtype = common_dtype(weights, samples)
         return information(weights.astype(dtype), samples.astype(dtype)) / 4
 
     return metric
-
-
-def _samples(
-    inputs: Numbers | None, names: tuple[str, ...], weights: Array
-) -> Float[Array, "batch inputs"]:
-    if inputs is None and names:
-        raise ValueError(
-            "inputs: got None; the metric is a mean over samples: call update(gradient, state, "
-            "weights, inputs=x)"
-        )
-    if inputs is None:
-        return jnp.zeros((1, 0), weights.dtype)
-    values = as_real(inputs, "inputs")
-    if not values.ndim or values.shape[-1] != len(names) or 0 in values.shape[:-1]:
-        raise ValueError(
-            f"inputs: expected one sample or more, shape (..., {len(names)}), got {values.shape}. "
-            + in_order(names)
-        )
-    # Without inputs all samples are the same one.
-    return values.reshape(-1, len(names)) if names else jnp.zeros((1, 0), weights.dtype)
-
-
-def _weights_in(
-    tree: object, structure: WeightStructure | None, what: str
-) -> tuple[Array, Callable[[Array], Any]]:
-    """The one vector of weights in a pytree, and the way from another one to such a pytree."""
-
-    def is_whole(node: object) -> bool:
-        if is_vector(node) and (structure is None or node is tree):
-            return True
-        return structure is not None and structure.is_like(node)
-
-    nodes, outer = jax.tree.flatten(tree, is_leaf=is_whole)
-    if len(nodes) != 1:
-        if structure is not None and not any(map(is_whole, nodes)):
-            structure.leaves(tree, what)  # tells in which leaves they differ
-        expected = "" if structure is None else f", or a tree of the shapes {structure}"
-        raise TypeError(
-            f"{what}: expected one vector of weights{expected}, got a pytree with {len(nodes)} "
-            "leaves. For a model with more weights than the circuit's, put natural_gradient into "
-            "optax.partition"
-        )
-    leaves = structure.leaves(nodes[0], what) if structure is not None else None
-    if structure is None or leaves is None:
-        vector = as_real(nodes[0], what)
-        if structure is not None:
-            remedy = f"Or a tree of the shapes {structure}"
-            check_length(vector, structure.num_weights, what, remedy)
-        return vector, lambda vector: jax.tree.unflatten(outer, [_split_as(nodes[0], vector)])
-    raw = structure.tree.flatten_up_to(nodes[0])
-
-    def rebuild(vector: Array) -> Any:
-        split = jax.tree.leaves(structure.split(vector))
-        cast = [
-            _split_as(given, part.astype(leaf.dtype))
-            for given, part, leaf in zip(raw, split, leaves, strict=True)
-        ]
-        return jax.tree.unflatten(outer, [structure.tree.unflatten(cast)])
-
-    return joined(leaves, common_dtype(*leaves)), rebuild
-
-
-def _split_as(given: object, values: Array) -> Any:
-    """An array in the form of what was given: nested lists come back as such, as optax wants."""
-    nodes, tree = jax.tree.flatten(given)
-    if not isinstance(given, (list, tuple)):
-        return values
-    flat, ends = values.ravel(), np.cumsum([0, *map(np.size, nodes)]).tolist()
-    shapes = map(np.shape, nodes)
-    parts = [
-        flat[start:end].reshape(shape)
-        for start, end, shape in zip(ends, ends[1:], shapes, strict=False)
-    ]
-    return jax.tree.unflatten(tree, parts)
 
 
 def _checked_damping(damping: float | Array) -> float | Array:
