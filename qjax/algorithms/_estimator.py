@@ -134,7 +134,7 @@ class NetworkEstimator(BaseEstimator):
             X,
             y,
             dtype=FLOATS,
-            accept_sparse=True,
+            accept_sparse="csr",
             multi_output=True,
             y_numeric=is_regressor(self),
         )
@@ -190,7 +190,7 @@ class NetworkEstimator(BaseEstimator):
     def _outputs(self, X: Any) -> Float[np.ndarray, "samples outputs"]:
         """The network's outputs for new samples."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=True)
+        X = validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse="csr")
         return evaluate(self.network_, self.weights_, _dense(X))
 
     def _starts(

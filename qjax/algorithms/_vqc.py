@@ -8,6 +8,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseSamplerV2
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from qjax._networks import Network, SamplerQNN
@@ -124,6 +125,13 @@ class VQC(NetworkClassifierBase):
             sampler=self.sampler,
             pass_manager=self.pass_manager,
         )
+
+    def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn asks of an estimator."""
+        tags = super().__sklearn_tags__()
+        # The default circuit fits few data sets: not scikit-learn's blobs.
+        tags.classifier_tags.poor_score = True
+        return tags
 
     def _is_one_hot(self) -> bool:
         return True

@@ -7,6 +7,7 @@ from qiskit import QuantumCircuit
 from qiskit.passmanager import BasePassManager
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.quantum_info.operators.base_operator import BaseOperator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from qjax._networks import EstimatorQNN, Network
@@ -98,6 +99,13 @@ class VQR(NetworkRegressorBase):
         """The circuit that was trained."""
         check_is_fitted(self)
         return self._circuit
+
+    def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn asks of an estimator."""
+        tags = super().__sklearn_tags__()
+        # Values between -1 and 1 are no fit for scikit-learn's targets, of any size.
+        tags.regressor_tags.poor_score = True
+        return tags
 
     def _network_for(self, num_features: int, num_values: int) -> Network:  # noqa: ARG002
         circuit, inputs, weights = variational_circuit(
