@@ -292,6 +292,20 @@ SHOTS_AT_ONCE = 1 << 17
 # Amplitudes of trajectories that are computed at once: so many that they stay in the cache.
 RUNS_AT_ONCE = 1 << 17
 
+# ---------------------------------------------------------------- kernels
+
+# Multiplications. A Gram matrix of more takes three real products for a complex one, which compiles
+# for longer: CPU, 200 points, 14 qubits: 70 ms in place of 100; 10 qubits: 2 ms of 5.
+MANY_OVERLAPS = 1 << 28
+
+# Points. A block of a Gram matrix has no more rows and columns: more gain nothing, and leave the
+# cache.
+KERNEL_BLOCK = 1024
+
+# Bytes of states and blocks that `evaluate` of a kernel holds, where a quarter of the memory is
+# more. States of more points are computed again.
+KERNEL_BYTES = 1 << 30
+
 # ---------------------------------------------------------------- networks and primitives
 
 # Blocks of `evaluate` computed ahead of the one whose results are copied. CPU, 4 qubits: 1.5 times

@@ -3,25 +3,33 @@
 Needs scikit-learn (extra `algorithms`, with optax to train), so `import qjax` leaves this package
 out.
 
-_classifier    a network as a classifier
-_regressor     a network as a regressor
-_vqc           the variational quantum classifier: feature map, ansatz, remainders
-_vqr           the variational quantum regressor: feature map, ansatz, observable
-_circuits      feature map and ansatz -> the circuit of a variational estimator
-_estimator     what estimators that train a network share: fit, and what it leaves behind
-_labels        labels of any type <-> the outputs that stand for them
-_losses        losses by name, as objects or functions
-_objective     network and loss -> what is minimised
-_optimizers    what `optimizer=` was given -> how weights are trained
-_training      (objective, rows, starting points) -> trained weights
-_evaluations   the objective as minimisers on the host call it
-_requirements  scikit-learn, or how to install it
+_classifier        a network as a classifier
+_regressor         a network as a regressor
+_vqc               the variational quantum classifier: feature map, ansatz, remainders
+_vqr               the variational quantum regressor: feature map, ansatz, observable
+_gaussian_process  a quantum kernel as a kernel of Gaussian processes
+_circuits          feature map and ansatz -> the circuit of a variational estimator
+_estimator         what estimators that train a network share: fit, and what it leaves behind
+_labels            labels of any type <-> the outputs that stand for them
+_losses            losses by name, as objects or functions
+_objective         network and loss -> what is minimised
+_optimizers        what `optimizer=` was given -> how weights are trained
+_training          (objective, rows, starting points) -> trained weights
+_evaluations       the objective as minimisers on the host call it
+_requirements      scikit-learn, or how to install it
 """
 
 import qjax.algorithms._requirements  # noqa: F401 - the first: says what is missing
 from qjax.algorithms._classifier import NeuralNetworkClassifier
+from qjax.algorithms._gaussian_process import GaussianProcessKernel
 from qjax.algorithms._regressor import NeuralNetworkRegressor
 from qjax.algorithms._vqc import VQC
 from qjax.algorithms._vqr import VQR
 
-__all__ = ["VQC", "VQR", "NeuralNetworkClassifier", "NeuralNetworkRegressor"]
+__all__ = [
+    "VQC",
+    "VQR",
+    "GaussianProcessKernel",
+    "NeuralNetworkClassifier",
+    "NeuralNetworkRegressor",
+]

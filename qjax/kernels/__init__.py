@@ -2,20 +2,20 @@
 
 This module is imported by name (`import qjax.kernels`): `import qjax` leaves it out.
 
-_fidelity_kernel    the fidelity of states
-_projected_kernel   the Gaussian kernel of expectation values
-_training           kernel, points, labels -> the kernel with weights that suit them
-_alignment          how well a Gram matrix and labels agree
-_support_vectors    the loss of the support vector machine that a Gram matrix trains
+_fidelity_kernel        the fidelity of states
+_projected_kernel       the Gaussian kernel of expectation values
+_training               kernel, points, labels -> the kernel with weights that suit them
+_alignment              how well a Gram matrix and labels agree
+_support_vectors        the loss of the support vector machine that a Gram matrix trains
 _positive_semidefinite  the nearest positive semidefinite matrix
-_arguments          Gram matrices and labels -> checked arrays
-_kernel             what all kernels compute: Gram matrices, in JAX and in NumPy
-_trainable_kernel   the names by which Qiskit Machine Learning asks kernels
-_description        what a kernel is made of: circuit, inputs, weights, and numbers for them
-_evaluation         more pairs than fit into memory, in NumPy
-_gram               points -> their Gram matrix, compiled and differentiable
-_features           points -> what a kernel compares
-_independent_parts  what of a circuit the fidelity depends on
+_arguments              Gram matrices and labels -> checked arrays
+_kernel                 what all kernels compute: Gram matrices, in JAX and in NumPy
+_trainable_kernel       the names by which Qiskit Machine Learning asks kernels
+_description            what a kernel is made of: circuit, inputs, weights, and numbers for them
+_evaluation             more pairs than fit into memory, in NumPy
+_gram                   points -> their Gram matrix, compiled and differentiable
+_features               points -> what a kernel compares
+_independent_parts      what of a circuit the fidelity depends on
 """
 
 from qjax.kernels._alignment import target_alignment

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Float
 
 from qjax._base.arrays import (
     Numbers,
@@ -96,10 +97,16 @@ class KernelDescription(Unchanging):
     @property
     def weights(self) -> Any:
         """The numbers that weights are bound to, as a vector or tree; None where they are not."""
-        if self._bound is None:
-            return None
-        vector = np.array(self._bound, np.float64)
-        return vector if self._structure is None else self._structure.split(vector)
+        vector = self.weight_vector
+        if vector is None or self._structure is None:
+            return vector
+        return self._structure.split(vector)
+
+    @property
+    def weight_vector(self) -> Float[np.ndarray, " weights"] | None:
+        """The same as one vector, in the order of `weight_params`."""
+        held = () if not self.num_weights else self._bound
+        return None if held is None else np.array(held, np.float64)
 
     def init(self, key: Array) -> Any:
         """Random weights, uniform in [-1, 1), in JAX's default float dtype.

@@ -10,17 +10,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from qjax._base import tuning
 from qjax._base.memory import available_memory
 from qjax._base.options import as_flag, as_whole
 from qjax._base.progress import progress_bar
 from qjax._base.row_files import Destination, open_array
 from qjax.kernels._features import Features
-from qjax.kernels._gram import compiled_block, compiled_features
-
-# Points of a block at most: more gain nothing, and their block of the matrix leaves the cache.
-_MOST_POINTS = 1024
-
-_MOST_BYTES = 1 << 30
+from qjax.kernels._gram import compiled_block, compiled_features, compiled_matrix
 
 # Sizes of small blocks are powers of two from here on, so that few programs are compiled.
 _LEAST_POINTS = 16
@@ -88,15 +84,16 @@ class _Evaluation:
         max_bytes: int | None,
     ) -> None:
         self._of_points, self._kernel = compiled_features(features), compiled_block(features)
+        self._whole = compiled_matrix(features)
         self._weights, self._settings = jax.device_put(weights), jax.device_put(settings)
         self._bytes_of_point = features.bytes_of_point(dtype)
         if max_bytes is None:
-            self._room = min(_MOST_BYTES, available_memory(jax.devices()[0]) // 4)
+            self._room = min(tuning.KERNEL_BYTES, available_memory(jax.devices()[0]) // 4)
         else:
             self._room = as_whole(max_bytes, "max_bytes", 1)
         # Three blocks at a time: two that are compared, and one that is simulated.
         fitting = self._room // (3 * self._bytes_of_point)
-        self._most = max(1, min(_MOST_POINTS, fitting, _side(self._room // 4, dtype)))
+        self._most = max(1, min(tuning.KERNEL_BLOCK, fitting, _side(self._room // 4, dtype)))
         self._kept: dict[tuple[bool, int], Any] = {}
 
     def blocks(
@@ -104,7 +101,11 @@ class _Evaluation:
     ) -> Iterator[tuple[slice, slice, np.ndarray]]:
         """Rows, columns and values; of one set of points, those on and above the diagonal."""
         left, right = self._split(x), self._split(x if y is None else y)
-        # On one row, columns come forth and back in turn: what was just used is used again.
+        if len(left) == len(right) == 1:  # one program does it
+            second = None if y is None else right[0].points
+            whole = self._whole(left[0].points, second, self._weights, self._settings)
+            yield slice(len(x)), slice(right[0].stop), np.asarray(whole)[: len(x), : right[0].stop]
+            return
         for number, row in enumerate(left):
             own = self._features_of(row, True)
             for column in right[number:] if y is None else right:

@@ -62,8 +62,8 @@ class StateFeatures:
     def of_points(
         self, points: Float[Array, "points inputs"], weights: Float[Array, " weights"]
     ) -> tuple[Complex[Array, "dim points"], ...]:
-        shared = weights[_order(self.model.weights)]
-        batched = points.T[_order(self.model.inputs)]
+        shared = _in_circuit_order(weights, self.model.weights)
+        batched = _in_circuit_order(points.T, self.model.inputs)
         return tuple(run(task, shared, batched) for task in self.tasks())
 
     def kernel(
@@ -121,9 +121,9 @@ class ExpectationFeatures:
         return _STATES_OF_POINT * state + prod(self.model.readout.output_shape) * dtype.itemsize
 
 
-def _order(places: tuple[int, ...]) -> np.ndarray:
-    """From the user's order to the circuit's."""
-    return np.argsort(places).astype(np.int32)
+def _in_circuit_order(values: Array, places: tuple[int, ...]) -> Array:
+    order = np.argsort(places).astype(np.int32)
+    return values if (order == np.arange(len(order))).all() else values[order]
 
 
 def _fidelities(
@@ -135,6 +135,8 @@ def _fidelities(
 
 def _fidelities_within(states: Complex[Array, "dim points"]) -> Float[Array, "points points"]:
     """With S = A + iB: S^dagger S = (A'A + B'B) + i(A'B - (A'B)'), three real products of four."""
+    if states.size * states.shape[1] < tuning.MANY_OVERLAPS:
+        return _fidelities(states, states)
     real, imag = states.real, states.imag
 
     def product(left: Array, right: Array) -> Array:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from qjax._base import tuning
 from qjax._base.memory import check_fits, columns_that_fit
@@ -85,18 +85,18 @@ def _block(
     """The values of all pairs, of which what is known exactly is exact."""
     values = features.kernel(left[1], None if right is None else right[1], settings)
     other = left[0] if right is None else right[0]
-    exact = jnp.where(_equal_rows(left[0], other), 1.0, jnp.clip(values, 0.0, 1.0))
+    exact = jnp.where(_equal_rows(left[0], other), 1.0, jnp.minimum(values, 1.0))
     values = values + lax.stop_gradient(exact.astype(values.dtype) - values)
     return values if right is not None else symmetric(values)
 
 
 def symmetric(values: Float[Array, "points points"]) -> Float[Array, "points points"]:
     """The upper triangle, mirrored, and ones on the diagonal, which do not depend on anything."""
-    upper = jnp.triu(values, 1)
-    return upper + upper.T + jnp.eye(len(values), dtype=values.dtype)
+    row, column = (lax.broadcasted_iota(jnp.int32, values.shape, axis) for axis in (0, 1))
+    return jnp.where(row == column, 1, jnp.where(row < column, values, values.T))
 
 
-def _equal_rows(x: Points, y: Points) -> Array:
+def _equal_rows(x: Points, y: Points) -> Bool[Array, "left right"]:
     return jnp.all(x[:, None, :] == y[None, :, :], axis=2)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qiskit.circuit.library import zz_feature_map
 
+from qjax._base import tuning
 from qjax.kernels import FidelityKernel, _evaluation
 from tests.circuits import error
 
@@ -19,7 +20,7 @@ ROOM = (1, 20_000, 80_000, 10_000_000)
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_evaluation, "_MOST_POINTS", 16)
+    monkeypatch.setattr(tuning, "KERNEL_BLOCK", 16)
 
 
 @pytest.mark.parametrize("room", ROOM)
