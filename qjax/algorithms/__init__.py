@@ -7,6 +7,7 @@ _classifier        a network as a classifier
 _regressor         a network as a regressor
 _vqc               the variational quantum classifier: feature map, ansatz, remainders
 _vqr               the variational quantum regressor: feature map, ansatz, observable
+_grid              a grid of numbers, seeds and folds, trained at once
 _gaussian_process  a quantum kernel as a kernel of Gaussian processes
 _circuits          feature map and ansatz -> the circuit of a variational estimator
 _estimator         what estimators that train a network share: fit, and what it leaves behind
@@ -22,6 +23,7 @@ _requirements      scikit-learn, or how to install it
 import qjax.algorithms._requirements  # noqa: F401 - the first: says what is missing
 from qjax.algorithms._classifier import NeuralNetworkClassifier
 from qjax.algorithms._gaussian_process import GaussianProcessKernel
+from qjax.algorithms._grid import GridResult, fit_grid
 from qjax.algorithms._regressor import NeuralNetworkRegressor
 from qjax.algorithms._vqc import VQC
 from qjax.algorithms._vqr import VQR
@@ -30,6 +32,8 @@ __all__ = [
     "VQC",
     "VQR",
     "GaussianProcessKernel",
+    "GridResult",
     "NeuralNetworkClassifier",
     "NeuralNetworkRegressor",
+    "fit_grid",
 ]

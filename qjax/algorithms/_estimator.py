@@ -1,7 +1,7 @@
 """Floor 11. What estimators that train a network share: fit, and what it leaves behind."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -116,8 +116,7 @@ class NetworkEstimator(BaseEstimator):
                 validation=task.validation,
                 callback=self.callback,
             )
-        self.finish(min(results, key=_loss_of), task.starts.dtype)
-        return self
+        return self.finish(results, task.starts.dtype)
 
     def task(self, X: Any, y: Any, sample_weight: Any = None) -> Task:
         """What `fit` minimises. It sets what `fit` learns of the data: classes, widths, network.
@@ -154,13 +153,15 @@ class NetworkEstimator(BaseEstimator):
         self.network_ = network
         return Task(Objective(network, loss), rows, aside, starts, seeds, way, schedule)
 
-    def finish(self, result: OptimizeResult, dtype: np.dtype) -> None:
-        """Keep what a training gave."""
+    def finish(self, results: Sequence[OptimizeResult], dtype: np.dtype) -> Self:
+        """Keep the best of what a training gave, from one or more starting points."""
+        result = min(results, key=_loss_of)
         self.fit_result_ = result
         self.weights_ = np.asarray(result.x, dtype)
         self.loss_ = float(result.fun)
         self.loss_curve_ = np.asarray(result.losses)
         self.n_iter_ = int(result.nit)
+        return self
 
     @abstractmethod
     def _learn(

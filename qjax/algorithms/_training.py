@@ -42,6 +42,11 @@ class Schedule:
     progress: bool = False
 
 
+def is_compiled(way: Way, network: object) -> bool:
+    """Whether steps are compiled, and many runs trained at once."""
+    return isinstance(way, Steps) and not is_on_primitive(network)
+
+
 def check_schedule(way: Way, schedule: Schedule, network: object, validated: bool) -> None:
     """Refuse what only compiled steps can do, on other ways.
 
@@ -53,7 +58,7 @@ def check_schedule(way: Way, schedule: Schedule, network: object, validated: boo
             f"patience: got {schedule.patience} without validation_fraction; expected rows to be "
             "kept aside, such as validation_fraction=0.1"
         )
-    if isinstance(way, Steps) and not is_on_primitive(network):
+    if is_compiled(way, network):
         return
     values = {**vars(schedule), "validation_fraction": validated or None}
     names = ("batch_size", "convergence", "validation_fraction")
@@ -81,13 +86,14 @@ def trained(
     Each has `x`, the weights; `fun`, the loss there on all rows, or on the validation rows if
     there are any; `nit`; `success`; and `losses`, the loss at each step or evaluation.
     """
-    if isinstance(way, Steps) and not is_on_primitive(objective.network):
+    if is_compiled(way, objective.network):
+        assert isinstance(way, Steps)
         runs = stepped(
             objective, batch, starts, way, schedule,
             seeds=seeds, validation=validation, callback=callback,
         )  # fmt: skip
         rows = batch if validation is None else validation
-        return [_as_result(objective, rows, runs, index) for index in range(len(starts))]
+        return [as_result(objective, rows, runs, index) for index in range(len(starts))]
     return [_on_the_host(objective, batch, start, way, schedule, callback) for start in starts]
 
 
@@ -101,9 +107,13 @@ def stepped(
     seeds: Int[np.ndarray, " runs"],
     rows: Int[np.ndarray, "runs rows"] | None = None,
     validation: Batch | None = None,
+    validation_rows: Int[np.ndarray, "runs rows"] | None = None,
     callback: Callback | None = None,
 ) -> Trained:
-    """Train all runs at once: one compiled program."""
+    """Train all runs at once: one compiled program.
+
+    Rows of the batch, and of the validation rows, are for all runs, or those that each is given.
+    """
     told = None if callback is None else _told(callback, len(starts))
     return minimize_many(
         objective,
@@ -117,6 +127,7 @@ def stepped(
         settings=way.settings,
         convergence=schedule.convergence,
         validation_data=validation,
+        validation_rows=None if validation_rows is None else jnp.asarray(validation_rows),
         patience=schedule.patience,
         steps_per_call=None if validation is None else STEPS_PER_CHECK,
         callback=told,
@@ -144,7 +155,8 @@ def _told(callback: Callback, num_runs: int) -> Callable[[Progress], None]:
     return tell
 
 
-def _as_result(objective: Objective, rows: Batch, runs: Trained, index: int) -> OptimizeResult:
+def as_result(objective: Objective, rows: Batch, runs: Trained, index: int) -> OptimizeResult:
+    """What `trained` says of one of the runs: see there."""
     weights, steps = np.asarray(runs.weights[index]), int(runs.steps[index])
     found = Evaluations(objective, rows, gradients=False).value(weights)
     return OptimizeResult(

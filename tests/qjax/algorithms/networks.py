@@ -51,8 +51,10 @@ def estimator_of_width(num_features: int, num_values: int) -> qjax.EstimatorQNN:
 
 
 def circuits(num_qubits: int = 2) -> tuple[QuantumCircuit, QuantumCircuit]:
-    """A feature map and an ansatz of one repetition."""
-    return zz_feature_map(num_qubits, reps=1), real_amplitudes(num_qubits, reps=1)
+    """A feature map, and an ansatz all of whose weights matter for qubit 0 alone."""
+    entangled = [(qubit + 1, qubit) for qubit in range(num_qubits - 1)]
+    ansatz = real_amplitudes(num_qubits, entangled, reps=2, skip_final_rotation_layer=True)
+    return zz_feature_map(num_qubits, reps=1), ansatz
 
 
 def points(count: int = 12, num_features: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
