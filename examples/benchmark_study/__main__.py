@@ -6,6 +6,6 @@ from pathlib import Path
 if __name__ == "__main__":
     # Python has put this folder first; the package and the other examples are found in its parent.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
-    from benchmark_study.command import main  # noqa: PLC0415 where to find it was just said
+    from benchmark_study.command import main
 
     main()

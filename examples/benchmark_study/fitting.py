@@ -10,11 +10,12 @@ import jax
 import numpy as np
 import optax
 from jax import Array
+from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from benchmark_study.models import GRADIENT_MODELS, KERNEL_MODELS, GradientModel, KernelModel
-from benchmark_study.models.gradient_model import Labels, Points, angle_scaler
+from benchmark_study.models.gradient_model import ANGLES, Labels, Points
 from benchmark_study.streams import Stream, as_published
 from qjax.training import Plateau, minimize
 
@@ -81,7 +82,7 @@ def fit(
     with jax.enable_x64(True):  # the study computes in double
         if name in GRADIENT_MODELS:
             rest = {key: value for key, value in hyperparameters.items() if key != "learning_rate"}
-            model = _architecture(GRADIENT_MODELS[name], features, tuple(rest.items()))
+            model = _architecture(name, features, tuple(rest.items()))
             rate = hyperparameters["learning_rate"]
             return _trained(model, rate, points, labels, seed, max_steps or model.max_steps)
         if name in KERNEL_MODELS:
@@ -109,11 +110,9 @@ def fit_and_score(
 
 
 @cache
-def _architecture(
-    kind: type[GradientModel], features: int, fields: tuple[tuple[str, Any], ...]
-) -> Any:
+def _architecture(name: str, features: int, fields: tuple[tuple[str, Any], ...]) -> GradientModel:
     """One object for equal numbers: programs are kept for its methods."""
-    return kind(features, **dict(fields))  # type: ignore[call-arg]
+    return GRADIENT_MODELS[name](features, **dict(fields))
 
 
 @cache
@@ -130,7 +129,7 @@ def _trained(
     max_steps: int,
 ) -> Fitted:
     """Adam at a constant rate, until the loss stays where it is."""
-    scaler = model.scaler().fit(points)
+    scaler = clone(model.scaler).fit(points)
     x = scaler.transform(points)
     rows = model.rows(x, labels)
     stream = Stream(seed, model.key_bound)
@@ -167,7 +166,7 @@ def _with_kernel(
     model: KernelModel, penalty: float, points: Points, labels: Labels, seed: int
 ) -> Fitted:
     """A support vector machine on the kernel of all pairs."""
-    scaler = angle_scaler().fit(points)
+    scaler = clone(ANGLES).fit(points)
     x = scaler.transform(points)
     weights = model.weights(np.random.default_rng(seed))
     machine = SVC(kernel="precomputed", C=penalty).fit(model.matrix(x, x, weights), labels)

@@ -12,6 +12,8 @@ projected_kernel  ProjectedKernel
 layers            pieces of circuits that several share
 """
 
+from collections.abc import Callable
+
 from benchmark_study.models.circuit_centric import CircuitCentric
 from benchmark_study.models.dressed import DressedCircuit
 from benchmark_study.models.gradient_model import GradientModel
@@ -23,7 +25,7 @@ from benchmark_study.models.reuploading import DataReuploading
 from benchmark_study.models.separable import SeparableKernel, SeparableVariational
 from benchmark_study.models.tree_tensor import TreeTensor
 
-GRADIENT_MODELS: dict[str, type[GradientModel]] = {
+GRADIENT_MODELS: dict[str, Callable[..., GradientModel]] = {
     model.__name__: model
     for model in (
         DataReuploading,
@@ -35,7 +37,7 @@ GRADIENT_MODELS: dict[str, type[GradientModel]] = {
         SeparableVariational,
     )
 }
-KERNEL_MODELS: dict[str, type[KernelModel]] = {
+KERNEL_MODELS: dict[str, Callable[..., KernelModel]] = {
     model.__name__: model for model in (IQPKernel, ProjectedKernel, SeparableKernel)
 }
 CLASSICAL_MODELS = ("MLP", "SVC")

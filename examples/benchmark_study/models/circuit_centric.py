@@ -1,7 +1,8 @@
-"""Features as amplitudes of several registers, and layers on all (Schuld et al., arXiv:1804.00633)."""
+"""Features as amplitudes of several registers, layers on all (Schuld et al., arXiv:1804.00633)."""
 
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from jax import Array
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from benchmark_study.models.gradient_model import GradientModel, no_scaler
+from benchmark_study.models.gradient_model import UNSCALED, GradientModel
 from benchmark_study.models.layers import encode_amplitudes, parameters, strongly_entangling
 from qjax import EstimatorQNN
 
@@ -26,7 +27,7 @@ class CircuitCentric(GradientModel):
         copies: of the register that holds the features.
     """
 
-    scaler = staticmethod(no_scaler)
+    scaler: ClassVar = UNSCALED
 
     features: int
     layers: int = 4
@@ -43,6 +44,7 @@ class CircuitCentric(GradientModel):
         return {"angles": 2 * jnp.pi * angles, "bias": jnp.full((), BIAS)}
 
     def score(self, weights: dict[str, Array], x: Array) -> Float[Array, " batch"]:
+        """<Z> and the bias."""
         network = _network(self.features, self.layers, self.copies)
         return network.apply(weights["angles"].ravel(), x)[:, 0] + weights["bias"]
 

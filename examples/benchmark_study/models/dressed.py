@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from jax import Array
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from benchmark_study.models.gradient_model import GradientModel, standard_scaler
+from benchmark_study.models.gradient_model import STANDARD, GradientModel
 from benchmark_study.models.layers import parameters
 from qjax import EstimatorQNN
 
@@ -24,7 +25,7 @@ class DressedCircuit(GradientModel):
         layers: of rotations and rings of CNOTs.
     """
 
-    scaler = staticmethod(standard_scaler)
+    scaler: ClassVar = STANDARD
     max_steps = 100_000
     num_keys = 3
 
@@ -55,6 +56,7 @@ class DressedCircuit(GradientModel):
         return errors.mean()
 
     def score(self, weights: dict[str, Array], x: Array) -> Float[Array, " batch"]:
+        """How much larger the logit of class +1 is."""
         logits = self.logits(weights, x)
         return logits[:, 1] - logits[:, 0]
 

@@ -1,35 +1,34 @@
 """What models have in common that are trained by gradients."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from jax import Array
 from jaxtyping import Float
+from sklearn.base import BaseEstimator
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 Points = Float[np.ndarray, "samples features"]
 Labels = Float[np.ndarray, " samples"]
 
 # Each feature of the training data fills [-pi/2, pi/2]; those of other points may go beyond.
-angle_scaler = partial(MinMaxScaler, feature_range=(-np.pi / 2, np.pi / 2))
-standard_scaler = StandardScaler
-no_scaler = FunctionTransformer
+ANGLES = MinMaxScaler(feature_range=(-np.pi / 2, np.pi / 2))
+STANDARD = StandardScaler()
+UNSCALED = FunctionTransformer()
 
 
 class GradientModel:
     """A model with weights, a loss and a score.
 
     Attributes:
-        scaler: makes what is fitted to the training points and scales all.
+        scaler: to be cloned and fitted to the training points.
         batch_size: rows of a step.
         max_steps: of a training that does not converge.
         num_keys: random keys that the weights take.
         key_bound: those are made of numbers below it.
     """
 
-    scaler: ClassVar[Callable[[], Any]]
+    scaler: ClassVar[BaseEstimator]
     batch_size: ClassVar[int] = 32
     max_steps: ClassVar[int] = 10_000
     num_keys: ClassVar[int] = 1

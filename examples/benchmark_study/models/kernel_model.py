@@ -26,4 +26,3 @@ class KernelModel:
     def kernel(self) -> QuantumKernel:
         """That of the package."""
         raise NotImplementedError
-

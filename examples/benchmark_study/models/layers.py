@@ -1,6 +1,6 @@
 """Pieces of circuits that several models share. Qubits are numbered as the paper numbers wires."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -51,21 +51,33 @@ def strongly_entangling(
             (circuit.cx if entangler == "cx" else circuit.cz)(wire, partner)
 
 
-def encode_iqp(circuit: QuantumCircuit, x: Angles, repeats: int) -> None:
+def encode_iqp(
+    circuit: QuantumCircuit, x: Angles, repeats: int, *, pairs_once: bool = False
+) -> None:
     """Features as phases of single qubits, their products as phases of pairs.
 
     Havlicek et al., arXiv:1804.11326: instantaneous quantum polynomials.
+
+    Args:
+        circuit: what they are appended to.
+        x: the features, one for each qubit.
+        repeats: how often they enter.
+        pairs_once: whether pairs have phases in the first repetition only.
     """
-    for _ in range(repeats):
+    for repetition in range(repeats):
         for qubit, feature in enumerate(x):
             circuit.h(qubit)
             circuit.rz(feature, qubit)
+        if pairs_once and repetition > 0:
+            continue
         for qubit, feature in enumerate(x):
             for other in range(qubit + 1, len(x)):
                 circuit.rzz(feature * x[other], qubit, other)
 
 
-def encode_amplitudes(circuit: QuantumCircuit, x: Angles, wires: Sequence[int]) -> None:
+def encode_amplitudes(
+    circuit: QuantumCircuit, x: Iterable[ParameterExpression], wires: Sequence[int]
+) -> None:
     """Features as amplitudes, filled up by 2**-n, and normalised; the first wire leads."""
     size = 2 ** len(wires)
     encoding = AmplitudeEncoding(len(wires), list(x), pad_with=1 / size)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from jaxtyping import Complex, Float
 from qiskit import QuantumCircuit
 
 import qjax
-from benchmark_study.models.gradient_model import GradientModel, Labels, Points, angle_scaler
+from benchmark_study.models.gradient_model import ANGLES, GradientModel, Labels, Points
 from benchmark_study.models.layers import parameters
 
 DEVIATION = 0.1  # of the first weights
@@ -31,7 +32,7 @@ class QuantumMetricLearner(GradientModel):
         layers: how often they enter; once more at the end.
     """
 
-    scaler = staticmethod(angle_scaler)
+    scaler: ClassVar = ANGLES
     batch_size = 16
     max_steps = 50_000
 
@@ -92,9 +93,7 @@ class QuantumMetricLearner(GradientModel):
         examples = weights["negative"], weights["positive"]
         states = self.states(weights["angles"], jnp.concatenate([x, *examples]))
         own, *classes = jnp.split(states, [len(x), len(x) + len(examples[0])])
-        negative, positive = (
-            jnp.mean(jnp.abs(own @ one.conj().T) ** 2, axis=1) for one in classes
-        )
+        negative, positive = (jnp.mean(jnp.abs(own @ one.conj().T) ** 2, axis=1) for one in classes)
         return positive - negative
 
 

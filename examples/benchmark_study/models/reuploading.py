@@ -1,8 +1,8 @@
-"""Data re-uploading: features enter again in each layer (Perez-Salinas et al., arXiv:1907.02085)."""
+"""Data re-uploading: features enter in each layer (Perez-Salinas et al., arXiv:1907.02085)."""
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from benchmark_study.models.gradient_model import GradientModel, angle_scaler
+from benchmark_study.models.gradient_model import ANGLES, GradientModel
 from benchmark_study.models.layers import parameters, rotate
 from qjax import EstimatorQNN
 
@@ -27,7 +27,7 @@ class DataReuploading(GradientModel):
         observed: which qubits are read out: the first, half of them, or all.
     """
 
-    scaler = staticmethod(angle_scaler)
+    scaler: ClassVar = ANGLES
     num_keys = 4
     key_bound = 100_000
 
@@ -79,6 +79,7 @@ class DataReuploading(GradientModel):
         return errors.sum(axis=1).mean() / 2
 
     def score(self, weights: dict[str, Array], x: Array) -> Float[Array, " batch"]:
+        """The mean of <Z>."""
         return self.outputs_of(weights, x).mean(axis=1)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from jax import Array
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from benchmark_study.models.gradient_model import GradientModel, angle_scaler
+from benchmark_study.models.gradient_model import ANGLES, GradientModel
 from benchmark_study.models.kernel_model import KernelModel
 from benchmark_study.models.layers import parameters, rotate
 from qjax import EstimatorQNN
@@ -29,7 +30,7 @@ class SeparableVariational(GradientModel):
         layers: how often each enters.
     """
 
-    scaler = staticmethod(angle_scaler)
+    scaler: ClassVar = ANGLES
 
     features: int
     layers: int = 1
@@ -39,6 +40,7 @@ class SeparableVariational(GradientModel):
         return 2 * jnp.pi * jax.random.uniform(keys[0], (self.features, self.layers + 1, 3))
 
     def score(self, weights: Array, x: Array) -> Float[Array, " batch"]:
+        """The mean of <Z>."""
         network = _network(self.layers)
         values = jax.vmap(network.apply)(weights.reshape(self.features, -1), x.T[:, :, None])
         return values[:, :, 0].mean(axis=0)

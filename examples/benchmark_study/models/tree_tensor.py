@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from jax import Array
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from benchmark_study.models.gradient_model import GradientModel, no_scaler
+from benchmark_study.models.gradient_model import UNSCALED, GradientModel
 from benchmark_study.models.layers import encode_amplitudes, parameters
 from qjax import EstimatorQNN
 
@@ -28,7 +29,7 @@ class TreeTensor(GradientModel):
         features: of a point.
     """
 
-    scaler = staticmethod(no_scaler)
+    scaler: ClassVar = UNSCALED
     num_keys = 2
 
     features: int
@@ -45,6 +46,7 @@ class TreeTensor(GradientModel):
         return {"angles": angles, "bias": BIAS_DEVIATION * jax.random.normal(second, (1,))}
 
     def score(self, weights: dict[str, Array], x: Array) -> Float[Array, " batch"]:
+        """<Z> of the root, and the bias."""
         network = _network(self.features, self.qubits)
         return network.apply(weights["angles"], x)[:, 0] + weights["bias"]
 
