@@ -126,12 +126,13 @@ def as_text(line: str) -> str:
     )
 
 
-def skip_field(
+def skip_member(
     app: Sphinx, what: str, name: str, found: object, skip: bool, options: object
 ) -> bool | None:
-    """Fields of dataclasses and named tuples are described in the docstrings of their classes."""
+    """Fields are described by their classes, what comes from scikit-learn in its own pages."""
     is_method = callable(found) or isinstance(found, (property, cached_property))
-    return True if name in FIELDS and not is_method else None
+    is_theirs = (getattr(found, "__module__", None) or "").startswith("sklearn.")
+    return True if is_theirs or (name in FIELDS and not is_method) else None
 
 
 def show_bases(app: Sphinx, name: str, found: type, options: object, bases: list[type]) -> None:
@@ -187,6 +188,6 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", read_docstring)
     app.connect("autodoc-process-signature", shorten)
     app.connect("autodoc-process-bases", show_bases)
-    app.connect("autodoc-skip-member", skip_field)
+    app.connect("autodoc-skip-member", skip_member)
     app.connect("env-check-consistency", check_reference)
     app.connect("missing-reference", find_public)

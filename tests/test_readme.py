@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = {page.stem: page.read_text() for page in (ROOT / "docs").glob("*.md")}
+DOCS = ROOT / "docs"
+PAGES = {
+    page.relative_to(DOCS).with_suffix("").as_posix(): page.read_text()
+    for page in (*DOCS.glob("*.md"), *DOCS.glob("tutorials/*.md"))
+}
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
