@@ -7,6 +7,7 @@ gate connects, whose fidelities are multiplied. So a circuit of separate qubits 
 
 from collections.abc import Iterable, Sequence
 
+from qjax._base import tuning
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, gates, preparations
 from qjax._circuit.dependence import moved_amplitudes, moved_gate
@@ -38,6 +39,7 @@ def independent_parts(circuit: Circuit, inputs: tuple[int, ...]) -> tuple[Circui
     ]
     if not groups:  # nothing moves: any part tells it
         return (circuit,)
+    groups = _side_by_side(groups)
     if len(groups[0]) == circuit.num_qubits and len(sequence) == len(gates(circuit)):
         return (circuit,)
     return tuple(_part(circuit, prepared, sequence, group) for group in groups)
@@ -65,6 +67,17 @@ def _connected(supports: Iterable[Iterable[int]]) -> list[frozenset[int]]:
         joined = set(support).union(*(group_of.get(qubit, ()) for qubit in support))
         group_of |= dict.fromkeys(joined, joined)
     return sorted({frozenset(group) for group in group_of.values()}, key=min)
+
+
+def _side_by_side(groups: list[frozenset[int]]) -> list[frozenset[int]]:
+    """Small groups joined to fewer, larger ones: each part is compiled by itself."""
+    joined = [groups[0]]
+    for group in groups[1:]:
+        if len(joined[-1]) + len(group) <= tuning.JOINED_PARTS:
+            joined[-1] |= group
+        else:
+            joined.append(group)
+    return joined
 
 
 def _part(

@@ -71,7 +71,8 @@ class QuantumKernel(TrainableKernel):
 
         Args:
             x_vec: shape `(points, num_inputs)`; a vector is one point.
-            y_vec: the same for the columns; None for `x_vec` again: an exactly symmetric matrix.
+            y_vec: the same for the columns; None, or equal points, for `x_vec` again: an exactly
+                symmetric matrix.
             weights: as in `matrix`.
             max_bytes: memory for states and blocks, beside the result; default: a quarter of what
                 is free, and 1 GiB at most.
@@ -97,6 +98,8 @@ class QuantumKernel(TrainableKernel):
         vector = self._numbers_for_evaluation(weights)
         x = self._finite_points(x_vec, "x_vec", vector)
         y = None if y_vec is None else self._finite_points(y_vec, "y_vec", vector)
+        if y is not None and np.array_equal(x, y):  # as machines of scikit-learn ask when they fit
+            y = None
         given = [] if self._are_missing(weights) else [vector]
         dtype = common_dtype(x, *([] if y is None else [y]), *given)
         settings = tuple(np.asarray(setting, dtype) for setting in self._settings())

@@ -4,10 +4,10 @@ Run from the repository's root: python -m tests.benchmarks.bench_kernels
 
 Each library computes the matrix of the same points, numpy float64 in and out, in a process that
 runs nothing else: a first call, with the making of the kernel, and later ones with other points.
-Slow ones get fewer points where `--few` says so, and their time is scaled by the pairs, or states,
-that they compute. All matrices are compared with the states that Qiskit computes. Libraries that
-are not installed are left out. `--large` measures 5,000 points on 8 qubits, and the memory of the
-whole process.
+Slow ones get fewer points (`--few`), and their time is scaled by the pairs that they compute, or in
+favour of Qiskit ML, which does both, by the states. All matrices are compared with the states that
+Qiskit computes. Libraries that are not installed are left out. `--large` measures 5,000 points on
+8 qubits, and the memory of the whole process.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from qiskit.circuit.library import zz_feature_map
 from qiskit.quantum_info import Statevector
 
 SIZES = (6, 10, 14)
+WIDE = 12
 TOLERANCE = 1e-10
 
 Evaluate = Callable[[np.ndarray], np.ndarray]
@@ -139,19 +140,22 @@ def show(line: str) -> None:
     sys.stdout.flush()
 
 
+def cost(name: str, points: int) -> float:
+    """What a library's time grows with: pairs for PennyLane, at least states for Qiskit ML."""
+    return points * (points - 1) if name == "PennyLane" else points
+
+
 def compare(num_qubits: int, count: int, few: int, seconds: float) -> None:
     """One line: what each library takes, and how many times as long as ours."""
     mine = in_process("qjax", num_qubits, count, seconds)
     assert mine is not None
     shown = [f"qjax {mine['first']:.3g} {mine['later']:.3g}"]
-    for name in KERNELS:
-        if name == "qjax":
-            continue
-        # A pair costs PennyLane a circuit, and Qiskit ML little beside the states.
-        fewer = min(few if num_qubits < 12 else few // 2, count) if name == "PennyLane" else count
+    for name in ("FidelityStatevectorKernel", "PennyLane"):
+        slow = name == "PennyLane" or num_qubits >= WIDE
+        fewer = min(few, count) if slow else count
         found = in_process(name, num_qubits, fewer, 0)
         if found is not None:
-            scale = (count * (count - 1)) / (fewer * (fewer - 1))
+            scale = cost(name, count) / cost(name, fewer)
             first, later = (scale * found[key] for key in ("first", "later"))
             shown.append(
                 f"{name} {first:.3g} {later:.3g} ({first / mine['first']:.1f}, "
@@ -165,7 +169,8 @@ def main() -> None:
     parser.add_argument("--only", nargs=4, metavar=("NAME", "QUBITS", "POINTS", "SECONDS"))
     parser.add_argument("--seconds", type=float, default=3, help="for each figure of ours")
     parser.add_argument("--points", type=int, default=200)
-    parser.add_argument("--few", type=int, default=20, help="points of PennyLane, scaled by pairs")
+    parser.add_argument("--few", type=int, default=12, help="points of slow libraries")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="qubits")
     parser.add_argument("--large", action="store_true", help="5,000 points on 8 qubits")
     arguments = parser.parse_args()
     if arguments.only:
@@ -181,7 +186,7 @@ def main() -> None:
         )
         return
     show(f"seconds of {arguments.points} points: first call, later ones")
-    for num_qubits in SIZES:
+    for num_qubits in arguments.sizes:
         compare(num_qubits, arguments.points, arguments.few, arguments.seconds)
 
 

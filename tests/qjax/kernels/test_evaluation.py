@@ -50,6 +50,12 @@ def test_each_point_is_simulated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(counted) == 48 + 64
 
 
+def test_equal_points_are_one_set_of_points() -> None:
+    matrix = KERNEL.evaluate(X, X.copy())
+    assert (matrix == matrix.T).all()
+    assert error(matrix, KERNEL.evaluate(X)) == 0
+
+
 def test_into_arrays_and_files(tmp_path: Path) -> None:
     expected = KERNEL.evaluate(X)
     given = np.full((45, 45), np.nan)

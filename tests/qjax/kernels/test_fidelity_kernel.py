@@ -113,8 +113,9 @@ def test_derivatives() -> None:
     circuit, _, weights = trainable()
     kernel = FidelityKernel(circuit, weight_params=weights)
     values = jnp.array([0.3, -0.7, 1.1, 0.4])
-    check_grads(kernel.matrix, (X[:2], Y[:2], values), order=1, rtol=1e-5)
-    check_grads(lambda x, w: kernel.matrix(x, weights=w), (X[:3], values), order=1, rtol=1e-5)
+    reverse = {"order": 1, "modes": ["rev"], "rtol": 1e-5}
+    check_grads(kernel.matrix, (X[:2], Y[:2], values), **reverse)
+    check_grads(lambda x, w: kernel.matrix(x, weights=w), (X[:3], values), **reverse)
     # What follows the last input cancels.
     assert jax.grad(lambda w: kernel.matrix(X, weights=w).sum())(values)[3] == 0
 
