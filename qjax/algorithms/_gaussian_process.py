@@ -83,7 +83,7 @@ class GaussianProcessKernel(Kernel):
             return values, np.zeros((*values.shape, 0))
         with jax.enable_x64(True):
             points = np.asarray(X, np.float64)
-            return values, np.array(_compiled_jacobian(_without_numbers(kernel))(numbers, points))
+            return values, np.array(_compiled_jacobian(kernel.without_weights())(numbers, points))
 
     def diag(self, X: Any) -> Float[np.ndarray, " points"]:
         """The kernel of each point with itself: ones."""
@@ -129,11 +129,6 @@ class GaussianProcessKernel(Kernel):
                 "search starts, GaussianProcessKernel(kernel, weights), or kernel.with_weights(...)"
             )
         return vector
-
-
-def _without_numbers(kernel: QuantumKernel) -> QuantumKernel:
-    """So that kernels that differ in the numbers of their weights share a program."""
-    return kernel.with_weights(np.zeros(kernel.num_weights))
 
 
 @kept(tuning.DERIVATIVES_BYTES)

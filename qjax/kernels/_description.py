@@ -137,6 +137,10 @@ class KernelDescription(Unchanging):
         self._check_weights(vector)
         return self._with(_bound=tuple(vector.tolist()), _assigned=None)
 
+    def without_weights(self) -> Self:
+        """The same kernel without numbers for its weights."""
+        return self._with(_bound=None, _assigned=None)
+
     def replace(self, *unnamed: Any, **changes: Any) -> Self:
         """A copy that is made anew, with other arguments of the constructor.
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from qjax._base import tuning
 from qjax._base.arrays import as_real, as_real_numpy
 from qjax.kernels._arguments import check_square
 
@@ -27,9 +28,15 @@ def nearest_psd(matrix: Matrix) -> Matrix:
         ValueError: for what is not square, and for NaN.
         TypeError: for values that are not real.
     """
-    library: Any = jnp if isinstance(matrix, Array) else np
-    array = as_real(matrix, "matrix") if library is jnp else as_real_numpy(matrix, "matrix")
+    of_jax = isinstance(matrix, Array)
+    array = as_real(matrix, "matrix") if of_jax else as_real_numpy(matrix, "matrix")
     check_square(array, "matrix")
+    library: Any = jnp if of_jax else np
+    product = _exact_product if of_jax else np.matmul
     values, vectors = library.linalg.eigh((array + array.T) / 2)
-    kept = (vectors * library.maximum(values, 0)[None, :]) @ vectors.T
+    kept = product(vectors * library.maximum(values, 0)[None, :], vectors.T)
     return (kept + kept.T) / 2
+
+
+def _exact_product(left: Array, right: Array) -> Array:
+    return jnp.matmul(left, right, precision=tuning.PRECISION)

@@ -11,6 +11,7 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._base.arrays import Numbers, as_real, check_key
+from qjax._circuit.domain import is_known
 from qjax.kernels._alignment import target_alignment
 from qjax.kernels._arguments import class_columns
 from qjax.kernels._kernel import QuantumKernel
@@ -94,7 +95,7 @@ def train(
         optimizer, settings = _adam(), {"learning_rate": 0.1} | dict(settings or {})
     points, targets = _data(kernel, x, labels, loss)
     result = minimize(
-        KernelLoss(kernel, _matrix_loss(loss)),
+        KernelLoss(kernel.without_weights(), _matrix_loss(loss)),
         start,
         optimizer,
         (points, targets),
@@ -167,6 +168,8 @@ def _data(kernel: QuantumKernel, x: Numbers, labels: object, loss: object) -> tu
             f"x: expected shape (points, {kernel.num_inputs}), one point at least, got "
             f"{points.shape}"
         )
+    if is_known(points) and not np.isfinite(np.asarray(points)).all():
+        raise ValueError("x: holds NaN or infinity; expected finite numbers")
     if callable(loss):
         targets = as_real(labels, "labels")  # type: ignore[arg-type]
         if not targets.ndim or len(targets) != len(points):

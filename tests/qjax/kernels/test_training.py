@@ -119,6 +119,7 @@ def test_losses_of_one_s_own() -> None:
         ({"weights": None}, TypeError, "key: got None, and no weights"),
         ({"weights": [1.0]}, ValueError, r"weights: expected shape \(4,\)"),
         ({"x": X[:, 0]}, ValueError, r"x: expected shape \(points, 2\)"),
+        ({"x": X * np.inf}, ValueError, "x: holds NaN"),
         ({"labels": LABELS[:3]}, ValueError, r"labels: expected shape \(20,\)"),
         ({"labels": np.ones(20)}, ValueError, "labels: got 1 class"),
         ({"labels": np.full(20, np.nan)}, ValueError, "labels: holds NaN"),
