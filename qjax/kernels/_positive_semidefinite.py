@@ -32,7 +32,7 @@ def nearest_psd(matrix: Matrix) -> Matrix:
     array = as_real(matrix, "matrix") if of_jax else as_real_numpy(matrix, "matrix")
     check_square(array, "matrix")
     library: Any = jnp if of_jax else np
-    product = _exact_product if of_jax else np.matmul
+    product: Any = _exact_product if of_jax else np.matmul
     values, vectors = library.linalg.eigh((array + array.T) / 2)
     kept = product(vectors * library.maximum(values, 0)[None, :], vectors.T)
     return (kept + kept.T) / 2
