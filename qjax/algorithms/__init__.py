@@ -7,8 +7,11 @@ _classifier    a network as a classifier
 _regressor     a network as a regressor
 _vqc           the variational quantum classifier: feature map, ansatz, remainders
 _vqr           the variational quantum regressor: feature map, ansatz, observable
+_qsvc          the support vector classifier on a quantum kernel
+_qsvr          the support vector regressor on a quantum kernel
 _grid          a grid of numbers, seeds and folds, trained at once
 _circuits      feature map and ansatz -> the circuit of a variational estimator
+_gram_machine  what support vector machines on quantum kernels share
 _estimator     what estimators that train a network share: fit, and what it leaves behind
 _labels        labels of any type <-> the outputs that stand for them
 _losses        losses by name, as objects or functions
@@ -22,11 +25,15 @@ _requirements  scikit-learn, or how to install it
 import qjax.algorithms._requirements  # noqa: F401 - the first: says what is missing
 from qjax.algorithms._classifier import NeuralNetworkClassifier
 from qjax.algorithms._grid import GridResult, fit_grid
+from qjax.algorithms._qsvc import QSVC
+from qjax.algorithms._qsvr import QSVR
 from qjax.algorithms._regressor import NeuralNetworkRegressor
 from qjax.algorithms._vqc import VQC
 from qjax.algorithms._vqr import VQR
 
 __all__ = [
+    "QSVC",
+    "QSVR",
     "VQC",
     "VQR",
     "GridResult",
