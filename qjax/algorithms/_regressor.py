@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import column_or_1d
 
-from qjax._base.arrays import as_real_numpy
+from qjax._base.arrays import as_real_numpy, counted
 from qjax._networks import Network
 from qjax.algorithms._classifier import outcome_costs
 from qjax.algorithms._estimator import NetworkEstimator, checked_network
@@ -124,7 +124,7 @@ def _form(num_outputs: int, values: np.ndarray) -> str:
         return "one" if num_outputs == 1 else "outcomes"
     if values.shape[1] != num_outputs:
         raise ValueError(
-            f"y: got {values.shape[1]} values for each sample, but the network has {num_outputs} "
-            f"output{'s' * (num_outputs > 1)}; expected as many"
+            f"y: got {values.shape[1]} values for each sample, but the network has "
+            f"{counted(num_outputs, 'output')}; expected as many"
         )
     return "all"

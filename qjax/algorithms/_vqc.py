@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from qjax._networks import Network, SamplerQNN
 from qjax.algorithms._circuits import variational_circuit
 from qjax.algorithms._classifier import NetworkClassifierBase
+from qjax.algorithms._estimator import checked_network
 from qjax.training import Plateau
 
 
@@ -116,7 +117,7 @@ class VQC(NetworkClassifierBase):
         )
         self._circuit = circuit
         outputs = num_classes if self.output_shape is None else self.output_shape
-        return SamplerQNN(
+        network = SamplerQNN(
             circuit=circuit,
             input_params=inputs,
             weight_params=weights,
@@ -125,6 +126,7 @@ class VQC(NetworkClassifierBase):
             sampler=self.sampler,
             pass_manager=self.pass_manager,
         )
+        return checked_network(network, num_features, None)
 
     def __sklearn_tags__(self) -> Tags:
         """What scikit-learn asks of an estimator."""

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from qjax._networks import EstimatorQNN, Network
 from qjax.algorithms._circuits import variational_circuit
+from qjax.algorithms._estimator import checked_network
 from qjax.algorithms._regressor import NetworkRegressorBase
 from qjax.training import Plateau
 
@@ -112,7 +113,7 @@ class VQR(NetworkRegressorBase):
             self.num_qubits, self.feature_map, self.ansatz, num_features
         )
         self._circuit = circuit
-        return EstimatorQNN(
+        network = EstimatorQNN(
             circuit=circuit,
             observables=self.observable,
             input_params=inputs,
@@ -120,3 +121,4 @@ class VQR(NetworkRegressorBase):
             estimator=self.estimator,
             pass_manager=self.pass_manager,
         )
+        return checked_network(network, num_features, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sklearn.utils import estimator_checks
 
-from qjax.algorithms import VQC, VQR, NeuralNetworkClassifier, NeuralNetworkRegressor
+from qjax.algorithms import QSVC, QSVR, VQC, VQR, NeuralNetworkClassifier, NeuralNetworkRegressor
 from tests.qjax.algorithms.networks import estimator_of_width, sampler_of_width
 
 ESTIMATORS = [
@@ -13,6 +13,8 @@ ESTIMATORS = [
     NeuralNetworkRegressor(estimator_of_width, max_iter=3),
     VQC(max_iter=3),
     VQR(max_iter=3),
+    QSVC(),
+    QSVR(),
 ]
 WIDE = "its data have 30 features, so 30 qubits, which fit no machine's memory"
 FEW = "three steps train nothing: below with more of them"
@@ -24,7 +26,7 @@ FAILED = {
     NeuralNetworkClassifier: {"check_classifiers_train": FEW},
     NeuralNetworkRegressor: {"check_regressors_train": FEW},
 }
-FAILED[VQR] = FAILED[VQC]
+FAILED[VQR] = FAILED[QSVC] = FAILED[QSVR] = FAILED[VQC]
 
 
 @estimator_checks.parametrize_with_checks(

@@ -1,0 +1,247 @@
+"""What a fit takes, does, and leaves behind."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import optax
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import qjax
+from qjax.algorithms import VQC, VQR, NeuralNetworkClassifier, NeuralNetworkRegressor
+from qjax.training import Plateau
+from tests.qjax.algorithms.networks import circuits, estimator_of_width, points, sampler_of_width
+
+X, Y = points()
+NETWORK = sampler_of_width(2, 2)
+START = np.linspace(-1, 1, NETWORK.num_weights)
+STEPS = {"optimizer": optax.adam, "learning_rate": 0.1, "max_iter": 8, "random_state": 0}
+
+
+def classifier(network: object = NETWORK, **arguments) -> NeuralNetworkClassifier:
+    return NeuralNetworkClassifier(network, **(STEPS | arguments))
+
+
+def numpy_loss(weights: np.ndarray, x=X, y=Y) -> float:
+    """The mean squared error of the outcome, as a sum over outcomes."""
+    p = NETWORK.forward(x, weights)
+    return float(np.mean([(p[:, k] * (k - y) ** 2) for k in range(2)]) * 2)
+
+
+def test_steps_are_those_of_optax() -> None:
+    """The loop by hand: gradients from `backward`, which Qiskit ML's networks are compared with."""
+    told = []
+    fitted = classifier(initial_point=START, callback=lambda w, loss: told.append((w, loss)))
+    fitted.fit(X, Y)
+    with jax.enable_x64(True):
+        optimizer, weights = optax.adam(0.1), START.copy()
+        state = optimizer.init(weights)
+        for point, loss in told:
+            np.testing.assert_allclose(point, weights, atol=1e-12)
+            assert loss == pytest.approx(numpy_loss(weights), abs=1e-12)
+            cost = (np.arange(2) - Y[:, None]) ** 2 / len(Y)
+            gradient = np.tensordot(cost, NETWORK.backward(X, weights)[1], 2)
+            updates, state = optimizer.update(gradient, state, weights)
+            weights = weights + np.asarray(updates)
+    np.testing.assert_allclose(fitted.weights_, weights, atol=1e-12)
+    np.testing.assert_allclose(fitted.loss_curve_, [loss for _, loss in told])
+    assert fitted.n_iter_ == len(told) == 8
+    assert fitted.loss_ == pytest.approx(numpy_loss(weights), abs=1e-12)
+    assert fitted.fit_result.x is fitted.fit_result_.x
+    np.testing.assert_array_equal(fitted.weights, fitted.weights_)
+
+
+@pytest.mark.parametrize("optimizer", [None, "l-bfgs-b", "COBYLA", optax.sgd(0.5)])
+def test_every_way_goes_down(optimizer: object) -> None:
+    given = {} if optimizer is None else {"optimizer": optimizer}
+    steps = {"max_iter": 20, "initial_point": START}
+    fitted = NeuralNetworkClassifier(NETWORK, **given, **steps).fit(X, Y)
+    assert fitted.loss_ < numpy_loss(START) - 0.01
+    assert fitted.loss_ == pytest.approx(numpy_loss(fitted.weights_), abs=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_precision_is_that_of_the_data(dtype: type) -> None:
+    assert not jax.config.jax_enable_x64
+    fitted = classifier().fit(X.astype(dtype), Y)
+    assert fitted.weights_.dtype == fitted.loss_curve_.dtype == dtype
+    assert fitted.predict_proba(X.astype(dtype)).dtype == dtype
+    assert not jax.config.jax_enable_x64
+
+
+LABELS = [
+    np.array(["no", "yes"]),
+    np.array([-1, 1]),
+    np.array([False, True]),
+    np.array([3.0, 7.0]),
+    np.array(["no", "yes"], object),
+]
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=str)
+@pytest.mark.parametrize("network", [NETWORK, estimator_of_width(2, 1), estimator_of_width(2, 2)])
+def test_labels_of_any_type(labels: np.ndarray, network: object) -> None:
+    """The same model, whatever the classes are called."""
+    fitted, numbered = (clone(classifier(network)).fit(X, y) for y in (labels[Y], Y))
+    np.testing.assert_array_equal(fitted.classes_, labels)
+    assert set(fitted.predict(X)) <= set(labels)
+    np.testing.assert_array_equal(fitted.predict(X), labels[numbered.predict(X)])
+    probabilities = fitted.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-12)
+    assert (probabilities >= 0).all()
+    np.testing.assert_array_equal(labels[probabilities.argmax(1)], fitted.predict(X))
+    np.testing.assert_array_equal(labels[(fitted.decision_function(X) > 0) * 1], fitted.predict(X))
+    assert fitted.score(X, labels[Y]) == np.mean(fitted.predict(X) == labels[Y])
+
+
+def test_labels_that_are_outputs_stand_for_them() -> None:
+    """A class that is missing among the samples does not move the others."""
+    network = sampler_of_width(2, 3)
+    fitted = classifier(network, one_hot=True, loss="cross_entropy").fit(X, 2 * Y)
+    outputs = network.forward(X, fitted.weights_)
+    expected = -np.log2(outputs[np.arange(len(X)), 2 * Y]).mean()
+    assert fitted.loss_ == pytest.approx(expected, abs=1e-10)
+    np.testing.assert_array_equal(fitted.classes_, [0, 2])
+    shares = outputs[:, [0, 2]] / outputs[:, [0, 2]].sum(1, keepdims=True)
+    np.testing.assert_allclose(fitted.predict_proba(X), shares, atol=1e-10)
+
+
+def test_a_loss_of_jax() -> None:
+    """Expectation values as logits: the loss of optax, and scikit-learn's of the probabilities."""
+    network = estimator_of_width(2, 3)
+    y = np.arange(len(X)) % 3
+    loss = optax.softmax_cross_entropy
+    fitted = classifier(network, one_hot=True, loss=loss).fit(X, y)
+    assert fitted.loss_ == pytest.approx(log_loss(y, fitted.predict_proba(X)), abs=1e-10)
+
+
+def test_restarts_are_single_fits_of_which_the_best_is_kept() -> None:
+    fitted = classifier(restarts=4).fit(X, Y)
+    starts = np.random.RandomState(0).uniform(-1, 1, (4, NETWORK.num_weights))
+    alone = [classifier(initial_point=start).fit(X, Y).loss_ for start in starts]
+    assert fitted.loss_ == pytest.approx(min(alone), abs=1e-10)
+    host = classifier(restarts=3, optimizer="L-BFGS-B", learning_rate=None).fit(X, Y)
+    assert host.loss_ < numpy_loss(starts[0])
+
+
+def test_given_starting_points_come_first() -> None:
+    fitted = classifier(initial_point=np.stack([START, START]), restarts=2, max_iter=1).fit(X, Y)
+    assert fitted.loss_curve_[0] == pytest.approx(numpy_loss(START), abs=1e-10)
+
+
+def test_warm_start_goes_on() -> None:
+    model = classifier(warm_start=True, initial_point=START, optimizer=optax.sgd).fit(X, Y)
+    first = model.weights_
+    model.fit(X, Y)
+    whole = classifier(initial_point=START, optimizer=optax.sgd, max_iter=16).fit(X, Y)
+    assert not np.allclose(model.weights_, first)
+    np.testing.assert_allclose(model.weights_, whole.weights_, atol=1e-10)
+
+
+def test_sample_weights_are_repetitions_and_class_weights_are_sample_weights() -> None:
+    counts = np.arange(len(X)) % 3
+    weighted = classifier(initial_point=START).fit(X, Y, sample_weight=counts)
+    repeated = classifier(initial_point=START).fit(X.repeat(counts, 0), Y.repeat(counts))
+    np.testing.assert_allclose(weighted.weights_, repeated.weights_, atol=1e-10)
+    by_class = classifier(initial_point=START, class_weight={0: 3, 1: 1}).fit(X, Y)
+    by_sample = classifier(initial_point=START).fit(X, Y, sample_weight=np.where(Y, 1, 3))
+    np.testing.assert_allclose(by_class.weights_, by_sample.weights_, atol=1e-10)
+
+
+def test_batches_validation_and_convergence() -> None:
+    x, y = points(40)
+    arguments = {"batch_size": 8, "validation_fraction": 0.25, "max_iter": 200}
+    model = classifier(**arguments, patience=2).fit(x, y)
+    assert model.n_iter_ < 200
+    again = classifier(**arguments, patience=2).fit(x, y)
+    np.testing.assert_array_equal(model.weights_, again.weights_)
+    settled = classifier(convergence=Plateau(5), max_iter=400, learning_rate=0.3).fit(x, y)
+    assert settled.n_iter_ < 400
+    assert settled.fit_result_.success
+
+
+def test_copies_and_pickles() -> None:
+    model = VQC(*[None, *circuits()], optimizer=optax.adam, learning_rate=0.1, max_iter=3)
+    assert clone(model).get_params()["learning_rate"] == 0.1
+    assert model.set_params(max_iter=4).max_iter == 4
+    fitted = model.fit(X, np.array(["a", "b"])[Y])
+    twin = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(twin.predict(X), fitted.predict(X))
+    np.testing.assert_array_equal(twin.predict_proba(X), fitted.predict_proba(X))
+    assert fitted.num_classes == 2
+    assert fitted.neural_network is fitted.network_
+    assert fitted.circuit.num_qubits == 2
+
+
+def test_regressor_of_several_values_and_of_outcomes() -> None:
+    values = np.stack([X.sum(1), X[:, 0]], 1)
+    arguments = {"optimizer": "L-BFGS-B", "max_iter": 10, "random_state": 0}
+    model = NeuralNetworkRegressor(estimator_of_width(2, 2), **arguments).fit(X, values)
+    outputs = model.network_.forward(X, model.weights_)
+    np.testing.assert_allclose(model.predict(X), outputs, atol=1e-12)
+    expected = ((outputs - values) ** 2).sum(1).mean()
+    assert model.loss_ == pytest.approx(expected, abs=1e-10)
+    outcomes = NeuralNetworkRegressor(sampler_of_width(2, 3), **arguments).fit(X, 1 + X[:, 0])
+    p = outcomes.network_.forward(X, outcomes.weights_)
+    np.testing.assert_allclose(outcomes.predict(X), p @ [0, 1, 2], atol=1e-12)
+    cost = (np.arange(3) - 1 - X[:, :1]) ** 2
+    assert outcomes.loss_ == pytest.approx((p * cost).sum(1).mean(), abs=1e-10)
+
+
+def test_regressor_takes_an_observable() -> None:
+    model = VQR(*[None, *circuits()], "ZI", optimizer=optax.adam(0.1), max_iter=5).fit(X, X[:, 0])
+    assert model.predict(X).shape == (len(X),)
+    assert model.circuit.num_qubits == model.neural_network.circuit.num_qubits == 2
+
+
+@pytest.mark.parametrize("optimizer", [optax.sgd(0.1), "L-BFGS-B"])
+def test_networks_on_a_primitive(optimizer: object) -> None:
+    """Exact values from an estimator: the training of the simulated network."""
+    simulated = estimator_of_width(2, 1)
+    remote = simulated.replace(estimator=qjax.primitives.Estimator(exact=True))
+    start = np.linspace(-1, 1, simulated.num_weights)
+    ours, expected = (
+        NeuralNetworkClassifier(network, optimizer=optimizer, max_iter=2, initial_point=start).fit(
+            X[:4], Y[:4]
+        )
+        for network in (remote, simulated)
+    )
+    np.testing.assert_allclose(ours.weights_, expected.weights_, atol=1e-6)
+    np.testing.assert_array_equal(ours.predict(X[:4]), expected.predict(X[:4]))
+
+
+def test_a_search_over_numbers_compiles_once() -> None:
+    """Traced as often for one learning rate as for five, in folds of one size."""
+    traced = []
+
+    def loss(predictions, targets):
+        traced.append(1)
+        return ((predictions - targets) ** 4).sum(1)
+
+    steps = {"loss": loss, "optimizer": optax.adam, "max_iter": 4, "random_state": 0}
+    network = estimator_of_width(2, 1)
+    pipeline = make_pipeline(StandardScaler(), NeuralNetworkClassifier(network, **steps))
+    counts = []
+    for rates in ([0.1], [0.01, 0.02, 0.03, 0.04, 0.05]):
+        grid = {"neuralnetworkclassifier__learning_rate": rates}
+        GridSearchCV(pipeline, grid, cv=3, n_jobs=1).fit(X, Y)
+        counts.append(len(traced))
+    assert counts[1] == counts[0] > 0
+
+
+def test_torch_stays_out() -> None:
+    script = (
+        "import sys, numpy, qjax.algorithms as a; x = numpy.eye(2); "
+        "a.VQC(max_iter=1).fit(x, [0, 1]).predict(x); assert 'torch' not in sys.modules; "
+        "assert 'qiskit_machine_learning' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
