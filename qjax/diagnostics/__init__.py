@@ -23,7 +23,7 @@ from qjax.diagnostics._fourier import (
 )
 from qjax.diagnostics._gradient_variance import gradient_variance
 
-__all__               = [
+__all__ = [
     "FourierSeries",
     "effective_dimension",
     "entangling_capability",
