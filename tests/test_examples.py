@@ -39,6 +39,15 @@ EXPECTED = {
     ),
     "regression": (["regression_fit.png", "regression_loss.png"], ["0.248"]),
     "classify_jax": (["classify_jax_decision.png", "classify_jax_loss.png"], ["Accuracy: 0."]),
+    "diagnostics": (
+        [
+            "diagnostics_expressibility.png",
+            "diagnostics_plateau.png",
+            "diagnostics_dimension.png",
+            "diagnostics_fourier.png",
+        ],
+        ["Deep circuits: the variance falls by 2**", "Frequencies: (1.0, 2.0, 3.0, 4.0)"],
+    ),
     "compiled_hybrid": (["compiled_hybrid_loss.png"], ["from the eager model"]),
     "torch_hessian": (["torch_hessian_loss.png"], ["(20, 8)", "from jax.hessian"]),
     "data_parallel": (["data_parallel_loss.png"], ["from one process"]),

@@ -26,7 +26,8 @@ def effective_dimension(
 
     d(n) = 2 log[mean over weights of sqrt det(I + kappa F)] / log kappa, with kappa = gamma n / (2
     pi log n) and F the normalised Fisher information (A. Abbas et al., Nat. Comput. Sci. 1, 403
-    (2021), eq. 3). It is at most the number of weights.
+    (2021), eq. 3). For many data it tends to the largest rank of F; for few, where kappa is near 1,
+    it may exceed the number of weights.
 
     Args:
         network: as in `fisher_information`.

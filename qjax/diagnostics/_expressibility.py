@@ -71,13 +71,23 @@ def expressibility(
             of bins below 1.
     """
     bins = as_whole(bins, "bins", 1)
-    fidelities = random_fidelities(circuit, samples=samples, key=key)
-    dimension = 2.0 ** as_circuit(circuit).num_qubits
-    places = jnp.clip((fidelities * bins).astype(jnp.int32), 0, bins - 1)
-    counts = jnp.zeros((bins,), fidelities.dtype).at[places].add(1)
-    shares = counts / len(fidelities)
-    logs = jnp.asarray(_haar_logs(dimension, bins), fidelities.dtype)
-    return jnp.sum(jax.scipy.special.xlogy(shares, shares) - shares * logs)
+    converted = as_circuit(circuit)
+    fidelities = random_fidelities(converted, samples=samples, key=key)
+    return _compiled_divergence(2.0**converted.num_qubits, bins)(fidelities)
+
+
+@kept(tuning.PROGRAM_BYTES)
+def _compiled_divergence(dimension: float, bins: int) -> Callable[[Array], Float[Array, ""]]:
+    """(fidelities) -> the divergence of their histogram from Haar's."""
+
+    def divergence(fidelities: Float[Array, " samples"]) -> Float[Array, ""]:
+        places = jnp.clip((fidelities * bins).astype(jnp.int32), 0, bins - 1)
+        counts = jnp.zeros((bins,), fidelities.dtype).at[places].add(1)
+        shares = counts / len(fidelities)
+        logs = jnp.asarray(_haar_logs(dimension, bins), fidelities.dtype)
+        return jnp.sum(jax.scipy.special.xlogy(shares, shares) - shares * logs)
+
+    return jax.jit(divergence)
 
 
 def _haar_logs(dimension: float, bins: int) -> Float[np.ndarray, " bins"]:

@@ -21,8 +21,8 @@ def at_random_parameters(
 ) -> Float[Array, "samples *values"]:
     """Values at angles uniform in [0, 2 pi), in JAX's default precision.
 
-    Sample i is drawn from `fold_in(key, i)`, so that no number depends on how the samples are cut
-    into parts.
+    The angles are drawn at once, and take as much as the gradients would; states, which take more,
+    are held for one part of the samples at a time. No number depends on how they are cut.
 
     Args:
         function: what is computed, for as many columns as there are.
@@ -31,23 +31,16 @@ def at_random_parameters(
         key: a JAX random key.
         bytes_per_sample: of the largest array that the function holds for a column.
     """
-    dtype = jnp.result_type(float)
+    columns = jax.random.uniform(key, (num_params, samples), maxval=2 * np.pi)
     at_once = samples_per_pass(bytes_per_sample, jax.devices()[0])
     groups = -(-samples // at_once)
-    size = -(-samples // groups)
-
-    def draw(index: Array) -> Array:
-        drawn = jax.random.fold_in(key, index)
-        return jax.random.uniform(drawn, (num_params,), dtype, 0, 2 * np.pi)
-
-    def part(indices: Array) -> Array:
-        return function(jax.vmap(draw)(indices).T)
-
-    # The last part is filled up.
-    indices = jnp.arange(groups * size, dtype=jnp.uint32).reshape(groups, size)
     if groups == 1:
-        return part(indices[0])
-    values = lax.map(part, indices)
+        return function(columns)
+    size = -(-samples // groups)
+    # The last part is filled up.
+    filled = jnp.pad(columns, ((0, 0), (0, groups * size - samples)), mode="edge")
+    parts = filled.reshape(num_params, groups, size)
+    values = lax.map(lambda part: function(parts[:, part]), jnp.arange(groups))
     return values.reshape(groups * size, *values.shape[2:])[:samples]
 
 

@@ -76,7 +76,8 @@ def qn_spsa(
         metric_delay: for so many steps the metric is averaged and not used.
         exact_gradient: whether the gradient is the one that `update` is given, in place of an
             estimate; no `value_fn` is needed then, unless for `blocking`.
-        blocking: as in `spsa`.
+        blocking: as in `spsa`; it keeps the first steps in bounds, while the estimate of g is bad.
+            Qiskit Machine Learning's `QNSPSA` has it on by default.
         allowed_increase: as in `spsa`.
 
     Raises:

@@ -47,11 +47,13 @@ def sims_circuit(number: int) -> QuantumCircuit:
     ("number", "published"), [(1, 0.2999), (4, 0.1343), (9, 0.6773), (19, 0.0809)]
 )
 def test_published_expressibilities(number: int, published: float) -> None:
-    """Sim et al., figure 3, from as many samples.
+    """Sim et al., figure 3: from one such sample, where this is the mean of several.
 
     Their circuits 1 and 2, of equal fidelities, have 0.2999 and 0.2860: so exact are these.
     """
-    assert expressibility(sims_circuit(number), key=KEY) == pytest.approx(published, abs=0.03)
+    circuit = qjax.from_qiskit(sims_circuit(number))
+    values = [expressibility(circuit, key=key) for key in jax.random.split(KEY, 6)]
+    assert np.mean(values) == pytest.approx(published, abs=0.03)
 
 
 def test_entangling_capability() -> None:
