@@ -27,10 +27,14 @@ class DressedCircuit(GradientModel):
 
     scaler: ClassVar = STANDARD
     max_steps = 100_000
-    num_keys = 3
 
     features: int
     layers: int = 3
+
+    @property
+    def num_keys(self) -> int:
+        """One for each kind of weights."""
+        return 3
 
     def init(self, keys: Array) -> dict[str, Array]:
         """Angles uniform in [0, 2 pi), matrices normal with deviation 1/features."""

@@ -24,15 +24,18 @@ class GradientModel:
         scaler: to be cloned and fitted to the training points.
         batch_size: rows of a step.
         max_steps: of a training that does not converge.
-        num_keys: random keys that the weights take.
-        key_bound: those are made of numbers below it.
+        key_bound: random keys are made of numbers below it.
     """
 
     scaler: ClassVar[BaseEstimator]
     batch_size: ClassVar[int] = 32
     max_steps: ClassVar[int] = 10_000
-    num_keys: ClassVar[int] = 1
     key_bound: ClassVar[int] = 1_000_000
+
+    @property
+    def num_keys(self) -> int:
+        """How many random keys the weights take."""
+        return 1
 
     def init(self, keys: Array) -> Any:
         """The weights to start from, a pytree."""

@@ -30,7 +30,6 @@ class TreeTensor(GradientModel):
     """
 
     scaler: ClassVar = UNSCALED
-    num_keys = 2
 
     features: int
 
@@ -38,6 +37,11 @@ class TreeTensor(GradientModel):
     def qubits(self) -> int:
         """The least power of two that holds the features."""
         return 1 << ((self.features - 1).bit_length() - 1).bit_length()
+
+    @property
+    def num_keys(self) -> int:
+        """One for each kind of weights."""
+        return 2
 
     def init(self, keys: Array) -> dict[str, Array]:
         """Angles uniform in [0, 2 pi), a normal bias."""
