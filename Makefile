@@ -64,6 +64,7 @@ bench: $(BENCH_READY)
 	$(BIN)/python -m tests.benchmarks.bench_hybrid_step
 	$(BIN)/python -m tests.benchmarks.bench_torch_layers
 	$(BIN)/python -m tests.benchmarks.bench_primitives
+	$(BIN)/python -m tests.benchmarks.bench_kernels
 	$(BIN)/python -m tests.benchmarks.bench_memory
 
 clean:

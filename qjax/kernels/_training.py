@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from qjax._base.arrays import Numbers, as_real, check_key
+from qjax._base.arrays import Numbers, as_real
 from qjax._circuit.domain import is_known
 from qjax.kernels._alignment import target_alignment
 from qjax.kernels._arguments import class_columns
@@ -74,7 +74,7 @@ def train(
             minimises `svc_loss`, for more than two classes each against the rest. Or a function of
             (Gram matrix, labels) of a batch, in JAX; one that is hashable compiles once.
         weights: where the training starts; None for the numbers that the kernel has, or where it
-            has none, for what `kernel.init(key)` draws.
+            has none, for what `kernel.init(key)` draws, the same in each call without a key.
         optimizer: as in `minimize`; None for optax's Adam with a learning rate of 0.1.
         settings: numbers by name for the optimizer's function, as in `minimize`.
         steps: how many are taken at most.
@@ -152,13 +152,7 @@ def _start(kernel: QuantumKernel, weights: Any, key: Array | None) -> Any:
         return jax.tree.map(lambda leaf: as_real(leaf, "weights"), weights)
     if kernel.weights is not None:
         return jax.tree.map(lambda leaf: as_real(leaf, "weights"), kernel.weights)
-    if key is None:
-        raise TypeError(
-            "key: got None, and no weights; expected one of them: a JAX random key, "
-            "jax.random.key(seed), from which weights are drawn, or where to start"
-        )
-    check_key(key)
-    return kernel.init(key)
+    return kernel.init(jax.random.key(0) if key is None else key)
 
 
 def _data(kernel: QuantumKernel, x: Numbers, labels: object, loss: object) -> tuple[Array, Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,7 +67,7 @@ def test_observables() -> None:
         error(single.evaluate(X), rbf_kernel(values_of([SparsePauliOp("ZZZ")], X), gamma=1.0))
         < 1e-12
     )
-    assert kernel.replace() == kernel
+    assert kernel.replace() == pickle.loads(pickle.dumps(kernel)) == kernel
     assert len(kernel.observables) == 2
 
 

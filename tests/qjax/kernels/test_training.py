@@ -101,6 +101,14 @@ def test_trees_classes_batches_and_keys(compilations: Compilations) -> None:
     assert trained.kernel.weights["scale"].shape == (2,)
 
 
+def test_where_a_training_starts() -> None:
+    drawn, again = (train(KERNEL, X, LABELS, steps=1).losses[0] for _ in range(2))
+    other = train(KERNEL, X, LABELS, steps=1, key=jax.random.key(3)).losses[0]
+    held = train(KERNEL.with_weights(START), X, LABELS, steps=1).losses[0]
+    assert drawn == again != other
+    assert held == train(KERNEL, X, LABELS, weights=START, steps=1).losses[0]
+
+
 def test_losses_of_one_s_own() -> None:
     def ridge(matrix: jax.Array, targets: jax.Array) -> jax.Array:
         solution = jnp.linalg.solve(matrix + 0.1 * jnp.eye(len(matrix)), targets)
@@ -116,7 +124,7 @@ def test_losses_of_one_s_own() -> None:
     [
         ({"kernel": "rbf"}, TypeError, "kernel: got str"),
         ({"kernel": FidelityKernel(CIRCUIT)}, ValueError, "kernel: it has no weights"),
-        ({"weights": None}, TypeError, "key: got None, and no weights"),
+        ({"weights": None, "key": 3}, TypeError, "key: expected one JAX random key"),
         ({"weights": [1.0]}, ValueError, r"weights: expected shape \(4,\)"),
         ({"x": X[:, 0]}, ValueError, r"x: expected shape \(points, 2\)"),
         ({"x": X * np.inf}, ValueError, "x: holds NaN"),
