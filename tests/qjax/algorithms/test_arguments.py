@@ -48,6 +48,8 @@ CLASSIFIERS = {
         ValueError,
         "learning_rate.*'CG'",
     ),
+    "a word for a rate": (STEPS | {"learning_rate": "fast"}, TypeError, "learning_rate: got str"),
+    "rates": (STEPS | {"learning_rate": [1, 2]}, ValueError, "learning_rate: expected one finite"),
     "no steps": ({"max_iter": 0}, ValueError, "max_iter: expected a whole number of at least 1"),
     "steps twice": (
         {"max_iter": 5, "optimizer": ADAM(5)},
