@@ -19,6 +19,7 @@ LAZY = (
 """Modules that are public, and that `import qjax` leaves out."""
 
 _LEARNING = "qiskit_machine_learning"
+_ESTIMATOR = "from qjax.algorithms import {0}"
 _TRAINER = f"from {_LEARNING}.algorithms import {{0}}; it takes networks of qjax as they are"
 _SAMPLER = "qjax.primitives.Sampler(default_shots=None)"
 _KERNEL = "from qjax.kernels import FidelityKernel; it takes the circuit first"
@@ -49,11 +50,8 @@ _FEATURES = (
 # Names of Qiskit Machine Learning, Qiskit and our own other packages, and the way for each: {0} is
 # the name, {1} what follows the bar after it.
 _WAYS = {
-    "NeuralNetworkClassifier NeuralNetworkRegressor": _TRAINER,
-    "VQC": f"from {_LEARNING}.algorithms import {{0}}, with sampler={_SAMPLER}",
-    "VQR": f"from {_LEARNING}.algorithms import {{0}}, with estimator=qjax.primitives.Estimator("
-    "exact=True)",
-    "QSVC QSVR PegasosQSVC": _SUPPORT_VECTORS,
+    "NeuralNetworkClassifier NeuralNetworkRegressor VQC VQR QSVC QSVR fit_grid": _ESTIMATOR,
+    "PegasosQSVC": _SUPPORT_VECTORS,
     "FidelityQuantumKernel FidelityStatevectorKernel QuantumKernel": _KERNEL,
     "TrainableFidelityQuantumKernel TrainableFidelityStatevectorKernel": _TRAINABLE,
     "FidelityKernel ProjectedKernel": "from qjax.kernels import {0}",

@@ -142,7 +142,8 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
             `restarts` also several rows; what is missing is drawn.
         callback: called as `callback(weights, loss)`: at each step of optax's, at each evaluation
             of SciPy's. Compiled steps are told in blocks, in their order.
-        learning_rate: for an `optimizer` that is a function of it.
+        learning_rate: for an `optimizer` that is a function of it: a number, or a schedule of
+            optax's, which is part of the program.
         max_iter: steps of optax's (1000 by default), iterations of SciPy's.
         batch_size: rows of a step; None for all. For compiled steps only, as are
             `validation_fraction`, `patience` and `convergence`.

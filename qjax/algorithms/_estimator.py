@@ -1,5 +1,6 @@
 """Floor 11. What estimators that train a network share: fit, and what it leaves behind."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from jaxtyping import Float, Shaped
 from scipy.optimize import OptimizeResult
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, is_regressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -156,6 +158,13 @@ class NetworkEstimator(BaseEstimator):
     def finish(self, results: Sequence[OptimizeResult], dtype: np.dtype) -> Self:
         """Keep the best of what a training gave, from one or more starting points."""
         result = min(results, key=_loss_of)
+        if not np.isfinite(result.fun):
+            warnings.warn(
+                f"the loss became {result.fun}; expected a finite number. Try a smaller learning "
+                "rate, or another starting point",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
         self.fit_result_ = result
         self.weights_ = np.asarray(result.x, dtype)
         self.loss_ = float(result.fun)

@@ -28,7 +28,8 @@ class GridResult:
 
     Attributes:
         params: the points of the grid, dictionaries.
-        scores: on the fold that was left out, shape `(points, seeds, folds)`.
+        scores: on the fold that was left out, shape `(points, seeds, folds)`; NaN where a training
+            went astray.
         seeds: what `random_state` was.
         best_estimator: trained on all data with the best numbers; None without `refit`.
     """
@@ -164,6 +165,8 @@ def fit_grid(
         for group in _groups(fits, limit):
             _train(group, as_flag(progress, "progress"))
     for fit in fits:
+        if fit.task is not None and not np.isfinite(_last(fit.model).weights_).all():
+            continue  # nothing can be predicted: no score, and the last rank
         test = folds[fit.place[2]][1]
         scores[fit.place] = scorer(fit.model, _safe_indexing(X, test), _safe_indexing(y, test))
     result = GridResult(points, scores, chosen)

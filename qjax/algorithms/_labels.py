@@ -8,7 +8,6 @@ from jaxtyping import Float, Int, Shaped
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-
 from qjax._base.arrays import counted
 
 
@@ -64,8 +63,8 @@ def class_outputs(classes: np.ndarray, num_outputs: int) -> Int[np.ndarray, " cl
     most = 2 if num_outputs == 1 else num_outputs
     if len(classes) > most:
         raise ValueError(
-            f"y: got {len(classes)} classes, but {counted(num_outputs, 'output')} of the network can "
-            f"tell {most} apart; expected a network with an output for each class"
+            f"y: got {len(classes)} classes, but {counted(num_outputs, 'output')} of the network "
+            f"can tell {most} apart; expected a network with an output for each class"
         )
     if num_outputs == 1:
         return np.zeros(0, int)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from jax import Array
 
+from qjax._base.arrays import as_real_numpy
 from qjax._base.options import as_whole
 
 # Methods of `scipy.optimize.minimize` that need no second derivatives.
@@ -73,7 +75,8 @@ def as_way(optimizer: object, learning_rate: object, max_iter: int | None) -> Wa
         optimizer: None for SLSQP; the name of a method of SciPy's; a transformation of optax's or
             a function that makes one of a learning rate; an object with `minimize(fun, x0, jac)`,
             as Qiskit Machine Learning has them, or such a function.
-        learning_rate: a number for the function that makes a transformation.
+        learning_rate: a number, or a schedule of optax's, for the function that makes a
+            transformation.
         max_iter: the most iterations of SciPy's methods; None for their own number.
 
     Raises:
@@ -126,7 +129,12 @@ def _of_learning_rate(optimizer: Any, learning_rate: Any) -> Steps:
             f"learning_rate: got {learning_rate!r} with optimizer={given}, which does not take it; "
             "expected a function that makes a transformation of it, such as optimizer=optax.adam"
         )
-    return Steps(optimizer, {"learning_rate": learning_rate})
+    if callable(learning_rate):  # a schedule of optax's
+        return Steps(optimizer(learning_rate=learning_rate), {})
+    number = as_real_numpy(learning_rate, "learning_rate")
+    if number.ndim or not np.isfinite(number):
+        raise ValueError(f"learning_rate: expected one finite number, got {learning_rate!r}")
+    return Steps(optimizer, {"learning_rate": float(number)})
 
 
 def _method(name: str, max_iter: int | None) -> ScipyMethod:

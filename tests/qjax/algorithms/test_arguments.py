@@ -48,6 +48,8 @@ CLASSIFIERS = {
         ValueError,
         "learning_rate.*'CG'",
     ),
+    "a word for a rate": (STEPS | {"learning_rate": "fast"}, TypeError, "learning_rate: got str"),
+    "rates": (STEPS | {"learning_rate": [1, 2]}, ValueError, "learning_rate: expected one finite"),
     "no steps": ({"max_iter": 0}, ValueError, "max_iter: expected a whole number of at least 1"),
     "steps twice": (
         {"max_iter": 5, "optimizer": ADAM(5)},
@@ -130,13 +132,13 @@ def test_values() -> None:
         NeuralNetworkRegressor(ONE).fit(X, np.zeros((12, 3)))
     with pytest.raises(ValueError, match="NaN"):
         NeuralNetworkRegressor(ONE).fit(X, np.full(12, np.nan))
-    with pytest.raises(ValueError, match="convert string to float"):
+    with pytest.raises(TypeError, match="y: got ndarray of dtype <U1; expected real numbers"):
         NeuralNetworkRegressor(ONE).fit(X, ["a"] * 12)
 
 
 @pytest.mark.parametrize("weights", [np.zeros(12), -np.ones(12), np.ones(5)])
 def test_sample_weights(weights: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="(?i)sample.weight"):
+    with pytest.raises(ValueError, match=r"(?i)sample.weight"):
         NeuralNetworkClassifier(NETWORK).fit(X, Y, sample_weight=weights)
 
 

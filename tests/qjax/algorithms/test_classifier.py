@@ -11,6 +11,7 @@ import numpy as np
 import optax
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -145,6 +146,22 @@ def test_warm_start_goes_on() -> None:
     whole = classifier(initial_point=START, optimizer=optax.sgd, max_iter=16).fit(X, Y)
     assert not np.allclose(model.weights_, first)
     np.testing.assert_allclose(model.weights_, whole.weights_, atol=1e-10)
+
+
+def test_schedules_and_losses_that_are_no_number() -> None:
+    schedule = optax.constant_schedule(0.1)
+    ours = classifier(initial_point=START, learning_rate=schedule).fit(X, Y)
+    fixed = classifier(initial_point=START).fit(X, Y)
+    np.testing.assert_allclose(ours.weights_, fixed.weights_, atol=1e-12)
+    broken = classifier(loss=lambda p, t: jax.numpy.log(-p - 1).sum(1), one_hot=True)
+    with pytest.warns(ConvergenceWarning, match="the loss became nan"):
+        broken.fit(X, Y)
+
+
+def test_data_of_jax() -> None:
+    ours = classifier().fit(jax.numpy.asarray(X), list(Y))
+    expected = classifier().fit(X.astype(np.float32), Y)
+    np.testing.assert_allclose(ours.weights_, expected.weights_, atol=1e-6)
 
 
 def test_sample_weights_are_repetitions_and_class_weights_are_sample_weights() -> None:
