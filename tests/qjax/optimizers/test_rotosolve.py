@@ -18,6 +18,7 @@ from scipy.optimize import minimize_scalar
 
 import qjax
 from qjax.optimizers import nft, rotosolve
+from qjax.training import minimize
 from tests.circuits import error, random_values, value_of
 from tests.qjax.optimizers.test_natural_gradient import ising
 from tests.qjax.optimizers.test_spsa import one_step
@@ -235,3 +236,16 @@ def test_wrong_updates(method: Callable) -> None:
         optimizer.update(None, state, START, value_fn=jnp.cos)
     with pytest.raises(ValueError, match="reset_interval: expected a whole number of at least 0"):
         nft(reset_interval=-1)
+
+
+def test_training_loops_give_the_loss() -> None:
+    """`qjax.training` hands the loss on, and its value, which NFT begins with."""
+    circuit = qjax.from_qiskit(real_amplitudes(2, reps=1))
+
+    def energy(weights: jax.Array, batch: None) -> jax.Array:
+        return qjax.expectation(circuit, ising(2), weights)
+
+    trained = minimize(energy, jnp.full(4, 0.3), nft(circuit), steps=6)
+    assert np.diff(trained.losses).max() < 1e-5
+    ground = np.linalg.eigvalsh(ising(2).to_matrix())[0]
+    assert trained.losses[-1] == pytest.approx(ground, abs=1e-3)
