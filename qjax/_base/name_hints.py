@@ -32,6 +32,8 @@ _PRIMITIVE = "from qjax.primitives import {1}"
 _GRADIENT = "networks have exact gradients; leave gradient= out, or on a primitive give {1}"
 _QISKIT = "from qiskit.circuit{1} import {0}; networks and functions of qjax take Qiskit's circuits"
 _BRIDGE = "from bridge import {0}"
+_DIAGNOSTIC = "from qjax.diagnostics import {1}, a function; theirs takes networks of qjax too"
+_OPTIMIZERS = "from qjax.optimizers import {1}"
 _OPERATIONS = "from qjax.operations import {0}"
 _OPFLOW = "opflow's place is taken by qjax.ComposedOp(observable, circuit) and Qiskit's observables"
 _OPTIMIZER = (
@@ -57,8 +59,8 @@ _WAYS = {
     "FidelityKernel ProjectedKernel": "from qjax.kernels import {0}",
     "ComputeUncompute": f"from {_LEARNING}.state_fidelities import {{0}}, with {_SAMPLER}",
     "QBayesian": f"from {_LEARNING}.algorithms import {{0}}, with sampler={_SAMPLER}",
-    "EffectiveDimension LocalEffectiveDimension": f"from {_LEARNING}.neural_networks import {{0}}; "
-    "it takes networks of qjax as they are",
+    "EffectiveDimension|effective_dimension": _DIAGNOSTIC,
+    "LocalEffectiveDimension|local_effective_dimension": _DIAGNOSTIC,
     "algorithm_globals": "there is no global seed: JAX's keys (qnn.init(key), qjax.sample(..., "
     "key)), torch.manual_seed and the seed= of primitives decide",
     "QuantumInstance": "leave quantum_instance out, as simulation is exact; for shots or a machine "
@@ -73,8 +75,12 @@ _WAYS = {
     "LinCombEstimatorGradient LinCombSamplerGradient|'parameter_shift'": _GRADIENT,
     "SPSAEstimatorGradient SPSASamplerGradient|qjax.gradients.SPSA(...)": _GRADIENT,
     "QFI LinCombQGT": "qjax.quantum_fisher_information(circuit, params)",
-    "natural_gradient": "from qjax.optimizers import {0}",
-    "SPSA ParameterShift": "from qjax.gradients import {0}",
+    "natural_gradient spsa qn_spsa rotosolve nft": "from qjax.optimizers import {0}",
+    "QNSPSA|qn_spsa": _OPTIMIZERS,
+    "NFT|nft": _OPTIMIZERS,
+    "SPSA": "from qjax.gradients import {0}, for gradients of networks; the optimizer is "
+    "qjax.optimizers.spsa",
+    "ParameterShift": "from qjax.gradients import {0}",
     "QuantumCircuit": "from qiskit import {0}; functions and networks take it as it is",
     "Parameter ParameterVector|": _QISKIT,
     "ZZFeatureMap ZFeatureMap PauliFeatureMap RealAmplitudes|.library": _QISKIT,
@@ -87,7 +93,7 @@ _WAYS = {
     "PauliExpectation AerPauliExpectation MatrixExpectation Gradient CircuitSampler": _OPFLOW,
     "I X Y Z": _OPFLOW,
     "ADAM AQGD CG COBYLA CRS DIRECT_L DIRECT_L_RAND ESCH GSLS GradientDescent ISRES": _OPTIMIZER,
-    "GradientDescentState L_BFGS_B NELDER_MEAD NFT POWELL P_BFGS QNSPSA SBPLX SLSQP": _OPTIMIZER,
+    "GradientDescentState L_BFGS_B NELDER_MEAD POWELL P_BFGS SBPLX SLSQP": _OPTIMIZER,
     "TNC UMDA SciPyOptimizer Optimizer SteppableOptimizer OptimizerState": _OPTIMIZER,
     "OptimizerResult OptimizerSupportLevel Minimizer AskData TellData": _OPTIMIZER,
     "LearningRate|optimizers.optimizer_utils": _AS_IT_IS,

@@ -1,5 +1,6 @@
 """Floor 9. (network, weights, inputs, number of data) -> effective dimension."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._base.arrays import Numbers, as_real, as_real_numpy
+from qjax._base.store import kept
 from qjax._networks import Network
 from qjax.diagnostics._fisher_information import Outputs, checked_data, fisher_spectrum
 
@@ -47,12 +49,22 @@ def effective_dimension(
     """
     spectrum = fisher_spectrum(network, weights, inputs, outputs=outputs)
     values = jnp.maximum(spectrum.reshape(-1, spectrum.shape[-1]), 0)
-    ratio = _ratio(num_data, gamma).astype(values.dtype)
-    logs = jnp.sum(jnp.log1p(ratio[..., None, None] * values[(None,) * ratio.ndim]), axis=-1) / 2
-    mean = jax.scipy.special.logsumexp(logs, axis=-1) - jnp.log(float(len(values))).astype(
-        logs.dtype
-    )
-    return 2 * mean / jnp.log(ratio)
+    return _compiled_mean()(values, _ratio(num_data, gamma).astype(values.dtype))
+
+
+@kept()
+def _compiled_mean() -> Callable[[Array, Array], Float[Array, "*num_data"]]:
+    """(eigenvalues of each set, kappa) -> 2 log[mean of sqrt det(I + kappa F)] / log kappa."""
+
+    def dimension(
+        values: Float[Array, "sets weights"], ratio: Float[Array, "*num_data"]
+    ) -> Float[Array, "*num_data"]:
+        scaled = ratio[..., None, None] * values[(None,) * ratio.ndim]
+        logs = jnp.sum(jnp.log1p(scaled), axis=-1) / 2
+        mean = jax.scipy.special.logsumexp(logs, axis=-1) - np.log(len(values))
+        return 2 * mean / jnp.log(ratio)
+
+    return jax.jit(dimension)
 
 
 def local_effective_dimension(

@@ -45,8 +45,7 @@ def meyer_wallach(state: Complex[Array, "*batch 2**n"]) -> Float[Array, "*batch"
         raise ValueError(
             f"state: expected a last axis of length 2**n for n >= 1 qubits, got {amplitudes.shape}"
         )
-    columns = amplitudes.reshape(-1, dimension).T
-    return _measure(columns).reshape(amplitudes.shape[:-1])
+    return _compiled_measure()(amplitudes)
 
 
 def entangling_capability(
@@ -74,6 +73,16 @@ def entangling_capability(
     converted = as_circuit(circuit)
     require_qubits(converted)
     return _compiled(converted, as_whole(samples, "samples", 1))(key)
+
+
+@kept()
+def _compiled_measure() -> Callable[[Array], Float[Array, "*batch"]]:
+    """(states along the last axis) -> the measure of each."""
+
+    def measure(states: Complex[Array, "*batch 2**n"]) -> Float[Array, "*batch"]:
+        return _measure(states.reshape(-1, states.shape[-1]).T).reshape(states.shape[:-1])
+
+    return jax.jit(measure)
 
 
 def _measure(states: Complex[Array, "2**n columns"]) -> Float[Array, " columns"]:

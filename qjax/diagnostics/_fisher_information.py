@@ -90,10 +90,16 @@ def fisher_spectrum(
         ValueError, TypeError: as `fisher_information`.
     """
     matrices = fisher_information(network, weights, inputs, outputs=outputs)
-    return jnp.linalg.eigvalsh(normalized(matrices))
+    return _compiled_spectrum()(matrices)
 
 
-def normalized(matrices: Float[Array, "*batch P P"]) -> Float[Array, "*batch P P"]:
+@kept()
+def _compiled_spectrum() -> Callable[[Array], Float[Array, "*batch P"]]:
+    """(matrices) -> the eigenvalues of the normalised ones."""
+    return jax.jit(lambda matrices: jnp.linalg.eigvalsh(_normalized(matrices)))
+
+
+def _normalized(matrices: Float[Array, "*batch P P"]) -> Float[Array, "*batch P P"]:
     """Matrices scaled such that the mean of their traces is their size."""
     trace = jnp.mean(jnp.trace(matrices, axis1=-2, axis2=-1))
     scale = jnp.where(trace > 0, matrices.shape[-1] / jnp.where(trace > 0, trace, 1), 0)

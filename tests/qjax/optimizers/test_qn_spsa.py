@@ -17,7 +17,7 @@ from qjax.optimizers._qn_spsa import compiled_overlaps
 from tests.circuits import error, random_values, state_of, value_of
 from tests.conftest import Compilations
 from tests.qjax.optimizers.test_natural_gradient import interleaved, ising, metric_of, network
-from tests.qjax.optimizers.test_spsa import KEY, STEPS, QiskitsSigns, trajectory
+from tests.qjax.optimizers.test_spsa import KEY, STEPS, QiskitsSigns, one_step, trajectory
 
 
 def overlap(source: QuantumCircuit, x: np.ndarray, y: np.ndarray) -> float:
@@ -70,14 +70,11 @@ def test_metric_is_the_mean_over_inputs_of_fubini_studys() -> None:
     rng = np.random.default_rng(3)
     weights, inputs = rng.uniform(-2, 2, 3), rng.uniform(-2, 2, (4, 2))
     optimizer = qn_spsa(network(), 0.1, 1e-3, key=KEY, resamplings=2000, exact_gradient=True)
-    state = optimizer.init(weights)
-    _, state = optimizer.update(weights, state, weights, inputs=inputs)
+    _, state = one_step(optimizer, weights, weights, inputs=inputs)
     estimate = 2 * np.asarray(state.matrix) - np.eye(3)
     expected = metric_of(weights, inputs)
     assert error(estimate, expected) < 4 * np.abs(expected).sum() / np.sqrt(2000)
-    _, same = optimizer.update(
-        weights, optimizer.init(weights), weights, inputs=inputs.reshape(2, 2, 2)
-    )
+    _, same = one_step(optimizer, weights, weights, inputs=inputs.reshape(2, 2, 2))
     assert error(same.matrix, state.matrix) < 1e-12
 
 
@@ -86,7 +83,7 @@ def test_exact_gradient_is_the_given_one() -> None:
     source = real_amplitudes(2, reps=1)
     weights, gradient = random_values(source), np.array([1.0, -2.0, 0.5, 0.1])
     optimizer = qn_spsa(source, 0.5, key=KEY, exact_gradient=True, regularization=0.3)
-    step, state = optimizer.update(gradient, optimizer.init(weights), weights)
+    step, state = one_step(optimizer, weights, gradient)
     values, vectors = np.linalg.eigh(np.asarray(state.matrix))
     solved = vectors @ (vectors.T @ gradient / (np.abs(values) + 0.3))
     assert error(step, -0.5 * solved) < 1e-12
@@ -98,7 +95,7 @@ def test_overlaps_one_sample_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def matrix() -> jax.Array:
         optimizer = qn_spsa(network(), 0.1, key=KEY, exact_gradient=True)
-        return optimizer.update(weights, optimizer.init(weights), weights, inputs=inputs)[1].matrix
+        return one_step(optimizer, weights, weights, inputs=inputs)[1].matrix
 
     together = matrix()
     monkeypatch.setattr("qjax.optimizers._qn_spsa.columns_that_fit", lambda size: 10)

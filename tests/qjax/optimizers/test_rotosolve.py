@@ -18,8 +18,10 @@ from scipy.optimize import minimize_scalar
 
 import qjax
 from qjax.optimizers import nft, rotosolve
+from qjax.training import minimize
 from tests.circuits import error, random_values, value_of
 from tests.qjax.optimizers.test_natural_gradient import ising
+from tests.qjax.optimizers.test_spsa import one_step
 
 BOTH = pytest.mark.parametrize("method", [rotosolve, nft])
 
@@ -179,12 +181,13 @@ def test_counts_of_values() -> None:
 def test_trees_single_precision_and_vmap() -> None:
     params = {"a": jnp.array([[0.3, 0.4]]), "b": jnp.float32(1.0)}
     loss = lambda p: jnp.sum(jnp.cos(p["a"] - 0.5)) + jnp.sin(p["b"])  # noqa: E731
-    updates, _ = rotosolve().update(None, optax.EmptyState(), params, value_fn=loss)
+    updates, _ = one_step(rotosolve(), params, value_fn=loss)
     moved = optax.apply_updates(params, updates)
     assert float(loss(moved)) == pytest.approx(-3, abs=1e-6)
     assert moved["a"].dtype == np.float32
     many = jax.tree.map(lambda x: jnp.stack([x, x + 1, x - 2]), params)
-    together = jax.vmap(lambda p: nft().update(None, optax.EmptyState(), p, value_fn=loss)[0])(many)
+    sweep = jax.vmap(lambda p: nft().update(None, optax.EmptyState(), p, value_fn=loss)[0])
+    together = jax.jit(sweep)(many)
     moved = optax.apply_updates(many, together)
     assert error(jax.vmap(loss)(moved), np.full(3, -3.0)) < 1e-5
 
@@ -233,3 +236,16 @@ def test_wrong_updates(method: Callable) -> None:
         optimizer.update(None, state, START, value_fn=jnp.cos)
     with pytest.raises(ValueError, match="reset_interval: expected a whole number of at least 0"):
         nft(reset_interval=-1)
+
+
+def test_training_loops_give_the_loss() -> None:
+    """`qjax.training` hands the loss on, and its value, which NFT begins with."""
+    circuit = qjax.from_qiskit(real_amplitudes(2, reps=1))
+
+    def energy(weights: jax.Array, batch: None) -> jax.Array:
+        return qjax.expectation(circuit, ising(2), weights)
+
+    trained = minimize(energy, jnp.full(4, 0.3), nft(circuit), steps=6)
+    assert np.diff(trained.losses).max() < 1e-5
+    ground = np.linalg.eigvalsh(ising(2).to_matrix())[0]
+    assert trained.losses[-1] == pytest.approx(ground, abs=1e-3)

@@ -51,6 +51,23 @@ def trajectory(
     return np.asarray(run(jnp.asarray(start)))
 
 
+def one_step(
+    optimizer: optax.GradientTransformationExtraArgs,
+    params: object,
+    gradient: object = None,
+    value_fn: Callable | None = None,
+    **arrays: object,
+) -> tuple:
+    """The updates and the state of a first step, in one program."""
+
+    @jax.jit
+    def run(params: object, gradient: object, arrays: dict) -> tuple:
+        state = optimizer.init(params)
+        return optimizer.update(gradient, state, params, value_fn=value_fn, **arrays)
+
+    return run(params, gradient, arrays)
+
+
 class QiskitsSigns:
     """Gives Qiskit ML's optimizer the signs that ours draws, in the order in which it asks."""
 
@@ -133,17 +150,14 @@ def test_estimates_of_a_quadratic() -> None:
 
     point = np.array([0.3, -0.8])
     optimizer = spsa_gradient(0.7, key=KEY, resamplings=20_000)
-    state = optimizer.init(point)
-    estimate, state = optimizer.update(None, state, point, value_fn=quadratic)
+    estimate, _ = one_step(optimizer, point, value_fn=quadratic)
     # (A d) d^T has the deviation |g| / sqrt(resamplings)
     assert error(estimate, hessian @ point) < 4 * np.linalg.norm(hessian @ point) / 141
     single = spsa_gradient(0.7, key=KEY)
-    slope, _ = single.update(
-        None, single.init(point[:1]), point[:1], value_fn=lambda x: 3 * x[0] ** 2
-    )
+    slope, _ = one_step(single, point[:1], value_fn=lambda x: 3 * x[0] ** 2)
     assert slope[0] == pytest.approx(6 * 0.3, rel=1e-13)
     newton = spsa(1.0, 0.3, key=KEY, second_order=True, resamplings=20_000, regularization=1e-9)
-    _, state = newton.update(None, newton.init(point), point, value_fn=quadratic)
+    _, state = one_step(newton, point, value_fn=quadratic)
     assert error(2 * state.matrix - np.eye(2), hessian) < 0.1
 
 
@@ -155,7 +169,8 @@ def test_vqe_converges() -> None:
         return qjax.expectation(circuit, [("ZZ", [0, 1], 1.0), ("X", [0], 0.4)], weights)
 
     start = jnp.full(4, 0.6)
-    schedules = calibrate_spsa(energy, start, jax.random.key(1), stability=10.0)
+    calibrate = jax.jit(lambda w: calibrate_spsa(energy, w, jax.random.key(1), stability=10.0))
+    schedules = calibrate(start)
     weights = trajectory(spsa(*schedules, key=KEY), energy, start, 200)[-1]
     assert weights.dtype == np.float32
     assert energy(weights) < -np.sqrt(1 + 0.16) + 0.01
@@ -171,11 +186,11 @@ def test_any_pytree_and_schedules() -> None:
         spsa_gradient(lambda step: 0.1 / (step.astype(float) + 1), key=KEY, resamplings=2),
         optax.sgd(0.1, momentum=0.9),
     )
-    updates, _ = optimizer.update(None, optimizer.init(params), params, value_fn=function)
+    updates, _ = one_step(optimizer, params, value_fn=function)
     assert jax.tree.structure(updates) == jax.tree.structure(params)
     assert updates["angles"].shape == (2, 2)
     whole = spsa(0.1, key=KEY)
-    updates, _ = whole.update(None, whole.init(params), params, value_fn=function)
+    updates, _ = one_step(whole, params, value_fn=function)
     assert jax.tree.structure(updates) == jax.tree.structure(params)
 
 
@@ -187,8 +202,8 @@ def test_runs_under_vmap_have_their_own_keys() -> None:
         return updates
 
     keys, rates = jax.random.split(KEY, 6), jnp.linspace(0.1, 0.6, 6)
-    together = jax.jit(jax.vmap(one))(keys, rates)
-    alone = jnp.stack([one(key, rate) for key, rate in zip(keys, rates, strict=True)])
+    together, compiled = jax.jit(jax.vmap(one))(keys, rates), jax.jit(one)
+    alone = jnp.stack([compiled(key, rate) for key, rate in zip(keys, rates, strict=True)])
     assert error(together, alone) < 1e-6
     assert len({tuple(np.sign(row).tolist()) for row in np.asarray(together)}) > 1
 
