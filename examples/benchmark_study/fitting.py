@@ -116,6 +116,12 @@ def _architecture(name: str, features: int, fields: tuple[tuple[str, Any], ...])
 
 
 @cache
+def _compiled_init(model: GradientModel) -> Callable[[Array], Any]:
+    # To optimise random numbers, of which there are few, would take longer than all else in it.
+    return jax.jit(model.init, compiler_options={"xla_backend_optimization_level": 0})
+
+
+@cache
 def _compiled_score(model: GradientModel) -> Callable[[Any, Points], Array]:
     return jax.jit(model.score)
 
@@ -136,7 +142,7 @@ def _trained(
     size = min(model.batch_size, int(min(np.sum(labels < 0), np.sum(labels > 0))))
     first = model.num_keys
     with as_published():
-        weights = model.init(stream.keys(0, first))
+        weights = _compiled_init(model)(stream.keys(0, first))
     result = minimize(
         model.loss,
         weights,
