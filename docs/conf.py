@@ -103,7 +103,7 @@ def read_docstring(
     if what == "module":
         whole = re.sub(r"^Floor \d+\. ", "", "\n".join(lines))
         lines[:] = re.split(r"\nThe floors|\n_\w+  ", whole)[0].split("\n")
-    lines[:] = with_code(map(as_text, lines))
+    lines[:] = with_code(map(as_text, map(one_name, lines)))
 
 
 def with_code(lines: Iterable[str]) -> Iterator[str]:
@@ -116,11 +116,22 @@ def with_code(lines: Iterable[str]) -> Iterator[str]:
         previous, paragraph = line, line or paragraph
 
 
+def one_name(line: str) -> str:
+    """Of several names that share a description, all but the first would be taken for its type."""
+    return re.sub(r"^(:ivar [^:,]+), ([^:]+): ", r"\1: and \2: ", line)
+
+
 def as_text(line: str) -> str:
-    """What reStructuredText reads otherwise: |0> is a state, and `Gate`s are several of a name."""
+    """What reStructuredText reads otherwise: |0> is a state, and `Gate`s are several of a name.
+
+    Nor are names such as classes_ links.
+    """
     if "``" in line:
         return line
     escaped = line.replace("|", r"\|")
+    parts = escaped.split("`")  # outside and inside of backticks, in turn
+    parts[::2] = [re.sub(r"(?<=\w)_(?!\w)", r"\_", part) for part in parts[::2]]
+    escaped = "`".join(parts)
     return re.sub(
         r"(`[^`]+`)(\w)?", lambda found: r"\ ".join(filter(None, found.groups())), escaped
     )
