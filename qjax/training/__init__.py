@@ -11,7 +11,8 @@ _program      the compiled program: a chunk of steps of one run, or of many unde
 _sampling     which rows of the data a step sees
 _plateau      when a training has converged
 _stepper      optimizers, and what each of them wants to know of a step
-_arguments    what a caller handed in -> checked arguments
+_data         what a training is to see -> checked arrays
+_arguments    all else that a caller handed in -> checked arguments
 """
 
 from qjax.training._minimize import minimize, minimize_many

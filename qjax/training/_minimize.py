@@ -14,10 +14,7 @@ from qjax._base.options import as_flag, as_whole
 from qjax._base.process import check_process
 from qjax.training._arguments import (
     as_batches,
-    as_chosen,
-    as_data,
     as_keys,
-    as_rows,
     as_settings,
     as_validation,
     as_weights,
@@ -26,6 +23,7 @@ from qjax.training._arguments import (
     num_runs,
     steps_of_a_chunk,
 )
+from qjax.training._data import as_chosen, as_data, as_rows
 from qjax.training._plateau import Plateau
 from qjax.training._program import Given, Loss, Recipe
 from qjax.training._runs import Progress, Trained, only, trained
@@ -72,7 +70,8 @@ def minimize(
         optimizer: a transformation of optax's or of `qjax.optimizers`. Or a function that makes
             one, such as `optax.adam`: it is called with those settings that it has arguments for.
             Its `update` gets `value`, `grad` and `value_fn` if it takes more arguments by name.
-        data: pytree of arrays with a common number of rows; None for a loss without data.
+        data: pytree of arrays with a common number of rows; None for a loss without data. Whole
+            numbers, such as labels, stay whole.
         steps: how many are taken at most.
         batch_size: rows of a batch; None for all in each step.
         sampling: "epochs" shuffles all rows before each pass through them, and leaves out what is
@@ -89,7 +88,7 @@ def minimize(
         steps_per_call: steps of a chunk; default: up to 100.
         callback: called after each chunk; the training stops where it returns True.
         progress: whether to show a progress bar (needs the extra `progress`).
-        record_weights: whether the callback is told the weights before each step.
+        record_weights: whether the weights before each step are told and returned.
         update_arguments: what else the optimizer's `update` is told, by name, as a function of the
             batch: `lambda batch: {"inputs": batch[0]}` for `natural_gradient`.
 

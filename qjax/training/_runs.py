@@ -15,6 +15,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, Shaped
 
 from qjax._base.progress import progress_bar
+from qjax._base.store import kept
 from qjax.training._program import (
     Given,
     Recipe,
@@ -39,6 +40,8 @@ class Trained:
         converged: whether the training stopped because it had converged.
         diverged: whether it stopped because the loss was no number.
         validation_losses: on the validation data, after each chunk; empty without.
+        weights_before: pytree: the weights before each step, with an axis for the steps behind that
+            of runs; None without `record_weights`.
     """
 
     weights: Any
@@ -47,6 +50,7 @@ class Trained:
     converged: Bool[np.ndarray, "*runs"]
     diverged: Bool[np.ndarray, "*runs"]
     validation_losses: Float[np.ndarray, "*runs checks"]
+    weights_before: Any
 
 
 @dataclass(frozen=True)
@@ -113,12 +117,12 @@ def trained(
     runs = compiled_start(recipe)(weights, given, data)
     count = len(runs.active)
     watch = _Watch(weights, np.full(count, np.inf), np.zeros(count, int))
-    losses: list[np.ndarray] = []
+    chunks: list[tuple[np.ndarray, Any]] = []
     with progress_bar(num_steps, shown, "steps") as advance:
         for first in range(0, num_steps, recipe.num_steps):
             positions = _positions(recipe, given, chosen, first)
             runs, values, before = _advanced(recipe, runs, given, positions, data, num_steps)
-            losses.append(values)
+            chunks.append((values, jax.device_get(before)))
             if validation is not None:
                 runs = _validated(recipe, validation, watch, runs, given)
             end = min(first + recipe.num_steps, num_steps)
@@ -129,7 +133,7 @@ def trained(
             )
             if stop or not np.asarray(runs.active).any():
                 break
-    return _result(runs, losses, watch if validation is not None else None)
+    return _result(runs, chunks, watch if validation is not None else None)
 
 
 def _without_rest(chunk: Any, num_steps: int) -> Any:
@@ -158,14 +162,14 @@ def _advanced(
     if len(places) == len(runs.active):
         runs, losses, before = program(runs, given, positions, data, end)
         return runs, np.asarray(losses), before
-    subset = _taken((runs, given, positions), places)
+    subset = _compiled_take()((runs, given, positions), places)
     subset, losses, before = program(*subset, data, end)
     values = np.full((len(runs.active), recipe.num_steps), np.nan, losses.dtype)
     values[places] = losses
     if recipe.records:
         still = jax.tree.map(lambda leaf: leaf[:, None].repeat(recipe.num_steps, 1), runs.weights)
-        before = _put(still, places, before)
-    return _put(runs, places, subset), values, before
+        before = _compiled_put()(still, places, before)
+    return _compiled_put()(runs, places, subset), values, before
 
 
 def _going(active: Bool[np.ndarray, " runs"]) -> Int[np.ndarray, " places"]:
@@ -177,14 +181,20 @@ def _going(active: Bool[np.ndarray, " runs"]) -> Int[np.ndarray, " places"]:
     return np.sort(np.argsort(~active, stable=True)[:width])
 
 
-@jax.jit
-def _taken(tree: Any, places: Shaped[Array, " places"]) -> Any:
-    return jax.tree.map(lambda leaf: leaf[places], tree)
+@kept()
+def _compiled_take() -> Callable[..., Any]:
+    """(tree, places) -> the runs there."""
+    return jax.jit(lambda tree, places: jax.tree.map(lambda leaf: leaf[places], tree))
 
 
-@jax.jit
-def _put(tree: Any, places: Shaped[Array, " places"], values: Any) -> Any:
-    return jax.tree.map(lambda leaf, new: leaf.at[places].set(new), tree, values)
+@kept()
+def _compiled_put() -> Callable[..., Any]:
+    """(tree, places, values) -> the tree with these runs there."""
+
+    def put(tree: Any, places: Array, values: Any) -> Any:
+        return jax.tree.map(lambda leaf, new: leaf.at[places].set(new), tree, values)
+
+    return jax.jit(put)
 
 
 def _validated(
@@ -204,7 +214,6 @@ def _validated(
     return runs._replace(active=runs.active & (watch.waited < validation.patience))
 
 
-@jax.jit
 def _chosen(which: Bool[Array, " runs"], new: Any, old: Any) -> Any:
     def choose(new: Array, old: Array) -> Array:
         return jnp.where(which.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
@@ -217,9 +226,10 @@ def _last_loss(watch: _Watch) -> Float[np.ndarray, " runs"]:
     return watch.history[-1] if watch.history else np.full(len(watch.best), np.nan)
 
 
-def _result(runs: Run, losses: list[np.ndarray], watch: _Watch | None) -> Trained:
+def _result(runs: Run, chunks: list[tuple[np.ndarray, Any]], watch: _Watch | None) -> Trained:
     steps = np.asarray(runs.steps)
-    values = np.concatenate(losses, axis=1)[:, : steps.max(initial=0)]
+    whole = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *chunks)
+    values, before = _without_rest(whole, int(steps.max()))
     last = values[np.arange(len(steps)), steps - 1]
     checks = np.zeros((len(steps), 0), values.dtype)
     return Trained(
@@ -229,6 +239,7 @@ def _result(runs: Run, losses: list[np.ndarray], watch: _Watch | None) -> Traine
         converged=np.asarray(runs.converged),
         diverged=np.isnan(last),
         validation_losses=checks if watch is None else np.stack(watch.history, axis=1),
+        weights_before=before,
     )
 
 

@@ -166,6 +166,7 @@ def test_callbacks_are_told_and_may_stop() -> None:
     before = np.concatenate([each.weights_before for each in news])
     np.testing.assert_allclose([quadratic(w, None) for w in before], trained.losses, rtol=1e-6)
     np.testing.assert_array_equal(news[-1].weights, trained.weights)
+    np.testing.assert_array_equal(trained.weights_before, before)
     assert np.isnan(news[0].validation_loss)
 
 
@@ -214,3 +215,15 @@ def test_methods_of_networks_are_losses() -> None:
     qnn = qjax.SamplerQNN(circuit=network().circuit, weight_params=network().circuit.parameters)
     with pytest.raises(TypeError, match=r"scalar, got shape \(4,\)"):
         minimize(qnn.apply, jnp.zeros(qnn.num_weights), optax.sgd(0.1), steps=1)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint32])
+def test_labels_stay_whole(dtype: type) -> None:
+    def loss(weights: Array, batch: tuple[Array, Array]) -> Array:
+        points, labels = batch
+        logits = points * weights[None]
+        return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1).mean()
+
+    data = np.ones((4, 2), np.float32), np.array([0, 1, 1, 1], dtype)
+    trained = minimize(loss, jnp.zeros(2), optax.sgd(2.0), data, steps=60)
+    np.testing.assert_allclose(jax.nn.softmax(trained.weights), [0.25, 0.75], atol=1e-3)
