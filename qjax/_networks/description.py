@@ -1,59 +1,18 @@
 """Floor 8. What can be asked of a network: its circuit, sizes, plan and primitive."""
 
-from typing import Any
-
 from qjax._base.options import as_whole
 from qjax._base.process import check_process
-from qjax._base.weight_tree import WeightStructure
-from qjax._circuit.circuit import Circuit
-from qjax._engine import Model, num_simulated, padded_size, plan_of, task_of
-from qjax._networks.parameter_roles import weight_names
-from qjax._networks.unchanging import Unchanging
+from qjax._engine import num_simulated, padded_size, plan_of, task_of
+from qjax._networks.parametrized_circuit import ParametrizedCircuit
 from qjax._plan import Plan
 from qjax._remote import CircuitCount, Remote, moving_groups, stencil_size
-from qjax._simulators import StateVector
 
 
-class NetworkDescription(Unchanging):
+class NetworkDescription(ParametrizedCircuit):
     """The read-only attributes that all networks have."""
 
-    _model: Model
     _remote: Remote | None
-    _structure: WeightStructure | None
     _input_gradients: bool
-
-    @property
-    def circuit(self) -> Circuit:
-        """The circuit that outputs are read from."""
-        return self._model.circuit
-
-    @property
-    def num_inputs(self) -> int:
-        """Length of one input vector."""
-        return len(self._model.inputs)
-
-    @property
-    def num_weights(self) -> int:
-        """How many weights there are; of a tree, in all leaves together."""
-        return len(self._model.weights)
-
-    @property
-    def input_params(self) -> tuple[str, ...]:
-        """The names of the parameters that take the inputs, in their order."""
-        return tuple(self.circuit.parameters[p] for p in self._model.inputs)
-
-    @property
-    def weight_params(self) -> tuple[str, ...]:
-        """The names of the parameters that take the weights, in the order of the flat vector."""
-        return tuple(self.circuit.parameters[p] for p in self._model.weights)
-
-    @property
-    def weight_structure(self) -> Any:
-        """The pytree that weights are, with the parameters' names in arrays of the leaves' shapes.
-
-        One vector of names, unless `weight_params` was a tree.
-        """
-        return weight_names(self.weight_params, self._structure)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -102,11 +61,6 @@ class NetworkDescription(Unchanging):
     def gradient(self) -> object | None:
         """How the network is differentiated; a name, or what `qjax.gradients` has."""
         return self._model.gradient if self._remote is None else self._remote.rule
-
-    @property
-    def simulator(self) -> StateVector | None:
-        """What `simulator=` was given: how states are represented; None where that is chosen."""
-        return self._model.simulator
 
     @property
     def pass_manager(self) -> object | None:

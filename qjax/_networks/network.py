@@ -10,11 +10,11 @@ from jax import Array
 from jaxtyping import Float
 from scipy.sparse import coo_array
 
-from qjax._base.arrays import Numbers, as_real, check_key, common_dtype
+from qjax._base.arrays import Numbers, as_real, common_dtype
 from qjax._base.mesh import on_mesh, placed
 from qjax._base.options import as_flag
 from qjax._base.process import check_process
-from qjax._base.weight_tree import WeightStructure, as_vector, compiled_split, joined
+from qjax._base.weight_tree import WeightStructure, as_vector, joined
 from qjax._engine import (
     Model,
     check_simulated,
@@ -113,9 +113,6 @@ class NeuralNetwork(NetworkDescription):
         kind, settings = type(self), (self._input_gradients, self._sparse)
         return (kind, self._model, self._structure, *settings, self._remote)
 
-    def _argument(self, name: str) -> Any:
-        return self.weight_structure if name == "weight_params" else super()._argument(name)
-
     def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         brings = isinstance(changes.get("circuit"), tuple)  # its inputs and weights
         return dict.fromkeys(("input_params", "weight_params")) if brings else {}
@@ -133,23 +130,6 @@ class NeuralNetwork(NetworkDescription):
             f"num_inputs={self.num_inputs}, num_weights={self.num_weights}, "
             f"output_shape={self.output_shape})"
         )
-
-    def init(self, key: Array) -> Any:
-        """Random weights, uniform in [-1, 1), in JAX's default float dtype.
-
-        Args:
-            key: a JAX random key.
-
-        Returns:
-            shape `(num_weights,)`; or the tree of `weight_structure`, which holds the same numbers.
-
-        Raises:
-            TypeError: for what is no key.
-        """
-        check_process()
-        check_key(key)
-        vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
-        return vector if self._structure is None else compiled_split(self._structure)(vector)
 
     def apply(
         self, weights: Any, inputs: Numbers | None = None

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -13,17 +12,14 @@ from qjax._base.arrays import (
     Numbers,
     as_real,
     as_real_numpy,
-    check_key,
     common_dtype,
     enumerated,
     in_order,
 )
 from qjax._base.process import check_process
-from qjax._base.weight_tree import WeightStructure, as_vector, compiled_split, joined
-from qjax._circuit.circuit import Circuit
+from qjax._base.weight_tree import WeightStructure, as_vector, joined
 from qjax._engine import Model
-from qjax._networks import Unchanging, check_defined, weight_names
-from qjax._simulators import StateVector
+from qjax._networks import ParametrizedCircuit, check_defined
 
 _WAYS = {
     "feature_map": "Give it as the first argument, circuit",
@@ -38,7 +34,7 @@ _WAYS = {
 }
 
 
-class KernelDescription(Unchanging):
+class KernelDescription(ParametrizedCircuit):
     """What all kernels are made of."""
 
     _called: ClassVar[tuple[str, str]] = ("kernel", "kernels")
@@ -57,44 +53,6 @@ class KernelDescription(Unchanging):
         self._bound: tuple[float, ...] | None = None
 
     @property
-    def circuit(self) -> Circuit:
-        """The circuit that takes points to states."""
-        return self._model.circuit
-
-    @property
-    def input_params(self) -> tuple[str, ...]:
-        """The names of the parameters that take a point, in their order."""
-        return tuple(self.circuit.parameters[p] for p in self._model.inputs)
-
-    @property
-    def weight_params(self) -> tuple[str, ...]:
-        """The names of the parameters that take the weights, in the order of the flat vector."""
-        return tuple(self.circuit.parameters[p] for p in self._model.weights)
-
-    @property
-    def weight_structure(self) -> Any:
-        """The pytree that weights are, with the parameters' names in arrays of the leaves' shapes.
-
-        One vector of names, unless `weight_params` was a tree.
-        """
-        return weight_names(self.weight_params, self._structure)
-
-    @property
-    def num_inputs(self) -> int:
-        """How many numbers a point has."""
-        return len(self._model.inputs)
-
-    @property
-    def num_weights(self) -> int:
-        """How many weights there are; of a tree, in all leaves together."""
-        return len(self._model.weights)
-
-    @property
-    def simulator(self) -> StateVector | None:
-        """What `simulator=` was given; None where that is chosen."""
-        return self._model.simulator
-
-    @property
     def weights(self) -> Any:
         """The numbers that weights are bound to, as a vector or tree; None where they are not."""
         vector = self.weight_vector
@@ -107,23 +65,6 @@ class KernelDescription(Unchanging):
         """The same as one vector, in the order of `weight_params`."""
         held = () if not self.num_weights else self._bound
         return None if held is None else np.array(held, np.float64)
-
-    def init(self, key: Array) -> Any:
-        """Random weights, uniform in [-1, 1), in JAX's default float dtype.
-
-        Args:
-            key: a JAX random key.
-
-        Returns:
-            shape `(num_weights,)`; or the tree of `weight_structure`.
-
-        Raises:
-            TypeError: for what is no key.
-        """
-        check_process()
-        check_key(key)
-        vector = jax.random.uniform(key, (self.num_weights,), minval=-1, maxval=1)
-        return vector if self._structure is None else compiled_split(self._structure)(vector)
 
     def with_weights(self, weights: Any) -> Self:
         """The same kernel with numbers for its weights, used wherever no other weights are given.
@@ -165,9 +106,6 @@ class KernelDescription(Unchanging):
         twin = self.__copy__()
         vars(twin).update(attributes)
         return twin
-
-    def _argument(self, name: str) -> Any:
-        return self.weight_structure if name == "weight_params" else super()._argument(name)
 
     def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         brings = isinstance(changes.get("circuit"), tuple)  # its inputs and weights
