@@ -148,6 +148,7 @@ def fit_grid(
         TypeError: for arguments of another kind.
     """
     points = tuple(dict(point) for point in ParameterGrid(param_grid))
+    with_refit, with_bar = as_flag(refit, "refit"), as_flag(progress, "progress")
     chosen: tuple[int | None, ...] = (None,) if seeds is None else tuple(seeds)
     if not chosen:
         raise ValueError("seeds: got none; expected numbers for random_state, or None")
@@ -163,14 +164,14 @@ def fit_grid(
             for f, (rows, _) in enumerate(folds)
         ]
         for group in _groups(fits, limit):
-            _train(group, as_flag(progress, "progress"))
+            _train(group, with_bar)
     for fit in fits:
         if fit.task is not None and not np.isfinite(_last(fit.model).weights_).all():
             continue  # nothing can be predicted: no score, and the last rank
         test = folds[fit.place[2]][1]
         scores[fit.place] = scorer(fit.model, _safe_indexing(X, test), _safe_indexing(y, test))
     result = GridResult(points, scores, chosen)
-    if not as_flag(refit, "refit"):
+    if not with_refit:
         return result
     best = _with(estimator, result.best_params, chosen[0])
     return replace(result, best_estimator=best.fit(X, y))

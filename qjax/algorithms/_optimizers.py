@@ -117,6 +117,39 @@ def is_transformation(optimizer: object) -> bool:
     )
 
 
+def asks_for_inputs(way: Steps) -> bool:
+    """Whether the transformation wants to know the inputs of a batch, as natural gradients do.
+
+    Transformations of others, such as line searches of optax's, refuse arguments that they do not
+    know. What stands in a chain, or another wrapper, is found in the variables that it encloses.
+    """
+    numbers = {name: float(np.ravel(values)[0]) for name, values in way.settings.items()}
+    transformation = way.optimizer(**numbers) if numbers else way.optimizer
+    pending: list[Any] = [transformation.update]
+    seen: set[int] = set()
+    while pending:
+        part = pending.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, (tuple, list)):
+            pending.extend(part)
+        elif isinstance(part, Mapping):
+            pending.extend(part.values())
+        elif inspect.isfunction(part):
+            if (
+                part.__name__.startswith("update")
+                and "inputs" in inspect.signature(part).parameters
+            ):
+                return True
+            pending.extend(_enclosed(part))
+    return False
+
+
+def _enclosed(function: Any) -> list[Any]:
+    return list(inspect.getclosurevars(function).nonlocals.values())
+
+
 def _is_optimizer(optimizer: object) -> bool:
     minimize = getattr(optimizer, "minimize", None)
     return is_transformation(optimizer) or callable(minimize) or callable(optimizer)

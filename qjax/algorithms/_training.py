@@ -4,6 +4,7 @@ import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,7 +17,14 @@ from scipy.optimize import minimize as scipy_minimize
 from qjax._base.options import as_whole
 from qjax.algorithms._evaluations import Callback, Evaluations, is_on_primitive
 from qjax.algorithms._objective import Batch, Objective, inputs_of
-from qjax.algorithms._optimizers import DEFAULT_STEPS, Minimizer, ScipyMethod, Steps, Way
+from qjax.algorithms._optimizers import (
+    DEFAULT_STEPS,
+    Minimizer,
+    ScipyMethod,
+    Steps,
+    Way,
+    asks_for_inputs,
+)
 from qjax.training import Plateau, Progress, Trained, minimize_many
 
 # With rows to validate on: steps between two checks.
@@ -133,7 +141,7 @@ def stepped(
         callback=told,
         progress=schedule.progress,
         record_weights=callback is not None,
-        update_arguments=inputs_of,
+        update_arguments=inputs_of if asks_for_inputs(way) else None,
     )
 
 
@@ -182,7 +190,9 @@ def _on_the_host(
     evaluations = Evaluations(objective, batch, gradients=takes, tell=told)
     start = np.asarray(start, float)
     if isinstance(way, Steps):
-        result = _stepped_on_the_host(evaluations, start, way, _steps(schedule))
+        result = _stepped_on_the_host(
+            evaluations, partial(objective, batch=batch), start, way, _steps(schedule)
+        )
     elif isinstance(way, Minimizer):
         run = _with_callback(way, callback) if own and callback is not None else way.run
         result = run(fun=evaluations.value, x0=start, jac=evaluations.gradient)
@@ -221,7 +231,11 @@ def _takes_two(callback: Callback) -> bool:
 
 
 def _stepped_on_the_host(
-    evaluations: Evaluations, start: Float[np.ndarray, " weights"], way: Steps, num_steps: int
+    evaluations: Evaluations,
+    loss: Callable[[Any], Any],
+    start: Float[np.ndarray, " weights"],
+    way: Steps,
+    num_steps: int,
 ) -> OptimizeResult:
     """The loop of steps where a primitive computes values: nothing of it can be compiled."""
     transformation: Any = way.optimizer(**way.settings) if way.settings else way.optimizer
@@ -229,7 +243,7 @@ def _stepped_on_the_host(
     with_more = _takes_more(transformation.update)
     for _ in range(num_steps):
         value, gradient = evaluations.value(weights), evaluations.gradient(weights)
-        more = {"value": value, "grad": gradient, "value_fn": evaluations.value}
+        more = {"value": value, "grad": gradient, "value_fn": loss}
         updates, state = transformation.update(
             gradient, state, weights, **(more if with_more else {})
         )

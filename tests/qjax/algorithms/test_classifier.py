@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import qjax
+from qjax import optimizers
 from qjax.algorithms import VQC, VQR, NeuralNetworkClassifier, NeuralNetworkRegressor
 from qjax.training import Plateau
 from tests.qjax.algorithms.networks import circuits, estimator_of_width, points, sampler_of_width
@@ -146,6 +147,30 @@ def test_warm_start_goes_on() -> None:
     whole = classifier(initial_point=START, optimizer=optax.sgd, max_iter=16).fit(X, Y)
     assert not np.allclose(model.weights_, first)
     np.testing.assert_allclose(model.weights_, whole.weights_, atol=1e-10)
+
+
+FEATURE_MAP, ANSATZ = circuits()
+PLAIN = qjax.EstimatorQNN(
+    circuit=FEATURE_MAP.compose(ANSATZ),
+    input_params=FEATURE_MAP.parameters,
+    weight_params=ANSATZ.parameters,
+    observables="ZI",
+)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optax.lbfgs(),  # refuses arguments that it does not know
+        optax.chain(optimizers.natural_gradient(PLAIN), optax.scale(-0.1)),  # wants the inputs
+        optimizers.rotosolve(PLAIN),
+    ],
+    ids=["lbfgs", "natural gradient", "rotosolve"],
+)
+def test_transformations_are_told_what_they_ask_for(optimizer: object) -> None:
+    steps = {"optimizer": optimizer, "max_iter": 6, "random_state": 0}
+    fitted = NeuralNetworkClassifier(PLAIN, **steps).fit(X, Y)
+    assert fitted.loss_ < fitted.loss_curve_[0]
 
 
 def test_schedules_and_losses_that_are_no_number() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import optax
 import pytest
-from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -44,11 +44,12 @@ def test_scores_are_those_of_scikit_learn() -> None:
 def test_several_architectures_in_a_pipeline() -> None:
     """Batches, restarts, rows kept aside, scaled folds; two circuits, and one fitted by SciPy."""
     feature_map, ansatz = circuits()
-    wider = ansatz.compose(ansatz.assign_parameters(np.ones(4)))
+    turned = ansatz.compose(ansatz.assign_parameters(np.ones(4)))
     more = {"restarts": 2, "batch_size": 4, "validation_fraction": 0.3}
+    x, y = X[:16], Y[:16]
     model = make_pipeline(StandardScaler(), VQC(None, feature_map, ansatz, **STEPS, **more))
     grid = [
-        {"vqc__learning_rate": RATES[1:2], "vqc__ansatz": [ansatz, wider]},
+        {"vqc__learning_rate": RATES[1:2], "vqc__ansatz": [ansatz, turned]},
         {
             "vqc__optimizer": ["L-BFGS-B"],
             "vqc__batch_size": [None],
@@ -56,20 +57,21 @@ def test_several_architectures_in_a_pipeline() -> None:
         },
     ]
     folds = StratifiedKFold(2)
-    ours = fit_grid(model, grid, X, Y, cv=folds)
-    theirs = GridSearchCV(model, grid, cv=folds).fit(X, Y)
+    ours = fit_grid(model, grid, x, y, cv=folds, refit=False)
+    theirs = GridSearchCV(model, grid, cv=folds, refit=False).fit(x, y)
     np.testing.assert_allclose(ours.mean_test_score, theirs.cv_results_["mean_test_score"])
 
 
 def test_seeds_are_searches_of_their_own() -> None:
     model = NeuralNetworkRegressor(NETWORK, **STEPS)
     grid = {"learning_rate": RATES[:2]}
-    together = fit_grid(model, grid, X, X[:, 0], cv=2, seeds=[0, 1], refit=False, at_once=3)
+    x, y = X[:16], X[:16, 0]
+    together = fit_grid(model, grid, x, y, cv=2, seeds=[0, 1], refit=False, at_once=4)
     assert together.scores.shape == (2, 2, 2)
     assert together.best_estimator is None
     for number, seed in enumerate(together.seeds):
         model.set_params(random_state=seed)
-        alone = fit_grid(model, grid, X, X[:, 0], cv=2, refit=False)
+        alone = fit_grid(model, grid, x, y, cv=2, refit=False)
         np.testing.assert_allclose(together.scores[:, number], alone.scores[:, 0], atol=1e-9)
     np.testing.assert_allclose(together.mean_test_score, together.scores.reshape(2, 4).mean(1))
 
@@ -109,4 +111,3 @@ def test_what_does_not_fit() -> None:
         fit_grid(model, {"learning": [1]}, X, Y)
     with pytest.raises(TypeError, match="refit: expected True or False"):
         fit_grid(model, grid, X, Y, refit="no")
-    assert len(ParameterGrid(grid)) == 1
