@@ -14,6 +14,7 @@ from benchmark_study.charts import save_accuracies, save_ranks
 from benchmark_study.datasets import GENERATED, Dataset, generate
 from benchmark_study.images import bundled, mnist
 from benchmark_study.models import MODELS
+from benchmark_study.published import OF_ANOTHER_VERSION
 from benchmark_study.report import deviation, save, search_table, table
 from benchmark_study.search import FOLDS, GridPoint, best_of, grid_points, search
 from benchmark_study.study import Row, rows, samples_for
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spent = time.perf_counter() - started, time.process_time() - cpu_started
     print(f"Total time: {spent[0]:.0f} s, {spent[1]:.0f} CPU s")
     if options.steps is None:
-        _check(results, {dataset.name: len(dataset.test) for dataset in datasets})
+        _check(results)
 
 
 def _results(
@@ -88,15 +89,14 @@ def _dataset(name: str, mnist_dir: Path | None) -> Dataset:
     return bundled() if mnist_dir is None else mnist(mnist_dir)
 
 
-def _check(results: Iterable[Row], test_samples: Mapping[str, int]) -> None:
-    """End with an error where an accuracy is not the paper's."""
-    far = [
-        f"{row.model} on {row.dataset}"
-        for row in results
-        if deviation(row, test_samples.get(row.dataset, 1)) > 1
-    ]
-    if far:
-        raise SystemExit(f"test accuracies that differ from the paper's: {', '.join(far)}")
+def _check(results: Iterable[Row]) -> None:
+    """End with an error where an accuracy is not the paper's, and it is not known why."""
+    far = [row for row in results if deviation(row) > 1]
+    for row in far:
+        if row.model in OF_ANOTHER_VERSION:
+            print(f"{row.model} on {row.dataset}: {OF_ANOTHER_VERSION[row.model]}")
+    if unknown := [f"{r.model} on {r.dataset}" for r in far if r.model not in OF_ANOTHER_VERSION]:
+        raise SystemExit(f"test accuracies that differ from the paper's: {', '.join(unknown)}")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
