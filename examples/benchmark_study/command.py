@@ -1,7 +1,6 @@
 """Options -> what is run, printed and saved."""
 
 import argparse
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -100,9 +99,7 @@ def _check(results: Iterable[Row]) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=f"{Path(sys.argv[0]).parent.name or 'benchmark_study'}", description=DESCRIPTION
-    )
+    parser = argparse.ArgumentParser(prog="benchmark_study", description=DESCRIPTION)
     parser.add_argument(
         "--datasets",
         nargs="+",
