@@ -105,10 +105,18 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         nargs="+",
         choices=SETS,
         default=list(GENERATED),
-        help="images are handwritten threes and fives: MNIST's with --mnist-dir, else the digits "
+        metavar="NAME",
+        help=f"some of {', '.join(SETS)}; images are handwritten threes and fives: MNIST's with --mnist-dir, else the digits "
         "of scikit-learn",
     )
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        choices=MODELS,
+        default=list(MODELS),
+        metavar="NAME",
+        help=f"some of {', '.join(MODELS)}",
+    )
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     parser.add_argument("--grid", action="store_true", help="search the paper's grids first")
     parser.add_argument(

@@ -12,7 +12,6 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int
 
-
 # Random numbers, of which there are few, take longer to be optimised than to be drawn.
 QUICK_TO_COMPILE = {"xla_backend_optimization_level": 0}
 
