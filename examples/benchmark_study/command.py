@@ -106,8 +106,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=SETS,
         default=list(GENERATED),
         metavar="NAME",
-        help=f"some of {', '.join(SETS)}; images are handwritten threes and fives: MNIST's with --mnist-dir, else the digits "
-        "of scikit-learn",
+        help=f"some of {', '.join(SETS)}; images are handwritten threes and "
+        "fives: MNIST's with --mnist-dir, else the digits of scikit-learn",
     )
     parser.add_argument(
         "--models",
