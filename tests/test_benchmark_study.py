@@ -191,7 +191,7 @@ def test_table_and_ranks(study: SimpleNamespace) -> None:
     names = [("a", "x", 0.9), ("b", "x", 0.9), ("c", "x", 0.8), ("c-", "y", 1.0)]
     row = study.study.Row
     rows = [
-        row("x", model, {}, (fit, study.fitting.Fit(1.0, test, 7, False, 0.5, 0.25)), published)
+        row("x", model, {}, (fit, study.fitting.Fit(1.0, test, 7, False, 0.5, 0.25)), 60, published)
         for model, _, test in names[:3]
     ]
     text = study.report.table(rows)
@@ -202,7 +202,7 @@ def test_table_and_ranks(study: SimpleNamespace) -> None:
     models, ranks = study.charts.ranks_of(rows)
     assert models == ["a", "b", "c"]
     assert ranks.tolist() == [[1], [1], [3]]
-    assert study.report.deviation(rows[0], 60) == pytest.approx(0.05 / (2 * 0.0707107), rel=1e-4)
+    assert study.report.deviation(rows[0]) == pytest.approx(0.05 / (2 * 0.0707107), rel=1e-4)
 
 
 def test_bundled_images(study: SimpleNamespace) -> None:
@@ -211,8 +211,7 @@ def test_bundled_images(study: SimpleNamespace) -> None:
     np.testing.assert_allclose(dataset.train.mean(axis=0), 0, atol=1e-9)
     covariance = np.cov(dataset.train.T)
     np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-9)
-    few = study.images.fewer(dataset)
-    assert (few.name, len(few.train), len(few.test)) == ("digits-", 250, 250)
+    assert study.images.fewer(dataset) is dataset
 
 
 def test_images_of_mnist(study: SimpleNamespace) -> None:
@@ -223,7 +222,9 @@ def test_images_of_mnist(study: SimpleNamespace) -> None:
     dataset = study.images.mnist(folder)
     assert dataset.train.shape[1] == 10
     assert len(dataset.train) + len(dataset.test) in {1902, 11552 + 1902}
-    train, test = sets_of(study.images.fewer(dataset))
+    few = study.images.fewer(dataset)
+    assert (few.name, len(few.train), len(few.test)) == (f"{dataset.name}-", 250, 250)
+    train, test = sets_of(few)
     fit = study.fitting.fit_and_score("SVC", {"C": 10.0, "gamma": 0.001}, train, test, 0)
     assert fit.test > 0.9  # the paper has 0.944
 

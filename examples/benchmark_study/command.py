@@ -1,7 +1,6 @@
 """Options -> what is run, printed and saved."""
 
 import argparse
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from benchmark_study.charts import save_accuracies, save_ranks
 from benchmark_study.datasets import GENERATED, Dataset, generate
 from benchmark_study.images import bundled, mnist
 from benchmark_study.models import MODELS
+from benchmark_study.published import OF_ANOTHER_VERSION
 from benchmark_study.report import deviation, save, search_table, table
 from benchmark_study.search import FOLDS, GridPoint, best_of, grid_points, search
 from benchmark_study.study import Row, rows, samples_for
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spent = time.perf_counter() - started, time.process_time() - cpu_started
     print(f"Total time: {spent[0]:.0f} s, {spent[1]:.0f} CPU s")
     if options.steps is None:
-        _check(results, {dataset.name: len(dataset.test) for dataset in datasets})
+        _check(results)
 
 
 def _results(
@@ -88,30 +88,35 @@ def _dataset(name: str, mnist_dir: Path | None) -> Dataset:
     return bundled() if mnist_dir is None else mnist(mnist_dir)
 
 
-def _check(results: Iterable[Row], test_samples: Mapping[str, int]) -> None:
-    """End with an error where an accuracy is not the paper's."""
-    far = [
-        f"{row.model} on {row.dataset}"
-        for row in results
-        if deviation(row, test_samples.get(row.dataset, 1)) > 1
-    ]
-    if far:
-        raise SystemExit(f"test accuracies that differ from the paper's: {', '.join(far)}")
+def _check(results: Iterable[Row]) -> None:
+    """End with an error where an accuracy is not the paper's, and it is not known why."""
+    far = [row for row in results if deviation(row) > 1]
+    for row in far:
+        if row.model in OF_ANOTHER_VERSION:
+            print(f"{row.model} on {row.dataset}: {OF_ANOTHER_VERSION[row.model]}")
+    if unknown := [f"{r.model} on {r.dataset}" for r in far if r.model not in OF_ANOTHER_VERSION]:
+        raise SystemExit(f"test accuracies that differ from the paper's: {', '.join(unknown)}")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=f"{Path(sys.argv[0]).parent.name or 'benchmark_study'}", description=DESCRIPTION
-    )
+    parser = argparse.ArgumentParser(prog="benchmark_study", description=DESCRIPTION)
     parser.add_argument(
         "--datasets",
         nargs="+",
         choices=SETS,
         default=list(GENERATED),
-        help="images are handwritten threes and fives: MNIST's with --mnist-dir, else the digits "
-        "of scikit-learn",
+        metavar="NAME",
+        help=f"some of {', '.join(SETS)}; images are handwritten threes and "
+        "fives: MNIST's with --mnist-dir, else the digits of scikit-learn",
     )
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        choices=MODELS,
+        default=list(MODELS),
+        metavar="NAME",
+        help=f"some of {', '.join(MODELS)}",
+    )
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     parser.add_argument("--grid", action="store_true", help="search the paper's grids first")
     parser.add_argument(

@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 
 from benchmark_study.models import GRADIENT_MODELS, KERNEL_MODELS, GradientModel, KernelModel
 from benchmark_study.models.gradient_model import ANGLES, Labels, Points
-from benchmark_study.streams import Stream, as_published
+from benchmark_study.streams import QUICK_TO_COMPILE, Stream, as_published
 from qjax.training import Plateau, minimize
 
 WINDOW = 200  # losses, of which convergence is decided
@@ -117,8 +117,7 @@ def _architecture(name: str, features: int, fields: tuple[tuple[str, Any], ...])
 
 @cache
 def _compiled_init(model: GradientModel) -> Callable[[Array], Any]:
-    # To optimise random numbers, of which there are few, would take longer than all else in it.
-    return jax.jit(model.init, compiler_options={"xla_backend_optimization_level": 0})
+    return jax.jit(model.init, compiler_options=QUICK_TO_COMPILE)
 
 
 @cache

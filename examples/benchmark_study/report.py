@@ -48,16 +48,17 @@ def equal_seeds(row: Row) -> int:
     )
 
 
-def deviation(row: Row, test_samples: int) -> float:
+def deviation(row: Row) -> float:
     """How far the mean test accuracy is from the paper's, in what counts as agreement.
 
     At most 1 is agreement: two of the paper's standard deviations, and at least two test points.
+    With other hyperparameters than the paper's there is nothing to agree with: 0.
     """
-    if row.published is None:
+    if row.published is None or dict(row.hyperparameters) != row.published.best:
         return 0.0
     paper = np.array(row.published.test)
-    allowed = max(DEVIATIONS * paper.std(ddof=1), POINTS / test_samples)
-    return float(abs(row.test.mean() - paper.mean()) / allowed)
+    allowed = max(DEVIATIONS * paper.std(ddof=1), POINTS / row.test_samples)
+    return float(abs(row.test.mean() - paper[: len(row.fits)].mean()) / allowed)
 
 
 def save(rows: Sequence[Row], path: Path) -> None:

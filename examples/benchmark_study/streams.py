@@ -12,6 +12,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int
 
+# Random numbers, of which there are few, take longer to be optimised than to be drawn.
+QUICK_TO_COMPILE = {"xla_backend_optimization_level": 0}
+
 
 def as_published() -> AbstractContextManager[object]:
     """Inside of it, keys of JAX give the numbers that they gave in 2024."""
@@ -45,7 +48,7 @@ class Stream:
         return np.random.default_rng(self._seed).integers(self._bound, size=start + count)[start:]
 
 
-@partial(jax.jit, static_argnums=(1, 2))
+@partial(jax.jit, static_argnums=(1, 2), compiler_options=QUICK_TO_COMPILE)
 def _positions(numbers: Array, size: int, count: int) -> Int[Array, "steps size"]:
     def draw(number: Array) -> Array:
         return jax.random.randint(jax.random.PRNGKey(number), (size,), 0, count)

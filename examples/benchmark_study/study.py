@@ -26,6 +26,7 @@ class Row:
         dataset, model: their names.
         hyperparameters: that it was fitted with.
         fits: one for each seed.
+        test_samples: how many points the test set has.
         published: the paper's result; None where it has none.
     """
 
@@ -33,6 +34,7 @@ class Row:
     model: str
     hyperparameters: Mapping[str, Any]
     fits: tuple[Fit, ...]
+    test_samples: int
     published: Published | None
 
     @property
@@ -73,7 +75,8 @@ def rows(
                 for seed in seeds:
                     fits.append(_fit(model, best, seen, seed, max_steps))
                     bar.update()
-                yield Row(seen.name, model, best, tuple(fits), published(seen.name, model))
+                paper = published(seen.name, model)
+                yield Row(seen.name, model, best, tuple(fits), len(seen.test), paper)
 
 
 def samples_for(model: str, dataset: Dataset) -> Dataset:
