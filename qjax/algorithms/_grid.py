@@ -31,13 +31,13 @@ class GridResult:
         scores: on the fold that was left out, shape `(points, seeds, folds)`; NaN where a training
             went astray.
         seeds: what `random_state` was.
-        best_estimator: trained on all data with the best numbers; None without `refit`.
+        best_estimator_: trained on all data with the best numbers; None without `refit`.
     """
 
     params: tuple[dict[str, Any], ...]
     scores: Float[np.ndarray, "points seeds folds"]
     seeds: tuple[int | None, ...]
-    best_estimator: Any = field(default=None, repr=False)
+    best_estimator_: Any = field(default=None, repr=False)
 
     @property
     def mean_test_score(self) -> Float[np.ndarray, " points"]:
@@ -56,22 +56,22 @@ class GridResult:
         return rankdata(-means, method="min").astype(np.int32)
 
     @property
-    def best_index(self) -> int:
+    def best_index_(self) -> int:
         """The first point with the best mean."""
         return int(self.rank_test_score.argmin())
 
     @property
-    def best_params(self) -> dict[str, Any]:
+    def best_params_(self) -> dict[str, Any]:
         """The point with the best mean."""
-        return self.params[self.best_index]
+        return self.params[self.best_index_]
 
     @property
-    def best_score(self) -> float:
+    def best_score_(self) -> float:
         """The best mean."""
-        return float(self.mean_test_score[self.best_index])
+        return float(self.mean_test_score[self.best_index_])
 
     @property
-    def cv_results(self) -> dict[str, Any]:
+    def cv_results_(self) -> dict[str, Any]:
         """A table as `GridSearchCV.cv_results_` has it; splits count folds first, then seeds."""
         names = sorted({name for point in self.params for name in point})
         columns: dict[str, Any] = {
@@ -173,8 +173,8 @@ def fit_grid(
     result = GridResult(points, scores, chosen)
     if not with_refit:
         return result
-    best = _with(estimator, result.best_params, chosen[0])
-    return replace(result, best_estimator=best.fit(X, y))
+    best = _with(estimator, result.best_params_, chosen[0])
+    return replace(result, best_estimator_=best.fit(X, y))
 
 
 def _with(estimator: Any, point: Mapping[str, Any], seed: int | None) -> Any:

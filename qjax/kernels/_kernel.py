@@ -67,7 +67,8 @@ class QuantumKernel(TrainableKernel):
         """The kernel of all pairs of points on NumPy, as Qiskit ML's kernels have it.
 
         The same values as `matrix`, block by block in bounded memory; computes in double unless all
-        data are single. `SVC(kernel=kernel.evaluate)` of scikit-learn takes it.
+        data are single. `SVC(kernel=kernel.evaluate)` of scikit-learn takes it; `KernelPCA` and
+        `KernelRidge`, which ask for one pair at a time, take `kernel` itself, or "precomputed".
 
         Args:
             x_vec: shape `(points, num_inputs)`; a vector is one point.

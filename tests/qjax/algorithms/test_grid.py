@@ -21,16 +21,16 @@ RATES = [0.03, 0.1, 0.3]
 
 def assert_same(ours, theirs, X=X) -> None:
     for name in ("mean_test_score", "std_test_score", "rank_test_score"):
-        np.testing.assert_allclose(ours.cv_results[name], theirs.cv_results_[name], atol=1e-9)
+        np.testing.assert_allclose(ours.cv_results_[name], theirs.cv_results_[name], atol=1e-9)
         np.testing.assert_allclose(getattr(ours, name), theirs.cv_results_[name], atol=1e-9)
     assert list(ours.params) == theirs.cv_results_["params"]
-    assert ours.best_params == theirs.best_params_
-    assert ours.best_score == pytest.approx(theirs.best_score_)
-    np.testing.assert_array_equal(ours.best_estimator.predict(X), theirs.predict(X))
+    assert ours.best_params_ == theirs.best_params_
+    assert ours.best_score_ == pytest.approx(theirs.best_score_)
+    np.testing.assert_array_equal(ours.best_estimator_.predict(X), theirs.predict(X))
     splits = [name for name in theirs.cv_results_ if name.startswith("split")]
     for name in splits:
-        np.testing.assert_allclose(ours.cv_results[name], theirs.cv_results_[name], atol=1e-9)
-    assert set(ours.cv_results) == {n for n in theirs.cv_results_ if not n.endswith("_time")}
+        np.testing.assert_allclose(ours.cv_results_[name], theirs.cv_results_[name], atol=1e-9)
+    assert set(ours.cv_results_) == {n for n in theirs.cv_results_ if not n.endswith("_time")}
 
 
 def test_scores_are_those_of_scikit_learn() -> None:
@@ -68,7 +68,7 @@ def test_seeds_are_searches_of_their_own() -> None:
     x, y = X[:16], X[:16, 0]
     together = fit_grid(model, grid, x, y, cv=2, seeds=[0, 1], refit=False, at_once=4)
     assert together.scores.shape == (2, 2, 2)
-    assert together.best_estimator is None
+    assert together.best_estimator_ is None
     for number, seed in enumerate(together.seeds):
         model.set_params(random_state=seed)
         alone = fit_grid(model, grid, x, y, cv=2, refit=False)
