@@ -11,12 +11,12 @@ from jaxtyping import Int
 
 from qjax._base.arrays import as_real, check_key
 from qjax._base.options import as_whole
-from qjax.training._data import as_data, as_rows
+from qjax.training._data import as_data, as_rows, refuse_tracers
 from qjax.training._plateau import Plateau
 from qjax.training._program import Loss, takes_settings
 from qjax.training._runs import Validation
 from qjax.training._sampling import GIVEN, Batches, Sampling
-from qjax.training._stepper import Optimizer, Transformation, settings_of
+from qjax.training._stepper import Optimizer, Transformation, missing_settings, settings_of
 
 
 def as_weights(weights: Any, what: str = "weights") -> Any:
@@ -28,6 +28,7 @@ def as_weights(weights: Any, what: str = "weights") -> Any:
     """
     if not jax.tree.leaves(weights):
         raise ValueError(f"{what}: expected a pytree of arrays to be trained, got {weights!r}")
+    refuse_tracers(weights, what)
     if isinstance(weights, (list, tuple)) and not any(map(_is_array, jax.tree.leaves(weights))):
         return as_real(weights, what)  # a vector as a list of numbers
     return jax.tree.map(lambda leaf: as_real(leaf, what), weights)
@@ -50,6 +51,8 @@ def as_batches(
     if sampling not in get_args(Sampling):
         raise ValueError(f"sampling: expected one of {get_args(Sampling)}, got {sampling!r}")
     if batch_size is None:
+        if sampling != "epochs":
+            raise ValueError(f"batch_size: got None with sampling={sampling!r}; expected a number")
         return None
     size = as_whole(batch_size, "batch_size", 1)
     if not num_rows:
@@ -74,18 +77,23 @@ def as_settings(
         ValueError: for a number that neither optimizer nor loss takes, or of another shape.
         TypeError: for what is no number.
     """
+    if settings is not None and not isinstance(settings, Mapping):
+        raise TypeError(f"settings: expected numbers by name, a dictionary, got {settings!r}")
     given = dict(settings or {})
-    taken = set(settings_of(optimizer, given)) | (set(given) if takes_settings(loss) else set())
-    if unknown := sorted(set(given) - taken):
-        why = (
-            "a transformation has its numbers already: give the function that makes it, such as "
-            "optax.adam"
-            if isinstance(optimizer, Transformation)
-            else "neither the optimizer's function has such an argument"
-        )
+    if missing := missing_settings(optimizer, given):
         raise ValueError(
-            f"settings: nothing takes {', '.join(unknown)}; {why}, nor has the loss a third "
-            "argument for settings"
+            f"settings: the function given as optimizer needs {', '.join(missing)}; expected "
+            f"settings={{{missing[0]!r}: ...}}, or a transformation that it made"
+        )
+    if takes_settings(loss):
+        if settings is None:
+            raise ValueError("settings: got None, but the loss has a third argument for them")
+    elif unknown := sorted(set(given) - set(settings_of(optimizer, given))):
+        made = isinstance(optimizer, Transformation)
+        remedy = "; a transformation has its numbers: give optax.adam, say" if made else ""
+        raise ValueError(
+            f"settings: {', '.join(unknown)} would have no effect, as neither the optimizer's "
+            f"function has such an argument nor the loss a third one, for settings{remedy}"
         )
     return {
         name: _number(value, f"settings[{name!r}]", dtype, count) for name, value in given.items()
@@ -101,15 +109,15 @@ def as_keys(key: Array | None, count: int) -> Array:
     """
     if key is None:
         return jax.random.split(jax.random.key(0), count)  # nothing is drawn
-    typed = isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    keys = key if typed else jnp.asarray(key)
-    if not keys.ndim or len(keys) != count:
-        raise ValueError(
-            f"key: expected {count} random keys, one for each run, jax.random.split(key, {count}), "
-            f"got shape {keys.shape}"
-        )
-    check_key(keys[0])
-    return keys
+    expected = (
+        f"key: expected {count} random keys, one for each run, jax.random.split(key, {count})"
+    )
+    if not isinstance(key, (jax.Array, np.ndarray)):
+        raise TypeError(f"{expected}, got {key!r}")
+    if not key.ndim or len(key) != count:
+        raise ValueError(f"{expected}, got shape {key.shape}")
+    check_key(key[0])
+    return jnp.asarray(key)
 
 
 def as_validation(
@@ -127,12 +135,18 @@ def as_validation(
             raise ValueError("validation_data: got None; expected data, for rows or patience")
         return None
     arrays, num_rows = as_data(data, "validation_data")
-    expected, given = str(jax.tree.structure(trained_on)), str(jax.tree.structure(arrays))
-    if given != expected:
-        raise ValueError(f"validation_data: expected a tree like data, {expected}, got {given}")
+    if str(jax.tree.structure(trained_on)) != str(jax.tree.structure(arrays)):
+        raise ValueError(
+            f"validation_data: expected a tree like data, {_described(trained_on)}, got "
+            f"{_described(arrays)}"
+        )
     if patience is not None:
         patience = as_whole(patience, "patience", 1)
     return Validation(arrays, as_rows(rows, "validation_rows", count, num_rows), patience)
+
+
+def _described(tree: Any) -> str:
+    return str(jax.tree.map(lambda leaf: leaf.shape, tree))
 
 
 def num_runs(weights: Any) -> int:
@@ -157,8 +171,10 @@ def _number(value: Any, what: str, dtype: Any, count: int) -> Array:
     return jnp.broadcast_to(array, (count,))
 
 
-def check_functions(loss: object, optimizer: object, update_arguments: object) -> None:
-    """Require functions that programs can be kept for.
+def check_functions(
+    loss: object, optimizer: object, update_arguments: object, callback: object
+) -> None:
+    """Require functions, and of those that are compiled, that programs can be kept for them.
 
     Raises:
         TypeError: for what cannot be called or hashed, and what is no optimizer.
@@ -174,6 +190,8 @@ def check_functions(loss: object, optimizer: object, update_arguments: object) -
         raise TypeError(
             f"update_arguments: expected a function of a batch, got {update_arguments!r}"
         )
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback: expected a function of Progress, got {callback!r}")
     for what, value in {
         "loss": loss,
         "optimizer": optimizer,
@@ -199,10 +217,10 @@ def check_convergence(convergence: object) -> None:
 
 
 def steps_of_a_chunk(num_steps: int, steps_per_call: int | None) -> int:
-    """How many steps a compiled chunk has: nearly as many in each, as the last is filled up."""
-    if steps_per_call is not None:
-        return min(as_whole(steps_per_call, "steps_per_call", 1), num_steps)
-    return -(-num_steps // -(-num_steps // _STEPS_PER_CALL))
+    """How many steps a compiled chunk has at most: one number for many trainings."""
+    if steps_per_call is None:
+        return _STEPS_PER_CALL
+    return min(as_whole(steps_per_call, "steps_per_call", 1), max(num_steps, _STEPS_PER_CALL))
 
 
 _STEPS_PER_CALL = 100  # between two looks of the host: milliseconds to seconds of steps

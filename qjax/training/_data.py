@@ -19,6 +19,7 @@ def as_data(data: Any, what: str) -> tuple[Any, int]:
         TypeError: for leaves that are no numbers.
         ValueError: for leaves without rows, or with different numbers of them.
     """
+    refuse_tracers(data, what)
     arrays = jax.tree.map(
         lambda leaf: _as_array(leaf, what), data, is_leaf=lambda node: isinstance(node, list)
     )
@@ -33,6 +34,19 @@ def as_data(data: Any, what: str) -> tuple[Any, int]:
             f"first axis, got shapes {shapes}"
         )
     return arrays, counts.pop()
+
+
+def refuse_tracers(tree: Any, what: str) -> None:
+    """Require values that are known.
+
+    Raises:
+        TypeError: for what JAX traces.
+    """
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
+        raise TypeError(
+            f"{what}: got values that JAX traces; trainings are programs already, whose chunks the "
+            "host calls: call them outside of jit, grad and vmap (many at once: minimize_many)"
+        )
 
 
 def _as_array(leaf: Any, what: str) -> Array:
@@ -54,9 +68,9 @@ def as_rows(rows: Any, what: str, count: int, num_rows: int) -> Int[Array, "runs
     """
     if rows is None:
         return None
-    array = np.asarray(rows)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{what}: expected positions of rows, whole numbers, got {array.dtype}")
+    if not num_rows:
+        raise ValueError(f"{what}: got rows without data; expected data that they are rows of")
+    array = _positions(rows, what)
     if array.ndim != 2 or len(array) != count or not array.shape[1]:
         raise ValueError(
             f"{what}: expected shape ({count}, rows), as many rows for each run, got {array.shape}"
@@ -80,12 +94,9 @@ def as_chosen(
     """
     if isinstance(sampling, str):
         return None
-    array = np.asarray(sampling)
-    if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"sampling: expected one of {get_args(Sampling)}, or positions of rows, whole numbers, "
-            f"got {sampling!r}"
-        )
+    array = _positions(sampling, "sampling", f"one of {get_args(Sampling)}, or")
+    if not num_rows:
+        raise ValueError("sampling: got positions without data; expected data that they are of")
     if batch_size is not None:
         raise ValueError(
             f"batch_size: got {batch_size}; expected None, as `sampling` holds the rows of steps"
@@ -102,3 +113,14 @@ def as_chosen(
             f"{array.max()}"
         )
     return array.astype(np.int32)
+
+
+def _positions(values: Any, what: str, or_else: str = "") -> np.ndarray:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # ragged
+        raise ValueError(f"{what}: expected as many positions for each run; {error}") from error
+    if array.dtype.kind not in "iu":
+        expected = f"{or_else} positions of rows, whole numbers".strip()
+        raise TypeError(f"{what}: expected {expected}, got {values!r}")
+    return array

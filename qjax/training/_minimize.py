@@ -86,7 +86,8 @@ def minimize(
             with the least are the result.
         patience: how many chunks without a smaller validation loss end the training; None for any.
         steps_per_call: steps of a chunk; default: up to 100.
-        callback: called after each chunk; the training stops where it returns True.
+        callback: called after each chunk; the training stops where it returns True. It may return
+            None.
         progress: whether to show a progress bar (needs the extra `progress`).
         record_weights: whether the weights before each step are told and returned.
         update_arguments: what else the optimizer's `update` is told, by name, as a function of the
@@ -94,12 +95,13 @@ def minimize(
 
     Raises:
         ValueError: for numbers of rows, steps, settings or options that do not fit; says which.
-        TypeError: for a loss that is no scalar, and for what is no number, function, key or
-            optimizer.
+        TypeError: for a loss that is no scalar, for what is no number, function, key or optimizer,
+            and inside of JAX's transformations.
     """
     weights = as_weights(weights)
     if key is not None:
         check_key(key)
+    check_functions(loss, optimizer, update_arguments, callback)
     told = None if callback is None else lambda news: callback(only(news))
     result = minimize_many(
         loss,
@@ -178,7 +180,7 @@ def minimize_many(
         TypeError: as `minimize`.
     """
     check_process()
-    check_functions(loss, optimizer, update_arguments)
+    check_functions(loss, optimizer, update_arguments, callback)
     check_convergence(convergence)
     num_steps = as_whole(steps, "steps", 1)
     weights = as_weights(weights)

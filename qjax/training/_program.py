@@ -2,8 +2,9 @@
 
     weights -> loss and gradient on a batch -> optimizer -> weights
 
-is one step, a `lax.scan` over them is a chunk, and `vmap` over the runs is a chunk of many.
-Numbers, such as the learning rate, are arguments. A run that is done is carried along as it is.
+is one step, a loop of them is a chunk, and `vmap` over the runs is a chunk of many. Numbers, such
+as the learning rate and how many steps there are, are arguments. A run that is done is carried
+along as it is.
 """
 
 import inspect
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int
 
@@ -34,7 +36,7 @@ class Recipe:
         optimizer: a transformation, or settings -> a transformation.
         batches: how rows are drawn; None for all of them in each step, in their order.
         convergence: when a run is done before its last step.
-        num_steps: steps of a chunk.
+        num_steps: steps of a chunk at most.
         records: whether the weights before each step are results, too.
         update_arguments: batch -> what the optimizer is told beside the gradient.
     """
@@ -58,6 +60,7 @@ class Run(NamedTuple):
         steps: how many were taken.
         active: whether it goes on.
         converged: whether it stopped because it had converged.
+        diverged: whether it stopped because loss or weights were no numbers.
     """
 
     weights: Any
@@ -66,6 +69,7 @@ class Run(NamedTuple):
     steps: Int[Array, ""]
     active: Bool[Array, ""]
     converged: Bool[Array, ""]
+    diverged: Bool[Array, ""]
 
 
 class Given(NamedTuple):
@@ -87,35 +91,45 @@ def compiled_start(recipe: Recipe) -> Callable[..., Run]:
         value = jax.eval_shape(_loss_of(recipe, batch, given.settings), weights)
         no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
         recent = jnp.full(count, jnp.nan, value.dtype)
-        return Run(weights, transformation.init(weights), recent, none, ~no, no)
+        return Run(weights, transformation.init(weights), recent, none, ~no, no, no)
 
     return jax.jit(jax.vmap(start, (0, 0, None)))
 
 
 @kept(tuning.PROGRAM_BYTES)
 def compiled_chunk(recipe: Recipe) -> Callable[..., tuple[Run, Array, Any]]:
-    """(runs, given, positions, data, last step) -> runs, losses, and weights before each step.
+    """(runs, given, positions, data, how many steps) -> runs, losses, and weights before each step.
 
-    Positions are those of the rows that each step draws, or None for all rows.
+    Positions are those of the rows that each step draws, or None for all rows. What is behind the
+    steps in losses and weights means nothing.
     """
 
     def chunk(
-        run: Run, given: Given, positions: Array | None, data: Any, end: Array
+        run: Run, given: Given, positions: Array | None, data: Any, count: Array
     ) -> tuple[Run, Array, Any]:
-        def step(run: Run, drawn: Array | None) -> tuple[Run, tuple[Array, Any]]:
-            before = run.weights if recipe.records else None
+        def step(index: Array, carried: tuple[Run, Array, Any]) -> tuple[Run, Array, Any]:
+            run, losses, weights = carried
+            before = run.weights
             run, value = lax.cond(
-                run.active & (run.steps < end),
-                lambda run: _step(recipe, given, data, run, drawn),
+                run.active,
+                lambda run: _step(recipe, given, data, run, rows_of(positions, index)),
                 lambda run: (run, jnp.full((), jnp.nan, run.recent.dtype)),
                 run,
             )
-            return run, (value, before)
+            if recipe.records:
+                weights = jax.tree.map(lambda kept, now: kept.at[index].set(now), weights, before)
+            return run, losses.at[index].set(value), weights
 
-        run, (losses, weights) = lax.scan(step, run, positions, length=recipe.num_steps)
-        return run, losses, weights
+        losses = jnp.full(recipe.num_steps, jnp.nan, run.recent.dtype)
+        weights = jax.tree.map(lambda leaf: _repeated(leaf, recipe.num_steps), run.weights)
+        recorded = weights if recipe.records else None
+        return lax.fori_loop(0, count, step, (run, losses, recorded))
 
     return jax.jit(_over_runs(chunk))
+
+
+def _repeated(leaf: Array, times: int) -> Array:
+    return jnp.broadcast_to(leaf, (times, *leaf.shape))
 
 
 @kept(tuning.PROGRAM_BYTES)
@@ -131,10 +145,13 @@ def compiled_values(loss: Loss) -> Callable[..., Float[Array, " runs"]]:
 def called(loss: Loss, weights: Any, batch: Any, settings: Settings) -> Array:
     """The value of a loss, with the settings if it takes them."""
     value = loss(weights, batch, settings) if takes_settings(loss) else loss(weights, batch)
+    expected = "loss: expected a function that returns a real scalar, got"
+    if not isinstance(value, (jax.Array, np.ndarray, np.number, int, float, complex)):
+        raise TypeError(f"{expected} {type(value).__name__}")
     if jnp.shape(value) != () or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
         raise TypeError(
-            "loss: expected a function that returns a real scalar, got shape "
-            f"{jnp.shape(value)} of {jnp.result_type(value)}; take the mean over the batch"
+            f"{expected} shape {jnp.shape(value)} of {jnp.result_type(value)}; take the mean over "
+            "the batch"
         )
     return jnp.asarray(value)
 
@@ -165,7 +182,10 @@ def _over_runs(chunk: Callable[..., Any]) -> Callable[..., Any]:
 def _step(
     recipe: Recipe, given: Given, data: Any, run: Run, drawn: Array | None
 ) -> tuple[Run, Float[Array, ""]]:
-    """One step, and the loss before it. A loss that is no number ends the run, without the step."""
+    """One step, and the loss before it.
+
+    Where loss or new weights are no numbers, the run ends at the weights before.
+    """
     batch = rows_of(data, drawn if given.rows is None else rows_of(given.rows, drawn))
     loss = _loss_of(recipe, batch, given.settings)
     value, gradient = jax.value_and_grad(loss)(run.weights)
@@ -177,7 +197,7 @@ def _step(
         run.weights,
         more,
     )
-    going = ~jnp.isnan(value)
+    going = jnp.isfinite(value) & _are_finite(weights)
     weights, state = jax.tree.map(
         lambda new, old: jnp.where(going, new, old), (weights, state), (run.weights, run.state)
     )
@@ -185,7 +205,12 @@ def _step(
     converged = run.converged
     if recipe.convergence is not None:
         converged = recipe.convergence.is_reached(recent, run.steps) & going
-    return Run(weights, state, recent, run.steps + 1, going & ~converged, converged), value
+    run = Run(weights, state, recent, run.steps + 1, going & ~converged, converged, ~going)
+    return run, value
+
+
+def _are_finite(weights: Any) -> Bool[Array, ""]:
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)]).all()
 
 
 def _loss_of(recipe: Recipe, batch: Any, settings: Settings) -> Callable[[Any], Array]:

@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float, Int, Shaped
 
+from qjax._base.options import as_flag
 from qjax._base.progress import progress_bar
 from qjax._base.store import kept
 from qjax.training._program import (
@@ -38,7 +39,8 @@ class Trained:
             stopped earlier are filled up with NaN.
         steps: how many were taken.
         converged: whether the training stopped because it had converged.
-        diverged: whether it stopped because the loss was no number.
+        diverged: whether it stopped because the loss, or the next weights, were no numbers; the
+            weights are the last that were.
         validation_losses: on the validation data, after each chunk; empty without.
         weights_before: pytree: the weights before each step, with an axis for the steps behind that
             of runs; None without `record_weights`.
@@ -121,19 +123,22 @@ def trained(
     with progress_bar(num_steps, shown, "steps") as advance:
         for first in range(0, num_steps, recipe.num_steps):
             positions = _positions(recipe, given, chosen, first)
-            runs, values, before = _advanced(recipe, runs, given, positions, data, num_steps)
+            count = min(recipe.num_steps, num_steps - first)
+            runs, values, before = _advanced(recipe, runs, given, positions, data, count)
             chunks.append((values, jax.device_get(before)))
             if validation is not None:
                 runs = _validated(recipe, validation, watch, runs, given)
-            end = min(first + recipe.num_steps, num_steps)
-            advance(end - first)
-            values, before = _without_rest((values, before), end - first)
-            stop = callback is not None and callback(
-                Progress(end, runs.weights, values, before, _last_loss(watch))
-            )
+            advance(count)
+            told = Progress(first + count, runs.weights, values, before, _last_loss(watch))
+            stop = callback is not None and _answer(callback(told))
             if stop or not np.asarray(runs.active).any():
                 break
     return _result(runs, chunks, watch if validation is not None else None)
+
+
+def _answer(stop: object) -> bool:
+    """Whether a callback wants the training to stop."""
+    return stop is not None and as_flag(stop, "callback: what it returned")
 
 
 def _without_rest(chunk: Any, num_steps: int) -> Any:
@@ -154,22 +159,23 @@ def _positions(
 
 
 def _advanced(
-    recipe: Recipe, runs: Run, given: Given, positions: Any, data: Any, num_steps: int
+    recipe: Recipe, runs: Run, given: Given, positions: Any, data: Any, count: int
 ) -> tuple[Run, Float[np.ndarray, "runs steps"], Any]:
     """All runs after a chunk, of which only those that go on are computed."""
-    program, end = compiled_chunk(recipe), np.int32(num_steps)
+    program, steps = compiled_chunk(recipe), np.int32(count)
     places = _going(np.asarray(runs.active))
     if len(places) == len(runs.active):
-        runs, losses, before = program(runs, given, positions, data, end)
-        return runs, np.asarray(losses), before
+        runs, losses, before = program(runs, given, positions, data, steps)
+        return runs, *_without_rest((np.asarray(losses), before), count)
     subset = _compiled_take()((runs, given, positions), places)
-    subset, losses, before = program(*subset, data, end)
+    subset, losses, before = program(*subset, data, steps)
     values = np.full((len(runs.active), recipe.num_steps), np.nan, losses.dtype)
     values[places] = losses
     if recipe.records:
         still = jax.tree.map(lambda leaf: leaf[:, None].repeat(recipe.num_steps, 1), runs.weights)
         before = _compiled_put()(still, places, before)
-    return _compiled_put()(runs, places, subset), values, before
+    runs = _compiled_put()(runs, places, subset)
+    return runs, *_without_rest((values, before), count)
 
 
 def _going(active: Bool[np.ndarray, " runs"]) -> Int[np.ndarray, " places"]:
@@ -230,14 +236,13 @@ def _result(runs: Run, chunks: list[tuple[np.ndarray, Any]], watch: _Watch | Non
     steps = np.asarray(runs.steps)
     whole = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *chunks)
     values, before = _without_rest(whole, int(steps.max()))
-    last = values[np.arange(len(steps)), steps - 1]
     checks = np.zeros((len(steps), 0), values.dtype)
     return Trained(
         weights=runs.weights if watch is None else watch.weights,
         losses=values,
         steps=steps,
         converged=np.asarray(runs.converged),
-        diverged=np.isnan(last),
+        diverged=np.asarray(runs.diverged),
         validation_losses=checks if watch is None else np.stack(watch.history, axis=1),
         weights_before=before,
     )

@@ -58,6 +58,20 @@ def settings_of(optimizer: Optimizer, settings: Settings) -> tuple[str, ...]:
     return tuple(name for name in settings if name in names)
 
 
+def missing_settings(optimizer: Optimizer, settings: Settings) -> list[str]:
+    """The names of what the optimizer's function needs, and is not given."""
+    if isinstance(optimizer, Transformation):
+        return []
+    variadic = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+    return [
+        parameter.name
+        for parameter in inspect.signature(optimizer).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind not in variadic
+        and parameter.name not in settings
+    ]
+
+
 def updated(
     transformation: Transformation, step: Step, state: Any, weights: Any, more: Mapping[str, Any]
 ) -> tuple[Any, Any]:

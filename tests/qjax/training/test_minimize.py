@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -122,6 +123,35 @@ def test_a_loss_that_is_no_number_ends_the_training() -> None:
     assert np.isnan(trained.losses[-1])
     assert np.isfinite(trained.losses[:-1]).all()
     assert np.isfinite(np.asarray(trained.weights)).all()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda weights, batch: jnp.sum(weights**4),  # steps so long that they leave all numbers
+        lambda weights, batch: jnp.sqrt(jnp.sum((weights - 3) ** 2)),  # no slope where it starts
+    ],
+)
+def test_weights_that_are_no_numbers_are_not_kept(loss: Callable[..., Array]) -> None:
+    trained = minimize(loss, jnp.full(2, 3.0), optax.sgd(10.0), steps=50)
+    assert trained.diverged
+    assert not trained.converged
+    assert trained.steps < 10
+    assert np.isfinite(np.asarray(trained.weights)).all()
+
+
+def test_other_numbers_of_steps_compile_nothing(compilations: Compilations) -> None:
+    def train(steps: int) -> None:
+        trained = minimize(LOSS, starts(1)[0], optax.sgd, points(), steps=steps,
+                           batch_size=8, key=jax.random.key(0),
+                           settings={"learning_rate": 0.1})  # fmt: skip
+        assert len(trained.losses) == steps
+
+    train(3)
+    compilations.reset()
+    for steps in (4, 60, 130):
+        train(steps)
+    assert compilations.count == 0
 
 
 def test_it_stops_where_it_has_converged() -> None:
