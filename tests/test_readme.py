@@ -22,7 +22,7 @@ def blocks(text: str, mark: str) -> list[str]:
     return re.findall(rf"^```{re.escape(mark)}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize(("place", "page"), [(0, "jax"), (1, "torch")])
+@pytest.mark.parametrize(("place", "page"), [(0, "jax"), (1, "torch"), (2, "estimators")])
 def test_blocks_of_the_readme_run_at_the_top_of_a_page(place: int, page: str) -> None:
     assert blocks(README, "python")[place] == blocks(PAGES[page], "{code-cell} python")[0]
 
