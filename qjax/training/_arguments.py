@@ -165,10 +165,17 @@ def num_runs(weights: Any) -> int:
 
 
 def _number(value: Any, what: str, dtype: Any, count: int) -> Array:
-    array = as_real(value, what).astype(dtype)
+    """One number, or random key, for each run; whole ones in arrays, such as seeds, stay whole."""
+    typed = isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+    array = value if typed else _as_array(value, what, dtype)
     if array.shape not in {(), (count,)}:
         raise ValueError(f"{what}: expected a number, or shape ({count},), got shape {array.shape}")
     return jnp.broadcast_to(array, (count,))
+
+
+def _as_array(value: Any, what: str, dtype: Any) -> Array:
+    whole = isinstance(value, (np.ndarray, jax.Array)) and value.dtype.kind in "iu"
+    return jnp.asarray(value) if whole else as_real(value, what).astype(dtype)
 
 
 def check_functions(

@@ -65,7 +65,7 @@ def minimize(
 
     Args:
         loss: `(weights, batch)` -> real scalar, in JAX; `batch` is a pytree like `data`. With a
-            third argument it gets the settings, a dictionary.
+            third argument it gets the settings, a dictionary; with one alone, the weights.
         weights: pytree of real arrays, where the training starts.
         optimizer: a transformation of optax's or of `qjax.optimizers`. Or a function that makes
             one, such as `optax.adam`: it is called with those settings that it has arguments for.
@@ -73,14 +73,14 @@ def minimize(
         data: pytree of arrays with a common number of rows; None for a loss without data. Whole
             numbers, such as labels, stay whole.
         steps: how many are taken at most.
-        batch_size: rows of a batch; None for all in each step.
+        batch_size: rows of a batch; None, and a number beyond theirs, for all in each step.
         sampling: "epochs" shuffles all rows before each pass through them, and leaves out what is
             less than a batch at its end; "replacement" draws each row by itself. Or the positions
             of the rows that each step sees, shape `(steps, batch)`, without `batch_size`: those
             that another program drew, for example.
         key: a JAX random key; batches are drawn from it.
-        settings: numbers by name, for the optimizer's function and the loss. Others compile
-            nothing.
+        settings: numbers by name, for the optimizer's function and the loss: floats of the weights'
+            dtype, whole numbers in arrays (seeds), or random keys. Others compile nothing.
         convergence: when to stop earlier; None for never.
         validation_data: pytree like `data`, whose loss is computed after each chunk; the weights
             with the least are the result.

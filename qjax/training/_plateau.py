@@ -16,7 +16,8 @@ class Plateau:
     The two means agree where they differ by at most half a standard error of the later one,
     s / (2 sqrt(window)), with s the standard deviation of the last `window` losses: the rule of J.
     Bowles, S. Ahmed and M. Schuld, "Better than classical?" (arXiv:2403.07059), appendix on
-    training. It is asked after each step from step 2 `window` + 2 on.
+    training. It is made for losses on random batches; differences that rounding makes count as
+    none. It is asked after each step from step 2 `window` + 2 on.
 
     Args:
         window: how many losses a mean is taken over.
@@ -41,4 +42,9 @@ class Plateau:
         """
         before, late = losses[: self.window], losses[self.window :]
         difference = jnp.abs(before.mean() - late.mean())
-        return (step > 2 * self.window) & (difference <= late.std() / (2 * self.window**0.5))
+        rounding = _ULPS * jnp.finfo(losses.dtype).eps * jnp.abs(late).max()
+        error = late.std() / (2 * self.window**0.5)
+        return (step > 2 * self.window) & (difference <= error + rounding)
+
+
+_ULPS = 4  # what means of equal numbers, or of numbers that only rounding tells apart, differ by

@@ -144,7 +144,8 @@ def compiled_values(loss: Loss) -> Callable[..., Float[Array, " runs"]]:
 
 def called(loss: Loss, weights: Any, batch: Any, settings: Settings) -> Array:
     """The value of a loss, with the settings if it takes them."""
-    value = loss(weights, batch, settings) if takes_settings(loss) else loss(weights, batch)
+    given = (weights, batch, settings) if takes_settings(loss) else (weights, batch)
+    value = loss(weights) if takes_weights_alone(loss) else loss(*given)
     expected = "loss: expected a function that returns a real scalar, got"
     if not isinstance(value, (jax.Array, np.ndarray, np.number, int, float, complex)):
         raise TypeError(f"{expected} {type(value).__name__}")
@@ -157,11 +158,23 @@ def called(loss: Loss, weights: Any, batch: Any, settings: Settings) -> Array:
 
 
 def takes_settings(loss: Loss) -> bool:
-    """Whether a loss has a third argument."""
-    kinds = inspect.Parameter
+    """Whether a loss has a third argument that it needs."""
+    return sum(parameter.default is parameter.empty for parameter in _positional(loss)) > 2
+
+
+def takes_weights_alone(loss: Loss) -> bool:
+    """Whether a loss has one argument only."""
+    return len(_positional(loss)) == 1
+
+
+def _positional(loss: Loss) -> list[inspect.Parameter]:
+    """Arguments that may be given by their place; of `*args`, three."""
+    several = inspect.Parameter.VAR_POSITIONAL
+    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
     parameters = inspect.signature(loss).parameters.values()
-    positional = {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}
-    return sum(each.kind in positional and each.default is kinds.empty for each in parameters) > 2
+    if any(parameter.kind is several for parameter in parameters):
+        return [parameter for parameter in parameters for _ in range(3)]
+    return [parameter for parameter in parameters if parameter.kind in kinds]
 
 
 def _over_runs(chunk: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,7 +28,7 @@ from qjax.training._program import (
 from qjax.training._sampling import compiled_draws
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """What a training gave. Of many runs, each field has a leading axis of runs.
 
@@ -53,6 +53,13 @@ class Trained:
     diverged: Bool[np.ndarray, "*runs"]
     validation_losses: Float[np.ndarray, "*runs checks"]
     weights_before: Any
+
+    def __repr__(self) -> str:
+        """How it ended; not thousands of numbers."""
+        shown = {"steps": self.steps, "converged": self.converged, "diverged": self.diverged}
+        last = self.losses[..., -1] if self.losses.ndim == 1 else np.nanmin(self.losses, axis=-1)
+        what = "last loss" if self.losses.ndim == 1 else "least losses"
+        return f"Trained({what} {last}, " + ", ".join(f"{n}={v}" for n, v in shown.items()) + ")"
 
 
 @dataclass(frozen=True)

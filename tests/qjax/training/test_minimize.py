@@ -89,6 +89,27 @@ def test_the_loss_gets_the_settings_that_it_asks_for() -> None:
     np.testing.assert_allclose(trained.weights, np.arange(3) / 2, atol=1e-5)
 
 
+def test_losses_of_weights_alone() -> None:
+    def loss(weights: Array) -> Array:
+        return quadratic(weights, None)
+
+    trained = minimize(loss, jnp.ones(3), optax.sgd(0.5), steps=1)
+    np.testing.assert_allclose(trained.weights, [0, 1, 2])
+    assert repr(trained) == "Trained(last loss 2.0, steps=1, converged=False, diverged=False)"
+
+
+def test_settings_may_be_keys_and_seeds() -> None:
+    def noisy(rate: float, key: Array, seed: Array) -> optax.GradientTransformation:
+        shift = jax.random.uniform(key) + jax.random.uniform(jax.random.key(seed))
+        return optax.chain(optax.sgd(rate), optax.scale(shift))
+
+    key, seed = jax.random.key(3), np.array(7)
+    settings = {"rate": 0.5, "key": key, "seed": seed}
+    trained = minimize(quadratic, jnp.ones(3), noisy, steps=1, settings=settings)
+    shift = jax.random.uniform(key) + jax.random.uniform(jax.random.key(7))
+    np.testing.assert_allclose(trained.weights, 1 - shift * np.array([1, 0, -1]), rtol=1e-5)
+
+
 def test_line_searches_are_told_the_function() -> None:
     trained = minimize(quadratic, jnp.ones(3), optax.lbfgs(), steps=8)
     np.testing.assert_allclose(trained.weights, [0, 1, 2], atol=1e-5)

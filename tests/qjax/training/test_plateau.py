@@ -31,3 +31,12 @@ def test_rule(seed: int) -> None:
 def test_windows_are_whole_numbers(window: object) -> None:
     with pytest.raises(ValueError, match="window: expected a whole number of at least 1"):
         Plateau(window)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("loss", [0.1, 1 / 3, 4.5, -1.0])
+def test_losses_that_only_rounding_tells_apart(loss: float) -> None:
+    losses = np.float32(loss) * (1 + np.array([0, 1, -1, 0, 1, 0, 0, 1, 0, -1]) * np.float32(6e-8))
+    rule, step = Plateau(5), jnp.asarray(11)
+    assert rule.is_reached(jnp.asarray(losses, jnp.float32), step)
+    assert rule.is_reached(jnp.full(10, loss, jnp.float32), step)
+    assert not rule.is_reached(jnp.full(10, loss).at[:5].add(1e-4), step)
