@@ -100,24 +100,23 @@ def as_settings(
     }
 
 
-def as_keys(key: Array | None, count: int) -> Array:
-    """One random key for each run.
+def as_seeds(key: Array | None, count: int) -> Int[np.ndarray, "runs words"]:
+    """The words of one random key for each run.
 
     Raises:
         TypeError: for what is no key.
         ValueError: for another number of them.
     """
     if key is None:
-        return jax.random.split(jax.random.key(0), count)  # nothing is drawn
-    expected = (
-        f"key: expected {count} random keys, one for each run, jax.random.split(key, {count})"
-    )
+        return np.zeros((count, 1), np.uint32)  # nothing is drawn
+    expected = f"key: expected {count} random keys, one a run, jax.random.split(key, {count})"
     if not isinstance(key, (jax.Array, np.ndarray)):
         raise TypeError(f"{expected}, got {key!r}")
     if not key.ndim or len(key) != count:
         raise ValueError(f"{expected}, got shape {key.shape}")
     check_key(key[0])
-    return jnp.asarray(key)
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(key) if typed else key)
 
 
 def as_validation(

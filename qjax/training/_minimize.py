@@ -14,7 +14,7 @@ from qjax._base.options import as_flag, as_whole
 from qjax._base.process import check_process
 from qjax.training._arguments import (
     as_batches,
-    as_keys,
+    as_seeds,
     as_settings,
     as_validation,
     as_weights,
@@ -199,7 +199,7 @@ def minimize_many(
         update_arguments=update_arguments,
     )
     dtype = common_dtype(*jax.tree.leaves(weights))
-    given = Given(as_keys(key, count), as_settings(settings, loss, optimizer, dtype, count), rows)
+    given = Given(as_settings(settings, loss, optimizer, dtype, count), rows)
     return trained(
         recipe,
         weights,
@@ -207,6 +207,7 @@ def minimize_many(
         data,
         num_steps,
         chosen=chosen,
+        seeds=as_seeds(key, count),
         validation=as_validation(validation_data, validation_rows, patience, data, count),
         callback=callback,
         shown=as_flag(progress, "progress"),

@@ -73,9 +73,8 @@ class Run(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a run is given once: its random key, its numbers, and its rows of the data (or None)."""
+    """What a run is given once: its numbers, and its rows of the data (or None)."""
 
-    key: Array
     settings: Settings
     rows: Int[Array, " rows"] | None
 

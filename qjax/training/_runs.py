@@ -25,7 +25,7 @@ from qjax.training._program import (
     compiled_start,
     compiled_values,
 )
-from qjax.training._sampling import compiled_draws
+from qjax.training._sampling import draws
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,6 +82,7 @@ class Progress:
     validation_loss: Float[np.ndarray, "*runs"]
 
 
+Chosen = Int[np.ndarray, "runs steps batch"]
 Told = TypeVar("Told", Trained, Progress)
 
 
@@ -117,19 +118,33 @@ def trained(
     data: Any,
     num_steps: int,
     *,
-    chosen: Int[np.ndarray, "runs steps batch"] | None,
+    chosen: Chosen | None,
+    seeds: Int[np.ndarray, "runs words"],
     validation: Validation | None,
     callback: Callable[[Progress], object] | None,
     shown: bool,
 ) -> Trained:
-    """Train all runs to their end."""
+    """Train all runs to their end.
+
+    Args:
+        recipe: what programs are compiled for.
+        weights: of all runs.
+        given: what the runs are given.
+        data: what rows are drawn from.
+        num_steps: the most.
+        chosen: the rows of each step, where the caller says; else they are drawn.
+        seeds: of those draws, for each run.
+        validation: how the runs are watched; None where they are not.
+        callback: told of each chunk.
+        shown: whether there is a bar.
+    """
     runs = compiled_start(recipe)(weights, given, data)
     count = len(runs.active)
     watch = _Watch(weights, np.full(count, np.inf), np.zeros(count, int))
     chunks: list[tuple[np.ndarray, Any]] = []
     with progress_bar(num_steps, shown, "steps") as advance:
         for first in range(0, num_steps, recipe.num_steps):
-            positions = _positions(recipe, given, chosen, first)
+            positions = _positions(recipe, chosen, seeds, first)
             count = min(recipe.num_steps, num_steps - first)
             runs, values, before = _advanced(recipe, runs, given, positions, data, count)
             chunks.append((values, jax.device_get(before)))
@@ -153,13 +168,13 @@ def _without_rest(chunk: Any, num_steps: int) -> Any:
 
 
 def _positions(
-    recipe: Recipe, given: Given, chosen: Int[np.ndarray, "runs steps batch"] | None, first: int
+    recipe: Recipe, chosen: Chosen | None, seeds: np.ndarray, first: int
 ) -> Shaped[Array, "runs steps batch"] | None:
     """The rows of the next steps: those that the caller chose, or drawn ones; None for all."""
     if recipe.batches is None:
         return None
     if chosen is None:
-        return compiled_draws(recipe.batches, recipe.num_steps)(given.key, np.int32(first))
+        return jnp.asarray(draws(recipe.batches, seeds, first, recipe.num_steps))
     own = chosen[:, first : first + recipe.num_steps]
     # The last chunk is as long as the others; what is past the end is not computed.
     return jnp.asarray(np.pad(own, ((0, 0), (0, recipe.num_steps - own.shape[1]), (0, 0))))

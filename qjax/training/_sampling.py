@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Int
-
-from qjax._base import tuning
-from qjax._base.store import kept
 
 Sampling = Literal["epochs", "replacement"]
 GIVEN: Literal["given"] = "given"  # the caller says which rows each step sees
@@ -32,47 +29,49 @@ class Batches:
     sampling: Sampling | Literal["given"]
 
 
-Drawn = Int[Array, "steps batch"]
+Drawn = Int[np.ndarray, "steps batch"]
 
 
-@kept(tuning.PROGRAM_BYTES)
-def compiled_draws(
-    batches: Batches, num_steps: int
-) -> Callable[..., Int[Array, "runs steps batch"]]:
-    """(keys of the runs, first step) -> positions of the rows that each of the next steps sees.
+def draws(
+    batches: Batches, seeds: Int[np.ndarray, "runs words"], first: int, num_steps: int
+) -> Int[np.ndarray, "runs steps batch"]:
+    """Positions of the rows that each step sees, for some steps from `first` on.
 
-    What a step draws follows from its key and number: it does not matter how the steps of a
-    training are cut into chunks. A program of its own, as random numbers compile longer than
-    circuits, and serve those of all architectures.
+    What a step draws follows from its run's seed and its number: it does not matter how the steps
+    of a training are cut into chunks. Drawn by NumPy: a program for random numbers takes longer to
+    compile than a circuit.
     """
     draw = _in_epochs if batches.sampling == "epochs" else _with_replacement
-
-    def draws(key: Array, first: Array) -> Array:
-        return draw(key, first + jnp.arange(num_steps, dtype=jnp.int32), batches)
-
-    return jax.jit(jax.vmap(draws, (0, None)))
+    return np.stack([draw(batches, seed.tolist(), first, num_steps) for seed in seeds])
 
 
-def _with_replacement(key: Array, steps: Int[Array, " steps"], batches: Batches) -> Drawn:
-    def draw(step: Array) -> Array:
-        drawn = jax.random.fold_in(key, step)
-        return jax.random.randint(drawn, (batches.size,), 0, batches.num_rows)
+def _with_replacement(batches: Batches, seed: list[int], first: int, num_steps: int) -> Drawn:
+    def draw(block: int) -> Drawn:
+        drawn = np.random.default_rng([*seed, block])
+        return drawn.integers(0, batches.num_rows, (_BLOCK, batches.size), np.int32)
 
-    return jax.vmap(draw)(steps)
+    return _cut(draw, _BLOCK, first, num_steps)
 
 
-def _in_epochs(key: Array, steps: Int[Array, " steps"], batches: Batches) -> Drawn:
+def _in_epochs(batches: Batches, seed: list[int], first: int, num_steps: int) -> Drawn:
     """What is left of an epoch, less than a batch, is left out."""
-    size, num_rows = batches.size, batches.num_rows
-    per_epoch = num_rows // size
-    first = steps[0] // per_epoch
-    epochs = first + jnp.arange(2 + (len(steps) - 1) // per_epoch, dtype=jnp.int32)
+    length = batches.num_rows // batches.size
 
-    def order(epoch: Array) -> Array:
-        return jax.random.permutation(jax.random.fold_in(key, epoch), num_rows)
+    def draw(epoch: int) -> Drawn:
+        order = np.random.default_rng([*seed, epoch]).permutation(np.int32(batches.num_rows))
+        return order[: length * batches.size].reshape(length, batches.size)
 
-    cut = jax.vmap(order)(epochs)[:, : per_epoch * size].reshape(-1, size)
-    return cut[steps - first * per_epoch]
+    return _cut(draw, length, first, num_steps)
+
+
+def _cut(draw: Callable[[int], Drawn], length: int, first: int, num_steps: int) -> Drawn:
+    """Some steps, of pieces of so many steps each."""
+    pieces = range(first // length, -(-(first + num_steps) // length))
+    start = first - pieces.start * length
+    return np.concatenate([draw(piece) for piece in pieces])[start : start + num_steps]
+
+
+_BLOCK = 100  # steps that one generator draws for, where no epochs part them
 
 
 def rows_of(data: Any, positions: Int[Array, " rows"] | None) -> Any:
