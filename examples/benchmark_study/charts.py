@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from benchmark_study.study import Row
 
@@ -45,6 +46,7 @@ def save_ranks(path: Path, rows: Sequence[Row]) -> None:
         axes.bar(range(len(models)), counts, bottom=bottom, color=color, label=str(rank))
         bottom += counts
     axes.set_xticks(range(len(models)), [models[place] for place in order], rotation=40, ha="right")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("data sets")
     axes.legend(title="rank", fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     _save(figure, path)
