@@ -201,6 +201,11 @@ def test_steps_past_all_numbers_keep_the_last_weights(network: object) -> None:
     assert model.loss_ < model.loss_curve_[0]
 
 
+def test_a_bar_of_steps_on_a_primitive(capsys: pytest.CaptureFixture[str]) -> None:
+    classifier(REMOTE, max_iter=3, progress=True).fit(X[:2], Y[:2])
+    assert "3/3" in capsys.readouterr().err
+
+
 def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
