@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from qjax.algorithms import VQC, NeuralNetworkClassifier, NeuralNetworkRegressor, fit_grid
-from tests.qjax.algorithms.networks import circuits, estimator_of_width, points
+from tests.qjax.algorithms.networks import circuits, expectation, points
 
 X, Y = points(17)  # folds of two sizes
-NETWORK = estimator_of_width(2, 1)
+NETWORK = expectation()
 STEPS = {"optimizer": optax.adam, "max_iter": 5, "random_state": 2}
 RATES = [0.03, 0.1, 0.3]
 
