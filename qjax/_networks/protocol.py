@@ -63,8 +63,12 @@ class Network(Protocol):
         """The pure function: differentiable JAX, which keeps the leading batch axes of inputs."""
 
 
-def check_network(network: object) -> None:
+def check_network(network: object, what: str = "network") -> None:
     """Require those attributes, of an instance.
+
+    Args:
+        network: what was given.
+        what: how the caller calls it.
 
     Raises:
         TypeError: says which are missing or of another type.
@@ -72,27 +76,27 @@ def check_network(network: object) -> None:
     """
     if isinstance(network, type):
         raise TypeError(
-            f"network: got the class {network.__name__}; expected a network made of it, such as "
+            f"{what}: got the class {network.__name__}; expected a network made of it, such as "
             f"{network.__name__}(circuit=..., ...){way_from_qiskit_ml(network)}"
         )
     if missing := [name for name in _NEEDED if not hasattr(network, name)]:
         raise TypeError(
-            f"network: got {type(network).__name__}, which lacks {', '.join(missing)}; expected "
+            f"{what}: got {type(network).__name__}, which lacks {', '.join(missing)}; expected "
             f"a network with {', '.join(_NEEDED)}, such as qjax.EstimatorQNN"
             + way_from_qiskit_ml(network)
         )
     name = type(network).__name__
     if not callable(network.apply):  # type: ignore[attr-defined]
-        raise TypeError(f"network: {name}.apply is no function")
+        raise TypeError(f"{what}: {name}.apply is no function")
     for size in ("num_inputs", "num_weights"):
-        as_whole(getattr(network, size), f"network: {name}.{size}", 0)
-    _check_shape(network.output_shape, name)  # type: ignore[attr-defined]
+        as_whole(getattr(network, size), f"{what}: {name}.{size}", 0)
+    _check_shape(network.output_shape, f"{what}: {name}")  # type: ignore[attr-defined]
 
 
 def _check_shape(shape: object, name: str) -> None:
     lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
     for length in lengths:
-        as_whole(length, f"network: {name}.output_shape, a number or a tuple of them", 0)
+        as_whole(length, f"{name}.output_shape, a number or a tuple of them", 0)
 
 
 def way_from_qiskit_ml(given: object) -> str:

@@ -11,8 +11,10 @@ _qsvc              the support vector classifier on a quantum kernel
 _qsvr              the support vector regressor on a quantum kernel
 _grid              a grid of numbers, seeds and folds, trained at once
 _gaussian_process  a quantum kernel as a kernel of Gaussian processes
+_grid_result       what such a search gave
 _circuits          feature map and ansatz -> the circuit of a variational estimator
 _estimator         what estimators that train a network share: fit, and what it leaves behind
+_arguments         what an estimator was handed -> checked
 _labels            labels of any type <-> the outputs that stand for them
 _losses            losses by name, as objects or functions
 _objective         network and loss -> what is minimised
@@ -26,7 +28,8 @@ _gram_machine      what support vector machines on quantum kernels share
 import qjax.algorithms._requirements  # noqa: F401 - the first: says what is missing
 from qjax.algorithms._classifier import NeuralNetworkClassifier
 from qjax.algorithms._gaussian_process import GaussianProcessKernel
-from qjax.algorithms._grid import GridResult, fit_grid
+from qjax.algorithms._grid import fit_grid
+from qjax.algorithms._grid_result import GridResult
 from qjax.algorithms._qsvc import QSVC
 from qjax.algorithms._qsvr import QSVR
 from qjax.algorithms._regressor import NeuralNetworkRegressor

@@ -12,8 +12,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
 
 from qjax._base.options import as_flag
-from qjax._networks import Network, SamplerQNN
-from qjax.algorithms._estimator import NetworkEstimator, checked_network, mean_one
+from qjax._networks import EstimatorQNN, Network, SamplerQNN
+from qjax.algorithms._arguments import checked_network, mean_one
+from qjax.algorithms._estimator import NetworkEstimator
 from qjax.algorithms._labels import (
     Labels,
     as_predicted,
@@ -55,11 +56,13 @@ class NetworkClassifierBase(ClassifierMixin, NetworkEstimator):
                 "y: got rows of a one-hot matrix with one_hot=False; expected labels, shape "
                 "(samples,), or one_hot=True"
             )
+        check_meaning(network, loss, as_rows=one_hot)
         targets, loss = _targets(labels, indices, num_outputs, loss, one_hot)
         self._labels, self.classes_ = labels, classes
         if self.class_weight is not None:
             by_class = compute_sample_weight(self.class_weight, classes[indices])
-            weights = mean_one((weights * by_class).astype(weights.dtype), self)
+            by_class = (weights * by_class).astype(weights.dtype)
+            weights = mean_one(by_class, self, "class_weight")
         return network, targets, loss, weights
 
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
@@ -141,7 +144,8 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
         initial_point: where to start, shape `(num_weights,)`; None draws from [-1, 1). With
             `restarts` also several rows; what is missing is drawn.
         callback: called as `callback(weights, loss)`: at each step of optax's, at each evaluation
-            of SciPy's. Compiled steps are told in blocks, in their order.
+            of SciPy's. Compiled steps are told in blocks, in their order. What it returns counts
+            for nothing: `convergence` and `patience` end a training earlier.
         learning_rate: for an `optimizer` that is a function of it: a number, or a schedule of
             optax's, which is part of the program.
         max_iter: steps of optax's (1000 by default), iterations of SciPy's.
@@ -160,7 +164,9 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
     Attributes:
         classes_: the labels, sorted.
         network_: the network that was trained.
-        weights_: the trained weights, shape `(num_weights,)`; also `weights`.
+        weights_: the trained weights, shape `(num_weights,)`; also `weights`. Of steps that ended
+            with a `ConvergenceWarning`, as loss or weights became infinite or NaN, the last finite
+            ones.
         fit_result_: the optimizer's result; also `fit_result`.
         loss_: the loss that was reached.
         loss_curve_: the loss of each step, or evaluation.
@@ -230,12 +236,35 @@ def _targets(
     outputs = labels.outputs[indices]
     if one_hot:
         return one_hot_targets(outputs, num_outputs), loss
-    if loss is cross_entropy or loss is cross_entropy_of_qiskit:
-        raise ValueError(
-            "loss: cross_entropy compares probabilities with rows of a one-hot matrix; expected "
-            "one_hot=True, or loss='squared_error'"
-        )
     return outcome_costs(loss, outputs.astype(float), num_outputs), expected_cost
+
+
+def check_meaning(network: Network, loss: Loss, *, as_rows: bool) -> None:
+    """Require probabilities, where outputs are taken for these: those of an `EstimatorQNN` are not.
+
+    Args:
+        network: whose outputs they are.
+        loss: what compares them.
+        as_rows: whether all outputs of a sample are compared with a row, not outcomes with numbers.
+
+    Raises:
+        ValueError: says what is expected instead.
+    """
+    (num_outputs,) = np.atleast_1d(network.output_shape)
+    values = isinstance(network, EstimatorQNN)
+    entropy = loss is cross_entropy or loss is cross_entropy_of_qiskit
+    if entropy and (values or num_outputs == 1 or not as_rows):
+        raise ValueError(
+            "loss: cross_entropy compares the probabilities of a SamplerQNN with rows, such as "
+            "those of one_hot=True; expected these, or loss='squared_error' (of expectation "
+            "values, optax.softmax_cross_entropy with one_hot=True)"
+        )
+    if values and num_outputs > 1 and not as_rows:
+        raise ValueError(
+            f"neural_network: its {num_outputs} outputs are expectation values, but would be taken "
+            "for probabilities of outcomes; expected a SamplerQNN, one observable, or rows to "
+            "compare all outputs with (one_hot=True; of a regressor y of several columns)"
+        )
 
 
 def outcome_costs(

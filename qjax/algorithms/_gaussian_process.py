@@ -10,9 +10,11 @@ from jaxtyping import Float
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from qjax._base import tuning
+from qjax._base.arrays import as_real_numpy
 from qjax._base.store import kept
 from qjax.kernels import QuantumKernel
 
+FIXED = "fixed"
 Bounds = tuple[float, float] | np.ndarray | Literal["fixed"]
 
 
@@ -49,7 +51,7 @@ class GaussianProcessKernel(Kernel):
         """The weights; none for a kernel without, or with fixed ones."""
         count = self._checked_kernel.num_weights
         fixed = isinstance(self.weight_bounds, str)
-        bounds = self.weight_bounds if fixed else np.broadcast_to(self.weight_bounds, (count, 2))
+        bounds = _checked_bounds(self.weight_bounds, count)
         return [Hyperparameter("weights", "numeric", bounds, count, fixed)] if count else []
 
     @property
@@ -115,7 +117,9 @@ class GaussianProcessKernel(Kernel):
 
     @property
     def _searched(self) -> bool:
-        return bool(self._checked_kernel.num_weights) and not isinstance(self.weight_bounds, str)
+        count = self._checked_kernel.num_weights
+        fixed = isinstance(_checked_bounds(self.weight_bounds, count), str)
+        return bool(count) and not fixed
 
     @property
     def _numbers(self) -> Float[np.ndarray, " weights"]:
@@ -129,6 +133,31 @@ class GaussianProcessKernel(Kernel):
                 "search starts, GaussianProcessKernel(kernel, weights), or kernel.with_weights(...)"
             )
         return vector
+
+
+def _checked_bounds(bounds: Any, count: int) -> Any:
+    """A pair for each weight, or "fixed".
+
+    Raises:
+        ValueError: for another word or shape, NaN, and a lower bound above the upper one.
+        TypeError: for what is no numbers.
+    """
+    if isinstance(bounds, str):
+        if bounds != FIXED:
+            raise ValueError(
+                f"weight_bounds: expected a pair of numbers or 'fixed', got {bounds!r}"
+            )
+        return bounds
+    pairs = as_real_numpy(bounds, "weight_bounds").astype(float)
+    if pairs.shape not in {(2,), (count, 2)}:
+        raise ValueError(
+            f"weight_bounds: expected a pair of numbers, one for each weight, shape ({count}, 2), "
+            f"or 'fixed', got shape {pairs.shape}"
+        )
+    pairs = np.broadcast_to(pairs, (count, 2))
+    if not (pairs[:, 0] <= pairs[:, 1]).all():
+        raise ValueError(f"weight_bounds: expected lower <= upper, got {bounds!r}")
+    return pairs
 
 
 @kept(tuning.DERIVATIVES_BYTES)

@@ -1,5 +1,6 @@
 """Floor 11. What support vector machines on quantum kernels share: Gram matrices of the data."""
 
+import copy
 from abc import abstractmethod
 from typing import Any, Self
 
@@ -10,8 +11,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from qjax._base.store import kept
+from qjax.algorithms._arguments import mean_one
 from qjax.algorithms._circuits import default_feature_map
-from qjax.algorithms._estimator import FLOATS, mean_one
+from qjax.algorithms._estimator import FLOATS
 from qjax.kernels import FidelityKernel
 
 PRECOMPUTED = "precomputed"
@@ -42,6 +44,13 @@ class GramMachine(BaseEstimator):
             ValueError: for data or arguments that do not fit.
             TypeError: for sparse data, and what is no kernel.
         """
+        # On a copy: what fails, or is interrupted, leaves the machine as it was.
+        twin = copy.copy(self)
+        twin._fit(X, y, sample_weight)
+        self.__dict__ = twin.__dict__
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         X, y = validate_data(self, X, y, dtype=FLOATS)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
@@ -51,7 +60,6 @@ class GramMachine(BaseEstimator):
         matrix = X if self._is_precomputed else _gram(self.quantum_kernel_, X)
         self.machine_ = self._trained(matrix, y, sample_weight)
         self._points = X
-        return self
 
     def _check_targets(self, y: np.ndarray) -> None:
         """Refuse what the machine cannot be trained on."""

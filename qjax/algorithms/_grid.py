@@ -1,95 +1,25 @@
 """Floor 11. Grid of numbers, seeds, folds -> scores: all models of one architecture at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.stats import rankdata
+from jaxtyping import Int
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, indexable
 
 from qjax._base.options import as_flag, as_whole
 from qjax.algorithms._estimator import NetworkEstimator, Task
+from qjax.algorithms._grid_result import GridResult
 from qjax.algorithms._objective import Batch
 from qjax.algorithms._optimizers import Steps
 from qjax.algorithms._training import as_result, is_compiled, stepped
-
-
-@dataclass(frozen=True, eq=False)
-class GridResult:
-    """What a search gave, by the names of scikit-learn's `GridSearchCV`.
-
-    Attributes:
-        params: the points of the grid, dictionaries.
-        scores: on the fold that was left out, shape `(points, seeds, folds)`; NaN where a training
-            went astray.
-        seeds: what `random_state` was.
-        best_estimator_: trained on all data with the best numbers; None without `refit`.
-    """
-
-    params: tuple[dict[str, Any], ...]
-    scores: Float[np.ndarray, "points seeds folds"]
-    seeds: tuple[int | None, ...]
-    best_estimator_: Any = field(default=None, repr=False)
-
-    @property
-    def mean_test_score(self) -> Float[np.ndarray, " points"]:
-        """The mean over seeds and folds."""
-        return self.scores.mean((1, 2))
-
-    @property
-    def std_test_score(self) -> Float[np.ndarray, " points"]:
-        """The standard deviation over seeds and folds."""
-        return self.scores.std((1, 2))
-
-    @property
-    def rank_test_score(self) -> Int[np.ndarray, " points"]:
-        """1 for the best mean; equal ones share the smaller rank."""
-        means = np.where(np.isnan(self.mean_test_score), -np.inf, self.mean_test_score)
-        return rankdata(-means, method="min").astype(np.int32)
-
-    @property
-    def best_index_(self) -> int:
-        """The first point with the best mean."""
-        return int(self.rank_test_score.argmin())
-
-    @property
-    def best_params_(self) -> dict[str, Any]:
-        """The point with the best mean."""
-        return self.params[self.best_index_]
-
-    @property
-    def best_score_(self) -> float:
-        """The best mean."""
-        return float(self.mean_test_score[self.best_index_])
-
-    @property
-    def cv_results_(self) -> dict[str, Any]:
-        """A table as `GridSearchCV.cv_results_` has it; splits count folds first, then seeds."""
-        names = sorted({name for point in self.params for name in point})
-        columns: dict[str, Any] = {
-            f"param_{name}": np.ma.array(
-                [point.get(name) for point in self.params],
-                mask=[name not in point for point in self.params],
-                dtype=object,
-            )
-            for name in names
-        }
-        splits = self.scores.reshape(len(self.params), -1)
-        columns |= {"params": list(self.params)}
-        columns |= {f"split{i}_test_score": column for i, column in enumerate(splits.T)}
-        return columns | {
-            "mean_test_score": self.mean_test_score,
-            "std_test_score": self.std_test_score,
-            "rank_test_score": self.rank_test_score,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +56,8 @@ def fit_grid(
     one compiled program, however many there are. Points that make other networks, losses or
     optimizers are other batches. Scores are those of `GridSearchCV` up to rounding. What has no
     compiled steps (SciPy's methods, networks on primitives, other estimators) is fitted one by one.
+    The `callback` of an estimator is told of these, and of the last fit on all data; not of models
+    in a batch. A point that no model can be made of is an error here, no NaN.
 
         result = fit_grid(VQC(optimizer=optax.adam), {"learning_rate": [0.01, 0.1]}, x, labels,
                           seeds=range(5))
@@ -137,8 +69,9 @@ def fit_grid(
         y: labels or values.
         cv: folds, as in scikit-learn: a number, a splitter, or pairs of training and test rows;
             None for 5, stratified for classifiers.
-        seeds: `random_state` of the estimator, one after the other; None for its own.
-        scoring: as in scikit-learn; None for the estimator's `score`.
+        seeds: `random_state` of the estimator, one after the other; None for its own, or those in
+            the grid.
+        scoring: a name or function as in scikit-learn; None for the estimator's `score`.
         refit: whether the best numbers are trained on all data, with the first seed.
         at_once: models of a batch at most, where memory is short; None for all.
         progress: whether to show a bar for each batch (needs the extra `progress`).
@@ -148,10 +81,13 @@ def fit_grid(
         TypeError: for arguments of another kind.
     """
     points = tuple(dict(point) for point in ParameterGrid(param_grid))
+    if not points:
+        raise ValueError("param_grid: expected at least one point, got none")
+    if isinstance(scoring, (list, tuple, set, Mapping)):
+        raise TypeError(f"scoring: expected one name or function, got {scoring!r}")
+    X, y = indexable(X, y)
     with_refit, with_bar = as_flag(refit, "refit"), as_flag(progress, "progress")
-    chosen: tuple[int | None, ...] = (None,) if seeds is None else tuple(seeds)
-    if not chosen:
-        raise ValueError("seeds: got none; expected numbers for random_state, or None")
+    chosen = _as_seeds(estimator, points, seeds)
     limit = None if at_once is None else as_whole(at_once, "at_once", 1)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
     scorer = check_scoring(estimator, scoring)
@@ -166,8 +102,6 @@ def fit_grid(
         for group in _groups(fits, limit):
             _train(group, with_bar)
     for fit in fits:
-        if fit.task is not None and not np.isfinite(_last(fit.model).weights_).all():
-            continue  # nothing can be predicted: no score, and the last rank
         test = folds[fit.place[2]][1]
         scores[fit.place] = scorer(fit.model, _safe_indexing(X, test), _safe_indexing(y, test))
     result = GridResult(points, scores, chosen)
@@ -175,6 +109,23 @@ def fit_grid(
         return result
     best = _with(estimator, result.best_params_, chosen[0])
     return replace(result, best_estimator_=best.fit(X, y))
+
+
+def _as_seeds(
+    estimator: Any, points: Sequence[Mapping[str, Any]], seeds: Any
+) -> tuple[int | None, ...]:
+    if seeds is None:
+        return (None,)
+    if not isinstance(seeds, Iterable):
+        raise TypeError(f"seeds: expected several numbers, such as range(5), got {seeds!r}")
+    chosen = tuple(as_whole(seed, "seeds", 0) for seed in seeds)
+    if not chosen:
+        raise ValueError("seeds: got none; expected numbers for random_state, or None")
+    steps = estimator.steps if isinstance(estimator, Pipeline) else []
+    name = "__".join([*(step[0] for step in steps[-1:]), "random_state"])
+    if any(name in point for point in points):
+        raise ValueError(f"seeds: got seeds, and {name} in param_grid; expected one of both")
+    return chosen
 
 
 def _with(estimator: Any, point: Mapping[str, Any], seed: int | None) -> Any:

@@ -36,14 +36,19 @@ def read_classes(y: Any, name: str) -> tuple[Shaped[np.ndarray, " classes"], np.
 
     Raises:
         ValueError: for labels that are continuous, of several classes at once, or all the same.
+        TypeError: for labels of several types, which have no order.
     """
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] > 1:
         indices = _from_rows(y)
         return np.arange(y.shape[1]), indices, True
     y = column_or_1d(y, warn=True)
+    try:
+        classes, indices = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        names = sorted({type(label).__name__ for label in y})
+        raise TypeError(f"y: expected labels of one type, got {', '.join(names)}") from error
     check_classification_targets(y)
-    classes, indices = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
             f"y: {name} needs labels of at least 2 classes, got one class only: {classes.tolist()}"

@@ -12,8 +12,9 @@ from sklearn.utils.validation import column_or_1d
 
 from qjax._base.arrays import as_real_numpy, counted
 from qjax._networks import Network
-from qjax.algorithms._classifier import outcome_costs
-from qjax.algorithms._estimator import NetworkEstimator, checked_network
+from qjax.algorithms._arguments import checked_network
+from qjax.algorithms._classifier import check_meaning, outcome_costs
+from qjax.algorithms._estimator import NetworkEstimator
 from qjax.algorithms._losses import Loss
 from qjax.algorithms._objective import expected_cost
 from qjax.training import Plateau
@@ -36,6 +37,7 @@ class NetworkRegressorBase(RegressorMixin, NetworkEstimator):
         network = self._network_for(X.shape[1], num_values)
         (num_outputs,) = np.atleast_1d(network.output_shape)
         self._form = _form(num_outputs, values)
+        check_meaning(network, loss, as_rows=self._form != "outcomes")
         if self._form == "outcomes":
             return network, outcome_costs(loss, values, num_outputs), expected_cost, weights
         return network, values.reshape(len(values), -1), loss, weights

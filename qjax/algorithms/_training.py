@@ -15,6 +15,7 @@ from scipy.optimize import OptimizeResult
 from scipy.optimize import minimize as scipy_minimize
 
 from qjax._base.options import as_whole
+from qjax._base.progress import progress_bar
 from qjax.algorithms._evaluations import Callback, Evaluations, is_on_primitive
 from qjax.algorithms._objective import Batch, Objective, inputs_of
 from qjax.algorithms._optimizers import (
@@ -69,12 +70,13 @@ def check_schedule(way: Way, schedule: Schedule, network: object, validated: boo
     if is_compiled(way, network):
         return
     values = {**vars(schedule), "validation_fraction": validated or None}
-    names = ("batch_size", "convergence", "validation_fraction")
+    values["progress"] = (schedule.progress and not isinstance(way, Steps)) or None
+    names = ("batch_size", "convergence", "validation_fraction", "progress")
     if given := [name for name in names if values[name] is not None]:
         where = "a network on a primitive" if isinstance(way, Steps) else "an optimizer on the host"
         raise ValueError(
-            f"{', '.join(given)}: not for {where}, which takes all rows at each step; expected a "
-            "simulated network and a transformation, such as optimizer=optax.adam(0.01)"
+            f"{', '.join(given)}: not for {where}, whose steps are not compiled; expected "
+            "a simulated network and a transformation, such as optimizer=optax.adam(0.01)"
         )
 
 
@@ -172,6 +174,7 @@ def as_result(objective: Objective, rows: Batch, runs: Trained, index: int) -> O
         fun=found,
         nit=steps,
         success=bool(runs.converged[index]),
+        diverged=bool(runs.diverged[index]),
         losses=np.asarray(runs.losses[index][:steps]),
     )
 
@@ -190,9 +193,9 @@ def _on_the_host(
     evaluations = Evaluations(objective, batch, gradients=takes, tell=told)
     start = np.asarray(start, float)
     if isinstance(way, Steps):
-        result = _stepped_on_the_host(
-            evaluations, partial(objective, batch=batch), start, way, _steps(schedule)
-        )
+        more: dict[str, Any] = {"value_fn": partial(objective, batch=batch)}
+        more |= inputs_of(batch) if asks_for_inputs(way) else {}
+        result = _stepped_on_the_host(evaluations, start, way, schedule, more)
     elif isinstance(way, Minimizer):
         run = _with_callback(way, callback) if own and callback is not None else way.run
         result = run(fun=evaluations.value, x0=start, jac=evaluations.gradient)
@@ -232,23 +235,27 @@ def _takes_two(callback: Callback) -> bool:
 
 def _stepped_on_the_host(
     evaluations: Evaluations,
-    loss: Callable[[Any], Any],
     start: Float[np.ndarray, " weights"],
     way: Steps,
-    num_steps: int,
+    schedule: Schedule,
+    more: dict[str, Any],
 ) -> OptimizeResult:
     """The loop of steps where a primitive computes values: nothing of it can be compiled."""
     transformation: Any = way.optimizer(**way.settings) if way.settings else way.optimizer
     weights, state = start, transformation.init(start)
-    with_more = _takes_more(transformation.update)
-    for _ in range(num_steps):
-        value, gradient = evaluations.value(weights), evaluations.gradient(weights)
-        more = {"value": value, "grad": gradient, "value_fn": loss}
-        updates, state = transformation.update(
-            gradient, state, weights, **(more if with_more else {})
-        )
-        weights = weights + np.asarray(updates, float)
-    return OptimizeResult(x=weights, nit=num_steps, success=True)
+    with_more, num_steps, diverged = _takes_more(transformation.update), _steps(schedule), False
+    with progress_bar(num_steps, schedule.progress, "steps") as advance:
+        while len(evaluations.losses) < num_steps and not diverged:
+            value, gradient = evaluations.value(weights), evaluations.gradient(weights)
+            told = {"value": value, "grad": gradient, **more} if with_more else {}
+            with np.errstate(all="ignore"):  # what is infinite ends the loop, and is told then
+                updates, state = transformation.update(gradient, state, weights, **told)
+                ahead = weights + np.asarray(updates, float)
+            diverged = not (np.isfinite(value) and np.isfinite(ahead).all())
+            weights = weights if diverged else ahead
+            advance(1)
+    steps = len(evaluations.losses)
+    return OptimizeResult(x=weights, nit=steps, success=not diverged, diverged=diverged)
 
 
 def _takes_more(update: Callable[..., Any]) -> bool:

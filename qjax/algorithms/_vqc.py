@@ -11,10 +11,11 @@ from qiskit.primitives import BaseSamplerV2
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from qjax._base.options import as_whole
 from qjax._networks import Network, SamplerQNN
+from qjax.algorithms._arguments import checked_network
 from qjax.algorithms._circuits import variational_circuit
 from qjax.algorithms._classifier import NetworkClassifierBase
-from qjax.algorithms._estimator import checked_network
 from qjax.training import Plateau
 
 
@@ -116,7 +117,14 @@ class VQC(NetworkClassifierBase):
             self.num_qubits, self.feature_map, self.ansatz, num_features
         )
         self._circuit = circuit
-        outputs = num_classes if self.output_shape is None else self.output_shape
+        outputs = num_classes
+        if self.output_shape is not None:
+            outputs = as_whole(self.output_shape, "output_shape", 2)
+        if self.interpret is None and outputs > 2**circuit.num_qubits:
+            raise ValueError(
+                f"num_qubits: got {circuit.num_qubits}, which have {2**circuit.num_qubits} "
+                f"outcomes; expected as many as there are classes, {outputs}, or more"
+            )
         network = SamplerQNN(
             circuit=circuit,
             input_params=inputs,

@@ -11,8 +11,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from qjax._networks import EstimatorQNN, Network
+from qjax.algorithms._arguments import checked_network
 from qjax.algorithms._circuits import variational_circuit
-from qjax.algorithms._estimator import checked_network
 from qjax.algorithms._regressor import NetworkRegressorBase
 from qjax.training import Plateau
 

@@ -61,3 +61,14 @@ def points(count: int = 12, num_features: int = 2, seed: int = 0) -> tuple[np.nd
     """Inputs in [-1, 1), and whether the product of the first two is positive: 0 or 1."""
     x = np.random.default_rng(seed).uniform(-1, 1, (count, num_features))
     return x, (x[:, 0] * x[:, 1] > 0).astype(int)
+
+
+def expectation() -> qjax.EstimatorQNN:
+    """One expectation value of two qubits, with 4 weights: it compiles fast."""
+    feature_map, ansatz = circuits()
+    return qjax.EstimatorQNN(
+        circuit=feature_map.compose(ansatz),
+        input_params=feature_map.parameters,
+        weight_params=ansatz.parameters,
+        observables="ZI",
+    )

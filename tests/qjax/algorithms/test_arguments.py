@@ -8,6 +8,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import real_amplitudes, zz_feature_map
 from qiskit_machine_learning.optimizers import ADAM
+from qiskit_machine_learning.utils.loss_functions import CrossEntropyLoss
 from sklearn.exceptions import NotFittedError
 
 import qjax
@@ -17,6 +18,7 @@ from tests.qjax.algorithms.networks import estimator_of_width, points, sampler_o
 X, Y = points()
 NETWORK = sampler_of_width(2, 2)
 ONE = estimator_of_width(2, 1)
+TWO = estimator_of_width(2, 2)
 SQUARE = NETWORK.replace(interpret=lambda integer: (0, integer % 2), output_shape=(2, 2))
 STEPS = {"optimizer": optax.adam, "learning_rate": 0.1}
 FIXED = QuantumCircuit(2)
@@ -64,6 +66,11 @@ CLASSIFIERS = {
     ),
     "no batch": (STEPS | {"batch_size": 0}, ValueError, "batch_size: expected a whole number"),
     "nothing to validate on": (STEPS | {"patience": 3}, ValueError, "patience: got 3 without"),
+    "too few aside": (
+        STEPS | {"validation_fraction": 0.01},
+        ValueError,
+        r"validation_fraction: 0.01 of 12 rows cannot.*test_size = 1",
+    ),
     "all aside": (
         STEPS | {"validation_fraction": 1.0},
         ValueError,
@@ -81,12 +88,34 @@ CLASSIFIERS = {
     "a word for a flag": ({"warm_start": "no"}, TypeError, "warm_start: expected True or False"),
     "another flag": ({"one_hot": 1}, TypeError, "one_hot: expected True or False"),
     "entropy of numbers": ({"loss": "cross_entropy"}, ValueError, "cross_entropy.*one_hot=True"),
+    "entropy of a value": (
+        {"neural_network": ONE, "loss": "cross_entropy"},
+        ValueError,
+        "cross_entropy compares the probabilities.*expectation values",
+    ),
+    "entropy of values": (
+        {"neural_network": TWO, "loss": CrossEntropyLoss(), "one_hot": True},
+        ValueError,
+        "cross_entropy compares the probabilities.*expectation values",
+    ),
+    "values as probabilities": (
+        {"neural_network": TWO},
+        ValueError,
+        "neural_network: its 2 outputs are expectation values.*one_hot=True",
+    ),
+    "no callback": ({"callback": 3}, TypeError, r"callback: expected a function.*got 3"),
+    "a bar on the host": ({"progress": True}, ValueError, "progress: not for an optimizer on the"),
+    "classes that count less than nothing": (
+        {"class_weight": {0: -1, 1: 1}},
+        ValueError,
+        "class_weight: expected finite numbers of at least 0",
+    ),
     "rows of one output": (
         {"neural_network": ONE, "one_hot": True},
         ValueError,
         "one_hot: got True with a network of one output",
     ),
-    "no network": ({"neural_network": None}, TypeError, "network: got NoneType"),
+    "no network": ({"neural_network": None}, TypeError, "^neural_network: got NoneType"),
     "a class of networks": ({"neural_network": qjax.SamplerQNN}, TypeError, "class SamplerQNN"),
     "a matrix of outputs": ({"neural_network": SQUARE}, ValueError, r"output_shape=\(2, 2\)"),
     "no weights": ({"neural_network": Bare()}, ValueError, "no weights"),
@@ -111,6 +140,8 @@ LABELS = {
     "three classes": (np.arange(12) % 3, "3 classes.*2 outputs"),
     "no rows of one 1": (np.ones((12, 2), int), "a single 1 in each"),
     "rows for numbers": (np.eye(2, dtype=int)[Y], "one_hot=True"),
+    "of two types": (np.array([None, "a"] * 6, object), "labels of one type, got NoneType, str"),
+    "of types": (np.array([1, "a"] * 6, object), "labels of one type, got int, str"),
     "too few": (Y[:5], "inconsistent numbers"),
 }
 
@@ -118,7 +149,7 @@ LABELS = {
 @pytest.mark.parametrize("case", LABELS)
 def test_labels(case: str) -> None:
     y, message = LABELS[case]
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         NeuralNetworkClassifier(NETWORK).fit(X, y)
 
 
@@ -127,9 +158,32 @@ def test_three_classes_of_one_output() -> None:
         NeuralNetworkClassifier(ONE).fit(X, np.arange(12) % 3)
 
 
+def test_more_classes_than_outcomes() -> None:
+    with pytest.raises(ValueError, match=r"num_qubits: got 2, which have 4 outcomes.*classes, 5"):
+        VQC(num_qubits=2).fit(X, np.arange(12) % 5)
+    with pytest.raises(ValueError, match=r"output_shape: expected a whole number.*\(2, 2\)"):
+        VQC(output_shape=(2, 2)).fit(X, Y)
+    with pytest.raises(ValueError, match="3 classes, but 2 outputs"):
+        VQC(output_shape=2).fit(X, np.arange(12) % 3)
+
+
+def test_warm_start_of_another_network() -> None:
+    model = NeuralNetworkClassifier(NETWORK, **STEPS, max_iter=1, warm_start=True).fit(X, Y)
+    model.set_params(neural_network=estimator_of_width(3, 1))
+    with pytest.raises(ValueError, match="warm_start: the last fit left 10 weights; expected 11"):
+        model.fit(X[:, [0, 1, 1]], Y)
+    model.weights_[0] = np.nan
+    with pytest.raises(ValueError, match=r"warm_start: the last fit left 10 weights.*NaN"):
+        model.set_params(neural_network=NETWORK).fit(X, Y)
+
+
 def test_values() -> None:
     with pytest.raises(ValueError, match=r"y: got 3 values for each sample.*1 output;"):
         NeuralNetworkRegressor(ONE).fit(X, np.zeros((12, 3)))
+    with pytest.raises(ValueError, match=r"its 2 outputs are expectation values.*several columns"):
+        VQR(observable=["ZI", "IZ"]).fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="cross_entropy compares the probabilities"):
+        VQR(loss="cross_entropy").fit(X, X[:, 0])
     with pytest.raises(ValueError, match="NaN"):
         NeuralNetworkRegressor(ONE).fit(X, np.full(12, np.nan))
     with pytest.raises(TypeError, match="y: got ndarray of dtype <U1; expected real numbers"):

@@ -10,9 +10,9 @@ from tests.qjax.algorithms.networks import estimator_of_width, sampler_of_width
 
 ESTIMATORS = [
     NeuralNetworkClassifier(sampler_of_width, one_hot=True, max_iter=3),
-    NeuralNetworkRegressor(estimator_of_width, max_iter=3),
-    VQC(max_iter=3),
-    VQR(max_iter=3),
+    NeuralNetworkRegressor(estimator_of_width, optimizer="Nelder-Mead", max_iter=1),
+    VQC(optimizer="Nelder-Mead", max_iter=1),
+    VQR(optimizer="Nelder-Mead", max_iter=1),
     QSVC(),
     QSVR(),
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -21,7 +21,13 @@ import qjax
 from qjax import optimizers
 from qjax.algorithms import VQC, VQR, NeuralNetworkClassifier, NeuralNetworkRegressor
 from qjax.training import Plateau
-from tests.qjax.algorithms.networks import circuits, estimator_of_width, points, sampler_of_width
+from tests.qjax.algorithms.networks import (
+    circuits,
+    estimator_of_width,
+    expectation,
+    points,
+    sampler_of_width,
+)
 
 X, Y = points()
 NETWORK = sampler_of_width(2, 2)
@@ -93,7 +99,9 @@ LABELS = [
 @pytest.mark.parametrize("network", [NETWORK, estimator_of_width(2, 1), estimator_of_width(2, 2)])
 def test_labels_of_any_type(labels: np.ndarray, network: object) -> None:
     """The same model, whatever the classes are called."""
-    fitted, numbered = (clone(classifier(network)).fit(X, y) for y in (labels[Y], Y))
+    several_values = network.output_shape == (2,) and network is not NETWORK
+    model = classifier(network, one_hot=several_values)
+    fitted, numbered = (clone(model).fit(X, y) for y in (labels[Y], Y))
     np.testing.assert_array_equal(fitted.classes_, labels)
     assert set(fitted.predict(X)) <= set(labels)
     np.testing.assert_array_equal(fitted.predict(X), labels[numbered.predict(X)])
@@ -149,13 +157,8 @@ def test_warm_start_goes_on() -> None:
     np.testing.assert_allclose(model.weights_, whole.weights_, atol=1e-10)
 
 
-FEATURE_MAP, ANSATZ = circuits()
-PLAIN = qjax.EstimatorQNN(
-    circuit=FEATURE_MAP.compose(ANSATZ),
-    input_params=FEATURE_MAP.parameters,
-    weight_params=ANSATZ.parameters,
-    observables="ZI",
-)
+PLAIN = expectation()
+REMOTE = PLAIN.replace(estimator=qjax.primitives.Estimator(exact=True))
 
 
 @pytest.mark.parametrize(
@@ -181,6 +184,48 @@ def test_schedules_and_losses_that_are_no_number() -> None:
     broken = classifier(loss=lambda p, t: jax.numpy.log(-p - 1).sum(1), one_hot=True)
     with pytest.warns(ConvergenceWarning, match="the loss became nan"):
         broken.fit(X, Y)
+
+
+@pytest.mark.parametrize("network", [PLAIN, REMOTE], ids=["simulated", "on a primitive"])
+def test_steps_past_all_numbers_keep_the_last_weights(network: object) -> None:
+    arguments = {"learning_rate": None, "initial_point": START[:4], "warm_start": True}
+    model = classifier(network, optimizer=optax.sgd(np.inf), **arguments)
+    with pytest.warns(ConvergenceWarning, match="the next weights became infinite.* at step 1;"):
+        model.fit(X[:4], Y[:4])
+    np.testing.assert_array_equal(model.weights_, START[:4])
+    assert not model.fit_result_.success
+    model.set_params(optimizer=optax.sgd(0.1), max_iter=2).fit(X[:4], Y[:4])
+    assert model.loss_ < model.loss_curve_[0]
+
+
+def test_a_bar_of_steps_on_a_primitive(capsys: pytest.CaptureFixture[str]) -> None:
+    classifier(REMOTE, max_iter=3, progress=True).fit(X[:2], Y[:2])
+    assert "3/3" in capsys.readouterr().err
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_fit_that_fails_leaves_the_last_one() -> None:
+    fitted = classifier().fit(X, Y)
+    for arguments, width in (
+        ({"validation_fraction": 0.01}, 2),
+        ({"callback": interrupt}, 2),
+        ({}, 1),
+    ):
+        before, state = fitted.predict(X), {**vars(fitted)}
+        model = fitted.set_params(**STEPS, **arguments)
+        with pytest.raises((ValueError, KeyboardInterrupt)):
+            model.fit(X[:, :width], np.where(Y, "a", "b"))
+        assert vars(model) == state | arguments
+        np.testing.assert_array_equal(model.predict(X), before)
+        fitted.set_params(validation_fraction=None, callback=None)
+    first = classifier(callback=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        first.predict(X)
 
 
 def test_data_of_jax() -> None:
@@ -245,17 +290,23 @@ def test_regressor_takes_an_observable() -> None:
     assert model.circuit.num_qubits == model.neural_network.circuit.num_qubits == 2
 
 
-@pytest.mark.parametrize("optimizer", [optax.sgd(0.1), "L-BFGS-B"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optax.sgd(0.1),
+        "L-BFGS-B",
+        optax.chain(optimizers.natural_gradient(PLAIN), optax.scale(-0.1)),
+        optimizers.spsa(0.1, 0.1, key=jax.random.key(0)),
+    ],
+    ids=["sgd", "L-BFGS-B", "natural gradient", "SPSA"],
+)
 def test_networks_on_a_primitive(optimizer: object) -> None:
     """Exact values from an estimator: the training of the simulated network."""
-    simulated = estimator_of_width(2, 1)
-    remote = simulated.replace(estimator=qjax.primitives.Estimator(exact=True))
-    start = np.linspace(-1, 1, simulated.num_weights)
     ours, expected = (
-        NeuralNetworkClassifier(network, optimizer=optimizer, max_iter=2, initial_point=start).fit(
-            X[:4], Y[:4]
-        )
-        for network in (remote, simulated)
+        NeuralNetworkClassifier(
+            network, optimizer=optimizer, max_iter=2, initial_point=START[:4]
+        ).fit(X[:4], Y[:4])
+        for network in (REMOTE, PLAIN)
     )
     np.testing.assert_allclose(ours.weights_, expected.weights_, atol=1e-6)
     np.testing.assert_array_equal(ours.predict(X[:4]), expected.predict(X[:4]))

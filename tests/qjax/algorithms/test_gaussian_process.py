@@ -102,3 +102,19 @@ def test_bad_input() -> None:
         GaussianProcessRegressor(GaussianProcessKernel(trainable())).fit(X, TARGETS)
     with pytest.raises(ValueError, match=r"theta: expected shape \(3,\)"):
         GaussianProcessKernel(trainable(), START).theta = [1.0]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "error", "message"),
+    [
+        ("Fixd", ValueError, "or 'fixed', got 'Fixd'"),
+        (3, ValueError, r"a pair of numbers.*\(3, 2\).*got shape \(\)"),
+        (np.zeros((2, 2)), ValueError, r"got shape \(2, 2\)"),
+        ((0, np.nan), ValueError, "lower <= upper"),
+        ((1, -1), ValueError, "lower <= upper"),
+        (("a", "b"), TypeError, "weight_bounds: got"),
+    ],
+)
+def test_bounds(bounds: object, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        GaussianProcessRegressor(GaussianProcessKernel(trainable(), START, bounds)).fit(X, TARGETS)

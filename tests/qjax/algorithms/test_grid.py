@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import optax
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from qjax.algorithms import VQC, NeuralNetworkClassifier, NeuralNetworkRegressor, fit_grid
-from tests.qjax.algorithms.networks import circuits, estimator_of_width, points
+from tests.qjax.algorithms.networks import circuits, expectation, points
 
 X, Y = points(17)  # folds of two sizes
-NETWORK = estimator_of_width(2, 1)
+NETWORK = expectation()
 STEPS = {"optimizer": optax.adam, "max_iter": 5, "random_state": 2}
 RATES = [0.03, 0.1, 0.3]
 
@@ -100,11 +101,54 @@ def test_other_estimators_are_fitted_one_by_one() -> None:
     assert_same(fit_grid(SVC(), grid, X, Y, cv=2), GridSearchCV(SVC(), grid, cv=2).fit(X, Y))
 
 
+def steps_by(learning_rate: float) -> optax.GradientTransformation:
+    """So large that weights become infinite at the first step, for a rate of 1e9 and more."""
+    return optax.scale(-learning_rate * 1e300)
+
+
+def test_a_point_that_goes_astray() -> None:
+    """It counts with the weights where it started, and the others are as without it."""
+    model = NeuralNetworkClassifier(NETWORK, **(STEPS | {"optimizer": steps_by}))
+    arguments = {"cv": 2, "refit": False}
+    with pytest.warns(ConvergenceWarning, match="the next weights became infinite"):
+        ours = fit_grid(model, {"learning_rate": [1e-301, 1e30, 0]}, X[:16], Y[:16], **arguments)
+    np.testing.assert_array_equal(ours.scores[1], ours.scores[2])
+
+
+class ArrayLike:
+    """What NumPy can read, and no more."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return np.array(self.values, dtype)
+
+
+def test_what_numpy_can_read() -> None:
+    arguments = ({"C": [0.1, 10.0]},)
+    ours = fit_grid(SVC(), *arguments, ArrayLike(X), ArrayLike(Y), cv=2, refit=False)
+    expected = fit_grid(SVC(), *arguments, X, Y, cv=2, refit=False)
+    np.testing.assert_array_equal(ours.scores, expected.scores)
+
+
 def test_what_does_not_fit() -> None:
     model = NeuralNetworkClassifier(NETWORK, **STEPS)
     grid = {"learning_rate": [0.1]}
     with pytest.raises(ValueError, match="seeds: got none"):
         fit_grid(model, grid, X, Y, seeds=[])
+    with pytest.raises(TypeError, match=r"seeds: expected several numbers, such as .* got 5"):
+        fit_grid(model, grid, X, Y, seeds=5)
+    seeded = {"neuralnetworkclassifier__random_state": [0, 1]}
+    with pytest.raises(ValueError, match=r"seeds: got seeds, and neural.*random_state in param"):
+        fit_grid(make_pipeline(StandardScaler(), model), seeded, X, Y, seeds=[5])
+    with pytest.raises(ValueError, match="param_grid: expected at least one point"):
+        fit_grid(model, [], X, Y)
+    for scoring in (["accuracy", "f1"], {"a": "accuracy"}):
+        with pytest.raises(TypeError, match="scoring: expected one name or function"):
+            fit_grid(model, grid, X, Y, scoring=scoring)
+    with pytest.raises(ValueError, match="learning_rate: expected one finite number, got inf"):
+        fit_grid(model, {"learning_rate": [0.1, np.inf]}, X, Y)
     with pytest.raises(ValueError, match="at_once: expected a whole number"):
         fit_grid(model, grid, X, Y, at_once=0)
     with pytest.raises(ValueError, match="learning"):

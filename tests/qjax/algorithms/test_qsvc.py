@@ -102,6 +102,14 @@ def test_copies_pickles_and_precision() -> None:
     )
 
 
+def test_a_fit_that_fails_leaves_the_last_one() -> None:
+    model = QSVC(quantum_kernel=KERNEL).fit(X, Y)
+    expected = model.predict(NEW)
+    with pytest.raises(ValueError, match=r"3 features.*takes 2"):
+        model.fit(np.zeros((30, 3)), NAMES[Y])
+    np.testing.assert_array_equal(model.predict(NEW), expected)
+
+
 @pytest.mark.parametrize(
     ("arguments", "x", "y", "error", "message"),
     [
