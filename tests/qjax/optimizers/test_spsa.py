@@ -282,7 +282,7 @@ def test_directions_without_a_number_are_left_out(second_order: bool) -> None:
     # The Hessian's estimate has no sample yet, and is the identity.
     assert error(updates, -0.1 * slope * last / (1.01 if second_order else 1)) < 1e-4
     nowhere, state = one_step(optimizer, start, value_fn=lambda x: jnp.nan * x[0])
-    assert error(nowhere, 0) == 0
+    assert error(nowhere, np.zeros(3)) == 0
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
 
 
