@@ -15,8 +15,7 @@ from qjax._base.store import kept
 from qjax._networks import Network
 from qjax.diagnostics._fisher_information import Outputs, checked_data, fisher_spectrum
 
-
-# Where log(1 + kappa) is twice log kappa: eigenvalues of 1, the mean, count as two dimensions below.
+# Kappa where log(1 + kappa) is twice log kappa: below it an eigenvalue of 1 counts as two and more.
 _FEW = (1 + 5**0.5) / 2
 
 
