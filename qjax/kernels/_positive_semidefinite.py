@@ -1,6 +1,6 @@
 """Floor 10. Gram matrix with noise -> the nearest one that is positive semidefinite."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -33,12 +33,15 @@ def nearest_psd(matrix: Matrix) -> Matrix:
     of_jax = isinstance(matrix, Array)
     array = as_real(matrix, "matrix") if of_jax else as_real_numpy(matrix, "matrix")
     check_square(array, "matrix")
-    symmetric = (array + array.T) / 2
-    if of_jax:
-        return _positive_part(symmetric)
-    values, vectors = np.linalg.eigh(symmetric)
-    kept = np.matmul(vectors * np.maximum(values, 0)[None, :], vectors.T)
-    return (kept + kept.T) / 2
+    symmetric: Any = (array + array.T) / 2
+    part: Any = _positive_part(symmetric) if of_jax else _positive_part_in_numpy(symmetric)
+    return part
+
+
+def _positive_part_in_numpy(matrix: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    whole = np.matmul(vectors * np.maximum(values, 0)[None, :], vectors.T)
+    return (whole + whole.T) / 2
 
 
 @jax.custom_jvp

@@ -110,7 +110,7 @@ class ProjectedKernel(QuantumKernel):
         """
         values = self.features(x, weights)
         if not values.size:
-            raise ValueError(f"x: got shape {np.shape(x)}; expected two points at least")
+            raise ValueError("x: got no points; expected two at least")
         variance = float(jnp.var(values))
         if not variance > 0:
             raise ValueError("x: the features of all points are equal, so there is no scale")
