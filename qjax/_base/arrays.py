@@ -198,6 +198,8 @@ def _described(values: object, array: np.ndarray) -> str:
     kind = f"{type(values).__name__} of dtype {array.dtype}"
     if array.dtype != object:
         return kind
+    if hasattr(values, "toarray"):
+        return f"{type(values).__name__}, which is sparse: use .toarray()"
     strange = {type(entry).__name__ for entry in array.flat if not isinstance(entry, (int, float))}
     held = ", ".join(sorted(strange)) or "Python numbers: use astype(float)"
     return f"{kind}, which holds {held}"

@@ -1,5 +1,6 @@
 """Floor 9. (network, weights, inputs, number of data) -> effective dimension."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from qjax._base.arrays import Numbers, as_real, as_real_numpy
 from qjax._base.store import kept
 from qjax._networks import Network
 from qjax.diagnostics._fisher_information import Outputs, checked_data, fisher_spectrum
+
+# Kappa where log(1 + kappa) is twice log kappa: below it an eigenvalue of 1 counts as two and more.
+_FEW = (1 + 5**0.5) / 2
 
 
 def effective_dimension(
@@ -28,8 +32,9 @@ def effective_dimension(
 
     d(n) = 2 log[mean over weights of sqrt det(I + kappa F)] / log kappa, with kappa = gamma n / (2
     pi log n) and F the normalised Fisher information (A. Abbas et al., Nat. Comput. Sci. 1, 403
-    (2021), eq. 3). For many data it tends to the largest rank of F; for few, where kappa is near 1,
-    it may exceed the number of weights.
+    (2021), eq. 3). For many data it tends to the largest rank of F. For few it says little: it may
+    exceed the number of weights, and grows without bound where kappa tends to 1. There is a warning
+    where a number of data is so small that each weight may count as two (n below 37 for gamma 1).
 
     Args:
         network: as in `fisher_information`.
@@ -118,6 +123,12 @@ def _ratio(num_data: Numbers, gamma: float) -> Float[Array, "*num_data"]:
             raise ValueError(
                 f"num_data: expected n with gamma n / (2 pi log n) above 1, got {num_data}; "
                 f"for gamma = {gamma} that is at least {_least(float(constant))}"
+            )
+        if np.any(ratio < _FEW):
+            warnings.warn(
+                f"num_data: got {num_data}; for so few the effective dimension may be more than "
+                "twice the number of weights, and tells little",
+                stacklevel=3,
             )
     scale = float(constant) / (2 * np.pi)
     return scale * numbers / jnp.log(numbers)

@@ -1,6 +1,7 @@
 """Floor 9. State, or circuit -> how much single qubits are entangled with the others."""
 
 from collections.abc import Callable
+from math import prod
 
 import jax
 import jax.numpy as jnp
@@ -80,7 +81,8 @@ def _compiled_measure() -> Callable[[Array], Float[Array, "*batch"]]:
     """(states along the last axis) -> the measure of each."""
 
     def measure(states: Complex[Array, "*batch 2**n"]) -> Float[Array, "*batch"]:
-        return _measure(states.reshape(-1, states.shape[-1]).T).reshape(states.shape[:-1])
+        *batch, dimension = states.shape
+        return _measure(states.reshape(prod(batch), dimension).T).reshape(batch)
 
     return jax.jit(measure)
 
@@ -92,7 +94,7 @@ def _measure(states: Complex[Array, "2**n columns"]) -> Float[Array, " columns"]
     total = jnp.zeros((columns,), jnp.finfo(states.dtype).dtype)
     for qubit in range(num_qubits):
         split = states.reshape(dimension >> (qubit + 1), 2, 1 << qubit, columns)
-        zero, one = split[:, 0].reshape(-1, columns), split[:, 1].reshape(-1, columns)
+        zero, one = (split[:, bit].reshape(dimension // 2, columns) for bit in (0, 1))
         shares = [jnp.sum(jnp.abs(part) ** 2, axis=0) for part in (zero, one)]
         coherence = jnp.sum(zero * one.conj(), axis=0)
         total = total + shares[0] ** 2 + shares[1] ** 2 + 2 * jnp.abs(coherence) ** 2

@@ -16,6 +16,7 @@ from qjax._base.memory import samples_per_pass
 from qjax._base.process import check_process
 from qjax._base.store import kept
 from qjax._base.weight_tree import as_vector, on_vector, structure_of
+from qjax._circuit.domain import is_known
 from qjax._engine import Expectations, Model, compiled_jacobians, compiled_outputs
 from qjax._networks import Network, NeuralNetwork
 from qjax._networks.protocol import check_network, output_shape_of
@@ -38,7 +39,10 @@ def fisher_information(
     exactly, no samples of y (A. Abbas et al., Nat. Comput. Sci. 1, 403 (2021), eq. 2). Outcomes of
     probability 0 add nothing. Each expectation value o of a network is read as the two outcomes of
     probability (1 + o) / 2 and (1 - o) / 2, as in Qiskit Machine Learning's `EffectiveDimension`,
-    so observables should have eigenvalues of +1 and -1.
+    so observables should have eigenvalues of +1 and -1. Near +1 and -1 the difference has few
+    digits: within 1e-5 in single precision, or 1e-13 in double, the small probability and what it
+    adds are rounding. The probabilities of a `SamplerQNN` keep their digits, such as those of the
+    parity by `interpret`.
 
     Works under `jit`, `grad` and `vmap`; compiled once per network, shape and dtype. Inputs, and
     sets of weights, are taken in parts of bounded memory.
@@ -57,7 +61,8 @@ def fisher_information(
 
     Raises:
         ValueError: for weights or inputs of a wrong shape, a network on a primitive, `outputs`
-            that is missing or unknown, and what is too large for memory.
+            that is missing or unknown, expectation values beyond +1 and -1 (NaN where JAX traces),
+            and what is too large for memory.
         TypeError: for what is no network, and numbers that are not real.
     """
     check_process()
@@ -69,7 +74,24 @@ def fisher_information(
         else _program(_sensitivity_of(network), output_shape_of(network), kind == "expectations")
     )
     matrices = program(sets, rows)
+    if kind == "expectations":
+        _check_information(matrices, sets, rows)
     return matrices.reshape(*lead, *matrices.shape[1:])
+
+
+def _check_information(matrices: Array, *given: Array) -> None:
+    """Say why finite numbers gave none, where they are known.
+
+    Raises:
+        ValueError: then.
+    """
+    if not all(map(is_known, (matrices, *given))) or np.isfinite(matrices).all():
+        return
+    if all(np.isfinite(numbers).all() for numbers in given):
+        raise ValueError(
+            "network: its expectation values are beyond +1 and -1, and no probabilities follow "
+            "from them; divide its observables by their largest eigenvalue"
+        )
 
 
 def fisher_spectrum(
@@ -235,11 +257,14 @@ def _information(
     binary: bool,
 ) -> Float[Array, "P P"]:
     if binary:
+        # No probabilities follow from larger values than 1: beyond rounding they become NaN.
+        largest = 1 + jnp.sqrt(jnp.finfo(outputs.dtype).eps)
+        outputs = jnp.where(jnp.abs(outputs) <= largest, outputs, jnp.nan)
         outputs = jnp.concatenate([(1 + outputs) / 2, (1 - outputs) / 2], axis=1)
         slopes = jnp.concatenate([slopes / 2, -slopes / 2], axis=1)
     # A probability below the square of rounding, and its slope, are rounding.
     least = (16 * jnp.finfo(outputs.dtype).eps) ** 2
-    counted = outputs > least
+    counted = ~(outputs <= least)
     weights = jnp.where(counted, shares[:, None] / jnp.where(counted, outputs, 1), 0)
     scaled = (slopes * jnp.sqrt(weights)[..., None]).reshape(-1, slopes.shape[-1])
     return jnp.matmul(scaled.T, scaled, precision=tuning.PRECISION)

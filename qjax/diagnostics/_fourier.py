@@ -129,7 +129,7 @@ def fourier_spectrum(
 
 def fourier_coefficients(
     function: Callable[[Array], Array],
-    degrees: Sequence[int],
+    degrees: Sequence[int] | np.ndarray,
     units: float | Sequence[float] = 1.0,
 ) -> Complex[Array, "*terms_and_outputs"]:
     """The Fourier coefficients of any function of several inputs, from its values on a grid.
@@ -139,7 +139,7 @@ def fourier_coefficients(
 
     Args:
         function: inputs `(k,)` -> an array of any shape, real or complex.
-        degrees: for each of the k inputs.
+        degrees: for each of the k inputs, a sequence or an array.
         units: for all inputs or each.
 
     Returns:
@@ -147,13 +147,17 @@ def fourier_coefficients(
         along each axis, and 0 stands in the middle.
 
     Raises:
-        ValueError: for no degrees, degrees below 0, or units that are not positive.
+        ValueError: for no degrees, degrees below 0, units that are not positive, and for a grid too
+            large for memory.
     """
     check_process()
-    if not isinstance(degrees, Sequence) or not degrees:
+    if not isinstance(degrees, (Sequence, np.ndarray)) or not np.size(degrees):
         raise ValueError(f"degrees: expected a whole number for each input, got {degrees!r}")
-    counts = _whole_numbers(degrees, len(degrees))
-    grid = jnp.asarray(_grid(counts, _units(units, len(counts))), jnp.result_type(float))
+    counts = _whole_numbers(degrees, np.shape(degrees)[0] if np.ndim(degrees) else 1)
+    steps, dtype = _units(units, len(counts)), jnp.result_type(float)
+    result = jax.eval_shape(function, jax.ShapeDtypeStruct((len(counts),), dtype))
+    _check_grid(counts, result.shape)
+    grid = jnp.asarray(_grid(counts, steps), dtype)
     flat = lax.map(function, grid.reshape(-1, len(counts)), batch_size=_AT_ONCE)
     return _transformed(flat.reshape(*grid.shape[:-1], *flat.shape[1:]), len(counts))
 
@@ -165,6 +169,17 @@ def _grid(counts: tuple[int, ...], units: tuple[float, ...]) -> Float[np.ndarray
         for count, unit in zip(counts, units, strict=True)
     ]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+
+def _check_grid(counts: tuple[int, ...], output_shape: tuple[int, ...]) -> None:
+    """Refuse a grid that does not fit into memory with the outputs there."""
+    numbers = prod(2 * count + 1 for count in counts) * (prod(output_shape) + len(counts))
+    check_fits(
+        32 * numbers,
+        f"{numbers} numbers, for the grid of a Fourier series in {len(counts)} inputs and the "
+        "outputs there,",
+        "fewer inputs or degrees, or fix some inputs: fourier_coefficients takes any function",
+    )
 
 
 def _transformed(values: Array, rank: int) -> Complex[Array, "*terms_and_outputs"]:
@@ -179,13 +194,7 @@ def _compiled(
     network: NeuralNetwork, counts: tuple[int, ...], units: tuple[float, ...]
 ) -> Callable[[Array], Array]:
     """(sets of weights) -> coefficients of each."""
-    numbers = prod(2 * count + 1 for count in counts) * (prod(network.output_shape) + len(counts))
-    check_fits(
-        32 * numbers,
-        f"{numbers} numbers, for the grid of a Fourier series in {len(counts)} inputs and the "
-        "outputs there,",
-        "fewer inputs or degrees, or fix some inputs: fourier_coefficients takes any function",
-    )
+    _check_grid(counts, network.output_shape)
     points = _grid(counts, units)
 
     def one(grid: Array, weights: Array) -> Array:

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from qjax._base import tuning
 from qjax._base.arrays import Numbers
@@ -26,27 +26,47 @@ def target_alignment(matrix: Numbers, labels: Numbers, centered: bool = False) -
         centered: whether to center both.
 
     Returns:
-        shape `()`, in [-1, 1]; not below 0 for a positive semidefinite matrix.
+        shape `()`, in [-1, 1]; not below 0 for a positive semidefinite matrix. Where JAX traces,
+        what would be refused gives 0, with derivatives of 0: a batch of one class tells nothing.
 
     Raises:
-        ValueError: for other shapes, and for labels that are all 0 (`centered`: all equal).
+        ValueError: for other shapes, and for labels or a matrix that are all 0 (`centered`: all
+            equal, up to rounding).
         TypeError: for values that are not real.
     """
-    kernel = as_gram_matrix(matrix, "matrix")
-    columns = as_columns(labels, len(kernel)).astype(kernel.dtype)
+    given = as_gram_matrix(matrix, "matrix")
+    read = as_columns(labels, len(given)).astype(given.dtype)
+    kernel, columns = given, read
     if as_flag(centered, "centered"):
         # Centering once is enough: H is a projection, and <H K H, T> = <H K H, H T H>.
         columns = columns - jnp.mean(columns, axis=0, keepdims=True)
         means = jnp.mean(kernel, axis=0)
         kernel = kernel - means[:, None] - means[None, :] + jnp.mean(means)
-    if is_known(columns) and not (columns != 0).any():
-        equal = "all equal, and centered they are all 0" if centered else "all 0"
-        raise ValueError(f"labels: {equal}; expected labels of at least two classes")
+    varied = _is_left(columns, read), _is_left(kernel, given)
+    _check_varied(varied, centered)
     # <K, Y Y^T> = tr(Y^T K Y) and |Y Y^T| = |Y^T Y|: no matrix T is made.
     agreement = jnp.sum(columns * jnp.matmul(kernel, columns, precision=tuning.PRECISION))
     products = jnp.matmul(columns.T, columns, precision=tuning.PRECISION)
-    return agreement / (_norm(kernel) * _norm(products))
+    defined = varied[0] & varied[1]
+    squares = [jnp.sum(part * part) for part in (kernel, products)]
+    norms = [jnp.sqrt(jnp.where(defined, square, 1)) for square in squares]
+    return jnp.where(defined, agreement / (norms[0] * norms[1]), 0)
 
 
-def _norm(matrix: Array) -> Float[Array, ""]:
-    return jnp.sqrt(jnp.sum(matrix * matrix))
+def _is_left(values: Array, given: Array) -> Bool[Array, ""]:
+    """Whether more than rounding is left of what was given. NaN is no rounding."""
+    rounding = len(given) * jnp.finfo(given.dtype).eps * jnp.max(jnp.abs(given))
+    return ~(jnp.max(jnp.abs(values)) <= rounding)
+
+
+def _check_varied(varied: tuple[Array, Array], centered: bool) -> None:
+    """Require labels and a matrix of which something is left, as far as they are known.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    equal = "all equal, and centered they are all 0" if centered else "all 0"
+    expected = "labels of at least two classes", "a Gram matrix of points that differ"
+    for what, left, wanted in zip(("labels", "matrix"), varied, expected, strict=True):
+        if is_known(left) and not left:
+            raise ValueError(f"{what}: {equal}; expected {wanted}")

@@ -26,7 +26,6 @@ _WAYS = {
     "training_parameters": "Here they are weight_params",
     "fidelity": "Leave it out: fidelities are exact",
     "statevector_type": "Leave it out: states are simulated by qjax",
-    "shots": "Leave it out: values are exact",
     "enforce_psd": "Leave it out: exact Gram matrices are positive semidefinite up to rounding; "
     "qjax.kernels.nearest_psd repairs others",
     "evaluate_duplicates": "Leave it out: the kernel of a point with itself is exactly 1",
@@ -107,6 +106,9 @@ class KernelDescription(ParametrizedCircuit):
         vars(twin).update(attributes)
         return twin
 
+    def _argument(self, name: str) -> Any:
+        return None if name in ("noise", "shots") else super()._argument(name)
+
     def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         brings = isinstance(changes.get("circuit"), tuple)  # its inputs and weights
         return {"input_params": None, "weight_params": ()} if brings else {}
@@ -169,6 +171,20 @@ class KernelDescription(ParametrizedCircuit):
             )
         check_defined(self._model, (weights,), points, what)
         return points
+
+
+def refuse_noise(**given: object) -> None:
+    """Arguments that have a name and, so far, None alone as a value.
+
+    Raises:
+        NotImplementedError: for another one.
+    """
+    for name, value in given.items():
+        if value is not None:
+            raise NotImplementedError(
+                f"{name}: got {value!r}; kernels with noise or shots are not there yet, values are "
+                f"exact. Leave it out, or give None"
+            )
 
 
 def as_numpy_vector(structure: WeightStructure | None, weights: Any) -> np.ndarray:

@@ -8,6 +8,7 @@ from qjax._circuit.circuit import Circuit
 from qjax._engine import Expectations, num_simulated
 from qjax._networks import Parameters, WeightParameters, make_model, unpacked
 from qjax._simulators import StateVector
+from qjax.kernels._description import refuse_noise
 from qjax.kernels._features import StateFeatures
 from qjax.kernels._kernel import QuantumKernel
 
@@ -27,12 +28,15 @@ class FidelityKernel(QuantumKernel):
         weight_params: the parameters that are trained, in this order; a tree as in `EstimatorQNN`.
         simulator: how states are represented, and by which engine: `StateVector(engine)` of
             `qjax.simulators`; None chooses.
+        noise: None: values are exact, so far.
+        shots: None: likewise.
 
     Raises:
         ValueError: for parameters that are assigned twice or not at all, for a circuit without
             inputs, and for one that measures midway.
         TypeError: for what is no circuit, no parameter or no simulator.
         UnsupportedInstructionError: see `from_qiskit`.
+        NotImplementedError: for a noise or shots other than None.
     """
 
     def __init__(
@@ -42,7 +46,10 @@ class FidelityKernel(QuantumKernel):
         input_params: Parameters | None = None,
         weight_params: WeightParameters = (),
         simulator: StateVector | None = None,
+        noise: None = None,
+        shots: None = None,
     ) -> None:
+        refuse_noise(noise=noise, shots=shots)
         weights = None if isinstance(weight_params, tuple) and not weight_params else weight_params
         given = unpacked(circuit, input_params, weights)
         super().__init__(

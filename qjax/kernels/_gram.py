@@ -91,9 +91,13 @@ def _block(
 
 
 def symmetric(values: Float[Array, "points points"]) -> Float[Array, "points points"]:
-    """The upper triangle, mirrored, and ones on the diagonal, which do not depend on anything."""
+    """The upper triangle, mirrored, and ones on the diagonal, which do not depend on anything.
+
+    A point that has no features has no kernel with itself either.
+    """
     row, column = (lax.broadcasted_iota(jnp.int32, values.shape, axis) for axis in (0, 1))
-    return jnp.where(row == column, 1, jnp.where(row < column, values, values.T))
+    ones = jnp.where(jnp.isnan(lax.stop_gradient(values)), jnp.nan, 1).astype(values.dtype)
+    return jnp.where(row == column, ones, jnp.where(row < column, values, values.T))
 
 
 def _equal_rows(x: Points, y: Points) -> Bool[Array, "left right"]:

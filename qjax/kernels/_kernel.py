@@ -1,7 +1,7 @@
 """Floor 10. What all kernels compute: Gram matrices, in JAX and in NumPy."""
 
 import os
-from typing import Any
+from typing import Any, Self
 
 import jax.numpy as jnp
 import numpy as np
@@ -132,6 +132,10 @@ class QuantumKernel(TrainableKernel):
     def _settings(self) -> tuple[Any, ...]:
         """Numbers besides the weights that the kernel depends on, as arguments of the program."""
         return ()
+
+    def _with_settings(self, settings: tuple[Any, ...]) -> Self:  # noqa: ARG002 - it has none
+        """The same kernel with other such numbers, which may be traced."""
+        return self
 
     def _key(self) -> tuple:
         return type(self), self._model, self._structure, self._bound, self._settings()

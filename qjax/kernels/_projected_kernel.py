@@ -17,6 +17,7 @@ from qjax._engine import Expectations
 from qjax._networks import Parameters, WeightParameters, make_model, unpacked
 from qjax._qiskit import as_circuit, several, with_observables
 from qjax._simulators import StateVector
+from qjax.kernels._description import refuse_noise
 from qjax.kernels._features import ExpectationFeatures
 from qjax.kernels._gram import compiled_features
 from qjax.kernels._kernel import QuantumKernel
@@ -39,12 +40,15 @@ class ProjectedKernel(QuantumKernel):
             that are not weights, in the circuit's order.
         weight_params: the parameters that are trained, in this order; a tree as in `EstimatorQNN`.
         simulator: as in `EstimatorQNN`.
+        noise: None: values are exact, so far.
+        shots: None: likewise.
 
     Raises:
         ValueError: for parameters that are assigned twice or not at all, for a circuit without
             inputs, observables that do not fit, and a gamma that is not positive.
         TypeError: for what is no circuit, parameter, observable, number or simulator.
         UnsupportedInstructionError: see `from_qiskit`.
+        NotImplementedError: for a noise or shots other than None.
     """
 
     def __init__(
@@ -56,7 +60,10 @@ class ProjectedKernel(QuantumKernel):
         input_params: Parameters | None = None,
         weight_params: WeightParameters = (),
         simulator: StateVector | None = None,
+        noise: None = None,
+        shots: None = None,
     ) -> None:
+        refuse_noise(noise=noise, shots=shots)
         no_weights = isinstance(weight_params, tuple) and not weight_params
         circuit, inputs, weights = unpacked(
             circuit, input_params, None if no_weights else weight_params
@@ -99,9 +106,11 @@ class ProjectedKernel(QuantumKernel):
         What scikit-learn calls `gamma="scale"`, of the points that a model is trained on.
 
         Raises:
-            ValueError: also where all features of all points are equal.
+            ValueError: also where all features of all points are equal, and for no points.
         """
         values = self.features(x, weights)
+        if not values.size:
+            raise ValueError("x: got no points; expected two at least")
         variance = float(jnp.var(values))
         if not variance > 0:
             raise ValueError("x: the features of all points are equal, so there is no scale")
@@ -112,6 +121,9 @@ class ProjectedKernel(QuantumKernel):
 
     def _settings(self) -> tuple[float | Array, ...]:
         return (self._gamma,)
+
+    def _with_settings(self, settings: tuple[float | Array, ...]) -> Self:
+        return self._with(_gamma=settings[0])
 
     def _argument(self, name: str) -> Any:
         match name:

@@ -6,7 +6,6 @@ pair (i, j), b_i up and b_j down, that promises the largest gain to second order
 Chen and C.-J. Lin, JMLR 6, 1889 (2005), working set selection 2), as in LIBSVM.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -34,7 +33,7 @@ def svc_loss(
     labels: Numbers,
     regularization: float | Array = 1.0,
     *,
-    tolerance: float = 1e-4,
+    tolerance: float | Array = 1e-4,
 ) -> Float[Array, ""]:
     """The dual objective of a support vector machine at its optimum: what its training reaches.
 
@@ -67,8 +66,8 @@ def svc_loss(
         raise ValueError("labels: expected -1 and 1 only, a column for each of several machines")
     for what, number in (("regularization", regularization), ("tolerance", tolerance)):
         _check_positive(number, what)
-    bound = jnp.asarray(regularization, kernel.dtype)
-    return _compiled_loss(float(tolerance))(kernel, columns.astype(kernel.dtype), bound)
+    bound, gap = (jnp.asarray(each, kernel.dtype) for each in (regularization, tolerance))
+    return _compiled_loss()(kernel, columns.astype(kernel.dtype), bound, gap)
 
 
 def _check_positive(number: float | Array, what: str) -> None:
@@ -80,15 +79,15 @@ def _check_positive(number: float | Array, what: str) -> None:
 
 
 @kept()
-def _compiled_loss(tolerance: float) -> jax.stages.Wrapped:
-    return jax.jit(partial(_loss, tolerance))
+def _compiled_loss() -> jax.stages.Wrapped:
+    return jax.jit(_loss)
 
 
 def _loss(
-    tolerance: float, kernel: Array, columns: Float[Array, "n machines"], bound: Array
+    kernel: Array, columns: Float[Array, "n machines"], bound: Array, tolerance: Array
 ) -> Float[Array, ""]:
-    solve = jax.vmap(partial(_optimum, tolerance), in_axes=(None, 1, None), out_axes=1)
-    duals = solve(*map(lax.stop_gradient, (kernel, columns, bound)))
+    solve = jax.vmap(_optimum, in_axes=(None, 1, None, None), out_axes=1)
+    duals = solve(*map(lax.stop_gradient, (kernel, columns, bound, tolerance)))
     images = jnp.matmul(kernel, duals, precision=tuning.PRECISION)
     return jnp.sum(columns * duals) - jnp.sum(duals * images) / 2
 
@@ -109,7 +108,7 @@ class _Search(NamedTuple):
     steps: Int[Array, ""]
 
 
-def _optimum(tolerance: float, kernel: Array, labels: Array, bound: Array) -> Float[Array, " n"]:
+def _optimum(kernel: Array, labels: Array, bound: Array, tolerance: Array) -> Float[Array, " n"]:
     lower, upper = jnp.minimum(0, bound * labels), jnp.maximum(0, bound * labels)
     diagonal = jnp.diagonal(kernel)
 

@@ -32,6 +32,7 @@ class TrainedKernel:
         losses: the loss before each step, on its batch.
         steps: how many were taken.
         converged: whether the training stopped because it had converged.
+        diverged: whether it stopped because the loss was no number.
     """
 
     kernel: QuantumKernel
@@ -39,6 +40,7 @@ class TrainedKernel:
     losses: Float[np.ndarray, " steps"]
     steps: int
     converged: bool
+    diverged: bool
 
 
 def train(
@@ -60,7 +62,8 @@ def train(
     """Train the weights of a kernel by exact gradients of a loss of its Gram matrix.
 
     The loop is compiled, as in `qjax.training.minimize`: Gram matrix, loss, gradient and step are
-    one program. Computes in the dtype of weights and points.
+    one program, of which weights and gamma are arguments. Computes in the dtype of weights and
+    points. A batch of one class has no alignment, and no gradient.
 
         trained = qjax.kernels.train(kernel, x, labels, key=jax.random.key(0))
         SVC(kernel=trained.kernel.evaluate).fit(x, labels)
@@ -73,8 +76,9 @@ def train(
         loss: "alignment" maximises `target_alignment`, "centered_alignment" the centered one, "svc"
             minimises `svc_loss`, for more than two classes each against the rest. Or a function of
             (Gram matrix, labels) of a batch, in JAX; one that is hashable compiles once.
-        weights: where the training starts; None for the numbers that the kernel has, or where it
-            has none, for what `kernel.init(key)` draws, the same in each call without a key.
+        weights: where the training starts; None for the numbers that the kernel has for `evaluate`,
+            or where it has none, for what `kernel.init(key)` draws, the same in each call without a
+            key.
         optimizer: as in `minimize`; None for optax's Adam with a learning rate of 0.1.
         settings: numbers by name for the optimizer's function, as in `minimize`.
         steps: how many are taken at most.
@@ -94,11 +98,13 @@ def train(
     if optimizer is None:
         optimizer, settings = _adam(), {"learning_rate": 0.1} | dict(settings or {})
     points, targets = _data(kernel, x, labels, loss)
+    settings_of_kernel = kernel._settings()
+    standing_in = kernel.without_weights()._with_settings((1.0,) * len(settings_of_kernel))
     result = minimize(
-        KernelLoss(kernel.without_weights(), _matrix_loss(loss)),
+        KernelLoss(standing_in, _matrix_loss(loss)),
         start,
         optimizer,
-        (points, targets),
+        (points, targets, _columns(settings_of_kernel, points)),
         steps=steps,
         batch_size=batch_size,
         key=key,
@@ -108,20 +114,27 @@ def train(
         progress=progress,
     )
     trained = kernel.with_weights(jax.device_get(result.weights))
-    ended = int(result.steps), bool(result.converged)
+    ended = int(result.steps), bool(result.converged), bool(result.diverged)
     return TrainedKernel(trained, result.weights, result.losses, *ended)
 
 
 @dataclass(frozen=True)
 class KernelLoss:
-    """(weights, batch of points and labels) -> the loss of the Gram matrix of the points."""
+    """(weights, batch of points, labels and settings) -> the loss of the points' Gram matrix.
+
+    Attributes:
+        kernel: without weights, and with settings that stand for those of the batch: programs are
+            kept by the loss, and serve for other numbers.
+        of_matrix: (Gram matrix, labels) -> the loss.
+    """
 
     kernel: QuantumKernel
     of_matrix: MatrixLoss
 
-    def __call__(self, weights: Any, batch: tuple[Array, Array]) -> Array:
-        points, labels = batch
-        return self.of_matrix(self.kernel.matrix(points, weights=weights), labels)
+    def __call__(self, weights: Any, batch: tuple[Array, Array, tuple[Array, ...]]) -> Array:
+        points, labels, columns = batch
+        kernel = self.kernel._with_settings(tuple(column[0] for column in columns))
+        return self.of_matrix(kernel.matrix(points, weights=weights), labels)
 
 
 def misalignment(matrix: Array, labels: Array) -> Array:
@@ -150,6 +163,8 @@ def _check_kernel(kernel: object) -> None:
 def _start(kernel: QuantumKernel, weights: Any, key: Array | None) -> Any:
     if weights is not None:
         return jax.tree.map(lambda leaf: as_real(leaf, "weights"), weights)
+    if kernel._assigned is not None:  # in place, by a trainer of Qiskit ML
+        kernel = kernel.with_weights(kernel._assigned)
     if kernel.weights is not None:
         return jax.tree.map(lambda leaf: as_real(leaf, "weights"), kernel.weights)
     return kernel.init(jax.random.key(0) if key is None else key)
@@ -178,6 +193,11 @@ def _data(kernel: QuantumKernel, x: Numbers, labels: object, loss: object) -> tu
     else:
         rows = columns - 1 / columns.shape[1]
     return points, jnp.asarray(rows, points.dtype)
+
+
+def _columns(settings: tuple[Any, ...], points: Array) -> tuple[Array, ...]:
+    """Each number for each point: so data, which are arguments of the program, bring it along."""
+    return tuple(jnp.full(len(points), number, points.dtype) for number in settings)
 
 
 def _matrix_loss(loss: LossName | MatrixLoss) -> MatrixLoss:

@@ -10,6 +10,7 @@ from jax import Array
 from qjax._base.arrays import check_key
 from qjax._base.options import as_whole
 from qjax._base.process import check_process
+from qjax._circuit.domain import is_known
 from qjax.optimizers._gains import (
     PERTURBATION_EXPONENT,
     RATE_EXPONENT,
@@ -40,7 +41,9 @@ def calibrate_spsa(
     such that the first step moves each weight by `first_step` in the mean: its gradient's size is
     that of the slopes along random directions (A. Kandala et al., Nature 549, 242 (2017),
     supplement IV; Qiskit Machine Learning's `SPSA.calibrate` does the same for A = 0). Where the
-    loss is flat, a is `first_step`. A pure function: it may run inside of `jit`.
+    loss is flat, a is `first_step`; directions along which it is no finite number are left out. A
+    pure function: it may run inside of `jit`. Called eagerly, the loss may come from NumPy or a
+    machine, as for `spsa`.
 
     Args:
         value_fn: the loss, weights -> one number.
@@ -56,7 +59,8 @@ def calibrate_spsa(
 
     Raises:
         TypeError: for a key or numbers of another kind, or a loss that is no function.
-        ValueError: for numbers out of bounds, and a loss that is no single number.
+        ValueError: for numbers out of bounds, a loss that is no single number, and one that is not
+            finite along any direction (inside of `jit`, a is NaN then).
     """
     check_process()
     check_key(key)
@@ -71,6 +75,9 @@ def calibrate_spsa(
     )
     steps = size * signs(key, jnp.zeros((), jnp.int32), (count, len(vector)), vector.dtype)
     plus, minus = losses_at(loss, vector[None, None] + jnp.stack([steps, -steps]))
-    slope = jnp.mean(jnp.abs(plus - minus)) / (2 * size)
-    scale = jnp.where(slope > _FLAT, target * (offset + 1) ** RATE_EXPONENT / slope, target)
+    changes = jnp.abs(plus - minus)
+    slope = jnp.nanmean(jnp.where(jnp.isfinite(changes), changes, jnp.nan)) / (2 * size)
+    if is_known(slope) and jnp.isnan(slope):
+        raise ValueError("value_fn: no finite number at any point around the weights")
+    scale = jnp.where(slope <= _FLAT, target, target * (offset + 1) ** RATE_EXPONENT / slope)
     return PowerSeries(scale, RATE_EXPONENT, offset), PowerSeries(size, PERTURBATION_EXPONENT)

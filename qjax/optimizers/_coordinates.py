@@ -5,6 +5,7 @@ all of it: G. Vidal and D. O. Theis, arXiv:1812.06323; D. Wierichs, J. Izaac, C.
 Lin, Quantum 6, 677 (2022), section 3.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,6 +24,9 @@ from qjax._circuit.frequencies import common_divisor
 _POINTS_IN_PERIOD = 10
 _NEWTON_STEPS = 12
 
+# The longest period that is searched, in periods of the highest frequency.
+_MOST_PERIODS = 512
+
 
 class Coordinates(NamedTuple):
     """One row for each weight.
@@ -31,7 +35,8 @@ class Coordinates(NamedTuple):
         shifts: where the loss is evaluated, `(weights, 2R + 1)`, the first of them 0.
         fit: from those values to a0, a_1, ..., a_R, b_1, ..., b_R: `(weights, 2R + 1, 2R + 1)`.
         frequencies: `(weights, R)`; where a weight has fewer they are 0.
-        spans: half a period of the loss in each weight `(weights,)`.
+        spans: half a period of the loss in each weight `(weights,)`; where it has none, or one too
+            long, half a period of the lowest frequency.
     """
 
     shifts: Float[np.ndarray, "weights values"]
@@ -64,7 +69,7 @@ def coordinates_of(spectra: tuple[tuple[float, ...], ...]) -> Coordinates:
         shifts[row, : 2 * count + 1], inverse = _interpolation(spectrum)
         fit[row][np.ix_(places, range(2 * count + 1))] = inverse
         if spectrum:
-            spans[row] = np.pi / (common_divisor(spectrum) or spectrum[0])
+            spans[row] = np.pi / (common_divisor(spectrum, _MOST_PERIODS) or spectrum[0])
     return Coordinates(shifts, fit, frequencies, spans)
 
 
@@ -93,7 +98,13 @@ def _interpolation(spectrum: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]
     return candidates[best], np.linalg.inv(systems[best].T)
 
 
-def lowest(
+@kept()
+def compiled_lowest(num_points: int) -> Callable[..., tuple[Array, Array]]:
+    """(values, fit, frequencies, span) -> where the loss is lowest along a weight, and how low."""
+    return jax.jit(partial(_lowest, num_points=num_points))
+
+
+def _lowest(
     values: Float[Array, " values"],
     fit: Float[Array, "coefficients values"],
     frequencies: Float[Array, " R"],

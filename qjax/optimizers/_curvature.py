@@ -34,9 +34,13 @@ def second_differences(
 def running_mean(
     mean: Float[Array, "weights weights"], sample: Float[Array, "weights weights"], count: Array
 ) -> Float[Array, "weights weights"]:
-    """The mean of the matrix before the first step and `count` + 1 samples (eq. 2.1b there)."""
+    """The mean of the matrix before the first step and `count` + 1 samples (eq. 2.1b there).
+
+    A sample of a loss that was no number somewhere counts as the mean that is known.
+    """
     steps = (count + 1).astype(mean.dtype)
-    return (steps * mean + sample) / (steps + 1)
+    whole = jnp.all(jnp.isfinite(sample))
+    return jnp.where(whole, (steps * mean + sample) / (steps + 1), mean)
 
 
 def preconditioned(

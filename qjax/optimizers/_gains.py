@@ -53,6 +53,8 @@ def checked_gain(gain: Any, what: str) -> Gain:
     """
     if isinstance(gain, PowerSeries):
         check_positive(gain.scale, f"{what}.scale")
+        check_positive(gain.exponent, f"{what}.exponent", or_zero=True)
+        check_positive(gain.offset, f"{what}.offset", or_zero=True)
     elif not callable(gain):
         check_positive(gain, what)
     return gain

@@ -13,10 +13,11 @@ from qjax._base.arrays import as_real_numpy
 from qjax._base.options import as_whole, check_ordered
 from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit
+from qjax._circuit.domain import is_known
 from qjax._circuit.frequencies import parameter_frequencies
 from qjax._dynamic import deferred
 from qjax._networks import NeuralNetwork
-from qjax.optimizers._coordinates import Coordinates, coordinates_of, lowest
+from qjax.optimizers._coordinates import Coordinates, compiled_lowest, coordinates_of
 from qjax.optimizers._transformation import (
     Loss,
     Transformation,
@@ -55,7 +56,12 @@ def rotosolve(
         weights = optax.apply_updates(weights, updates)
 
     There is no learning rate. Put sweeps inside of `jax.jit` and `lax.scan`: a sweep is a loop over
-    the weights whose body evaluates the points of a weight as one batch.
+    the weights whose body evaluates the points of a weight as one batch. Called eagerly, the loss
+    is asked for one point after another, and may come from NumPy or a machine.
+
+    The minimum is that of a whole period where the frequencies are multiples, up to 512, of one
+    number. Others have no period, and the loss no least value that it must reach: then it is that
+    of one period of the lowest frequency around the weight.
 
     Args:
         model: a circuit, or a network, whose weights have frequencies that follow from its gates.
@@ -110,7 +116,10 @@ def nft(
     def look(loss: Loss, vector: Array, row: Row, value: Array, number: Array) -> Array:
         if interval:
             due = (number > 0) & (number % interval == 0)
-            value = lax.cond(due, loss, lambda _: value, vector)
+            if is_known(due):
+                value = loss(vector) if due else value
+            else:
+                value = lax.cond(due, loss, lambda _: value, vector)
         index, shifts = row[:2]
         return jnp.concatenate([value[None], losses_at(loss, _points(vector, index, shifts[1:]))])
 
@@ -159,17 +168,25 @@ def _swept(
     loss: Loss, vector: Float[Array, " weights"], table: Coordinates, look: Look, value: Array
 ) -> Float[Array, " weights"]:
     """The weights after each was moved to the minimum along it, one after the other."""
-    rows = tuple(jnp.asarray(part, vector.dtype) for part in table)
+    if not len(vector):
+        return vector
     numbers = jnp.arange(len(vector))
+    rows = numbers, *(jnp.asarray(part, vector.dtype) for part in table)
+    to_lowest = compiled_lowest(table.num_points)
 
     def move(carry: tuple[Array, Array], row: Row) -> tuple[tuple[Array, Array], None]:
         vector, value = carry
         values = look(loss, vector, row, value, row[0])
         fit, turns, span = row[2:]
-        shift, value = lowest(values, fit, turns, span, table.num_points)
+        shift, value = to_lowest(values, fit, turns, span)
         return (vector.at[row[0]].add(shift), value), None
 
-    return lax.scan(move, (vector, value), (numbers, *rows))[0][0]
+    if not is_known(vector):
+        return lax.scan(move, (vector, value), rows)[0][0]
+    # Values may come from NumPy. Nor is anything compiled for this loss.
+    for number in range(len(vector)):
+        (vector, value), _ = move((vector, value), tuple(part[number] for part in rows))
+    return vector
 
 
 def _points(vector: Array, index: Array, shifts: Array) -> Float[Array, "values weights"]:

@@ -104,8 +104,9 @@ def spsa(
         weights = optax.apply_updates(weights, updates)
 
     A gradient that a training loop gives all the same is not used; in a compiled program XLA
-    leaves out what computes it. Put steps inside of `jax.jit` and `lax.scan`: points are
-    evaluated as one batch, and called eagerly they are traced in every step.
+    leaves out what computes it. Put steps inside of `jax.jit` and `lax.scan`, where the points of
+    a step are one batch. Called eagerly, the loss is asked for one point after another, and may
+    come from NumPy or a machine. Directions along which it is no finite number are left out.
 
     Weights are any pytree of real arrays. Step k = 0, 1, ... draws its signs as
     `jax.random.rademacher(jax.random.fold_in(key, k), (orders, resamplings, weights))`, where
@@ -236,6 +237,8 @@ def signs(key: Array, count: Array, shape: tuple[int, ...], dtype: Any) -> Float
 def mean_slope(
     values: Float[Array, "2 samples"], directions: Float[Array, "samples weights"], size: Array
 ) -> Float[Array, " weights"]:
-    """The mean of [f(x + c d) - f(x - c d)] / 2c times d."""
+    """The mean of [f(x + c d) - f(x - c d)] / 2c times d, over those d where both are numbers."""
     slopes = (values[0] - values[1]) / (2 * size)
-    return jnp.mean(slopes[:, None] * directions, axis=0)
+    finite = jnp.isfinite(slopes)
+    total = jnp.sum(jnp.where(finite, slopes, 0)[:, None] * directions, axis=0)
+    return total / jnp.maximum(jnp.sum(finite.astype(total.dtype)), 1)

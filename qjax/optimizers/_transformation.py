@@ -1,12 +1,15 @@
 """Floor 9. optax, and what an update is given beside a gradient: the loss itself."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from qjax._base.arrays import as_real
+from qjax._circuit.domain import is_known
 
 try:
     import optax
@@ -48,8 +51,14 @@ def loss_of_vectors(value_fn: object, rebuild: Callable[[Array], Any], dtype: An
 
 
 def losses_at(loss: Loss, points: Array) -> Array:
-    """The loss at points `(..., weights)`, as one batch."""
-    values = jax.vmap(loss)(points.reshape(-1, points.shape[-1]))
+    """The loss at points `(..., weights)`: as one batch where JAX traces, else one by one.
+
+    A loss of numbers that are known may come from NumPy, or from a machine.
+    """
+    flat = points.reshape(prod(points.shape[:-1]), points.shape[-1])
+    if not len(flat):
+        return jnp.zeros(points.shape[:-1], points.dtype)
+    values = jnp.stack([loss(point) for point in flat]) if is_known(flat) else jax.vmap(loss)(flat)
     return values.reshape(points.shape[:-1])
 
 

@@ -11,6 +11,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.library import real_amplitudes, z_feature_map
+from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.neural_networks import (
     EffectiveDimension,
     LocalEffectiveDimension,
@@ -206,6 +207,26 @@ def test_wrong_arguments(kind: type, expected: str, change: dict) -> None:
     }
     with pytest.raises(kind, match=expected):
         effective_dimension(**settings)
+
+
+def test_observables_beyond_one() -> None:
+    """No probabilities follow from them: an error, or NaN where JAX traces."""
+    circuit, angle = QuantumCircuit(1), Parameter("t")
+    circuit.ry(angle, 0)
+    qnn = qjax.EstimatorQNN(
+        circuit=circuit, weight_params=[angle], observables=SparsePauliOp("Z", 2.0)
+    )
+    with pytest.raises(ValueError, match="network: its expectation values are beyond"):
+        fisher_information(qnn, [0.3])
+    assert np.isnan(jax.jit(lambda w: fisher_information(qnn, w))(jnp.array([0.3])))
+    assert np.isnan(fisher_information(qnn, [np.nan]))  # which is no fault of the observable
+
+
+def test_few_data() -> None:
+    """Where log kappa is near 0 the dimension is more than twice the number of weights."""
+    with pytest.warns(UserWarning, match="num_data: got 36; for so few"):
+        few = effective_dimension(estimator(), WEIGHTS, INPUTS, 36)
+    assert effective_dimension(estimator(), WEIGHTS, INPUTS, 37) < few
 
 
 def test_local_dimension_of_several_sets_and_primitives() -> None:

@@ -158,6 +158,7 @@ def test_known_states() -> None:
     assert meyer_wallach(ghz) == pytest.approx(1, abs=1e-6)
     assert meyer_wallach(w) == pytest.approx(8 / 9, abs=1e-6)
     assert meyer_wallach(product) == pytest.approx(0, abs=1e-6)
+    assert meyer_wallach(np.zeros((3, 0, 4))).shape == (3, 0)
 
 
 def test_other_keys_compile_nothing(compilations: Compilations) -> None:

@@ -108,6 +108,7 @@ def test_any_function() -> None:
         return jnp.stack([1 + 2 * jnp.cos(3 * x[0] - x[1]), jnp.sin(x[1])])
 
     found = fourier_coefficients(function, (3, 1))
+    assert (found == fourier_coefficients(function, np.array([3, 1]))).all()
     expected = np.zeros((7, 3, 2), complex)
     expected[3, 1, 0] = 1
     expected[6, 0, 0] = expected[0, 2, 0] = 1
@@ -178,3 +179,5 @@ def test_wrong_arguments() -> None:
         wide.rx(many[qubit], qubit)
     with pytest.raises(ValueError, match="grid of a Fourier series in 12 inputs"):
         fourier_spectrum(network(wide, list(many)))
+    with pytest.raises(qjax.CircuitTooLargeError, match="grid of a Fourier series in 5 inputs"):
+        fourier_coefficients(jnp.sum, [1000] * 5)

@@ -42,6 +42,14 @@ def test_derivatives() -> None:
     check_grads(jax.jit(centered), (jnp.array(MATRIX),), 1, ["rev"], rtol=1e-5)
 
 
+def test_one_class_tells_nothing_where_jax_traces() -> None:
+    of = jax.jit(jax.value_and_grad(partial(target_alignment, centered=True), (0, 1)))
+    for given in ((MATRIX, np.full(7, 0.1)), (np.full((7, 7), 0.3), LABELS)):
+        value, gradients = of(*map(jnp.asarray, given))
+        assert value == 0
+        assert all((gradient == 0).all() for gradient in gradients)
+
+
 @pytest.mark.parametrize(
     ("matrix", "labels", "centered", "kind", "message"),
     [
@@ -54,6 +62,9 @@ def test_derivatives() -> None:
         (MATRIX, list("abababa"), False, TypeError, "labels: got"),
         (MATRIX, LABELS * 0, False, ValueError, "labels: all 0"),
         (MATRIX, LABELS * 0 + 1, True, ValueError, "labels: all equal"),
+        (MATRIX, LABELS * 0 + 0.1, True, ValueError, "labels: all equal"),
+        (MATRIX * 0, LABELS, False, ValueError, "matrix: all 0"),
+        (MATRIX * 0 + 0.3, LABELS, True, ValueError, "matrix: all equal"),
         (MATRIX, LABELS, "yes", TypeError, "centered: expected True or False"),
     ],
 )

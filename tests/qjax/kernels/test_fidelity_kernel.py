@@ -15,9 +15,10 @@ from jax.test_util import check_grads
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.library import real_amplitudes, zz_feature_map
+from scipy.sparse import csr_matrix
 
 import qjax
-from qjax.kernels import FidelityKernel, _gram
+from qjax.kernels import FidelityKernel, ProjectedKernel, _gram
 from tests.circuits import error, random_circuit, state_of
 from tests.conftest import Compilations, Precision
 
@@ -273,7 +274,9 @@ WEIGHTED = FidelityKernel(real_amplitudes(3, reps=1), weight_params=["Î¸[5]", "Î
         (lambda k: FidelityKernel(FEATURES, weight_params=["y"]), ValueError, "weight_params: "),
         (lambda k: FidelityKernel(FEATURES, input_params=["x[0]"]), ValueError, "neither input"),
         (lambda k: FidelityKernel(feature_map=FEATURES), TypeError, "first argument, circuit"),
-        (lambda k: FidelityKernel(FEATURES, shots=10), TypeError, "values are exact"),
+        (lambda k: FidelityKernel(FEATURES, shots=10), NotImplementedError, "values are exact"),
+        (lambda k: k.replace(noise="thermal"), NotImplementedError, "noise: got 'thermal'"),
+        (lambda k: k.evaluate(csr_matrix(X)), TypeError, r"sparse: use \.toarray\(\)"),
         (lambda k: k.replace(fidelity=1), TypeError, "fidelities are exact"),
         (lambda k: FidelityKernel(FEATURES, simulator="xla"), TypeError, "simulator"),
     ],
@@ -281,6 +284,15 @@ WEIGHTED = FidelityKernel(real_amplitudes(3, reps=1), weight_params=["Î¸[5]", "Î
 def test_bad_input(call: object, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         call(FidelityKernel(FEATURES))
+
+
+@pytest.mark.parametrize("kind", [FidelityKernel, ProjectedKernel])
+def test_points_that_are_no_numbers(kind: type) -> None:
+    """Nor is their kernel with themselves."""
+    kernel = kind(FEATURES, noise=None, shots=None)
+    assert kernel == kernel.replace()
+    lost = np.isnan(kernel.matrix(np.float32([[0.1, np.nan, 0.2], [0.1, 0.3, 0.2]])))
+    assert lost.tolist() == [[True, True], [True, False]]
 
 
 def test_more_than_memory() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 from qjax.kernels import nearest_psd
+from tests.circuits import error
 
 NOISY = np.random.default_rng(0).normal(size=(8, 8))
 
@@ -31,6 +33,15 @@ def test_libraries_and_dtypes() -> None:
     assert np.abs(inside - nearest_psd(NOISY)).max() < 1e-5
     given = jax.numpy.asarray(np.float32(NOISY))
     assert isinstance(nearest_psd(given), jax.Array)
+
+
+@pytest.mark.usefixtures("x64")
+def test_derivatives() -> None:
+    """Against finite differences; for equal eigenvalues, where nothing is cut, the identity's."""
+    check_grads(jax.jit(nearest_psd), (jax.numpy.asarray(NOISY[:5, :5]),), order=1)
+    slopes = jax.jacobian(nearest_psd)(jax.numpy.eye(3)).reshape(9, 9)
+    expected = [np.eye(3)[[i]].T @ np.eye(3)[[j]] for i in range(3) for j in range(3)]
+    assert error(slopes.T, np.array([(e + e.T).ravel() / 2 for e in expected])) < 1e-14
 
 
 @pytest.mark.parametrize(

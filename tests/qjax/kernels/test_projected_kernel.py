@@ -104,6 +104,8 @@ def test_scaled_gamma() -> None:
     assert kernel.replace() == kernel
     with pytest.raises(ValueError, match="there is no scale"):
         ProjectedKernel(FEATURES, observables="ZZZ").with_scaled_gamma(X[:1])
+    with pytest.raises(ValueError, match="x: got no points; expected two"):
+        kernel.with_scaled_gamma(X[:0])
 
 
 @pytest.mark.parametrize(

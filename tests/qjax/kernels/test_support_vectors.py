@@ -12,6 +12,7 @@ from sklearn.svm import SVC
 
 from qjax.kernels import svc_loss
 from tests.circuits import double
+from tests.conftest import Compilations
 
 
 def problem(seed: int, count: int = 30) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +69,15 @@ def test_several_machines_and_maps() -> None:
     mapped = jax.vmap(lambda c: svc_loss(matrix, labels, c, tolerance=1e-8))(jnp.array([0.5, 2.0]))
     assert abs(mapped[1] - dual_objective(matrix, labels, 2.0)) < 1e-5
     assert svc_loss(matrix, np.ones(30)) == 0  # a single class costs nothing
+
+
+def test_other_tolerances_compile_nothing(compilations: Compilations) -> None:
+    matrix, labels = problem(4, 10)
+    svc_loss(matrix, labels, tolerance=1e-2)
+    compilations.reset()
+    loss = svc_loss(matrix, labels, tolerance=1e-3)
+    assert compilations.count == 0
+    assert abs(jax.jit(lambda t: svc_loss(matrix, labels, tolerance=t))(1e-3) - loss) < 1e-5
 
 
 @pytest.mark.parametrize(

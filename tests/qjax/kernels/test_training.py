@@ -109,6 +109,50 @@ def test_where_a_training_starts() -> None:
     assert held == train(KERNEL, X, LABELS, weights=START, steps=1).losses[0]
 
 
+def test_other_numbers_compile_nothing(compilations: Compilations) -> None:
+    """Nor do weights and gamma end up in the program."""
+    fidelity = KERNEL.with_weights(START)
+    projected = ProjectedKernel(CIRCUIT, weight_params=WEIGHTS, gamma=0.5).with_weights(START)
+    for kernel in (fidelity, projected):
+        train(kernel, X, LABELS, steps=2)
+    others = fidelity.with_weights(2 * START), projected.replace(gamma=0.8)
+    losses = []
+    for kernel in others:
+        compilations.reset()
+        losses.append(train(kernel, X, LABELS, steps=2).losses[0])
+        assert compilations.count == 0
+    signs = np.float32(SIGNS)
+    for kernel, loss in zip(others, losses, strict=True):
+        assert abs(loss + target_alignment(kernel.matrix(X), signs)) < 1e-5
+
+
+def test_a_kernel_that_a_trainer_has_assigned() -> None:
+    kernel = FidelityKernel(CIRCUIT, weight_params=WEIGHTS)
+    kernel.assign_training_parameters(START)
+    expected = train(KERNEL, X, LABELS, weights=START, steps=1).losses[0]
+    assert train(kernel, X, LABELS, steps=1).losses[0] == expected
+
+
+def test_batches_of_one_class() -> None:
+    """They take no step of their own, and do not end the training."""
+    options = {"loss": "centered_alignment", "batch_size": 3, "key": jax.random.key(0)}
+    trained = train(KERNEL, X[:8], [0] * 7 + [1], steps=8, **options)
+    assert trained.steps == 8
+    assert (trained.losses == 0).any()
+    assert (trained.losses != 0).any()
+    assert not trained.diverged
+
+
+def test_losses_that_are_no_number() -> None:
+    trained = train(KERNEL, X, SIGNS, weights=START, loss=_never_a_number, steps=4)
+    assert trained.diverged
+    assert error(trained.weights, START) == 0
+
+
+def _never_a_number(matrix: jax.Array, targets: jax.Array) -> jax.Array:
+    return jnp.nan * matrix[0, 1] * targets[0]
+
+
 def test_losses_of_one_s_own() -> None:
     def ridge(matrix: jax.Array, targets: jax.Array) -> jax.Array:
         solution = jnp.linalg.solve(matrix + 0.1 * jnp.eye(len(matrix)), targets)

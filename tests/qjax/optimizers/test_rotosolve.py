@@ -20,6 +20,7 @@ import qjax
 from qjax.optimizers import nft, rotosolve
 from qjax.training import minimize
 from tests.circuits import error, random_values, value_of
+from tests.conftest import Compilations
 from tests.qjax.optimizers.test_natural_gradient import ising
 from tests.qjax.optimizers.test_spsa import one_step
 
@@ -140,6 +141,55 @@ def test_minimum_of_trigonometric_polynomials(frequencies: object) -> None:
     reached = sweeps(rotosolve(frequencies=frequencies), loss, start, 1)[0]
     dense = start + np.linspace(-np.pi, np.pi, 100_001)[:, None] / turns.min()
     assert np.all(values(reached) <= jnp.min(jax.vmap(values)(dense), axis=0) + 1e-10)
+
+
+@pytest.mark.usefixtures("x64")
+def test_minimum_of_a_long_period() -> None:
+    """Around x = 100 pi, half of its period, cos(x) and cos(1.01 x) are out of phase."""
+    loss = lambda w: jnp.sum(jnp.cos(w) + jnp.cos(1.01 * w))  # noqa: E731
+    start = np.array([100 * np.pi + 0.3])
+    reached = sweeps(rotosolve(frequencies=(1, 1.01)), loss, start, 1)[0]
+    dense = np.linspace(-200 * np.pi, 200 * np.pi, 200_001)
+    lowest = np.min(np.cos(dense) + np.cos(1.01 * dense))
+    assert float(loss(reached)) <= lowest + 1e-10
+
+
+@BOTH
+def test_eager_sweeps_of_numpys_losses(method: Callable) -> None:
+    """Values as a machine gives them, one by one: the minima of compiled sweeps."""
+    asked = []
+
+    def measured(w: jax.Array) -> float:
+        asked.append(np.array(w))
+        return float(np.sum(np.cos(asked[-1])) + 0.3 * np.cos(asked[-1][0] + asked[-1][1]))
+
+    loss = lambda w: jnp.sum(jnp.cos(w)) + 0.3 * jnp.cos(w[0] + w[1])  # noqa: E731
+    start = np.array([0.3, 0.7, 0.2], np.float32)
+    optimizer = method()
+    moved, _ = optimizer.update(None, optimizer.init(start), start, value_fn=measured)
+    assert error(moved, one_step(optimizer, start, value_fn=loss)[0]) < 1e-5
+    assert len(asked) == (9 if method is rotosolve else 7)
+
+
+def test_eager_sweeps_compile_once(compilations: Compilations) -> None:
+    optimizer = rotosolve(frequencies=(1, 2))
+    weights = jnp.array([0.3, 0.7, 0.2])
+
+    def sweep() -> None:
+        loss = lambda w: jnp.sum(jnp.cos(w) + jnp.sin(2 * w))  # noqa: E731
+        jax.block_until_ready(optimizer.update(None, optax.EmptyState(), weights, value_fn=loss))
+
+    sweep()
+    compilations.reset()
+    sweep()
+    assert compilations.count == 0
+
+
+@BOTH
+def test_no_weights(method: Callable) -> None:
+    optimizer, none = method(), jnp.zeros(0)
+    moved, _ = optimizer.update(None, optimizer.init(none), none, value_fn=jnp.sum)
+    assert moved.shape == (0,)
 
 
 @pytest.mark.usefixtures("x64")

@@ -246,6 +246,61 @@ def test_gradients_that_nobody_uses_are_not_computed() -> None:
     assert calls["gradient"] == 5  # the test can fail
 
 
+def test_eager_steps_of_numpys_losses() -> None:
+    """Values as a machine gives them, one by one: the steps of a compiled program."""
+    optimizer = spsa(0.1, key=KEY, blocking=True, resamplings=2)
+    start = START.astype(np.float32)
+    eager = optimizer.update(None, optimizer.init(start), start, value_fn=plain_loss)
+    for ours, expected in zip(
+        jax.tree.leaves(eager), jax.tree.leaves(one_step(optimizer, start, value_fn=loss)),
+        strict=True,
+    ):  # fmt: skip
+        assert error(ours, expected) < 1e-5
+    expected = jax.jit(lambda x: calibrate_spsa(loss, x, KEY, samples=3)[0].scale)(start)
+    assert error(calibrate_spsa(plain_loss, start, KEY, samples=3)[0].scale, expected) < 1e-5
+
+
+@pytest.mark.parametrize("second_order", [False, True])
+def test_directions_without_a_number_are_left_out(second_order: bool) -> None:
+    """Of three, two have a point where the loss is no number."""
+    key = jax.random.key(0)
+    optimizer = spsa(0.1, 0.2, key=key, resamplings=3, second_order=second_order)
+    drawn = jax.random.rademacher(
+        jax.random.fold_in(key, 0), (1 + second_order, 3, 3), jnp.float32
+    )[0]
+    start = START.astype(np.float32)
+    lost = start[None] + 0.2 * drawn[:2]  # where the loss is not defined
+
+    def partial_loss(x: jax.Array) -> jax.Array:
+        gone = jnp.any(jnp.all(jnp.abs(x[None] - lost) < 1e-3, axis=1))
+        return jnp.where(gone, jnp.nan, loss(x))
+
+    updates, state = one_step(optimizer, start, value_fn=partial_loss)
+    last = np.asarray(drawn[2])
+    assert not any(abs(last @ row) == 3 for row in np.asarray(drawn[:2]))  # another direction
+    slope = (plain_loss(start + 0.2 * last) - plain_loss(start - 0.2 * last)) / 0.4
+    # The Hessian's estimate has no sample yet, and is the identity.
+    assert error(updates, -0.1 * slope * last / (1.01 if second_order else 1)) < 1e-4
+    nowhere, state = one_step(optimizer, start, value_fn=lambda x: jnp.nan * x[0])
+    assert error(nowhere, np.zeros(3)) == 0
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
+
+
+def test_calibration_without_numbers() -> None:
+    half = lambda x: jnp.where(x[0] > 0.4, jnp.nan, x[0])  # noqa: E731
+    with pytest.raises(ValueError, match="value_fn: no finite number at any point"):
+        calibrate_spsa(half, START, KEY)
+    compiled = jax.jit(lambda x: calibrate_spsa(lambda x: jnp.nan * x[0], x, KEY)[0].scale)
+    assert np.isnan(compiled(START))
+
+
+@pytest.mark.parametrize("second_order", [False, True])
+def test_no_weights(second_order: bool) -> None:
+    optimizer, none = spsa(0.1, key=KEY, second_order=second_order), jnp.zeros(0)
+    assert one_step(optimizer, none, value_fn=jnp.sum)[0].shape == (0,)
+    assert calibrate_spsa(jnp.sum, none, KEY)[0].scale > 0
+
+
 @pytest.mark.parametrize(
     ("kind", "expected", "arguments"),
     [
@@ -254,6 +309,8 @@ def test_gradients_that_nobody_uses_are_not_computed() -> None:
         (TypeError, "learning_rate: got str", {"learning_rate": "fast"}),
         (ValueError, "perturbation: expected a positive number, got 0", {"perturbation": 0}),
         (ValueError, "perturbation.scale: .* got 0", {"perturbation": PowerSeries(0.0, 1.0)}),
+        (TypeError, "perturbation.exponent: got str", {"perturbation": PowerSeries(1.0, "a")}),
+        (ValueError, "perturbation.offset: .*-1", {"perturbation": PowerSeries(1.0, 1.0, -1)}),
         (TypeError, "key: expected one JAX random key", {"key": 3}),
         (ValueError, "resamplings: expected a whole number of at least 1", {"resamplings": 0}),
         (ValueError, "hessian_delay: expected a whole number", {"hessian_delay": -1}),
