@@ -116,6 +116,9 @@ class ProjectedKernel(QuantumKernel):
             raise ValueError("x: the features of all points are equal, so there is no scale")
         return self._with(_gamma=1 / (values.shape[1] * variance))
 
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, gamma={self._gamma})"
+
     def _features(self) -> ExpectationFeatures:
         return ExpectationFeatures(self._model)
 
