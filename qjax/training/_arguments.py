@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Int
 
 from qjax._base.arrays import as_real, check_key
-from qjax._base.options import as_whole
+from qjax._base.options import as_flag, as_whole
 from qjax.training._data import as_data, as_rows, refuse_tracers
 from qjax.training._plateau import Plateau
 from qjax.training._program import Loss, takes_settings
@@ -146,6 +146,18 @@ def as_validation(
 
 def _described(tree: Any) -> str:
     return str(jax.tree.map(lambda leaf: leaf.shape, tree))
+
+
+def as_vectorized(vectorized: bool | None, weights: Any) -> bool:
+    """Whether runs are a batch under `vmap`: by default where the weights lie on accelerators.
+
+    Raises:
+        TypeError: for what is neither True, False nor None.
+    """
+    if vectorized is not None:
+        return as_flag(vectorized, "vectorized")
+    devices = set().union(*(leaf.devices() for leaf in jax.tree.leaves(weights)))
+    return any(device.platform != "cpu" for device in devices)
 
 
 def num_runs(weights: Any) -> int:

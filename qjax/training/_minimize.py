@@ -17,6 +17,7 @@ from qjax.training._arguments import (
     as_seeds,
     as_settings,
     as_validation,
+    as_vectorized,
     as_weights,
     check_convergence,
     check_functions,
@@ -146,12 +147,12 @@ def minimize_many(
     progress: bool = False,
     record_weights: bool = False,
     update_arguments: UpdateArguments | None = None,
+    vectorized: bool | None = None,
 ) -> Trained:
     """Train many models of one architecture at once: grids of numbers, seeds, folds.
 
-    As `minimize`, for a batch of runs under `vmap`. Each run ends for itself (it converges, its
-    loss is no number, patience is at an end), and the batch becomes smaller where half of its runs
-    have ended.
+    As `minimize`, for many runs in one program. Each run ends for itself: it converges, its loss is
+    no number, patience is at an end.
 
     Args:
         loss: as in `minimize`, of one run.
@@ -174,6 +175,10 @@ def minimize_many(
         progress: as in `minimize`.
         record_weights: as in `minimize`.
         update_arguments: as in `minimize`, of one run.
+        vectorized: True for a batch of runs under `vmap`, which becomes smaller where half of them
+            have ended; False for one after the other in the same program. Default: True on
+            accelerators, False on CPUs, where simulations are fastest whose rows share weights (but
+            for small batches on a few qubits).
 
     Raises:
         ValueError: as `minimize`, and for leading axes that differ.
@@ -197,6 +202,7 @@ def minimize_many(
         num_steps=steps_of_a_chunk(num_steps, steps_per_call),
         records=as_flag(record_weights, "record_weights"),
         update_arguments=update_arguments,
+        vectorized=as_vectorized(vectorized, weights),
     )
     dtype = common_dtype(*jax.tree.leaves(weights))
     given = Given(as_settings(settings, loss, optimizer, dtype, count), rows)

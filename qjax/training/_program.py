@@ -2,14 +2,15 @@
 
     weights -> loss and gradient on a batch -> optimizer -> weights
 
-is one step, a loop of them is a chunk, and `vmap` over the runs is a chunk of many. Numbers, such
-as the learning rate and how many steps there are, are arguments. A run that is done is carried
-along as it is.
+is one step, a loop of them is a chunk, and runs are batched by `vmap`, or follow one another in one
+program. Numbers, such as the learning rate and how many steps there are, are arguments. A run that
+is done is carried along as it is.
 """
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -38,6 +39,7 @@ class Recipe:
         convergence: when a run is done before its last step.
         num_steps: steps of a chunk at most.
         records: whether the weights before each step are results, too.
+        vectorized: whether many runs are a batch, under `vmap`, or follow one another.
         update_arguments: batch -> what the optimizer is told beside the gradient.
     """
 
@@ -47,6 +49,7 @@ class Recipe:
     convergence: Plateau | None
     num_steps: int
     records: bool
+    vectorized: bool
     update_arguments: Callable[[Any], dict[str, Any]] | None
 
 
@@ -124,7 +127,7 @@ def compiled_chunk(recipe: Recipe) -> Callable[..., tuple[Run, Array, Any]]:
         recorded = weights if recipe.records else None
         return lax.fori_loop(0, count, step, (run, losses, recorded))
 
-    return jax.jit(_over_runs(chunk))
+    return jax.jit(_over_runs(chunk, recipe.vectorized))
 
 
 def _repeated(leaf: Array, times: int) -> Array:
@@ -176,17 +179,21 @@ def _positional(loss: Loss) -> list[inspect.Parameter]:
     return [parameter for parameter in parameters if parameter.kind in kinds]
 
 
-def _over_runs(chunk: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of one run -> of a leading axis of them; `vmap` of a single one would cost more.
+def _over_runs(chunk: Callable[..., Any], vectorized: bool) -> Callable[..., Any]:
+    """A function of one run -> of a leading axis of them.
 
-    Under it both branches of a condition would be computed.
+    A single one is never vectorized: under `vmap` both branches of a condition are computed.
     """
 
-    def of_many(runs: Run, given: Given, positions: Array | None, *shared: Any) -> Any:
+    def of_many(runs: Run, given: Given, positions: Array | None, data: Any, count: Array) -> Any:
+        def of_one(own: tuple[Run, Given, Array | None]) -> Any:
+            return chunk(*own, data, count)
+
+        all_of_them = runs, given, positions
         if len(runs.active) > 1:
-            return jax.vmap(chunk, (0, 0, 0, None, None))(runs, given, positions, *shared)
-        alone = jax.tree.map(lambda values: values[0], (runs, given, positions))
-        return jax.tree.map(lambda values: values[None], chunk(*alone, *shared))
+            return (jax.vmap(of_one) if vectorized else partial(lax.map, of_one))(all_of_them)
+        alone = of_one(jax.tree.map(lambda values: values[0], all_of_them))
+        return jax.tree.map(lambda values: values[None], alone)
 
     return of_many
 

@@ -1,7 +1,7 @@
 """Floor 9. Chunks of the compiled program, one after the other, and what happens between them.
 
-Runs that are done leave the batch where it halves: fewer are computed for nothing, and a training
-compiles for few sizes.
+Runs that are done leave a batch under `vmap` where it halves: fewer are computed for nothing, and a
+training compiles for few sizes.
 """
 
 from collections.abc import Callable
@@ -183,10 +183,10 @@ def _positions(
 def _advanced(
     recipe: Recipe, runs: Run, given: Given, positions: Any, data: Any, count: int
 ) -> tuple[Run, Float[np.ndarray, "runs steps"], Any]:
-    """All runs after a chunk, of which only those that go on are computed."""
+    """All runs after a chunk; of a batch, only those that go on are computed."""
     program, steps = compiled_chunk(recipe), np.int32(count)
     places = _going(np.asarray(runs.active))
-    if len(places) == len(runs.active):
+    if not recipe.vectorized or len(places) == len(runs.active):
         runs, losses, before = program(runs, given, positions, data, steps)
         return runs, *_without_rest((np.asarray(losses), before), count)
     subset = _compiled_take()((runs, given, positions), places)

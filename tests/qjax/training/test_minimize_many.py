@@ -18,13 +18,15 @@ RATES = np.array([0.01, 0.1, 0.3, 0.03, 0.2], np.float32)
 KEYS = jax.random.split(jax.random.key(3), 5)
 
 
-def test_each_run_is_what_it_is_alone() -> None:
-    """They converge after different numbers of steps, so that the batch becomes smaller."""
+@pytest.mark.parametrize("vectorized", [True, False])
+def test_each_run_is_what_it_is_alone(vectorized: bool) -> None:
+    """They converge after different numbers of steps, so that a batch becomes smaller."""
     options = {"steps": 120, "batch_size": 8, "convergence": Plateau(8), "steps_per_call": 10}
     weights = starts(5)
     many = minimize_many(
-        LOSS, weights, optax.adam, points(), key=KEYS, settings={"learning_rate": RATES}, **options
-    )
+        LOSS, weights, optax.adam, points(), key=KEYS, settings={"learning_rate": RATES},
+        vectorized=vectorized, **options,
+    )  # fmt: skip
     assert len(set(many.steps.tolist())) > 2
     for run in range(5):
         alone = minimize(
@@ -92,17 +94,19 @@ def test_a_run_that_diverges_leaves_the_others_alone() -> None:
         return jnp.sum(jnp.sqrt(weights))
 
     many = minimize_many(
-        loss, jnp.array([[0.1], [100.0]]), optax.sgd(0.5), steps=6, steps_per_call=2
-    )
+        loss, jnp.array([[0.1], [100.0]]), optax.sgd(0.5), steps=6, steps_per_call=2,
+        vectorized=True,
+    )  # fmt: skip
     assert many.diverged.tolist() == [True, False]
     assert many.steps.tolist() == [2, 6]
 
 
-def test_callbacks_see_all_runs() -> None:
+@pytest.mark.parametrize("vectorized", [True, False])
+def test_callbacks_see_all_runs(vectorized: bool) -> None:
     news: list[Progress] = []
     minimize_many(
         distance, jnp.zeros((3, 1)), optax.sgd(0.1), np.ones((2, 1), np.float32), steps=4,
-        callback=news.append, record_weights=True,
+        callback=news.append, record_weights=True, vectorized=vectorized,
     )  # fmt: skip
     assert news[0].losses.shape == (3, 4)
     assert news[0].weights_before.shape == (3, 4, 1)
