@@ -91,6 +91,9 @@ class NetworkEstimator(BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the weights.
 
+        What it finds is set at its end: a fit that fails, or is interrupted, leaves the estimator
+        as it was.
+
         Args:
             X: inputs, shape `(samples, features)`, dense or sparse. float32 is computed in single
                 precision, all else in double, whatever JAX's flag says.
