@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from benchmark_study.study import Row
@@ -29,6 +30,10 @@ def save_accuracies(path: Path, rows: Sequence[Row]) -> None:
     panels[0].set_yticks(range(len(models)), models)
     panels[0].invert_yaxis()
     figure.suptitle("Accuracies of every seed, and their mean", color=INK)
+    marks = [Line2D([], [], color=color, marker="D", ls="", ms=5) for color in (OURS, THEIRS)]
+    figure.legend(
+        marks, ["here", "in the paper"], loc="outside lower center", ncols=2, frameon=False
+    )
     _save(figure, path)
 
 
@@ -69,10 +74,10 @@ def ranks_of(rows: Sequence[Row]) -> tuple[list[str], np.ndarray]:
 
 
 def _points(axes: Axes, place: int, row: Row) -> None:
-    values = [(row.test, place - 0.14, OURS, "here")]
+    values = [(row.test, place - 0.14, OURS)]
     if row.published is not None:
-        values.append((np.array(row.published.test), place + 0.14, THEIRS, "in the paper"))
-    for accuracies, height, color, _ in values:
+        values.append((np.array(row.published.test), place + 0.14, THEIRS))
+    for accuracies, height, color in values:
         axes.plot(accuracies, np.full(len(accuracies), height), "o", color=color, ms=3, alpha=0.5)
         axes.plot(accuracies.mean(), height, "D", color=color, ms=5)
 

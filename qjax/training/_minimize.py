@@ -177,8 +177,7 @@ def minimize_many(
         update_arguments: as in `minimize`, of one run.
         vectorized: True for a batch of runs under `vmap`, which becomes smaller where half of them
             have ended; False for one after the other in the same program. Default: True on
-            accelerators, False on CPUs, where simulations are fastest whose rows share weights (but
-            for small batches on a few qubits).
+            accelerators, False on CPUs, where simulations are fastest whose rows share weights.
 
     Raises:
         ValueError: as `minimize`, and for leading axes that differ.
