@@ -18,11 +18,12 @@ from benchmark_study.report import deviation, save, search_table, table
 from benchmark_study.search import FOLDS, GridPoint, best_of, grid_points, search
 from benchmark_study.study import Row, rows, samples_for
 
-DESCRIPTION = """Fit twelve classifiers to data sets of ten features, and compare with the paper.
+DESCRIPTION = """Fit twelve classifiers to data sets of ten features, and compare with the paper: J.
+Bowles, S. Ahmed and M. Schuld, "Better than classical?" (arXiv:2403.07059).
 
-The paper: J. Bowles, S. Ahmed and M. Schuld, "Better than classical?" (arXiv:2403.07059). Ten quantum models and two classical ones, with the hyperparameters that the paper found best; or,
-with --grid, those that a search of its grids finds here. In the table, "equal seeds" are those whose accuracies on both
-sets are the paper's.
+Ten quantum models and two classical ones, with the hyperparameters that the paper found best; or,
+with --grid, those that a search of its grids finds here. In the table, "equal seeds" are those whose
+accuracies on both sets are the paper's.
 """
 OUTPUT = Path(__file__).parent.parent / "output"
 IMAGES = "images"
