@@ -22,8 +22,8 @@ DESCRIPTION = """Fit twelve classifiers to data sets of ten features, and compar
 Bowles, S. Ahmed and M. Schuld, "Better than classical?" (arXiv:2403.07059).
 
 Ten quantum models and two classical ones, with the hyperparameters that the paper found best; or,
-with --grid, those that a search of its grids finds here. In the table, "equal seeds" are those whose
-accuracies on both sets are the paper's.
+with --grid, those that a search of its grids finds here. In the table, "equal seeds" are those
+whose accuracies on both sets are the paper's.
 """
 OUTPUT = Path(__file__).parent.parent / "output"
 IMAGES = "images"
