@@ -129,8 +129,8 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
     Args:
         neural_network: a network of `qjax`, on a primitive too, or any `qjax.Network`. Or a
             function `(num_features, num_classes) -> network`, for data of any width.
-        loss: "squared_error", "absolute_error", "cross_entropy" (with `one_hot`), a loss of Qiskit
-            Machine Learning's, or a JAX function `(predictions, targets)` -> one number for each
+        loss: "squared_error", "absolute_error", "cross_entropy" (with `one_hot`; in bits), a loss of
+            Qiskit Machine Learning's, or a JAX function `(predictions, targets)` -> one number for each
             sample, such as `optax.softmax_cross_entropy`.
         one_hot: see above; it has no meaning for one output.
         optimizer: a transformation of optax's or `qjax.optimizers`, trained in one compiled loop;
@@ -156,8 +156,8 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
         patience: how many of these checks without a smaller loss end the training.
         convergence: a rule that ends it, such as `qjax.training.Plateau()`.
         class_weight: factors by label, or "balanced", on the weights of samples.
-        restarts: how many starting points to train from, at once under `vmap` where steps are
-            compiled; the best is kept, by the loss on the rows kept aside if there are any.
+        restarts: how many starting points to train from, in one program where steps are compiled;
+            the best is kept, by the loss on the rows kept aside if there are any.
         random_state: seed of starting points, batches and split.
         progress: whether to show a bar (needs the extra `progress`).
 
@@ -168,7 +168,7 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
             with a `ConvergenceWarning`, as loss or weights became infinite or NaN, the last finite
             ones.
         fit_result_: the optimizer's result; also `fit_result`.
-        loss_: the loss that was reached.
+        loss_: the loss that was reached, on the rows kept aside if there are any.
         loss_curve_: the loss of each step, or evaluation.
         n_iter_: how many steps, or iterations, were taken.
         n_features_in_: the number of features.

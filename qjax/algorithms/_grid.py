@@ -52,7 +52,7 @@ def fit_grid(
 ) -> GridResult:
     """Search a grid as `GridSearchCV` does, with all models of one architecture trained at once.
 
-    Models that differ in learning rate, starting point, seed or fold are one batch under `vmap`:
+    Models that differ in learning rate, starting point, seed or fold are runs of one compiled program:
     one compiled program, however many there are. Points that make other networks, losses or
     optimizers are other batches. Scores are those of `GridSearchCV` up to rounding. What has no
     compiled steps (SciPy's methods, networks on primitives, other estimators) is fitted one by one.
