@@ -129,9 +129,9 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
     Args:
         neural_network: a network of `qjax`, on a primitive too, or any `qjax.Network`. Or a
             function `(num_features, num_classes) -> network`, for data of any width.
-        loss: "squared_error", "absolute_error", "cross_entropy" (with `one_hot`; in bits), a loss of
-            Qiskit Machine Learning's, or a JAX function `(predictions, targets)` -> one number for each
-            sample, such as `optax.softmax_cross_entropy`.
+        loss: "squared_error", "absolute_error", "cross_entropy" (with `one_hot`; in bits), a loss
+            of Qiskit Machine Learning's, or a JAX function `(predictions, targets)` -> one number
+            for each sample, such as `optax.softmax_cross_entropy`.
         one_hot: see above; it has no meaning for one output.
         optimizer: a transformation of optax's or `qjax.optimizers`, trained in one compiled loop;
             a function that makes one of `learning_rate`, so that other rates compile nothing; the

@@ -52,12 +52,12 @@ def fit_grid(
 ) -> GridResult:
     """Search a grid as `GridSearchCV` does, with all models of one architecture trained at once.
 
-    Models that differ in learning rate, starting point, seed or fold are runs of one compiled program:
-    one compiled program, however many there are. Points that make other networks, losses or
-    optimizers are other batches. Scores are those of `GridSearchCV` up to rounding. What has no
-    compiled steps (SciPy's methods, networks on primitives, other estimators) is fitted one by one.
-    The `callback` of an estimator is told of these, and of the last fit on all data; not of models
-    in a batch. A point that no model can be made of is an error here, no NaN.
+    Models that differ in learning rate, starting point, seed or fold are runs of one compiled
+    program, however many there are. Points that make other networks, losses or optimizers have
+    programs of their own. Scores are those of `GridSearchCV` up to rounding. What has no compiled
+    steps (SciPy's methods, networks on primitives, other estimators) is fitted one by one. The
+    `callback` of an estimator is told of these, and of the last fit on all data; not of other
+    models. A point that no model can be made of is an error here, no NaN.
 
         result = fit_grid(VQC(optimizer=optax.adam), {"learning_rate": [0.01, 0.1]}, x, labels,
                           seeds=range(5))
