@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
@@ -9,6 +12,19 @@ from qiskit.circuit.library import real_amplitudes, zz_feature_map
 from qiskit.quantum_info import SparsePauliOp
 
 import qjax
+
+
+@dataclass(frozen=True)
+class Named:
+    """A function that is shown by its name: names of tests are the same in all processes."""
+
+    function: Callable[[int, int], qjax.NeuralNetwork]
+
+    def __call__(self, num_features: int, num_outputs: int) -> qjax.NeuralNetwork:
+        return self.function(num_features, num_outputs)
+
+    def __repr__(self) -> str:
+        return self.function.__name__
 
 
 def layered(num_features: int, num_qubits: int = 2) -> tuple[QuantumCircuit, list, list]:

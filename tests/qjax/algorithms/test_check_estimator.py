@@ -6,11 +6,11 @@ import pytest
 from sklearn.utils import estimator_checks
 
 from qjax.algorithms import QSVC, QSVR, VQC, VQR, NeuralNetworkClassifier, NeuralNetworkRegressor
-from tests.qjax.algorithms.networks import estimator_of_width, sampler_of_width
+from tests.qjax.algorithms.networks import Named, estimator_of_width, sampler_of_width
 
 ESTIMATORS = [
-    NeuralNetworkClassifier(sampler_of_width, one_hot=True, max_iter=3),
-    NeuralNetworkRegressor(estimator_of_width, optimizer="Nelder-Mead", max_iter=1),
+    NeuralNetworkClassifier(Named(sampler_of_width), one_hot=True, max_iter=3),
+    NeuralNetworkRegressor(Named(estimator_of_width), optimizer="Nelder-Mead", max_iter=1),
     VQC(optimizer="Nelder-Mead", max_iter=1),
     VQR(optimizer="Nelder-Mead", max_iter=1),
     QSVC(),
@@ -36,8 +36,8 @@ def test_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-CLASSIFIER = NeuralNetworkClassifier(sampler_of_width, one_hot=True, max_iter=25)
-REGRESSOR = NeuralNetworkRegressor(estimator_of_width, max_iter=15, restarts=2)
+CLASSIFIER = NeuralNetworkClassifier(Named(sampler_of_width), one_hot=True, max_iter=25)
+REGRESSOR = NeuralNetworkRegressor(Named(estimator_of_width), max_iter=15, restarts=2)
 
 
 @pytest.mark.parametrize(
