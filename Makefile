@@ -29,7 +29,7 @@ TEST_READY := $(VENV)/.ready-test
 DOCS_READY := $(VENV)/.ready-docs
 BENCH_READY := $(VENV)/.ready-bench
 
-.PHONY: demo test test-xla sanitize lint docs bench clean
+.PHONY: demo test test-xla sanitize lint docs bench environment clean
 .DELETE_ON_ERROR:
 
 demo: $(EXAMPLES_READY)
@@ -85,6 +85,11 @@ $(TEST_READY): $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
 $(DOCS_READY): $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
 	$(BIN)/python -m pip install -c constraints.txt -e '.[docs]'
 	@touch $@ $(EXAMPLES_READY)
+
+# For all but the benchmarks at once: the native engine is compiled once.
+environment: $(BIN)/python
+	$(BIN)/python -m pip install -c constraints.txt -e '.[test,examples,docs]'
+	@touch $(EXAMPLES_READY) $(TEST_READY) $(DOCS_READY)
 
 $(BENCH_READY): $(BIN)/python pyproject.toml constraints.txt $(NATIVE)
 	$(BIN)/python -m pip install -c constraints.txt -e '.[bench,examples]'
