@@ -44,6 +44,9 @@ class Backend:
             values, for states and probabilities, and for derivatives of those. CPU: smaller ones
             gain from a batch; the results of states alone leave the cache; their derivatives gain
             for longer. None where a batch always gains.
+        batches_runs: whether many trainings are a batch under `vmap`; else they follow one another.
+            CPU: 1.2 to 2.8 times faster so (2 to 10 qubits, 16 to 128 samples), as rows of one run
+            share weights. Accelerator: not measured.
         has_kernels: whether the native engine has kernels for it.
     """
 
@@ -55,6 +58,7 @@ class Backend:
     wide_values: tuple[int, int] | None
     wide_states: tuple[int, int] | None
     wide_derivatives_of_states: tuple[int, int] | None
+    batches_runs: bool
     has_kernels: bool
 
 
@@ -67,6 +71,7 @@ CPU = Backend(
     wide_values=(11, 9),
     wide_states=(9, 8),
     wide_derivatives_of_states=(12, 11),
+    batches_runs=False,
     has_kernels=True,
 )
 
@@ -79,6 +84,7 @@ ACCELERATOR = Backend(
     wide_values=None,
     wide_states=None,
     wide_derivatives_of_states=None,
+    batches_runs=True,
     has_kernels=False,
 )
 

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int
 
+from qjax._base import tuning
 from qjax._base.arrays import as_real, check_key
 from qjax._base.options import as_flag, as_whole
 from qjax.training._data import as_data, as_rows, refuse_tracers
@@ -149,7 +150,7 @@ def _described(tree: Any) -> str:
 
 
 def as_vectorized(vectorized: bool | None, weights: Any) -> bool:
-    """Whether runs are a batch under `vmap`: by default where the weights lie on accelerators.
+    """Whether runs are a batch under `vmap`: by default where that is faster.
 
     Raises:
         TypeError: for what is neither True, False nor None.
@@ -157,7 +158,7 @@ def as_vectorized(vectorized: bool | None, weights: Any) -> bool:
     if vectorized is not None:
         return as_flag(vectorized, "vectorized")
     devices = set().union(*(leaf.devices() for leaf in jax.tree.leaves(weights)))
-    return any(device.platform != "cpu" for device in devices)
+    return any(tuning.of_backend(device.platform).batches_runs for device in devices)
 
 
 def num_runs(weights: Any) -> int:
