@@ -57,7 +57,7 @@ lint: $(TEST_READY)
 	$(BIN)/lint-imports
 
 docs: $(DOCS_READY)
-	$(BIN)/python -m sphinx -W --keep-going -E -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -E -j $(WORKERS) -b html -d docs/_build/doctrees docs docs/_build/html
 
 bench: $(BENCH_READY)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
