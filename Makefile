@@ -3,6 +3,7 @@
 # make test-xla  the tests of what simulates, without the native engine
 # make sanitize  tests of the native engine under the address and undefined-behaviour sanitizers
 # make lint    style, types, floors
+# make environment  all that tests and site need, in one installation
 # make docs    the site: pages that run, a reference from the docstrings; docs/_build/html
 # make bench   measure ourselves and every peer, for hours (ARGS=--quick: about half an hour)
 # make clean   remove the environment and every cache
