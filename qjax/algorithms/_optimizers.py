@@ -10,6 +10,7 @@ from jax import Array
 
 from qjax._base.arrays import as_real_numpy
 from qjax._base.options import as_whole
+from qjax.training._stepper import Transformation
 
 # Methods of `scipy.optimize.minimize` that need no second derivatives.
 _WITHOUT_GRADIENT = ("Nelder-Mead", "Powell", "COBYLA", "COBYQA")
@@ -102,7 +103,7 @@ def as_way(optimizer: object, learning_rate: object, max_iter: int | None) -> Wa
             "transformation of optax's, or an object with `minimize`, got "
             f"{optimizer!r}"
         )
-    if is_transformation(optimizer):
+    if isinstance(optimizer, Transformation):
         return Steps(optimizer, {})
     minimize = getattr(optimizer, "minimize", None)
     if callable(minimize):
@@ -110,54 +111,14 @@ def as_way(optimizer: object, learning_rate: object, max_iter: int | None) -> Wa
     return _of_function(optimizer, max_iter)
 
 
-def is_transformation(optimizer: object) -> bool:
-    """Whether it is a gradient transformation, told by its two functions as optax's are."""
-    return callable(getattr(optimizer, "init", None)) and callable(
-        getattr(optimizer, "update", None)
-    )
-
-
-def asks_for_inputs(way: Steps) -> bool:
-    """Whether the transformation wants to know the inputs of a batch, as natural gradients do.
-
-    Transformations of others, such as line searches of optax's, refuse arguments that they do not
-    know. What stands in a chain, or another wrapper, is found in the variables that it encloses.
-    """
-    numbers = {name: float(np.ravel(values)[0]) for name, values in way.settings.items()}
-    transformation = way.optimizer(**numbers) if numbers else way.optimizer
-    pending: list[Any] = [transformation.update]
-    seen: set[int] = set()
-    while pending:
-        part = pending.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if isinstance(part, (tuple, list)):
-            pending.extend(part)
-        elif isinstance(part, Mapping):
-            pending.extend(part.values())
-        elif inspect.isfunction(part):
-            if (
-                part.__name__.startswith("update")
-                and "inputs" in inspect.signature(part).parameters
-            ):
-                return True
-            pending.extend(_enclosed(part))
-    return False
-
-
-def _enclosed(function: Any) -> list[Any]:
-    return list(inspect.getclosurevars(function).nonlocals.values())
-
-
 def _is_optimizer(optimizer: object) -> bool:
     minimize = getattr(optimizer, "minimize", None)
-    return is_transformation(optimizer) or callable(minimize) or callable(optimizer)
+    return isinstance(optimizer, Transformation) or callable(minimize) or callable(optimizer)
 
 
 def _of_learning_rate(optimizer: Any, learning_rate: Any) -> Steps:
-    if not callable(optimizer) or isinstance(optimizer, type) or is_transformation(optimizer):
-        given = "a transformation" if is_transformation(optimizer) else repr(optimizer)
+    if not callable(optimizer) or isinstance(optimizer, (type, Transformation)):
+        given = "a transformation" if isinstance(optimizer, Transformation) else repr(optimizer)
         raise ValueError(
             f"learning_rate: got {learning_rate!r} with optimizer={given}, which does not take it; "
             "expected a function that makes a transformation of it, such as optimizer=optax.adam"

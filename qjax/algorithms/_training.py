@@ -24,9 +24,9 @@ from qjax.algorithms._optimizers import (
     ScipyMethod,
     Steps,
     Way,
-    asks_for_inputs,
 )
 from qjax.training import Plateau, Progress, Trained, minimize_many
+from qjax.training._stepper import takes_more, tolerant
 
 # With rows to validate on: steps between two checks.
 STEPS_PER_CHECK = 10
@@ -143,7 +143,7 @@ def stepped(
         callback=told,
         progress=schedule.progress,
         record_weights=callback is not None,
-        update_arguments=inputs_of if asks_for_inputs(way) else None,
+        update_arguments=inputs_of,
     )
 
 
@@ -193,8 +193,8 @@ def _on_the_host(
     evaluations = Evaluations(objective, batch, gradients=takes, tell=told)
     start = np.asarray(start, float)
     if isinstance(way, Steps):
-        more: dict[str, Any] = {"value_fn": partial(objective, batch=batch)}
-        more |= inputs_of(batch) if asks_for_inputs(way) else {}
+        more: dict[str, Any] = inputs_of(batch)
+        more["value_fn"] = tolerant(partial(objective, batch=batch), tuple(more))
         result = _stepped_on_the_host(evaluations, start, way, schedule, more)
     elif isinstance(way, Minimizer):
         run = _with_callback(way, callback) if own and callback is not None else way.run
@@ -243,7 +243,7 @@ def _stepped_on_the_host(
     """The loop of steps where a primitive computes values: nothing of it can be compiled."""
     transformation: Any = way.optimizer(**way.settings) if way.settings else way.optimizer
     weights, state = start, transformation.init(start)
-    with_more, num_steps, diverged = _takes_more(transformation.update), _steps(schedule), False
+    with_more, num_steps, diverged = takes_more(transformation.update), _steps(schedule), False
     with progress_bar(num_steps, schedule.progress, "steps") as advance:
         while len(evaluations.losses) < num_steps and not diverged:
             value, gradient = evaluations.value(weights), evaluations.gradient(weights)
@@ -256,8 +256,3 @@ def _stepped_on_the_host(
             advance(1)
     steps = len(evaluations.losses)
     return OptimizeResult(x=weights, nit=steps, success=not diverged, diverged=diverged)
-
-
-def _takes_more(update: Callable[..., Any]) -> bool:
-    parameters = inspect.signature(update).parameters.values()
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)

@@ -10,16 +10,14 @@ from jaxtyping import Float
 from qiskit import QuantumCircuit
 
 from qjax._base import tuning
-from qjax._base.arrays import check_key
 from qjax._base.options import as_whole
-from qjax._base.process import check_process
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
 from qjax._qiskit import as_circuit
 from qjax.diagnostics._random_parameters import (
     at_random_parameters,
     bytes_of_state,
-    require_qubits,
+    checked_sampling,
     states_of,
 )
 
@@ -42,11 +40,7 @@ def random_fidelities(
         TypeError: for what is no key.
         UnsupportedInstructionError: see `from_qiskit`.
     """
-    check_process()
-    check_key(key)
-    converted = as_circuit(circuit)
-    require_qubits(converted)
-    return _compiled(converted, as_whole(samples, "samples", 1))(key)
+    return _compiled(*checked_sampling(circuit, samples, key))(key)
 
 
 def expressibility(

@@ -7,10 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
+from qiskit import QuantumCircuit
 
+from qjax._base.arrays import check_key
 from qjax._base.memory import bytes_of_states, samples_per_pass
+from qjax._base.options import as_whole
+from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit
 from qjax._engine import States, Task, run
+from qjax._qiskit import as_circuit
 
 # A column of angles -> a row of whatever is asked for.
 OfColumns = Callable[[Float[Array, "params samples"]], Float[Array, "samples *values"]]
@@ -55,11 +60,18 @@ def bytes_of_state(circuit: Circuit) -> int:
     return bytes_of_states(circuit.num_qubits, 2 * np.dtype(jnp.result_type(float)).itemsize)
 
 
-def require_qubits(circuit: Circuit) -> None:
-    """Raise for a circuit without qubits.
+def checked_sampling(
+    circuit: Circuit | QuantumCircuit, samples: int, key: Array
+) -> tuple[Circuit, int]:
+    """A circuit with qubits, and how many samples are drawn of it.
 
     Raises:
-        ValueError: then.
+        ValueError: for a number of samples below 1, and a circuit without qubits.
+        TypeError: for what is no key, or no circuit.
     """
-    if not circuit.num_qubits:
+    check_process()
+    check_key(key)
+    converted = as_circuit(circuit)
+    if not converted.num_qubits:
         raise ValueError("circuit: expected at least one qubit, got none")
+    return converted, as_whole(samples, "samples", 1)

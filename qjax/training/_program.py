@@ -135,13 +135,17 @@ def _repeated(leaf: Array, times: int) -> Array:
 
 
 @kept(tuning.PROGRAM_BYTES)
-def compiled_values(loss: Loss) -> Callable[..., Float[Array, " runs"]]:
-    """(weights, settings, rows or None), each of many runs, and data -> their losses on those."""
+def compiled_values(loss: Loss, vectorized: bool) -> Callable[..., Float[Array, " runs"]]:
+    """((weights, settings, rows or None), each of many runs, data) -> their losses on those."""
 
-    def value(weights: Any, settings: Settings, rows: Array | None, data: Any) -> Array:
-        return called(loss, weights, rows_of(data, rows), settings)
+    def values(runs: tuple[Any, Settings, Array | None], data: Any) -> Array:
+        def value(own: tuple[Any, Settings, Array | None]) -> Array:
+            weights, settings, rows = own
+            return called(loss, weights, rows_of(data, rows), settings)
 
-    return jax.jit(jax.vmap(value, (0, 0, 0, None)))
+        return jax.vmap(value)(runs) if vectorized else lax.map(value, runs)
+
+    return jax.jit(values)
 
 
 def called(loss: Loss, weights: Any, batch: Any, settings: Settings) -> Array:

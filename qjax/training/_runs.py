@@ -230,7 +230,9 @@ def _validated(
 ) -> Run:
     """Keep the best weights; end the runs that have not become better for too long."""
     values = np.asarray(
-        compiled_values(recipe.loss)(runs.weights, given.settings, validation.rows, validation.data)
+        compiled_values(recipe.loss, recipe.vectorized)(
+            (runs.weights, given.settings, validation.rows), validation.data
+        )
     )
     better = values < watch.best
     watch.history.append(values)

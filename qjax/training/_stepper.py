@@ -76,14 +76,37 @@ def updated(
     transformation: Transformation, step: Step, state: Any, weights: Any, more: Mapping[str, Any]
 ) -> tuple[Any, Any]:
     """New weights and the optimizer's new state."""
-    extra = {**step._asdict(), **more} if _takes_more(transformation.update) else {}
+    extra: dict[str, Any] = {}
+    if takes_more(transformation.update):
+        value_fn = tolerant(step.value_fn, tuple(more))
+        extra = {**step._replace(value_fn=value_fn)._asdict(), **more}
     updates, state = transformation.update(step.grad, state, weights, **extra)
     return jax.tree.map(lambda old, new: (old + new).astype(old.dtype), weights, updates), state
 
 
-def _takes_more(update: Callable[..., Any]) -> bool:
+def takes_more(update: Callable[..., Any]) -> bool:
+    """Whether an update may be told more than gradient, state and weights."""
     parameters = inspect.signature(update).parameters.values()
     return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def tolerant(function: Callable[[Any], Array], names: tuple[str, ...]) -> Callable[..., Array]:
+    """A function of weights that may be told more by these names.
+
+    Line searches of optax's hand on what an update is told, such as the inputs of natural
+    gradients, and refuse what the signature of `value_fn` does not have.
+    """
+    if not names:
+        return function
+
+    def value_fn(weights: Any, **_more: Any) -> Array:
+        return function(weights)
+
+    kinds = inspect.Parameter
+    more = [kinds(name, kinds.KEYWORD_ONLY, default=None) for name in names]
+    first = kinds("weights", kinds.POSITIONAL_OR_KEYWORD)
+    value_fn.__signature__ = inspect.Signature([first, *more])  # type: ignore[attr-defined]
+    return value_fn
 
 
 def _name(optimizer: object) -> str:

@@ -115,6 +115,14 @@ def test_line_searches_are_told_the_function() -> None:
     np.testing.assert_allclose(trained.weights, [0, 1, 2], atol=1e-5)
 
 
+def test_line_searches_ignore_what_others_are_told() -> None:
+    trained = minimize(
+        LOSS, starts(1)[0], optax.lbfgs(), points(), steps=3,
+        update_arguments=lambda batch: {"inputs": batch[0]},
+    )  # fmt: skip
+    assert trained.losses[-1] < trained.losses[0]
+
+
 def test_natural_gradients_are_told_the_inputs() -> None:
     optimizer = optax.chain(natural_gradient(LOSS.network), optax.scale(-0.1))
     trained = minimize(

@@ -51,11 +51,6 @@ def test_rows_are_what_a_run_sees() -> None:
 def test_batches_are_drawn_from_the_rows_of_the_run() -> None:
     data = np.arange(8, dtype=np.float32)[:, None]
     rows = np.array([[0, 1, 2], [5, 6, 7]])
-    seen: list[np.ndarray] = []
-    minimize_many(
-        distance, jnp.zeros((2, 1)), optax.sgd(0.5), data, rows=rows, steps=6, batch_size=1,
-        key=KEYS[:2], callback=lambda progress: seen.append(progress.losses),
-    )  # fmt: skip
     many = minimize_many(
         _first, jnp.zeros((2, 1)), optax.sgd(0.0), data, rows=rows, steps=6, batch_size=1,
         key=KEYS[:2],
