@@ -28,12 +28,14 @@ The floors of the code, each importing only from those below; each package lists
    _dynamic                          dynamic circuit -> one of gates and final measurements
    _qiskit                           Qiskit's objects <-> ours
    _plan                             circuit -> plan, on the host, in NumPy
+   _noise                            channels, and circuits with those in their places
 4  _simulators                       plan, parameters -> state
-5  simulators                        what `simulator=` takes, in public
+5  simulators, noise                 what `simulator=` and `noise=` take, in public
    _readout                          state -> probabilities, samples, expectation values
 6  _engine                           circuit, parameters -> all of it, compiled and batched
 7  _simulation, _sampling, _fisher   the pure functions of a circuit
    _remote                           networks on Qiskit's primitives
+   mitigation                        noisy values -> estimates of those without noise
 8  _networks                         neural networks: what users hold, and their files
 9  training, optimizers              loss -> trained weights; gradient -> step, for optax
    diagnostics                       what a circuit or network can express and learn
@@ -76,6 +78,8 @@ if TYPE_CHECKING:
     from qjax import diagnostics as diagnostics
     from qjax import gradients as gradients
     from qjax import kernels as kernels
+    from qjax import mitigation as mitigation
+    from qjax import noise as noise
     from qjax import operations as operations
     from qjax import optimizers as optimizers
     from qjax import primitives as primitives

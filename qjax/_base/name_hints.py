@@ -10,6 +10,8 @@ LAZY = (
     "diagnostics",
     "gradients",
     "kernels",
+    "mitigation",
+    "noise",
     "operations",
     "optimizers",
     "primitives",

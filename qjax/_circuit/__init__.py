@@ -2,6 +2,7 @@
 
 gates              names -> matrices: the table to add a gate to
 operations         gates in their places, measurements, amplitudes
+channels           noise in its places
 circuit            operations, in order
 checks             whether an operation fits a circuit
 classical          classical expressions of dynamic circuits

@@ -7,6 +7,7 @@ import numpy as np
 
 from qjax._base.arrays import counted
 from qjax._base.options import is_whole
+from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.classical import Bits, ClassicalType, Variable
 from qjax._circuit.classical_types import (
     check_case_value,
@@ -69,6 +70,12 @@ def check_operation(sizes: Sizes, op: Op, in_loop: bool = False) -> None:
             raise ValueError(f"a classical bit lies outside {_bounds(op.clbit, sizes.clbits)}")
     elif isinstance(op, Amplitudes):
         _check_amplitudes(sizes, op)
+    elif isinstance(op, Noise):
+        _check_qubits(sizes, op.support)
+    elif isinstance(op, BitNoise):
+        for clbit in op.clbits:
+            if not _is_below(clbit, sizes.clbits):
+                raise ValueError(f"a classical bit lies outside {_bounds(clbit, sizes.clbits)}")
     elif isinstance(op, ControlFlow):
         _check_flow(sizes, op, in_loop)
     else:

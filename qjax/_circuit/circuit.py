@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from qjax._base.options import as_whole, is_whole
+from qjax._circuit.channels import Noise
 from qjax._circuit.checks import Sizes, check_depth, check_members, check_operation, check_tuple
 from qjax._circuit.classical_types import check_type
 from qjax._circuit.control_flow import Op
@@ -78,7 +79,7 @@ class Circuit:
         for op in self.ops:
             if isinstance(op, Measure):
                 measured.add(op.qubit)
-            elif isinstance(op, Gate):
+            elif isinstance(op, (Gate, Noise)):
                 if not measured.isdisjoint(op.support):
                     return True
             elif not isinstance(op, Amplitudes) or not touched.isdisjoint(op.qubits):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.classical import Bits, ClassicalExpression, Variable
 from qjax._circuit.operations import Amplitudes, Gate, Measure
 
@@ -66,7 +67,7 @@ class Continue:
 
 
 ControlFlow = Reset | Store | Switch | For | While | Break | Continue
-Op = Gate | Measure | Amplitudes | ControlFlow
+Op = Gate | Measure | Amplitudes | Noise | BitNoise | ControlFlow
 
 
 def blocks_of(op: object) -> tuple[Block, ...]:

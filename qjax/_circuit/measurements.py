@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from qjax._circuit.channels import Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import Bits, expressions_in
 from qjax._circuit.control_flow import Op, Reset, Store, blocks_of, expressions_of
@@ -70,7 +71,7 @@ def without_final_measurements(circuit: Circuit) -> tuple[Op, ...]:
 
 def qubits_of(op: Op) -> set[int]:
     """The qubits that an operation touches."""
-    if isinstance(op, (Gate, Measure, Amplitudes)):
+    if isinstance(op, (Gate, Measure, Amplitudes, Noise)):
         return set(op.support)
     if isinstance(op, Reset):
         return {op.qubit}

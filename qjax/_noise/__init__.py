@@ -1,0 +1,16 @@
+"""Floor 3. Noise: channels, models of where they act, and circuits with noise in its places.
+
+channel         a channel: its kind, and its strengths as leaves of a pytree
+kinds           kinds of channels -> Kraus operators, matrices in the Pauli basis: the table
+transfer        Kraus operators <-> matrices in the Pauli basis
+model           which channels act after, before and instead of what
+noisy_circuit   circuit, model -> circuit with channels in their places
+"""
+
+from qjax._noise.channel import Channel as Channel
+from qjax._noise.model import NoiseModel as NoiseModel
+from qjax._noise.model import ReadoutError as ReadoutError
+from qjax._noise.model import Rule as Rule
+from qjax._noise.noisy_circuit import NoiseStructure as NoiseStructure
+from qjax._noise.noisy_circuit import noisy_circuit as noisy_circuit
+from qjax._noise.noisy_circuit import structure_of as structure_of

@@ -1,0 +1,3 @@
+"""Floor 7. Noisy values -> estimates of those without noise."""
+
+__all__: list[str] = []
