@@ -69,7 +69,15 @@ from qjax._plan import Plan
 from qjax._qiskit import AmplitudeEncoding, from_qasm, from_qiskit, to_qiskit
 from qjax._remote import CircuitCount
 from qjax._sampling import Estimate, Trajectories, estimate, sample, trajectories
-from qjax._simulation import apply_gate, expectation, plan, probabilities, statevector, unitary
+from qjax._simulation import (
+    apply_gate,
+    density_matrix,
+    expectation,
+    plan,
+    probabilities,
+    statevector,
+    unitary,
+)
 from qjax._simulators import engine
 from qjax._version import __version__
 
@@ -114,6 +122,7 @@ __all__ = [
     "UnsupportedInstructionError",
     "__version__",
     "apply_gate",
+    "density_matrix",
     "enable_compilation_cache",
     "engine",
     "estimate",

@@ -31,7 +31,19 @@ from qjax._circuit.measurements import (
 from qjax._circuit.observable import Observable
 from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred, num_records
-from qjax._engine import Task, follow, num_simulated, outcomes_of, run
+from qjax._engine import (
+    MixedTask,
+    Outcomes,
+    Task,
+    deferred_with_noise,
+    follow,
+    mixed_values,
+    num_simulated,
+    outcomes_of,
+    run,
+    simulator_for,
+)
+from qjax._noise import NoiseModel, NoiseStructure, as_noise, structure_of
 from qjax._plan import canonical_frame
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._readout import (
@@ -46,7 +58,7 @@ from qjax._readout import (
     probabilities_of,
     reading_of,
 )
-from qjax._simulators import StateVector, as_complex, as_simulator
+from qjax._simulators import DensityMatrix, Simulator, StateVector, as_complex, as_simulator
 
 
 class Trajectories(NamedTuple):
@@ -75,7 +87,8 @@ def sample(
     key: Array,
     *,
     method: Literal["exact", "trajectories"] | None = None,
-    simulator: StateVector | None = None,
+    simulator: Simulator | None = None,
+    noise: NoiseModel | None = None,
 ) -> UInt8[Array, "shots bits"]:
     """Measure a circuit's qubits; circuit, params and errors as `statevector`.
 
@@ -88,7 +101,8 @@ def sample(
             measures or resets midway takes memory for all of them (`print(plan(circuit))` tells how
             much); "trajectories" runs the circuit once for each shot; None chooses the second where
             the first needs more than 20 qubits and records, or does not exist.
-        simulator: as in `statevector`; trajectories run through XLA.
+        simulator: as in `statevector`, or `DensityMatrix()`; trajectories run through XLA.
+        noise: what goes wrong on the way, misread bits included; None for nothing.
 
     Returns:
         shape `(shots, n)`, column i for qubit i; for a circuit with measurements
@@ -107,11 +121,21 @@ def sample(
         raise ValueError(f"method: expected 'exact', 'trajectories' or None, got {method!r}")
     _refuse_missing(values)
     check_key(key)
+    model, chosen = as_noise(noise), as_simulator(simulator)
+    chosen = simulator_for(circuit, chosen, model)
+    if isinstance(chosen, DensityMatrix):
+        if method == "trajectories":
+            raise ValueError(
+                "method: 'trajectories' follows pure states without noise; leave it out, or give "
+                "simulator=qjax.simulators.Trajectories(shots)"
+            )
+        structure = None if model is None else structure_of(model)
+        return _compiled_noisy_sample(circuit, structure, check_shots(shots))(values, key, model)
     by_trajectories = method == "trajectories" or (method is None and not is_followed(circuit))
-    shots, simulator = check_shots(shots), as_simulator(simulator)
+    shots = check_shots(shots)
     if by_trajectories:
         return _compiled_runs(circuit, shots)(values, key)
-    return _compiled_sample(circuit, shots, simulator)(values, key)
+    return _compiled_sample(circuit, shots, chosen)(values, key)
 
 
 def trajectories(
@@ -170,23 +194,48 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
 def _compiled_sample(
     circuit: Circuit, shots: int, simulator: StateVector | None
 ) -> Callable[[Array, Array], Array]:
-    whole = deferred(circuit)
-    kept = measured_qubits(whole)
-    position_of = {qubit: position for position, qubit in enumerate(kept)}
-    bits = [None if qubit is None else position_of[qubit] for qubit in measured_bits(whole)]
-    task = replace(_task(circuit), simulator=simulator)
+    task, bits = replace(_task(circuit), simulator=simulator), _places_of_bits(deferred(circuit))
 
     def draw(params: Array, key: Array) -> Array:
         check_shots_fit(shots, len(bits))
-        outcome_probabilities = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
-        choices = choices_of(outcome_probabilities)
-
-        def part(key: Array, count: int) -> Array:
-            return bits_of(draw_states(choices, count, key), bits)
-
-        return in_parts(part, key, shots, tuning.SHOTS_AT_ONCE)
+        outcomes = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
+        return _drawn_bits(outcomes, bits, shots, key)
 
     return jax.jit(partial(on_mesh, draw))
+
+
+@kept(tuning.PROGRAM_BYTES)
+def _compiled_noisy_sample(
+    circuit: Circuit, noise: NoiseStructure | None, shots: int
+) -> Callable[..., Array]:
+    whole = deferred_with_noise(circuit, noise)
+    bits = _places_of_bits(whole)
+    task = MixedTask(circuit, frozenset(), Outcomes(tuple(measured_qubits(whole))), noise)
+
+    def draw(params: Array, key: Array, model: NoiseModel | None) -> Array:
+        check_shots_fit(shots, len(bits))
+        outcomes = mixed_values(task, params, jnp.zeros((0, 1), params.dtype), model)[:, 0]
+        # Rounding may leave negative numbers where a probability is 0.
+        return _drawn_bits(jnp.maximum(outcomes, 0), bits, shots, key)
+
+    return jax.jit(draw)
+
+
+def _places_of_bits(circuit: Circuit) -> list[int | None]:
+    """Where each bit of a sample stands among the measured qubits; None: it is always 0."""
+    position_of = {qubit: place for place, qubit in enumerate(measured_qubits(circuit))}
+    return [None if qubit is None else position_of[qubit] for qubit in measured_bits(circuit)]
+
+
+def _drawn_bits(
+    outcomes: Float[Array, " 2**k"], bits: list[int | None], shots: int, key: Array
+) -> UInt8[Array, "shots bits"]:
+    choices = choices_of(outcomes)
+
+    def part(key: Array, count: int) -> Array:
+        return bits_of(draw_states(choices, count, key), bits)
+
+    return in_parts(part, key, shots, tuning.SHOTS_AT_ONCE)
 
 
 def _task(circuit: Circuit) -> Task:

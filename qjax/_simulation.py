@@ -22,20 +22,34 @@ from qjax._base.options import check_ordered
 from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit, preparations
 from qjax._engine import (
+    Densities,
     Expectations,
+    MixedTask,
     Outcomes,
     Readout,
     States,
     Task,
     as_gradient,
+    compiled_mixed,
     compiled_unitary,
     outcomes_of,
     plan_of,
+    plan_of_mixed,
     run,
+    simulator_for,
 )
+from qjax._noise import NoiseModel, as_noise, structure_of
 from qjax._plan import Plan
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
-from qjax._simulators import NATIVE, Gradient, StateVector, as_simulator, resolved
+from qjax._simulators import (
+    NATIVE,
+    DensityMatrix,
+    Gradient,
+    Simulator,
+    StateVector,
+    as_simulator,
+    resolved,
+)
 
 
 def statevector(
@@ -74,7 +88,46 @@ def statevector(
     """
     check_process()
     circuit = as_circuit(circuit)
+    if isinstance(as_simulator(simulator), DensityMatrix):
+        raise ValueError(
+            "simulator: DensityMatrix() has no statevector; expected StateVector() or None, or "
+            "use density_matrix(circuit, params)"
+        )
     return _read(circuit, States(), as_parameters(circuit, params), gradient, simulator)
+
+
+def density_matrix(
+    circuit: Circuit | QuantumCircuit,
+    params: ParameterValues = (),
+    *,
+    noise: NoiseModel | None = None,
+) -> Complex[Array, "2**n 2**n"]:
+    """The density matrix that a circuit prepares from |0...0>; errors as `statevector`.
+
+    Measurements midway and resets leave mixtures of their outcomes. Final measurements are left
+    out, and with them misread bits.
+
+    Args:
+        circuit: any circuit, control flow included.
+        params: as in `statevector`.
+        noise: what goes wrong on the way; None for nothing. A pytree: `jax.grad` differentiates in
+            its numbers.
+
+    Returns:
+        shape `(2**n, 2**n)`, in Qiskit's order: qubit 0 is the least significant bit of rows and
+        columns.
+
+    Raises:
+        ValueError: also for noise that does not fit the circuit.
+        CircuitTooLargeError: also for an operation on more than 5 qubits.
+    """
+    check_process()
+    circuit, model = as_circuit(circuit), as_noise(noise)
+    values = as_parameters(circuit, params)
+    structure = None if model is None else structure_of(model)
+    task = MixedTask(circuit, frozenset(), Densities(), structure)
+    matrix: Array = compiled_mixed(task)(values, np.zeros((0, 1), values.dtype), model)
+    return matrix
 
 
 def unitary(
@@ -105,7 +158,8 @@ def probabilities(
     qubits: Sequence[int] | None = None,
     *,
     gradient: Gradient | None = None,
-    simulator: StateVector | None = None,
+    simulator: Simulator | None = None,
+    noise: NoiseModel | None = None,
 ) -> Float[Array, " 2**k"]:
     """The probabilities of the basis states of the qubits; errors as `statevector`.
 
@@ -116,7 +170,9 @@ def probabilities(
         circuit: as in `statevector`.
         params: as in `statevector`.
         gradient: as in `statevector`.
-        simulator: as in `statevector`.
+        simulator: as in `statevector`; or `DensityMatrix()`.
+        noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
+            for nothing. A pytree: `jax.grad` differentiates in its numbers.
         qubits: the k qubits to keep, the first as least significant bit of the result's index,
             as in Qiskit's `Statevector.probabilities(qargs)`; None keeps all in order.
 
@@ -128,7 +184,7 @@ def probabilities(
     everything = tuple(range(circuit.num_qubits))
     kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
     readout, values = outcomes_of(circuit, kept), as_parameters(circuit, params)
-    return _read(circuit, readout, values, gradient, simulator)
+    return _read(circuit, readout, values, gradient, simulator, noise)
 
 
 def expectation(
@@ -137,7 +193,8 @@ def expectation(
     params: ParameterValues = (),
     *,
     gradient: Gradient | None = None,
-    simulator: StateVector | None = None,
+    simulator: Simulator | None = None,
+    noise: NoiseModel | None = None,
 ) -> Float[Array, "*observables"]:
     """<psi|O|psi> of one observable or several; errors as `statevector`.
 
@@ -151,7 +208,9 @@ def expectation(
             only the observables' coefficients have come after the circuit's, in Qiskit's order: by
             name, those of a vector by index.
         gradient: as in `statevector`.
-        simulator: as in `statevector`.
+        simulator: as in `statevector`; or `DensityMatrix()`.
+        noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
+            for nothing. A pytree: `jax.grad` differentiates in its numbers.
         observables: a label such as `"XIZ"` or `"0+Z"` (leftmost letter: highest qubit; 0, 1, +, -,
             r and l are projectors), Qiskit's `Pauli`, `SparsePauliOp` (coefficients may have
             parameters), `SparseObservable` or Hermitian `Operator`; a sparse term
@@ -171,14 +230,15 @@ def expectation(
     check_process()
     circuit, converted, shape = as_observables(circuit, observables, params)
     values = as_parameters(circuit, params, converted)
-    return _read(circuit, Expectations(converted), values, gradient, simulator, shape)
+    return _read(circuit, Expectations(converted), values, gradient, simulator, noise, shape)
 
 
 def plan(
     circuit: Circuit | QuantumCircuit,
     inputs: Iterable[Parameter | str] | str = (),
     *,
-    simulator: StateVector | None = None,
+    simulator: Simulator | None = None,
+    noise: NoiseModel | None = None,
 ) -> Plan:
     """How a circuit is simulated: `print(qjax.plan(circuit))` tells what was fused, and why.
 
@@ -188,7 +248,9 @@ def plan(
         circuit: the circuit.
         inputs: the parameters, or their names, that differ per sample, such as those that
             `jax.vmap` maps over. The name of a vector of parameters stands for its elements.
-        simulator: as in `statevector`.
+        simulator: as in `statevector`; or `DensityMatrix()`.
+        noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
+            for nothing. A pytree: `jax.grad` differentiates in its numbers.
 
     Raises:
         ValueError: for parameters that are not in the circuit.
@@ -205,10 +267,13 @@ def plan(
             f"{enumerated(circuit.parameters)}"
         )
     positions = (position for position, name in enumerate(circuit.parameters) if name in names)
+    batched, model = frozenset(positions), as_noise(noise)
+    how = simulator_for(circuit, as_simulator(simulator), model)
     try:
-        return plan_of(
-            Task(circuit, frozenset(positions), Outcomes(), simulator=as_simulator(simulator))
-        )
+        if isinstance(how, DensityMatrix):
+            structure = None if model is None else structure_of(model)
+            return plan_of_mixed(MixedTask(circuit, batched, Outcomes(), structure))
+        return plan_of(Task(circuit, batched, Outcomes(), simulator=how))
     except CircuitTooLargeError as error:
         raise CircuitTooLargeError(
             f"{error}. Of a network with local observables, qnn.plan is the plan"
@@ -271,16 +336,34 @@ def _read(
     readout: Readout,
     params: Float[Array, " params"],
     gradient: Gradient | None,
-    simulator: StateVector | None,
+    simulator: Simulator | None,
+    noise: NoiseModel | None = None,
     shape: tuple[int, ...] = (-1,),
 ) -> Shaped[Array, "..."]:
-    how = as_gradient(gradient), as_simulator(simulator)
-    task = Task(circuit, frozenset(), readout, how[0], simulator=how[1])
+    model = as_noise(noise)
+    how = as_gradient(gradient), simulator_for(circuit, as_simulator(simulator), model)
+    nothing = np.zeros((0, 1), params.dtype)
+    if isinstance(how[1], DensityMatrix):
+        assert not isinstance(readout, States)
+        _refuse_gradient(how[0])
+        structure = None if model is None else structure_of(model)
+        task = MixedTask(circuit, frozenset(), readout, structure)
+        values: Array = compiled_mixed(task)(params, nothing, model)
+        return values.reshape(shape)
+    pure = Task(circuit, frozenset(), readout, how[0], simulator=how[1])
 
     def read(params: Array) -> Array:
-        return run(task, params, np.zeros((0, 1), params.dtype)).reshape(shape)
+        return run(pure, params, nothing).reshape(shape)
 
     return on_mesh(read, params)
+
+
+def _refuse_gradient(gradient: Gradient | None) -> None:
+    if gradient is not None:
+        raise ValueError(
+            f"gradient: got {gradient!r} where states are density matrices, which choose by "
+            "memory; leave it out"
+        )
 
 
 def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:

@@ -7,6 +7,6 @@ take one:
     qjax.expectation(circuit, "ZZ", params, simulator=qjax.simulators.StateVector("xla"))
 """
 
-from qjax._simulators import StateVector
+from qjax._simulators import DensityMatrix, StateVector
 
-__all__ = ["StateVector"]
+__all__ = ["DensityMatrix", "StateVector"]

@@ -81,18 +81,18 @@ def context() -> Hashable:
     return jax.config.read("jax_enable_x64"), jax.sharding.get_abstract_mesh()
 
 
-def on_mesh(function: Callable[..., Any], *arrays: Array, result: Sequence[Placed] = ()) -> Any:
+def on_mesh(function: Callable[..., Any], *arrays: Any, result: Sequence[Placed] = ()) -> Any:
     """function(*arrays), where the compiler partitions along explicit axes.
 
     Args:
         function: of the arrays.
-        arrays: its arguments.
+        arrays: its arguments, arrays or pytrees of them.
         result: what is placed along the axes of each result; nothing unless told.
     """
-    around = jax.sharding.get_abstract_mesh()
-    if around.empty and all(map(_on_one_device, arrays)):
+    around, leaves = jax.sharding.get_abstract_mesh(), jax.tree.leaves(arrays)
+    if around.empty and all(map(_on_one_device, leaves)):
         return function(*arrays)
-    mesh = _mesh_of(map(jax.typeof, arrays)) or around
+    mesh = _mesh_of(map(jax.typeof, leaves)) or around
     if not mesh.explicit_axes:
         return function(*arrays)
     spec = PartitionSpec(*result)

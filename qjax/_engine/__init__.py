@@ -9,6 +9,7 @@ directions    what derivatives take in memory, and how many side by side fit
 derivatives   a simulation and its derivatives as operations of JAX
 batching      those operations, mapped over a batch
 primitive     the rules of those operations
+mixed         the same of density matrices, with noise
 runs          the states of many runs of a circuit
 trajectories  dynamic circuits, run by run
 unitary       circuit -> its matrix
@@ -17,6 +18,14 @@ padding       batch sizes -> a few sizes
 """
 
 from qjax._engine.derivatives import of_moving as of_moving
+from qjax._engine.mixed import Densities as Densities
+from qjax._engine.mixed import MixedTask as MixedTask
+from qjax._engine.mixed import compiled_mixed as compiled_mixed
+from qjax._engine.mixed import deferred_with_noise as deferred_with_noise
+from qjax._engine.mixed import mixed_program as mixed_program
+from qjax._engine.mixed import mixed_values as mixed_values
+from qjax._engine.mixed import plan_of_mixed as plan_of_mixed
+from qjax._engine.mixed import simulator_for as simulator_for
 from qjax._engine.model import Model as Model
 from qjax._engine.model import NetworkReadout as NetworkReadout
 from qjax._engine.model import Probabilities as Probabilities
@@ -24,7 +33,9 @@ from qjax._engine.model import check_simulated as check_simulated
 from qjax._engine.model import compiled_draws as compiled_draws
 from qjax._engine.model import compiled_jacobians as compiled_jacobians
 from qjax._engine.model import compiled_outputs as compiled_outputs
+from qjax._engine.model import num_simulated_of as num_simulated_of
 from qjax._engine.model import outputs as outputs
+from qjax._engine.model import plan_of_model as plan_of_model
 from qjax._engine.model import task_of as task_of
 from qjax._engine.padding import padded_size as padded_size
 from qjax._engine.primitive import run as run

@@ -24,10 +24,28 @@ from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import measured_qubits
 from qjax._dynamic import deferred
 from qjax._engine.directions import Kind, check_directions
+from qjax._engine.mixed import (
+    MixedTask,
+    check_density_fits,
+    deferred_with_noise,
+    mixed_program,
+    mixed_values,
+    plan_of_mixed,
+)
 from qjax._engine.primitive import run
-from qjax._engine.task import Expectations, Outcomes, Task, check_width, outcomes_of
+from qjax._engine.task import (
+    Expectations,
+    Outcomes,
+    Task,
+    check_width,
+    num_simulated,
+    outcomes_of,
+    plan_of,
+)
+from qjax._noise import NoiseModel, NoiseStructure
+from qjax._plan import Plan
 from qjax._readout import check_shots_fit, choices_of, draw_states, in_parts
-from qjax._simulators import NATIVE, Gradient, StateVector, resolved, transposed
+from qjax._simulators import NATIVE, DensityMatrix, Gradient, Simulator, resolved, transposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,7 @@ class Model:
         readout: what the outputs are.
         gradient: how reverse mode works; None chooses by the memory it would need.
         simulator: which one, and by which engine; None chooses where it runs.
+        noise: what goes wrong, without its numbers.
     """
 
     circuit: Circuit
@@ -80,7 +99,13 @@ class Model:
     weights: tuple[int, ...]
     readout: NetworkReadout
     gradient: Gradient | None = None
-    simulator: StateVector | None = None
+    simulator: Simulator | None = None
+    noise: NoiseStructure | None = None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether states are density matrices."""
+        return self.noise is not None or isinstance(self.simulator, DensityMatrix)
 
 
 @kept(tuning.PROGRAM_BYTES)
@@ -90,12 +115,14 @@ def compiled_outputs(model: Model) -> Callable[..., Array]:
     Weights are a vector, or a tuple of the leaves that it is made of.
     """
 
-    def of_leaves(inputs: Array, *leaves: Array) -> Array:
-        return outputs(model, joined(leaves, inputs.dtype), inputs)
+    def of_leaves(inputs: Array, noise: NoiseModel | None, *leaves: Array) -> Array:
+        return outputs(model, joined(leaves, inputs.dtype), inputs, noise)
 
-    def run(weights: Array | tuple[Array, ...], inputs: Array) -> Array:
+    def run(
+        weights: Array | tuple[Array, ...], inputs: Array, noise: NoiseModel | None = None
+    ) -> Array:
         leaves = weights if isinstance(weights, tuple) else (weights,)
-        return on_mesh(of_leaves, inputs, *leaves, result=placed(inputs)[:-1])
+        return on_mesh(of_leaves, inputs, noise, *leaves, result=placed(inputs)[:-1])
 
     return jax.jit(run)
 
@@ -103,21 +130,24 @@ def compiled_outputs(model: Model) -> Callable[..., Array]:
 @kept(tuning.DERIVATIVES_BYTES)
 def compiled_jacobians(model: Model, with_inputs: bool) -> Callable[..., tuple[Array, ...]]:
     """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
-
-    def single(weights: Array, inputs: Array) -> Array:
-        return outputs(model, weights, inputs)
-
     arguments = (0, 1) if with_inputs else (0,)
     num_outputs = prod(model.readout.output_shape)
     num_params = len(model.weights) + with_inputs * len(model.inputs)
     # One forward pass per parameter, or one reverse pass per output. Those run one after the other:
     # side by side, by `vmap`, the samples of each would not be a batch of the engine's.
     forward = num_outputs > num_params
-    jacobian = (
-        jax.jacfwd(single, arguments) if forward else _one_output_at_a_time(single, len(arguments))
-    )
 
-    def run(weights: Array, inputs: Array) -> tuple[Array, ...]:
+    def run(weights: Array, inputs: Array, noise: NoiseModel | None = None) -> tuple[Array, ...]:
+        def single(weights: Array, inputs: Array) -> Array:
+            return outputs(model, weights, inputs, noise)
+
+        jacobian = (
+            jax.jacfwd(single, arguments)
+            if forward
+            else _one_output_at_a_time(single, len(arguments))
+        )
+        if model.is_mixed:
+            return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
         samples = len(inputs) if model.inputs else 1
         at_once, directions = (1, samples * num_params) if forward else (samples, 1)
         rows = jax.ShapeDtypeStruct((len(model.inputs), at_once), inputs.dtype)
@@ -147,11 +177,13 @@ def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callabl
 def compiled_draws(model: Model, shots: int) -> Callable[..., Int[Array, "batch shots"]]:
     """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
 
-    def draw(weights: Array, inputs: Array, key: Array) -> Int[Array, "batch shots"]:
+    def draw(
+        weights: Array, inputs: Array, key: Array, noise: NoiseModel | None = None
+    ) -> Int[Array, "batch shots"]:
         check_shots_fit(shots, 4 * len(inputs))
         if len(inputs) == 0:
             return jnp.zeros((0, shots), jnp.int32)
-        probabilities = _run(model, task_of(model), weights, inputs)
+        probabilities = _run(model, weights, inputs, noise)
         choices = jax.vmap(choices_of, in_axes=1)(probabilities)
 
         def part(key: Array, count: int) -> Int[Array, "batch count"]:
@@ -164,18 +196,21 @@ def compiled_draws(model: Model, shots: int) -> Callable[..., Int[Array, "batch 
 
 
 def outputs(
-    model: Model, weights: Float[Array, " weights"], inputs: Float[Array, "*batch inputs"]
+    model: Model,
+    weights: Float[Array, " weights"],
+    inputs: Float[Array, "*batch inputs"],
+    noise: NoiseModel | None = None,
 ) -> Float[Array, "*batch_and_outputs"]:
-    """Simulate once for all samples and read out."""
+    """Simulate once for all samples and read out; `noise` is the model's, with its numbers."""
     batch, shape = inputs.shape[:-1], model.readout.output_shape
     if 0 in batch:
         return jnp.zeros((*batch, *shape), weights.dtype)
     if not model.inputs:
         # All samples are the same one.
-        values = _read(model, weights, jnp.zeros((1, 0), inputs.dtype))
+        values = _read(model, weights, jnp.zeros((1, 0), inputs.dtype), noise)
         return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
     samples = inputs.reshape(prod(batch), len(model.inputs))
-    return _transposed(model, _read(model, weights, samples)).reshape(*batch, *shape)
+    return _transposed(model, _read(model, weights, samples, noise)).reshape(*batch, *shape)
 
 
 def check_simulated(model: Model) -> None:
@@ -184,13 +219,40 @@ def check_simulated(model: Model) -> None:
     Raises:
         CircuitTooLargeError: otherwise.
     """
-    check_width(task_of(model))
+    if model.is_mixed:
+        check_density_fits(num_simulated_of(model), 1, np.dtype(np.float32))
+    else:
+        check_width(task_of(model))
+
+
+def num_simulated_of(model: Model) -> int:
+    """How many qubits are simulated at once, records of outcomes included."""
+    if model.is_mixed:
+        return mixed_program(mixed_task_of(model)).part.circuit.num_qubits
+    return num_simulated(task_of(model))
+
+
+def mixed_task_of(model: Model) -> MixedTask:
+    """What is simulated as density matrices."""
+    readout: Expectations | Outcomes
+    if isinstance(model.readout, Expectations):
+        readout = model.readout
+    else:
+        whole = deferred_with_noise(model.circuit, model.noise)
+        readout = Outcomes(tuple(measured_qubits(whole)))
+    return MixedTask(model.circuit, frozenset(model.inputs), readout, model.noise)
+
+
+def plan_of_model(model: Model) -> Plan:
+    """How a network is simulated."""
+    return plan_of_mixed(mixed_task_of(model)) if model.is_mixed else plan_of(task_of(model))
 
 
 def task_of(model: Model) -> Task:
     """What is simulated."""
     readout = model.readout if isinstance(model.readout, Expectations) else _measured(model.circuit)
     inputs = frozenset(model.inputs)
+    assert not isinstance(model.simulator, DensityMatrix)
     return Task(model.circuit, inputs, readout, model.gradient, simulator=model.simulator)
 
 
@@ -198,8 +260,10 @@ def _measured(circuit: Circuit) -> Outcomes:
     return outcomes_of(circuit, measured_qubits(deferred(circuit)))
 
 
-def _read(model: Model, weights: Array, inputs: Array) -> Float[Array, "outputs batch"]:
-    values = _run(model, task_of(model), weights, inputs)
+def _read(
+    model: Model, weights: Array, inputs: Array, noise: NoiseModel | None
+) -> Float[Array, "outputs batch"]:
+    values = _run(model, weights, inputs, noise)
     if isinstance(model.readout, Expectations):
         return values
     targets = model.readout.table
@@ -209,12 +273,19 @@ def _read(model: Model, weights: Array, inputs: Array) -> Float[Array, "outputs 
     return jax.ops.segment_sum(values, targets, num_segments=size)
 
 
-def _run(model: Model, task: Task, weights: Array, inputs: Array) -> Shaped[Array, "outputs batch"]:
+def _run(
+    model: Model, weights: Array, inputs: Array, noise: NoiseModel | None
+) -> Shaped[Array, "outputs batch"]:
     shared = _in_circuit_order(weights, model.weights)
-    return run(task, shared, _in_circuit_order(_transposed(model, inputs), model.inputs))
+    batched = _in_circuit_order(_transposed(model, inputs), model.inputs)
+    if model.is_mixed:
+        return mixed_values(mixed_task_of(model), shared, batched, noise)
+    return run(task_of(model), shared, batched)
 
 
 def _transposed(model: Model, matrix: Float[Array, "rows columns"]) -> Float[Array, "columns rows"]:
+    if isinstance(model.simulator, DensityMatrix):
+        return matrix.T
     return transposed(matrix) if resolved(model.simulator) == NATIVE else matrix.T
 
 

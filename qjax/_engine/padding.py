@@ -2,8 +2,7 @@
 
 from qjax._base import tuning
 from qjax._base.store import kept
-from qjax._engine.model import Model, task_of
-from qjax._engine.task import num_simulated
+from qjax._engine.model import Model, num_simulated_of
 
 
 def padded_size(model: Model, batch: int) -> int:
@@ -27,6 +26,6 @@ def padded_size(model: Model, batch: int) -> int:
 @kept()
 def _least(model: Model) -> int:
     """The largest power of two whose simulation costs less than the rest of a call."""
-    work = max(1, len(model.circuit.ops)) << num_simulated(task_of(model))
+    work = max(1, len(model.circuit.ops)) << num_simulated_of(model) * (1 + model.is_mixed)
     most = min(tuning.LEAST_BATCH, max(1, tuning.LEAST_BATCH_WORK // work))
     return 1 << (most.bit_length() - 1)

@@ -133,6 +133,7 @@ def _program(part: Part, task: Task) -> tuple[Program | NativeProgram, Frame, in
     if native is not None and len(seen_of(task).parts) == 1:
         return native, canonical_frame(native.num_qubits), None
     plan = plan_circuit(part.circuit, task.batched)
+    assert plan.frame is not None
     if native is None:
         return plan.program, plan.frame, plan.num_passes
     # Stacked, each has tables of its own for all that may run.

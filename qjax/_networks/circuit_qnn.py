@@ -26,10 +26,11 @@ from qjax._networks.interpretation import (
 )
 from qjax._networks.parameter_roles import Parameters, WeightParameters, unpacked
 from qjax._networks.sampler_qnn import SamplerQNN
+from qjax._noise import NoiseModel
 from qjax._qiskit import SamplerSource, as_circuit
 from qjax._readout import check_shots, check_shots_fit
 from qjax._remote import sent_rows
-from qjax._simulators import StateVector
+from qjax._simulators import Simulator
 
 
 class CircuitQNN(SamplerQNN):
@@ -62,7 +63,8 @@ class CircuitQNN(SamplerQNN):
         seed: int | None = None,
         sampler: BaseSamplerV2 | None = None,
         gradient: object | None = None,
-        simulator: StateVector | None = None,
+        simulator: Simulator | None = None,
+        noise: NoiseModel | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
         circuit, input_params, weight_params = unpacked(circuit, input_params, weight_params)
@@ -84,6 +86,7 @@ class CircuitQNN(SamplerQNN):
             sampler=sampler,
             gradient=gradient,
             simulator=simulator,
+            noise=noise,
             shots=None if sampler is None else shots,
             pass_manager=pass_manager,
         )
@@ -208,7 +211,8 @@ class CircuitQNN(SamplerQNN):
         draw = compiled_draws(self._model, self._shots)
         if key is not None:
             check_key(key)
-        return np.asarray(draw(weights, inputs, self._random_key() if key is None else key))
+        chosen = self._random_key() if key is None else key
+        return np.asarray(draw(weights, inputs, chosen, self._strengths))
 
     def _measured_states(
         self, weights: np.ndarray, inputs: np.ndarray, key: Array | None

@@ -2,7 +2,7 @@
 
 from qjax._base.options import as_whole
 from qjax._base.process import check_process
-from qjax._engine import num_simulated, padded_size, plan_of, task_of
+from qjax._engine import num_simulated_of, padded_size, plan_of_model
 from qjax._networks.parametrized_circuit import ParametrizedCircuit
 from qjax._plan import Plan
 from qjax._remote import CircuitCount, Remote, moving_groups, stencil_size
@@ -31,7 +31,7 @@ class NetworkDescription(ParametrizedCircuit):
                 f"plan: the network runs on {self._primitive_name}, which plans by itself; see "
                 "num_circuits() for what is sent, and exact().plan for a simulation"
             )
-        return plan_of(task_of(self._model))
+        return plan_of_model(self._model)
 
     @property
     def num_simulated(self) -> int | None:
@@ -39,7 +39,7 @@ class NetworkDescription(ParametrizedCircuit):
 
         Those that the outputs depend on; of several groups of observables, the most of any.
         """
-        return None if self._remote is not None else num_simulated(task_of(self._model))
+        return None if self._remote is not None else num_simulated_of(self._model)
 
     def padded_batch(self, batch: int) -> int:
         """To how many samples `forward`, `backward` and the torch bridge fill a batch up.

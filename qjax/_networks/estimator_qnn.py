@@ -13,9 +13,10 @@ from qjax._dynamic import deferred
 from qjax._engine import Expectations
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.parameter_roles import Parameters, WeightParameters, make_model, unpacked
+from qjax._noise import NoiseModel, as_noise
 from qjax._qiskit import as_circuit, several, with_observables
-from qjax._remote import on_estimator, refuse_settings, refuse_simulator, without_primitive
-from qjax._simulators import StateVector
+from qjax._remote import on_estimator, refuse_beside, refuse_settings, without_primitive
+from qjax._simulators import Simulator
 
 
 class EstimatorQNN(NeuralNetwork):
@@ -46,7 +47,9 @@ class EstimatorQNN(NeuralNetwork):
             estimator: "parameter_shift" or None for exact rules,
             "spsa" or `qjax.gradients.SPSA(...)` for two values per direction.
         simulator: how states are represented, and by which engine: `StateVector(engine)` of
-            `qjax.simulators`; None chooses.
+            `qjax.simulators`, or `DensityMatrix()`; None chooses.
+        noise: what goes wrong on the way, a `qjax.noise.NoiseModel`: misread bits too, as of a
+            device that measures each Pauli string in its own basis. Differentiable in its numbers.
         default_precision: the standard error to ask the estimator for; None for its own.
         pass_manager: transpiles the circuit for the estimator, once; the observables follow its
             layout.
@@ -69,7 +72,8 @@ class EstimatorQNN(NeuralNetwork):
         input_gradients: bool = False,
         estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
-        simulator: StateVector | None = None,
+        simulator: Simulator | None = None,
+        noise: NoiseModel | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -78,7 +82,7 @@ class EstimatorQNN(NeuralNetwork):
             settings = {"default_precision": default_precision, "pass_manager": pass_manager}
             refuse_settings(gradient, "estimator", **settings)
         else:
-            refuse_simulator(simulator, "estimator")
+            refuse_beside("estimator", simulator=simulator, noise=noise)
         bare, sources = as_circuit(circuit), observables
         if observables is None:
             observables = "Z" * bare.num_qubits
@@ -87,17 +91,24 @@ class EstimatorQNN(NeuralNetwork):
             raise ValueError("observables: got an empty list; expected at least one, or None")
         members = [observables] if listed is None else listed
         whole, converted = with_observables(bare, circuit, members)
+        noise = as_noise(noise)
         deferred(whole)  # what has no exact form shows here
         readout = Expectations(converted)
         simulated = gradient if estimator is None else None
         roles = input_params, weight_params, readout
-        model, structure = make_model(whole, *roles, simulated, simulator)
+        model, structure = make_model(whole, *roles, simulated, simulator, noise=noise)
         remote = None
         if estimator is not None:
             remote = on_estimator(
                 model, estimator, default_precision, pass_manager, gradient, input_gradients
             )
-        super().__init__(model, input_gradients=input_gradients, remote=remote, structure=structure)
+        super().__init__(
+            model,
+            input_gradients=input_gradients,
+            remote=remote,
+            structure=structure,
+            noise=noise,
+        )
         self._observables = readout.observables
         # What a copy is made of: what the caller has can change.
         self._bare, self._sources = bare, copy.deepcopy(sources)

@@ -31,6 +31,7 @@ from qjax._networks.data import (
 )
 from qjax._networks.description import NetworkDescription
 from qjax._networks.namesakes import register_namesakes
+from qjax._noise import NoiseModel, numbers_of
 from qjax._remote import (
     Remote,
     moving_groups,
@@ -69,10 +70,12 @@ class NeuralNetwork(NetworkDescription):
         sparse: bool = False,
         remote: Remote | None = None,
         structure: WeightStructure | None = None,
+        noise: NoiseModel | None = None,
     ) -> None:
         self._model = model
         self._remote = remote
         self._structure = structure
+        self._noise = noise
         self._input_gradients = as_flag(input_gradients, "input_gradients")
         self._sparse = as_flag(sparse, "sparse")
 
@@ -111,7 +114,8 @@ class NeuralNetwork(NetworkDescription):
 
     def _key(self) -> tuple:
         kind, settings = type(self), (self._input_gradients, self._sparse)
-        return (kind, self._model, self._structure, *settings, self._remote)
+        noise = numbers_of(self._noise)
+        return (kind, self._model, self._structure, *settings, self._remote, noise)
 
     def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         brings = isinstance(changes.get("circuit"), tuple)  # its inputs and weights
@@ -169,7 +173,7 @@ class NeuralNetwork(NetworkDescription):
         cast = given if vector is None else vector.astype(dtype)
         if self._remote is not None:
             return _from_primitive(self._remote, joined(cast, dtype), inputs)
-        return compiled_outputs(self._model)(cast, inputs)
+        return compiled_outputs(self._model)(cast, inputs, self._strengths)
 
     def forward(
         self, input_data: Numbers | None, weights: Any
@@ -191,7 +195,9 @@ class NeuralNetwork(NetworkDescription):
         inputs, vector, batch = prepared(self, self._model, self._structure, input_data, weights)
         with jax.enable_x64(vector.dtype == np.float64):
             values = (
-                np.asarray(compiled_outputs(self._model)(vector, self._filled(inputs)))
+                np.asarray(
+                    compiled_outputs(self._model)(vector, self._filled(inputs), self._strengths)
+                )
                 if self._remote is None
                 else remote_forward(self._remote, vector, inputs)
             )[: len(inputs)]
@@ -212,7 +218,9 @@ class NeuralNetwork(NetworkDescription):
             return None, None
         with jax.enable_x64(vector.dtype == np.float64):
             jacobians = (
-                compiled_jacobians(self._model, with_inputs)(vector, self._filled(inputs))
+                compiled_jacobians(self._model, with_inputs)(
+                    vector, self._filled(inputs), self._strengths
+                )
                 if self._remote is None
                 else remote_backward(self._remote, vector, inputs, with_inputs)
             )
@@ -224,6 +232,19 @@ class NeuralNetwork(NetworkDescription):
         if not self.num_weights:
             return input_grad, None
         return input_grad, weight_jacobian(self._structure, weights, by_weight, self._sparse)
+
+    @property
+    def noise(self) -> NoiseModel | None:
+        """What goes wrong on the way; None for nothing."""
+        return self._noise
+
+    @property
+    def _strengths(self) -> NoiseModel | None:
+        """The noise that programs are told of: none where it has no effect on the circuit."""
+        return None if self._model.noise is None else self._noise
+
+    def _simulated(self, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+        return np.asarray(compiled_outputs(self._model)(weights, inputs, self._strengths))
 
     def _filled(self, inputs: np.ndarray) -> np.ndarray:
         return filled_up(inputs, self.padded_batch(len(inputs)))

@@ -16,8 +16,9 @@ from qjax._base.options import is_whole
 from qjax._circuit.circuit import Circuit
 from qjax._networks.estimator_qnn import EstimatorQNN
 from qjax._networks.parameter_roles import Parameters, WeightParameters, unpacked
+from qjax._noise import NoiseModel
 from qjax._qiskit import as_qiskit, is_sparse, labelled, several
-from qjax._simulators import StateVector
+from qjax._simulators import Simulator
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,8 @@ class OpflowQNN(EstimatorQNN):
         *,
         estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
-        simulator: StateVector | None = None,
+        simulator: Simulator | None = None,
+        noise: NoiseModel | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -103,6 +105,7 @@ class OpflowQNN(EstimatorQNN):
             estimator=estimator,
             gradient=gradient,
             simulator=simulator,
+            noise=noise,
             default_precision=default_precision,
             pass_manager=pass_manager,
         )
@@ -143,7 +146,8 @@ class TwoLayerQNN(OpflowQNN):
         *,
         estimator: BaseEstimatorV2 | None = None,
         gradient: object | None = None,
-        simulator: StateVector | None = None,
+        simulator: Simulator | None = None,
+        noise: NoiseModel | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -173,6 +177,7 @@ class TwoLayerQNN(OpflowQNN):
             estimator=estimator,
             gradient=gradient,
             simulator=simulator,
+            noise=noise,
             default_precision=default_precision,
             pass_manager=pass_manager,
         )

@@ -12,7 +12,7 @@ from qjax._circuit.circuit import Circuit
 from qjax._engine import Model
 from qjax._networks.parameter_roles import weight_names
 from qjax._networks.unchanging import Unchanging
-from qjax._simulators import StateVector
+from qjax._simulators import Simulator
 
 
 class ParametrizedCircuit(Unchanging):
@@ -55,7 +55,7 @@ class ParametrizedCircuit(Unchanging):
         return weight_names(self.weight_params, self._structure)
 
     @property
-    def simulator(self) -> StateVector | None:
+    def simulator(self) -> Simulator | None:
         """What `simulator=` was given: how states are represented; None where that is chosen."""
         return self._model.simulator
 

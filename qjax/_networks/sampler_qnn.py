@@ -12,9 +12,10 @@ from qjax._engine import check_simulated
 from qjax._networks.interpretation import Interpret, make_readout, tabulated
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.parameter_roles import Parameters, WeightParameters, make_model, unpacked
+from qjax._noise import NoiseModel, as_noise, with_noise
 from qjax._qiskit import SamplerSource, as_circuit
-from qjax._remote import on_sampler, refuse_settings, refuse_simulator, without_primitive
-from qjax._simulators import StateVector
+from qjax._remote import on_sampler, refuse_beside, refuse_settings, without_primitive
+from qjax._simulators import Simulator
 
 
 class SamplerQNN(NeuralNetwork):
@@ -56,7 +57,8 @@ class SamplerQNN(NeuralNetwork):
         input_gradients: bool = False,
         sampler: BaseSamplerV2 | None = None,
         gradient: object | None = None,
-        simulator: StateVector | None = None,
+        simulator: Simulator | None = None,
+        noise: NoiseModel | None = None,
         shots: int | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -64,15 +66,16 @@ class SamplerQNN(NeuralNetwork):
         if sampler is None:
             refuse_settings(gradient, "sampler", shots=shots, pass_manager=pass_manager)
         circuit = as_circuit(circuit)
-        readout = make_readout(circuit, interpret, output_shape)
+        noise = as_noise(noise)
+        readout = make_readout(with_noise(circuit, noise), interpret, output_shape)
         simulated = gradient if sampler is None else None
         roles = input_params, weight_params, readout
-        model, structure = make_model(circuit, *roles, simulated, simulator)
+        model, structure = make_model(circuit, *roles, simulated, simulator, noise=noise)
         remote = None
         if sampler is None:
             check_simulated(model)
         if sampler is not None:
-            refuse_simulator(simulator, "sampler")
+            refuse_beside("sampler", simulator=simulator, noise=noise)
             remote = on_sampler(model, sampler, shots, pass_manager, gradient, input_gradients)
         self._interpret = interpret
         super().__init__(
@@ -81,6 +84,7 @@ class SamplerQNN(NeuralNetwork):
             sparse=sparse,
             remote=remote,
             structure=structure,
+            noise=noise,
         )
 
     @property

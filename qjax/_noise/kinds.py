@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Complex, Float
 
+from qjax._noise.misreading import transfer_of_misreading
 from qjax._noise.transfer import pauli_strings, transfer_of_kraus
 
 
@@ -48,7 +49,16 @@ def _general_kraus(_: int, operators: Array) -> Array:
     return operators
 
 
+def _misreading_transfer(_: int, matrix: Array) -> Array:
+    return transfer_of_misreading(matrix)
+
+
+def _no_kraus(*_: Array) -> Array:
+    raise ValueError("misread bits have no Kraus operators: they are no operation on qubits")
+
+
 KINDS = {
     "depolarizing": ChannelKind(_depolarizing_transfer, _depolarizing_kraus, is_pauli=True),
     "kraus": ChannelKind(_general_transfer, _general_kraus),
+    "misreading": ChannelKind(_misreading_transfer, _no_kraus),
 }

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import jax
+import numpy as np
 from jax import Array
 
 from qjax._noise.channel import Channel
@@ -67,3 +68,29 @@ class NoiseModel:
     def channels(self) -> tuple[Channel, ...]:
         """The channels of all rules, then those of misreadings midway; places name their number."""
         return tuple(rule.channel for rule in self.rules)
+
+
+def as_noise(noise: object) -> NoiseModel | None:
+    """What `noise=` was given.
+
+    Raises:
+        TypeError: for what is no noise model.
+    """
+    if noise is None or isinstance(noise, NoiseModel):
+        return noise
+    way = ""
+    if type(noise).__module__.startswith("qiskit_aer"):
+        way = "; qjax.noise.from_aer converts it"
+    elif isinstance(noise, Channel):
+        way = "; say where the channel acts, as in NoiseModel().after('cx', channel)"
+    raise TypeError(
+        f"noise: got {type(noise).__name__}; expected a qjax.noise.NoiseModel or None{way}"
+    )
+
+
+def numbers_of(model: NoiseModel | None) -> tuple[object, ...]:
+    """What tells apart models of one structure: their numbers, or the arrays that JAX traces."""
+    return tuple(
+        leaf if isinstance(leaf, jax.core.Tracer) else (np.shape(leaf), np.asarray(leaf).tobytes())
+        for leaf in jax.tree.leaves(model)
+    )

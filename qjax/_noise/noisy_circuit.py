@@ -22,6 +22,12 @@ def structure_of(model: NoiseModel) -> NoiseStructure:
     return jax.tree.structure(model)
 
 
+def model_of(structure: NoiseStructure) -> NoiseModel:
+    """The model without its numbers: where they stood there is None."""
+    model: NoiseModel = jax.tree.unflatten(structure, [None] * structure.num_leaves)
+    return model
+
+
 @kept()
 def noisy_circuit(circuit: Circuit, structure: NoiseStructure) -> Circuit:
     """The circuit with the channels of a model in their places.
@@ -36,9 +42,14 @@ def noisy_circuit(circuit: Circuit, structure: NoiseStructure) -> Circuit:
         ValueError: for a channel of another size than the gate, a rule for qubits beyond the
             circuit.
     """
-    model = jax.tree.unflatten(structure, [None] * structure.num_leaves)
+    model = model_of(structure)
     ops = tuple(placed for op in circuit.ops for placed in _with_noise(op, model.rules))
     return circuit if ops == circuit.ops else replace(circuit, ops=ops)
+
+
+def with_noise(circuit: Circuit, model: NoiseModel | None) -> Circuit:
+    """The same for a model with its numbers, or none."""
+    return circuit if model is None else noisy_circuit(circuit, structure_of(model))
 
 
 def _with_noise(op: Op, rules: tuple[Rule, ...]) -> Iterator[Op]:

@@ -22,6 +22,7 @@ builder            blocks -> segments of passes
 summary            plan -> text
 """
 
+from qjax._plan.encoding import encoding_of as encoding_of
 from qjax._plan.factors import unknown_gate as unknown_gate
 from qjax._plan.frame import Frame as Frame
 from qjax._plan.frame import canonical_frame as canonical_frame

@@ -37,7 +37,7 @@ def _lowest(factor: Factor) -> int:
     return min(factor.qubits, default=0)
 
 
-def encoding(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[int]) -> Encoding:
+def encoding_of(amplitudes: Amplitudes, batched: frozenset[int], shared: Sequence[int]) -> Encoding:
     """How amplitudes follow from the parameters that differ per sample, and the shared ones."""
     expressions = _scaled(amplitudes.real + amplitudes.imag)
     varies = any(not batched.isdisjoint(expression.parameters) for expression in expressions)

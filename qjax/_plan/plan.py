@@ -1,9 +1,9 @@
 """Floor 3. What a plan is: a program, and what to tell about it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from qjax._plan.frame import Frame
-from qjax._plan.program import Program
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,13 +16,13 @@ class Plan:
     Attributes:
         program: what the simulator runs: tables of all passes, on the host.
         frame: which basis state each row of the state stands for when the passes are done, before
-            the program's `end` brings them into Qiskit's order.
+            the program's `end` brings them into Qiskit's order; None for density matrices.
         num_passes: how many times the program goes through the state.
         summary: what `print` says.
     """
 
-    program: Program
-    frame: Frame
+    program: Any
+    frame: Frame | None
     num_passes: int
     summary: str
 

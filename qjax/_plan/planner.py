@@ -15,7 +15,7 @@ from qjax._circuit.circuit import Circuit, gates, preparations
 from qjax._circuit.operations import Gate
 from qjax._expressions import ExpressionTable, Value, expression_tables
 from qjax._plan.builder import Builder
-from qjax._plan.encoding import Factor, encoding, start_factors
+from qjax._plan.encoding import Factor, encoding_of, start_factors
 from qjax._plan.factors import PlacedGate
 from qjax._plan.frame import Frame, axis_frame, canonical_frame
 from qjax._plan.full_turns import without_turns
@@ -231,7 +231,7 @@ def _prepared(
     first, rest = _split_start(tables.gates, given) if from_zero else ([], tables.gates)
     shared = _shared(circuit, batched)
     encodings = [
-        None if factor.amplitudes is None else encoding(factor.amplitudes, batched, shared)
+        None if factor.amplitudes is None else encoding_of(factor.amplitudes, batched, shared)
         for factor in factors
     ]
     frame = axis_frame([qubit for factor in factors for qubit in factor.qubits][::-1])

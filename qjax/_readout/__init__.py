@@ -1,6 +1,7 @@
 """Floor 5. State -> probabilities, samples, expectation values.
 
 measurement          probabilities, and draws from them
+pauli_vector         density matrix -> probabilities, expectation values
 means                means over runs, and their errors
 tables               observables -> the tables by which they are read out
 string_tables        Pauli strings -> the tables by which they are read out
@@ -25,5 +26,10 @@ from qjax._readout.measurement import marginal as marginal
 from qjax._readout.measurement import probabilities_of as probabilities_of
 from qjax._readout.native_readings import native_outcomes as native_outcomes
 from qjax._readout.native_readings import native_strings as native_strings
+from qjax._readout.pauli_vector import MixedReading as MixedReading
+from qjax._readout.pauli_vector import matrix_of as matrix_of
+from qjax._readout.pauli_vector import mixed_expectations as mixed_expectations
+from qjax._readout.pauli_vector import mixed_probabilities as mixed_probabilities
+from qjax._readout.pauli_vector import mixed_reading as mixed_reading
 from qjax._readout.tables import Reading as Reading
 from qjax._readout.tables import reading_of as reading_of

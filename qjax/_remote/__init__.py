@@ -9,8 +9,8 @@ noise      the interface of primitives on this engine: exact values, then noise 
 
 from qjax._remote.arguments import on_estimator as on_estimator
 from qjax._remote.arguments import on_sampler as on_sampler
+from qjax._remote.arguments import refuse_beside as refuse_beside
 from qjax._remote.arguments import refuse_settings as refuse_settings
-from qjax._remote.arguments import refuse_simulator as refuse_simulator
 from qjax._remote.arguments import without_primitive as without_primitive
 from qjax._remote.network import CircuitCount as CircuitCount
 from qjax._remote.network import Remote as Remote

@@ -125,17 +125,18 @@ def refuse_settings(gradient: object, primitive: str, **settings: object) -> Non
             )
 
 
-def refuse_simulator(simulator: object, primitive: str) -> None:
-    """What simulates means nothing where a primitive is asked.
+def refuse_beside(primitive: str, **given: object) -> None:
+    """What simulates, and with what noise, means nothing where a primitive is asked.
 
     Raises:
         ValueError: where it is given.
     """
-    if simulator is not None:
-        raise ValueError(
-            f"simulator: got {simulator!r} beside {primitive}=, which computes the values; leave "
-            "one of them out"
-        )
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name}: got {value!r} beside {primitive}=, which computes the values; leave "
+                "one of them out"
+            )
 
 
 def without_primitive(

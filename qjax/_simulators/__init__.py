@@ -1,15 +1,21 @@
 """Floor 4. Simulators: plan + parameters -> state.
 
+density_matrix  mixed states, exactly, as Pauli vectors
 statevector  pure states, exactly, with reverse mode by hand
 native       the same on CPUs, by compiled kernels
 choice       which of these, as `simulator=` says
 """
 
 from qjax._simulators.choice import NATIVE as NATIVE
+from qjax._simulators.choice import DensityMatrix as DensityMatrix
+from qjax._simulators.choice import Simulator as Simulator
 from qjax._simulators.choice import StateVector as StateVector
 from qjax._simulators.choice import as_simulator as as_simulator
 from qjax._simulators.choice import engine as engine
 from qjax._simulators.choice import resolved as resolved
+from qjax._simulators.density_matrix.simulation import MixedPlan as MixedPlan
+from qjax._simulators.density_matrix.simulation import pauli_vector as pauli_vector
+from qjax._simulators.density_matrix.simulation import plan_mixed as plan_mixed
 from qjax._simulators.native.by_xla import Given as Given
 from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_values as native_values

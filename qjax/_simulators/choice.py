@@ -31,6 +31,17 @@ class StateVector:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class DensityMatrix:
+    """Mixed states, exactly: 4**n real numbers per sample, with noise or without.
+
+    Differentiable in parameters and in strengths of noise.
+    """
+
+
+Simulator = StateVector | DensityMatrix
+
+
 NATIVE, XLA = StateVector("native"), StateVector("xla")
 
 
@@ -51,16 +62,17 @@ def engine() -> str:
     return "native" if reason is None else f"xla ({reason})"
 
 
-def as_simulator(simulator: object) -> StateVector | None:
+def as_simulator(simulator: object) -> Simulator | None:
     """What `simulator=` was given.
 
     Raises:
         TypeError: for what is no simulator.
     """
-    if simulator is None or isinstance(simulator, StateVector):
+    if simulator is None or isinstance(simulator, Simulator):
         return simulator
-    if simulator is StateVector:
-        raise TypeError("simulator: got the class StateVector; expected a value, StateVector()")
+    if isinstance(simulator, type) and issubclass(simulator, Simulator):
+        name = simulator.__name__
+        raise TypeError(f"simulator: got the class {name}; expected a value, such as {name}()")
     raise TypeError(
         f"simulator: got {simulator!r} of type {type(simulator).__name__}; expected one of "
         "qjax.simulators, such as StateVector('xla'), or None, which chooses"

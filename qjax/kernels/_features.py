@@ -16,6 +16,7 @@ from qjax._base import tuning
 from qjax._base.memory import bytes_of_states
 from qjax._circuit.observable import Observable
 from qjax._engine import Expectations, Model, States, Task, num_simulated, outputs, run, task_of
+from qjax._simulators import DensityMatrix
 from qjax.kernels._independent_parts import independent_parts
 
 # States of a point that a block holds at once: itself, its real and imaginary parts, and as much
@@ -54,6 +55,7 @@ class StateFeatures:
         """What is simulated for a point: each independent part of the circuit."""
         circuit, inputs = self.model.circuit, self.model.inputs
         simulator = self.model.simulator
+        assert not isinstance(simulator, DensityMatrix)
         return tuple(
             Task(part, frozenset(inputs), States(), simulator=simulator)
             for part in independent_parts(circuit, inputs)

@@ -43,7 +43,7 @@ def _vectors(start: Start, parameters: Pair, angles: Pair) -> Sequence[Array] | 
     if all(factor is None for factor in start.factors):
         return qubits
     left = iter(qubits)
-    return [next(left) if f is None else _encoded(f, *parameters) for f in start.factors]
+    return [next(left) if f is None else encoded(f, *parameters) for f in start.factors]
 
 
 def _half(sizes: Sequence[int]) -> int:
@@ -89,7 +89,7 @@ def _kronecker(vectors: Sequence[Array] | Array, dtype: np.dtype) -> Array:
 # ---------------------------------------------------------------- amplitudes that are given
 
 
-def _encoded(encoding: Encoding, shared: Array, rows: Array) -> Complex[Array, "2**k batch"]:
+def encoded(encoding: Encoding, shared: Array, rows: Array) -> Complex[Array, "2**k batch"]:
     """Given amplitudes, divided by their norm; 0 where all values are 0."""
     parts = _parts(encoding, shared, rows)
     # A factor that all amplitudes have in common changes nothing, derivatives included: this one
