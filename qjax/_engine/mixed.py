@@ -192,7 +192,7 @@ def _channels(part: MixedPart, model: NoiseModel | None) -> tuple[Channel, ...]:
     if model is None:
         return ()
     misread = (
-        Channel("misreading", width, (model.readouts[number].matrix,))
+        Channel("misread_strings", width, (model.readouts[number].matrix,))
         for number, width in part.misread
     )
     return (*model.channels, *misread)

@@ -2,8 +2,12 @@
 
 channel         a channel: its kind, and its strengths as leaves of a pytree
 kinds           kinds of channels -> Kraus operators, matrices in the Pauli basis: the table
-transfer        Kraus operators <-> matrices in the Pauli basis
-misreading      misread bits -> matrices in the Pauli basis
+damping         kinds on one qubit: decay, dephasing, relaxation, resets
+pauli_mixtures  kinds that are mixtures of Pauli strings
+mixtures        mixtures of unitaries, and misread bits
+misreading      Pauli strings that are read from misread bits
+composed        channels of channels: one after the other, side by side
+transfer        Kraus operators -> matrices in the Pauli basis
 model           which channels act after, before and instead of what
 noisy_circuit   circuit, model -> circuit with channels in their places
 """

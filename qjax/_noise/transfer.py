@@ -8,7 +8,7 @@ the least significant digit.
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Complex, Float
 
 from qjax._base import tuning
@@ -27,12 +27,27 @@ def pauli_strings(num_qubits: int) -> Complex[np.ndarray, "4**k 2**k 2**k"]:
     return strings
 
 
-def transfer_of_kraus(operators: Complex[Array, "m 2**k 2**k"]) -> Float[Array, "4**k 4**k"]:
-    """The matrix of a channel in the Pauli basis, from its Kraus operators."""
+def transfer_of_kraus(
+    operators: Complex[Array, "m 2**k 2**k"], weights: Float[Array, "m"] | None = None
+) -> Float[Array, "4**k 4**k"]:
+    """The matrix of a channel in the Pauli basis, from its Kraus operators.
+
+    Args:
+        operators: the Kraus operators.
+        weights: what the square of each counts; 1 where none are given.
+    """
     size = operators.shape[-1]
     strings = jnp.asarray(pauli_strings(size.bit_length() - 1), operators.dtype)
+    weighted = operators if weights is None else scaled(weights, operators)
     after = jnp.einsum(
-        "mab,jbc,mdc->jad", operators, strings, operators.conj(), precision=tuning.PRECISION
+        "mab,jbc,mdc->jad", weighted, strings, operators.conj(), precision=tuning.PRECISION
     )
     matrix = jnp.einsum("iba,jab->ij", strings, after, precision=tuning.PRECISION)
     return matrix.real / size
+
+
+def scaled(
+    weights: Float[Array, "m"], operators: Complex[Array, "m 2**k 2**k"]
+) -> Complex[Array, "m 2**k 2**k"]:
+    """Matrices, each multiplied by a real number."""
+    return lax.complex(weights, jnp.zeros_like(weights))[:, None, None] * operators
