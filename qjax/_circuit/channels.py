@@ -5,8 +5,29 @@ are told: so an operation only names the channel, by its number.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
-from qjax._circuit.operations import Control
+import numpy as np
+
+from qjax._circuit.operations import Control, Gate
+
+
+class FixedChannel(Enum):
+    """A channel on one qubit that has no strength, so that nobody gives it beside a circuit."""
+
+    RESET = "reset"
+    DEPHASING = "dephasing"
+
+    @property
+    def kraus(self) -> np.ndarray:
+        """Its Kraus operators, real `(2, 2, 2)`.
+
+        A reset leaves |0>; complete dephasing leaves what a measurement does whose outcome is
+        lost (Nielsen and Chuang, sec. 8.3).
+        """
+        if self is FixedChannel.RESET:
+            return np.array([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [0.0, 0.0]]])
+        return np.array([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +35,14 @@ class Noise:
     """A channel acts on qubits.
 
     Attributes:
-        channel: which of the channels that are given beside the circuit.
+        channel: which of the channels that are given beside the circuit; or a fixed one.
         qubits: what it acts on, the least significant of its operators first.
         controls: qubits that hold classical values, and the values for which the channel acts; for
             others nothing happens. Its Kraus operators are |v><v| x K for each K, and
             (1 - |v><v|) x 1.
     """
 
-    channel: int
+    channel: int | FixedChannel
     qubits: tuple[int, ...]
     controls: tuple[Control, ...] = ()
 
@@ -36,10 +57,15 @@ class BitNoise:
     """A channel on classical bits: what was written there is misread.
 
     Attributes:
-        channel: which of the channels that are given beside the circuit; it keeps diagonal states
-            diagonal.
+        channel: which of the channels that are given beside the circuit; its Kraus operators take
+            basis states to basis states, so that it does to diagonal states what a matrix of
+            probabilities does, and sees nothing of others.
         clbits: what it acts on, the least significant first.
     """
 
     channel: int
     clbits: tuple[int, ...]
+
+
+# What a circuit without control flow does between its start and its final measurements.
+Step = Gate | Noise

@@ -1,14 +1,14 @@
 """Floor 2. What a circuit is: one immutable tuple of operations, hashable and equal by value."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from qjax._base.options import as_whole, is_whole
-from qjax._circuit.channels import Noise
+from qjax._circuit.channels import BitNoise, Noise, Step
 from qjax._circuit.checks import Sizes, check_depth, check_members, check_operation, check_tuple
 from qjax._circuit.classical_types import check_type
-from qjax._circuit.control_flow import Op
+from qjax._circuit.control_flow import Op, blocks_of
 from qjax._circuit.operations import Amplitudes, Declaration, Gate, Measure, Register
 
 # Of qubits, and of classical bits: each is looked at, in passes over all.
@@ -88,6 +88,11 @@ class Circuit:
         return False
 
     @cached_property
+    def is_noisy(self) -> bool:
+        """Whether channels act anywhere, in blocks of control flow too."""
+        return _is_noisy(self.ops)
+
+    @cached_property
     def _hash(self) -> int:
         return hash(self._key)
 
@@ -130,10 +135,17 @@ class Circuit:
 
 
 def gates(circuit: Circuit) -> tuple[Gate, ...]:
-    """The unitary part of a circuit that is not dynamic."""
+    """The unitary part of a circuit that is not dynamic; see `steps` for its noise."""
     if circuit.is_dynamic:
         raise ValueError("a dynamic circuit is more than its gates: see `qjax._dynamic.deferral`")
     return tuple([op for op in circuit.ops if isinstance(op, Gate)])
+
+
+def steps(circuit: Circuit) -> tuple[Step, ...]:
+    """Gates and noise of a circuit that is not dynamic, in order."""
+    if circuit.is_dynamic:
+        raise ValueError("a dynamic circuit is more than its steps: see `qjax._dynamic.deferral`")
+    return tuple([op for op in circuit.ops if isinstance(op, (Gate, Noise))])
 
 
 def preparations(circuit: Circuit) -> tuple[Amplitudes, ...]:
@@ -145,6 +157,12 @@ def unset_variable(circuit: Circuit, number: int) -> ValueError:
     """What to raise where a classical variable is read too early."""
     name = circuit.variables[number].name
     return ValueError(f"the variable {name!r} is read before it has a value; store one")
+
+
+def _is_noisy(ops: Iterable[Op]) -> bool:
+    return any(
+        isinstance(op, (Noise, BitNoise)) or any(map(_is_noisy, blocks_of(op))) for op in ops
+    )
 
 
 def _check_declarations(circuit: Circuit) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from qjax._circuit.channels import Noise
+from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.classical import Bits, expressions_in
 from qjax._circuit.control_flow import Op, Reset, Store, blocks_of, expressions_of
@@ -32,9 +32,9 @@ def measured_qubits(circuit: Circuit) -> list[int]:
 
 
 def writes_bits(ops: Iterable[Op]) -> bool:
-    """Whether anything is measured, or stored in classical bits."""
+    """Whether anything is measured, or stored in classical bits, or these are misread."""
     return any(
-        isinstance(op, Measure)
+        isinstance(op, (Measure, BitNoise))
         or (isinstance(op, Store) and isinstance(op.target, Bits))
         or any(writes_bits(block) for block in blocks_of(op))
         for op in ops
@@ -43,7 +43,7 @@ def writes_bits(ops: Iterable[Op]) -> bool:
 
 def draws_outcomes(circuit: Circuit) -> bool:
     """Whether a run has outcomes to draw, beside those of final measurements."""
-    return circuit.is_dynamic and _draws(circuit.ops)
+    return circuit.is_noisy or (circuit.is_dynamic and _draws(circuit.ops))
 
 
 def _draws(ops: Iterable[Op]) -> bool:
@@ -79,6 +79,8 @@ def qubits_of(op: Op) -> set[int]:
 
 
 def _clbits_read_in(op: Op) -> set[int]:
+    if isinstance(op, BitNoise):
+        return set(op.clbits)
     parts = (inner for outer in expressions_of(op) for inner in expressions_in(outer))
     own = {clbit for part in parts if isinstance(part, Bits) for clbit in part.clbits}
     return own.union(*(_clbits_read_in(inner) for block in blocks_of(op) for inner in block))

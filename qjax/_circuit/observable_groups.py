@@ -1,7 +1,7 @@
 """Floor 2. Which observables share a state: those whose light cones have much in common.
 
 One state of all that any of them depends on may be far larger than one for each. Costs are in
-amplitudes times gates, of about a nanosecond each.
+amplitudes times steps, of about a nanosecond each.
 """
 
 from collections import defaultdict
@@ -10,7 +10,8 @@ from functools import reduce
 from typing import NamedTuple
 
 from qjax._base import tuning
-from qjax._circuit.circuit import Circuit, gates, preparations
+from qjax._circuit.channels import Noise, Step
+from qjax._circuit.circuit import Circuit, preparations, steps
 from qjax._circuit.dependence import reached
 
 
@@ -22,10 +23,10 @@ class Sight(NamedTuple):
 
 
 class _Past(NamedTuple):
-    """Qubits and gates, by their places, as masks."""
+    """Qubits, and gates and noise, by their places, as masks."""
 
     qubits: int
-    gates: int
+    steps: int
 
 
 class _Group(NamedTuple):
@@ -48,14 +49,14 @@ class _Group(NamedTuple):
 
     @property
     def cost(self) -> int:
-        return self.past.gates.bit_count() << self.past.qubits.bit_count()
+        return self.past.steps.bit_count() << self.past.qubits.bit_count()
 
 
 def group_sights(circuit: Circuit, sights: Sequence[Sight]) -> list[tuple[Sight, ...]]:
     """Groups of what is measured, each with a state of its own; one, if that is not far dearer.
 
     Args:
-        circuit: its unitary part counts.
+        circuit: its gates and noise count.
         sights: at least one, each once.
     """
     single = _single(circuit, sights)
@@ -94,9 +95,9 @@ def _any_at(sights: Sequence[Sight], qubit: int) -> bool:
 
 def _past_of(circuit: Circuit, qubit: int, diagonal: bool) -> _Past:
     turned = () if diagonal else (qubit,)
-    sequence, prepared = gates(circuit), preparations(circuit)
+    sequence, prepared = steps(circuit), preparations(circuit)
     past = reached(sequence, prepared, (qubit,), turned, circuit.num_qubits)
-    return _Past(_mask(past.qubits), _mask(past.gates))
+    return _Past(_mask(past.qubits), _mask(past.steps))
 
 
 def _mask(bits: Iterable[int]) -> int:
@@ -104,7 +105,7 @@ def _mask(bits: Iterable[int]) -> int:
 
 
 def _union(left: _Past, right: _Past) -> _Past:
-    return _Past(left.qubits | right.qubits, left.gates | right.gates)
+    return _Past(left.qubits | right.qubits, left.steps | right.steps)
 
 
 def _joined(left: _Group, right: _Group) -> _Group:
@@ -152,11 +153,15 @@ def _shape(circuit: Circuit, group: _Group) -> tuple:
     """What two groups have in common that differ in the numbers and places of qubits only."""
     seen = _bits(group.past.qubits)
     at = {qubit: position for position, qubit in enumerate(seen)}
-    sequence = gates(circuit)
-    kept = (sequence[gate_index] for gate_index in _bits(group.past.gates))
-    acts = tuple((g.name, tuple(at[q] for q in g.support), len(g.angles)) for g in kept)
+    sequence = steps(circuit)
+    kept = (sequence[index] for index in _bits(group.past.steps))
+    acts = tuple((*_kind_of(step), tuple(at[q] for q in step.support)) for step in kept)
     sights = ((tuple(at[q] for q in _bits(s.support)), s.diagonal) for s in group.sights)
     return len(seen), acts, tuple(sorted(sights))
+
+
+def _kind_of(step: Step) -> tuple:
+    return ("noise", step.channel) if isinstance(step, Noise) else (step.name, len(step.angles))
 
 
 def _bits(mask: int) -> list[int]:

@@ -6,6 +6,7 @@ What depends on outcomes is a decision over records; `qjax._dynamic.deferral` ru
 from dataclasses import dataclass, field, replace
 
 from qjax._base.errors import NoExactFormError
+from qjax._circuit.channels import FixedChannel, Noise, Step
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.dependence import reached
 from qjax._circuit.gates import is_diagonal
@@ -38,14 +39,17 @@ class Branches:
         circuit: the dynamic circuit.
         thrifty: whether a reset takes what other records hold out of the wire, and so does without
             another one, even where no value asks these records: then nothing may depend on them.
+        mixed: whether channels may be written, so that a reset is one.
         num_wires: how many there are.
         wires: of the qubits.
         free: wires that nothing was done to, or nothing that still matters.
+        spent: wires of records that no value asks any more; only where channels may be written,
+            which reset them before they are used again.
         known: what the wires hold, see `qjax._dynamic.known_qubits`.
         num_variables: how many there are.
         crowded: whether wires were taken since any were freed.
         touched: the wires that any gate acted on.
-        gates: what was written, on wires.
+        steps: what was written, on wires.
         prepared: the amplitudes that come before.
         values: what depends on records: ("bit", clbit), ("variable", number), ("measured", wire):
             where the qubit was measured and not changed since, ("running", depth): where a block
@@ -58,14 +62,16 @@ class Branches:
 
     circuit: Circuit
     thrifty: bool
+    mixed: bool
     num_wires: int
     wires: list[int]
     known: Known
     free: list[int] = field(default_factory=list)
+    spent: list[int] = field(default_factory=list)
     num_variables: int = 0
     crowded: bool = False
     touched: set[int] = field(default_factory=set)
-    gates: list[Gate] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     prepared: list[Amplitudes] = field(default_factory=list)
     values: dict[Key, Decision] = field(default_factory=dict)
     effective: set[int] = field(default_factory=set)
@@ -79,15 +85,16 @@ class Branches:
 
     @property
     def records(self) -> list[int]:
-        """The wires that are no qubits."""
-        others = {*self.wires, *self.free}
+        """The wires that are no qubits, and that hold what values may ask."""
+        others = {*self.wires, *self.free, *self.spent}
         return [wire for wire in range(self.num_wires) if wire not in others]
 
 
-def all_zero(circuit: Circuit, thrifty: bool) -> Branches:
+def all_zero(circuit: Circuit, thrifty: bool, mixed: bool) -> Branches:
     """One branch, before anything was done."""
     count = circuit.num_qubits
-    state = Branches(circuit, thrifty, count, list(range(count)), dict.fromkeys(range(count), 0))
+    known = dict.fromkeys(range(count), 0)
+    state = Branches(circuit, thrifty, mixed, count, list(range(count)), known)
     state.values = {("bit", clbit): False for clbit in range(circuit.num_clbits)}
     return state
 
@@ -97,24 +104,30 @@ def holds_somewhere(decision: Decision) -> bool:
     return isinstance(decision, Node) or bool(decision)
 
 
-def write(state: Branches, gate: Gate, condition: Decision) -> None:
-    """Append a gate on wires, controlled by the records of the condition."""
-    state.touched.update(gate.support)
+def write(state: Branches, step: Step, condition: Decision) -> None:
+    """Append a gate or channel on wires, controlled by the records of the condition."""
+    state.touched.update(step.support)
     for setting in settings(condition):
         controls = dict(setting)
-        if all(controls.setdefault(qubit, value) == value for qubit, value in gate.controls):
+        if all(controls.setdefault(qubit, value) == value for qubit, value in step.controls):
             added = tuple(Control(qubit, value) for qubit, value in controls.items())
-            _append(state, replace(gate, controls=added))
+            _append(state, replace(step, controls=added))
 
 
-def _append(state: Branches, gate: Gate) -> None:
-    """A gate, or what it comes down to for what is known, and what is known after it."""
-    reduced = without_known(gate, state.known)
+def _append(state: Branches, step: Step) -> None:
+    """A step, or what it comes down to for what is known, and what is known after it."""
+    reduced = without_known(step, state.known)
     if reduced is None:
         return
-    state.gates.append(reduced)
+    state.steps.append(reduced)
     known, controls = state.known, reduced.controls
-    if reduced.name in ("x", "y") and len(controls) <= 1:
+    if isinstance(reduced, Noise):
+        if reduced.channel is FixedChannel.DEPHASING:
+            return
+        for wire in reduced.qubits:
+            is_zero = reduced.channel is FixedChannel.RESET and not controls
+            known[wire] = 0 if is_zero else new_variable(state)
+    elif reduced.name in ("x", "y") and len(controls) <= 1:
         flips = known[controls[0].qubit] ^ (1 - controls[0].value) if controls else 1
         known[reduced.qubits[0]] ^= flips
     elif not is_diagonal(reduced.kind):
@@ -136,11 +149,15 @@ def flip_by(qubit: int, source: int) -> Gate:
 # ---------------------------------------------------------------- wires
 
 
-def new_record(state: Branches) -> int:
-    """One more wire, in |0>."""
+def new_record(state: Branches, from_start: bool = False) -> int:
+    """One more wire, in |0>; where asked, one that was so from the start."""
     state.crowded = True
     if state.free:
         return state.free.pop()
+    if state.spent and not from_start:
+        wire = state.spent.pop()
+        write(state, Noise(FixedChannel.RESET, (wire,)), True)
+        return wire
     if state.num_wires - state.circuit.num_qubits == MAX_RECORDS:
         raise NoExactFormError(
             f"the circuit has more than {MAX_RECORDS} outcomes to remember, of qubits that are "
@@ -170,13 +187,23 @@ def asked(state: Branches) -> set[int]:
 def forget(state: Branches, records: set[int]) -> None:
     """Leave out what neither the qubits nor these records depend on, and free its wires."""
     looked_at = {*state.wires, *records}
-    past = reached(state.gates, state.prepared, looked_at, state.wires, state.num_wires)
-    state.gates = [state.gates[gate_index] for gate_index in past.gates]
+    past = reached(state.steps, state.prepared, looked_at, state.wires, state.num_wires)
+    state.steps = [state.steps[index] for index in past.steps]
     state.prepared = list(past.prepared)
     state.free = [wire for wire in range(state.num_wires) if wire not in past.qubits]
+    state.spent = [wire for wire in state.spent if wire in past.qubits]
     state.known.update(dict.fromkeys(state.free, 0))
     state.touched.difference_update(state.free)
     state.crowded = False
+
+
+def spend(state: Branches) -> None:
+    """Give up the records that no value asks, to be used again.
+
+    Between two operations only, as for `make_room`.
+    """
+    if unused := set(state.records) - asked(state):
+        state.spent += sorted(unused)
 
 
 def sum_of_records(state: Branches, wire: int) -> list[int] | None:

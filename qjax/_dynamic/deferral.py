@@ -6,6 +6,11 @@ outcomes is controlled by records. All outcomes are followed at once, as branche
 differentiably. A qubit is its own record for as long as nothing changes it; a record that copies it
 costs the plan nothing, as CX only permutes basis states, but twice the memory. So there is none for
 what is known or has a record already, and none is left that nothing depends on.
+
+Of a density matrix a record takes four times the memory. But there resets are channels, and so is
+what a measurement does to its qubit where nothing depends on the outcome: records are for what is
+asked only, and used again once nobody asks. Channels that act for some outcomes are controlled by
+records, as gates are; they change the records of bits that are misread, which are copies.
 """
 
 from collections.abc import Iterable
@@ -13,9 +18,10 @@ from collections.abc import Iterable
 from qjax._base import tuning
 from qjax._base.errors import NoExactFormError
 from qjax._base.store import kept
+from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import Block, Break, Continue, For, Op, Reset, Store, Switch, While
-from qjax._circuit.dependence import moved_amplitudes, moved_gate
+from qjax._circuit.dependence import moved_amplitudes, moved_step
 from qjax._circuit.measurements import writes_bits
 from qjax._circuit.operations import Amplitudes, Gate, Measure
 from qjax._dynamic.branches import (
@@ -26,30 +32,47 @@ from qjax._dynamic.branches import (
     holds_somewhere,
     make_room,
     new_record,
+    spend,
     write,
 )
 from qjax._dynamic.classical_values import recorded, store, value_of
 from qjax._dynamic.decisions import Decision, Node, apply, both, outcome_of, without
-from qjax._dynamic.steps import apply_gate, keep_outcome, measure, prepare, reset
+from qjax._dynamic.steps import (
+    apply_gate,
+    apply_noise,
+    dephase,
+    keep_outcome,
+    measure,
+    misread,
+    prepare,
+    reset,
+)
 
 # Loops that go on after so many turns may never end.
 MAX_TURNS = 1000
 
 
 @kept()
-def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circuit:
+def deferred(
+    circuit: Circuit, observed: frozenset[int] = frozenset(), mixed: bool = False
+) -> Circuit:
     """The circuit without control flow, resets and measurements midway.
 
     Args:
         circuit: any circuit; one that is not dynamic is its own result.
         observed: the qubits that are observed at the end in another basis than the computational
             one, for which it matters whether they were measured. As everywhere, a measurement that
-            nothing comes after is left out.
+            nothing comes after is left out; one whose bit is misread is not.
+        mixed: whether what simulates it has density matrices, or draws what channels do: then
+            `FixedChannel`s take the place of records where they can. A circuit with noise is always
+            taken so.
 
     Returns:
         a circuit with the same parameters whose first qubits are those of `circuit`; the records
         follow. Its measurements are of all classical bits; those of all qubits in order, where
-        the circuit measures none.
+        the circuit measures none. In this order it holds `Amplitudes` of qubits that are |0>
+        otherwise, `Gate`s and, of a circuit that is mixed, `Noise` (of its own channels or fixed
+        ones, with records as controls where it acts for some outcomes only), and final `Measure`s.
 
     Raises:
         NoExactFormError: where there are too many outcomes to follow, or a loop has no end.
@@ -58,9 +81,10 @@ def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circui
     if not circuit.is_dynamic:
         return circuit
     forms, errors = [], []
-    for thrifty in (False, True):
+    mixed = mixed or circuit.is_noisy
+    for thrifty in (False,) if mixed else (False, True):
         try:
-            forms.append(_deferred(circuit, observed, thrifty))
+            forms.append(_deferred(circuit, observed, thrifty, mixed))
         except NoExactFormError as error:
             errors.append(error)
             continue
@@ -71,12 +95,12 @@ def deferred(circuit: Circuit, observed: frozenset[int] = frozenset()) -> Circui
     return min(forms, key=lambda form: form.num_qubits)
 
 
-def _deferred(circuit: Circuit, observed: frozenset[int], thrifty: bool) -> Circuit:
-    state = all_zero(circuit, thrifty)
+def _deferred(circuit: Circuit, observed: frozenset[int], thrifty: bool, mixed: bool) -> Circuit:
+    state = all_zero(circuit, thrifty, mixed)
     _inside(state, True, circuit.ops)
     for wire in sorted({state.wires[qubit] for qubit in observed} & state.effective):
         if ("measured", wire) in state.values:
-            keep_outcome(state, wire)
+            (dephase if mixed else keep_outcome)(state, wire)
     bits = _wires_of_bits(state)
     forget(state, {wire for wire, _ in bits})
     return _in_order(state, bits)
@@ -84,8 +108,8 @@ def _deferred(circuit: Circuit, observed: frozenset[int], thrifty: bool) -> Circ
 
 def _in_order(state: Branches, bits: list[tuple[int, int]]) -> Circuit:
     """The qubits in their order, then the records that are left, and the final measurements."""
-    circuit, free = state.circuit, set(state.free)
-    order = state.wires + [wire for wire in state.records if wire not in free]
+    circuit, others = state.circuit, {*state.wires, *state.free}
+    order = state.wires + [wire for wire in range(state.num_wires) if wire not in others]
     positions = {wire: position for position, wire in enumerate(order)}
     num_clbits = circuit.num_clbits
     final = [Measure(positions[wire], clbit) for wire, clbit in bits]
@@ -94,7 +118,7 @@ def _in_order(state: Branches, bits: list[tuple[int, int]]) -> Circuit:
         final = [Measure(qubit, qubit) for qubit in range(num_clbits)]
     ops: tuple[Op, ...] = (
         *(moved_amplitudes(amplitudes, positions) for amplitudes in state.prepared),
-        *(moved_gate(gate, positions) for gate in state.gates),
+        *(moved_step(step, positions) for step in state.steps),
         *final,
     )
     return Circuit(len(order), ops, circuit.parameters, num_clbits)
@@ -128,10 +152,16 @@ def _inside(state: Branches, condition: Decision, block: Block) -> None:
 
 def _run(state: Branches, op: Op) -> None:
     needed = len(op.support) if isinstance(op, Amplitudes) else 0
+    if state.mixed:
+        spend(state)
     make_room(state, tuning.SPARE_WIRES + needed)
     match op:
         case Gate():
             apply_gate(state, op)
+        case Noise():
+            apply_noise(state, op)
+        case BitNoise():
+            misread(state, op)
         case Measure(qubit, clbit):
             measure(state, qubit, clbit)
         case Reset(qubit):
@@ -140,6 +170,12 @@ def _run(state: Branches, op: Op) -> None:
             prepare(state, op)
         case Store():
             store(state, op)
+        case _:
+            _flow(state, op)
+
+
+def _flow(state: Branches, op: Op) -> None:
+    match op:
         case Switch():
             _switch(state, op)
         case For() | While():

@@ -7,21 +7,36 @@ and De Moor, Phys. Rev. A 68, 042318 (2003)), but of any state: what has no such
 from collections.abc import Mapping
 from dataclasses import replace
 
+from qjax._circuit.channels import FixedChannel, Noise, Step
 from qjax._circuit.gates import ConstantGate, GateKind, PhaseGate, is_diagonal
-from qjax._circuit.operations import Gate
+from qjax._circuit.operations import Control, Gate
 
 Known = dict[int, int]
 """For each wire a sum modulo 2 of variables, as a mask, and 1 if bit 0 is set."""
 
 
-def without_known(gate: Gate, known: Known) -> Gate | None:
-    """A gate with fewer controls that does as this one where wires hold what is known.
+def without_known(step: Step, known: Known) -> Step | None:
+    """A gate or channel with fewer controls that does as this one where wires hold what is known.
 
     None where it does nothing.
     """
-    if any(known[control.qubit] == 1 - control.value for control in gate.controls):
+    if any(known[control.qubit] == 1 - control.value for control in step.controls):
         return None
-    controls = tuple(c for c in gate.controls if known[c.qubit] != c.value)
+    controls = tuple(c for c in step.controls if known[c.qubit] != c.value)
+    if isinstance(step, Noise):
+        return None if _does_nothing(step, known) else replace(step, controls=controls)
+    return _gate_without_known(step, controls, known)
+
+
+def _does_nothing(noise: Noise, known: Known) -> bool:
+    """Whether a fixed channel leaves what a wire is known to hold; controls are classical."""
+    if not isinstance(noise.channel, FixedChannel):
+        return False
+    held = known[noise.qubits[0]]
+    return held == 0 or (held == 1 and noise.channel is FixedChannel.DEPHASING)
+
+
+def _gate_without_known(gate: Gate, controls: tuple[Control, ...], known: Known) -> Gate | None:
     if _is_phase_of_one(gate.kind) and controls:
         (target,) = gate.qubits
         if known[target] == 0:

@@ -1,8 +1,9 @@
-"""Floor 3. What an operation does to the branches: gates, measurements, resets, amplitudes."""
+"""Floor 3. What an operation on qubits or bits does to the branches; control flow is not here."""
 
 from dataclasses import replace
 
-from qjax._circuit.dependence import moved_gate
+from qjax._circuit.channels import BitNoise, FixedChannel, Noise
+from qjax._circuit.dependence import moved_gate, moved_noise
 from qjax._circuit.gates import is_diagonal
 from qjax._circuit.operations import Amplitudes, Gate
 from qjax._dynamic.branches import (
@@ -40,9 +41,48 @@ def apply_gate(state: Branches, gate: Gate) -> None:
     for wire in gate.qubits:
         decides = wire in records_of(state.running)
         if ("measured", wire) in state.values and (changes or decides):
-            keep_outcome(state, wire)
+            let_change(state, wire)
     state.effective.update(wire for wire in gate.support if ("measured", wire) in state.values)
     write(state, gate, state.running)
+
+
+def apply_noise(state: Branches, noise: Noise) -> None:
+    """A channel, where the block runs: whatever it is, it changes the qubits."""
+    noise = moved_noise(noise, dict(enumerate(state.wires)))
+    for wire in noise.qubits:
+        if ("measured", wire) in state.values:
+            let_change(state, wire)
+    state.effective.update(wire for wire in noise.support if ("measured", wire) in state.values)
+    write(state, noise, state.running)
+
+
+def misread(state: Branches, noise: BitNoise) -> None:
+    """A channel on classical bits, where the block runs: it changes records of their own."""
+    records = tuple(_own_record(state, clbit) for clbit in noise.clbits)
+    write(state, Noise(noise.channel, records), state.running)
+
+
+def _own_record(state: Branches, clbit: int) -> int:
+    """A record that holds a bit, and that nothing else depends on."""
+    key = ("bit", clbit)
+    value = state.values.pop(key)
+    read = records_of(value)
+    # Whatever comes of it: something looks at the outcome.
+    state.effective.update(read)
+    others = asked(state)
+    own = read & set(state.records) - others
+    if len(own) == 1 and value is outcome_of(*own):
+        state.values[key] = value
+        return own.pop()
+    record = new_record(state)
+    write(state, Gate("x", (record,)), value)
+    state.values[key] = outcome_of(record)
+    if len(read) == 1 and not read & others:
+        # The copy dephases the qubit, and nothing else asks it.
+        for wire in read:
+            state.values.pop(("measured", wire), None)
+            state.effective.discard(wire)
+    return record
 
 
 def _exchange(state: Branches, left: int, right: int) -> None:
@@ -52,6 +92,24 @@ def _exchange(state: Branches, left: int, right: int) -> None:
     state.effective.update(
         wire for wire in (wires[left], wires[right]) if ("measured", wire) in state.values
     )
+
+
+def let_change(state: Branches, wire: int) -> None:
+    """Make way for a change of a measured qubit: what depends on the outcome asks a record.
+
+    Where nothing does, a channel can do what the measurement did.
+    """
+    if state.mixed and wire not in asked(state):
+        dephase(state, wire)
+        del state.values["measured", wire]
+        state.effective.discard(wire)
+    else:
+        keep_outcome(state, wire)
+
+
+def dephase(state: Branches, wire: int) -> None:
+    """What the measurement of a qubit did to it, in the branches where it was."""
+    write(state, Noise(FixedChannel.DEPHASING, (wire,)), state.values["measured", wire])
 
 
 def keep_outcome(state: Branches, wire: int) -> int:
@@ -91,6 +149,9 @@ def reset(state: Branches, qubit: int) -> None:
     wire = state.wires[qubit]
     if state.known[wire] == 0:
         return
+    if state.mixed:
+        _reset_by_channel(state, qubit)
+        return
     if state.running is not True:
         _reset_somewhere(state, wire)
         return
@@ -108,10 +169,27 @@ def reset(state: Branches, qubit: int) -> None:
         write(state, Gate("x", (wire,)), True)
 
 
-def leave(state: Branches, qubit: int) -> None:
-    """Go on with another wire, in |0>."""
+def _reset_by_channel(state: Branches, qubit: int) -> None:
     wire = state.wires[qubit]
-    state.wires[qubit] = new_record(state)
+    if ("measured", wire) in state.values:
+        if state.running is not True:
+            let_change(state, wire)
+        elif wire not in asked(state):
+            del state.values["measured", wire]
+            state.effective.discard(wire)
+        elif (record := copy_of(state, wire)) is not None:
+            _rename(state, wire, record)
+        else:
+            # The wire is the record, and the qubit goes on without a copy.
+            leave(state, qubit)
+            return
+    write(state, Noise(FixedChannel.RESET, (wire,)), state.running)
+
+
+def leave(state: Branches, qubit: int, from_start: bool = False) -> None:
+    """Go on with another wire, in |0>; where asked, one that was so from the start."""
+    wire = state.wires[qubit]
+    state.wires[qubit] = new_record(state, from_start)
     state.values.pop(("measured", wire), None)
     state.effective.discard(wire)
 
@@ -132,14 +210,14 @@ def prepare(state: Branches, op: Amplitudes) -> None:
     if state.running is True:
         if not state.touched.isdisjoint(wires):
             for qubit in op.qubits:
-                leave(state, qubit)
+                leave(state, qubit, from_start=True)
         wires = [state.wires[qubit] for qubit in op.qubits]
         _start(state, op, wires)
         return
     for wire in wires:
         if ("measured", wire) in state.values:
-            keep_outcome(state, wire)
-    waiting = [new_record(state) for _ in op.qubits]
+            let_change(state, wire)
+    waiting = [new_record(state, from_start=True) for _ in op.qubits]
     _start(state, op, waiting)
     for pair in zip(wires, waiting, strict=True):
         write(state, Gate("swap", pair), state.running)
