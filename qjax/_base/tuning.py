@@ -184,6 +184,9 @@ TAPE_LEAVES_AT_ONCE = 1 << 24
 # Qubits. Where all observables depend on fewer, one state costs less than a second program.
 MIN_QUBITS_TO_SPLIT = 16
 
+# Qubits. The same for density matrices, whose size grows by 4 with each.
+MIN_MIXED_QUBITS_TO_SPLIT = 5
+
 # Amplitudes times gates, of about a nanosecond each: what another program costs to compile, spread
 # over its calls, and what it costs to run. Higher: fewer, wider states.
 SPLIT_PROGRAM, SPLIT_CALL = 1 << 20, 1 << 17

@@ -6,9 +6,10 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from qjax._base import tuning
 from qjax._base.arrays import counted
@@ -17,9 +18,11 @@ from qjax._base.mesh import on_mesh
 from qjax._base.store import kept
 from qjax._circuit.channels import Noise
 from qjax._circuit.circuit import Circuit
+from qjax._circuit.light_cone import light_cone
 from qjax._circuit.observable import turned_by
 from qjax._dynamic import deferred
 from qjax._engine.task import Expectations, Outcomes
+from qjax._engine.views import views_of
 from qjax._noise import (
     Channel,
     NoiseModel,
@@ -78,13 +81,33 @@ class MixedPart(NamedTuple):
     Attributes:
         circuit: gates and noise, misreadings included.
         readout: on its qubits.
-        misread: the numbers of the model's readout errors that `Noise` names beyond its channels,
-            and of how many qubits each is.
+        outputs: which values of the whole these are; of `Expectations` only.
+        plan: of the circuit.
+        reading: how observables are read out.
     """
 
     circuit: Circuit
     readout: MixedReadout
+    outputs: tuple[int, ...]
+    plan: MixedPlan
+    reading: MixedReading | None
+
+
+class MixedProgram(NamedTuple):
+    """All that is known of a task before its numbers.
+
+    Attributes:
+        parts: circuits that are simulated, one after the other.
+        misread: the readout errors of the model that circuits name beyond its channels: the number
+            of each, and of how many qubits it is.
+    """
+
+    parts: tuple[MixedPart, ...]
     misread: tuple[tuple[int, int], ...]
+
+    @property
+    def widest(self) -> MixedPart:
+        return max(self.parts, key=lambda part: part.circuit.num_qubits)
 
 
 def deferred_with_noise(
@@ -92,31 +115,51 @@ def deferred_with_noise(
 ) -> Circuit:
     """Gates, noise and final measurements: what a circuit is with noise in its places."""
     noisy = circuit if noise is None else noisy_circuit(circuit, noise)
-    return deferred(noisy, observed if noisy.is_dynamic else frozenset())
+    return deferred(noisy, observed if noisy.is_dynamic else frozenset(), mixed=True)
 
 
 @kept()
-def part_of(task: MixedTask) -> MixedPart:
-    """What is simulated."""
-    readout = task.readout
+def mixed_program(task: MixedTask) -> MixedProgram:
+    """The plans of a task, and the tables of its readout; what nothing depends on is left out."""
+    readout, count = task.readout, task.circuit.num_qubits
     observed: frozenset[int] = frozenset()
+    seen: Iterable[int] = range(count)
     if isinstance(readout, Expectations):
         observed = observed.union(*map(turned_by, readout.observables))
     elif isinstance(readout, Densities):
-        observed = frozenset(range(task.circuit.num_qubits))
+        observed = frozenset(range(count))
+    elif readout.qubits is not None:
+        seen = [qubit for qubit in readout.qubits if qubit < count]
     whole = deferred_with_noise(task.circuit, task.noise, observed)
-    misread = () if task.noise is None or isinstance(readout, Densities) else task.noise
-    if misread == ():
-        return MixedPart(whole, readout, ())
-    seen: Iterable[int] = range(task.circuit.num_qubits)
-    if isinstance(readout, Outcomes) and readout.qubits is not None:
-        seen = [qubit for qubit in readout.qubits if qubit < task.circuit.num_qubits]
-    model = model_of(task.noise)
-    errors = list(_misreadings(model, frozenset(seen)))
-    first = len(model.channels)
-    ops = tuple(Noise(first + k, qubits) for k, (_, qubits) in enumerate(errors))
-    numbers = tuple((number, len(qubits)) for number, qubits in errors)
-    return MixedPart(replace(whole, ops=whole.ops + ops), readout, numbers)
+    misread: tuple[tuple[int, int], ...] = ()
+    if task.noise is not None and not isinstance(readout, Densities):
+        model = model_of(task.noise)
+        errors = list(_misreadings(model, frozenset(seen)))
+        first = len(model.channels)
+        ops = tuple(Noise(first + k, qubits) for k, (_, qubits) in enumerate(errors))
+        whole = replace(whole, ops=whole.ops + ops)
+        misread = tuple((number, len(qubits)) for number, qubits in errors)
+    return MixedProgram(tuple(_parts(task, whole)), misread)
+
+
+def _parts(task: MixedTask, whole: Circuit) -> Iterator[MixedPart]:
+    readout = task.readout
+    if isinstance(readout, Expectations):
+        for circuit, observables, outputs in views_of(
+            whole, readout.observables, tuning.MIN_MIXED_QUBITS_TO_SPLIT
+        ):
+            reading = mixed_reading(observables, circuit.num_params, task.batched)
+            plan = plan_mixed(circuit, task.batched)
+            yield MixedPart(circuit, Expectations(observables), outputs, plan, reading)
+        return
+    everything = tuple(range(whole.num_qubits))
+    looked_at = everything[: task.circuit.num_qubits]
+    if isinstance(readout, Outcomes):
+        looked_at = everything if readout.qubits is None else readout.qubits
+    cone = light_cone(whole, looked_at, diagonal=isinstance(readout, Outcomes))
+    places = tuple(cone.qubits.index(qubit) for qubit in looked_at)
+    plan = plan_mixed(cone.circuit, task.batched)
+    yield MixedPart(cone.circuit, Outcomes(places), (), plan, None)
 
 
 def _misreadings(model: NoiseModel, seen: frozenset[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -126,24 +169,6 @@ def _misreadings(model: NoiseModel, seen: frozenset[int]) -> Iterator[tuple[int,
             yield from ((number, (qubit,)) for qubit in sorted(seen))
         elif not seen.isdisjoint(error.qubits):
             yield number, error.qubits
-
-
-class MixedProgram(NamedTuple):
-    """All that is known of a task before its numbers."""
-
-    part: MixedPart
-    plan: MixedPlan
-    reading: MixedReading | None
-
-
-@kept()
-def mixed_program(task: MixedTask) -> MixedProgram:
-    """The plan of a task, and the tables of its readout."""
-    part = part_of(task)
-    reading = None
-    if isinstance(part.readout, Expectations):
-        reading = mixed_reading(part.readout.observables, part.circuit.num_params, task.batched)
-    return MixedProgram(part, plan_mixed(part.circuit, task.batched), reading)
 
 
 def mixed_values(
@@ -161,39 +186,52 @@ def mixed_values(
         model: the noise, with its numbers.
     """
     program = mixed_program(task)
-    check_density_fits(program.part.circuit.num_qubits, batched.shape[1], shared.dtype)
-    vector = pauli_vector(program.plan, shared, batched, _channels(program.part, model))
-    layout = program.plan.schedule.layout
-    readout = program.part.readout
-    if isinstance(readout, Densities):
-        # Records of outcomes, which come behind the circuit's qubits, are traced out: digit I.
-        count = task.circuit.num_qubits
-        kept_rows = _rows_without_records(layout, count)
-        own = tuple(qubit for qubit in layout if qubit < count)
-        return matrix_of(own, vector[kept_rows, 0])
-    if isinstance(readout, Outcomes):
-        everything = range(program.part.circuit.num_qubits)
-        qubits = tuple(everything) if readout.qubits is None else readout.qubits
-        return mixed_probabilities(layout, qubits, vector)
-    assert program.reading is not None
-    return mixed_expectations(program.reading, layout, vector, shared, batched)
+    check_density_fits(program.widest.circuit.num_qubits, batched.shape[1], shared.dtype)
+    channels = _channels(program, model)
+    values = [_part_values(part, task, shared, batched, channels) for part in program.parts]
+    if len(values) == 1:
+        return values[0]
+    outputs = np.concatenate([part.outputs for part in program.parts])
+    return jax.ops.segment_sum(jnp.concatenate(values), outputs, num_segments=max(outputs) + 1)
 
 
-def _rows_without_records(layout: tuple[int, ...], count: int) -> np.ndarray:
+def _part_values(
+    part: MixedPart,
+    task: MixedTask,
+    shared: Array,
+    batched: Array,
+    channels: tuple[Channel, ...],
+) -> Array:
+    vector = pauli_vector(part.plan, shared, batched, channels)
+    layout = part.plan.schedule.layout
+    if part.reading is not None:
+        return mixed_expectations(part.reading, layout, vector, shared, batched)
+    assert isinstance(part.readout, Outcomes)
+    assert part.readout.qubits is not None
+    if isinstance(task.readout, Outcomes):
+        return mixed_probabilities(layout, part.readout.qubits, vector)
+    own = part.readout.qubits
+    rows = _rows_of(layout, own)
+    # The qubits by their places among those that are looked at.
+    order = tuple(own.index(qubit) for qubit in layout if qubit in own)
+    return matrix_of(order, vector[rows, 0])
+
+
+def _rows_of(layout: tuple[int, ...], qubits: tuple[int, ...]) -> Int[np.ndarray, " rows"]:
+    """The rows of a Pauli vector of some qubits: others are traced out, by the digit I."""
     rows = np.zeros(1, np.int32)
     for place, qubit in enumerate(layout):
-        digits = np.arange(4 if qubit < count else 1, dtype=np.int32)
-        weight = 4 ** (len(layout) - 1 - place)
-        rows = (rows[:, None] + weight * digits).reshape(-1)
+        digits = np.arange(4 if qubit in qubits else 1, dtype=np.int32)
+        rows = (rows[:, None] + 4 ** (len(layout) - 1 - place) * digits).reshape(-1)
     return rows
 
 
-def _channels(part: MixedPart, model: NoiseModel | None) -> tuple[Channel, ...]:
+def _channels(program: MixedProgram, model: NoiseModel | None) -> tuple[Channel, ...]:
     if model is None:
         return ()
     misread = (
         Channel("misread_strings", width, (model.readouts[number].matrix,))
-        for number, width in part.misread
+        for number, width in program.misread
     )
     return (*model.channels, *misread)
 
@@ -221,22 +259,29 @@ def compiled_mixed(task: MixedTask) -> Callable[..., Array]:
 def plan_of_mixed(task: MixedTask) -> Plan:
     """How a task is simulated, in words."""
     program = mixed_program(task)
-    count, schedule = program.part.circuit.num_qubits, program.plan.schedule
+    part = program.widest
+    count, schedule = part.circuit.num_qubits, part.plan.schedule
     check_density_fits(count, 1, np.dtype(np.float32))
     widths = sorted({len(block.qubits) for block in schedule.blocks})
     blocks = counted(len(schedule.blocks), "block")
     on = f" on {' and '.join(map(str, widths))} qubits" if widths else ""
-    records = count - task.circuit.num_qubits
+    whole = deferred_with_noise(task.circuit, task.noise)
+    records = whole.num_qubits - task.circuit.num_qubits
     noise = "without noise" if task.noise is None else "with noise"
     summary = (
         f"density matrix of {counted(count, 'qubit')}, {noise}: 4**{count} real numbers per "
         f"sample, tr(P rho) for all Pauli strings P\n"
-        f"  {counted(len(program.plan.factors.factors), 'superoperator')} of gates, channels and "
+        f"  {counted(len(part.plan.factors.factors), 'superoperator')} of gates, channels and "
         f"misread bits in {blocks}{on}; those on single qubits of |0> make the state to start from"
     )
     if records > 0:
         summary += f"\n  dynamic: {counted(records, 'further qubit')} for records of outcomes"
-    return Plan(program.plan, None, len(schedule.blocks), summary)
+    if len(program.parts) > 1:
+        summary += (
+            f"\n  {len(program.parts)} groups of observables are evaluated one after the other, "
+            "each on the qubits that it depends on; this is a widest one"
+        )
+    return Plan(part.plan, None, len(schedule.blocks), summary)
 
 
 def simulator_for(

@@ -228,7 +228,7 @@ def check_simulated(model: Model) -> None:
 def num_simulated_of(model: Model) -> int:
     """How many qubits are simulated at once, records of outcomes included."""
     if model.is_mixed:
-        return mixed_program(mixed_task_of(model)).part.circuit.num_qubits
+        return mixed_program(mixed_task_of(model)).widest.circuit.num_qubits
     return num_simulated(task_of(model))
 
 

@@ -34,16 +34,21 @@ class View(NamedTuple):
     outputs: tuple[int, ...]
 
 
-def views_of(circuit: Circuit, observables: Sequence[Observable]) -> tuple[View, ...]:
+def views_of(
+    circuit: Circuit,
+    observables: Sequence[Observable],
+    least: int = tuning.MIN_QUBITS_TO_SPLIT,
+) -> tuple[View, ...]:
     """One view, or several where these are clearly cheaper.
 
     Args:
         circuit: not dynamic; its first qubits are those of the observables.
         observables: all of one size.
+        least: up to so many qubits there is one view.
     """
     together = _view(circuit, dict(enumerate(observables)))
     sums = [observable for observable in observables if isinstance(observable, PauliSum)]
-    if together.circuit.num_qubits < tuning.MIN_QUBITS_TO_SPLIT or len(sums) < len(observables):
+    if together.circuit.num_qubits < least or len(sums) < len(observables):
         return (together,)
     terms = _by_sight(sums)
     nowhere = terms.pop(Sight(0, True), {})  # multiples of the identity

@@ -10,14 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from qjax._base.errors import CircuitTooLargeError
-from qjax._circuit.channels import Noise
-from qjax._circuit.circuit import Circuit
-from qjax._circuit.control_flow import Op, Reset
+from qjax._circuit.channels import FixedChannel, Noise, Step
+from qjax._circuit.circuit import Circuit, steps
 from qjax._circuit.gates import GATES, ConstantGate, GateKind
 from qjax._circuit.operations import Amplitudes, Gate
 from qjax._expressions import ExpressionTable, Value, expression_tables
 from qjax._plan import Encoding, encoding_of
-from qjax._simulators.density_matrix.transfer import controlled, of_unitary
+from qjax._simulators.density_matrix.transfer import controlled, of_known_channel, of_unitary
 
 # Qubits. The matrix of one more would take 16 times as much: 134 MB in double for 6.
 MOST_QUBITS = 5
@@ -126,16 +125,16 @@ class _Lot:
 
 
 def factors_of(circuit: Circuit, batched: frozenset[int]) -> Factors:
-    """The factors of a circuit that is not dynamic but for resets.
+    """The factors of a circuit that is not dynamic.
 
     Args:
-        circuit: gates, noise, resets, amplitudes at the start.
+        circuit: gates, noise, amplitudes at the start.
         batched: the parameters that differ per sample.
 
     Raises:
         CircuitTooLargeError: for an operation on more than 5 qubits.
     """
-    ops = [op for op in circuit.ops if isinstance(op, (Gate, Noise, Reset))]
+    ops = steps(circuit)
     values: dict[bool, list[Value]] = {False: [], True: []}
     lots: dict[int, _Lot] = {}
     drafts = [draft for op in ops if (draft := _draft(op, batched, values, lots)) is not None]
@@ -174,12 +173,9 @@ def _angles(values: Sequence[Value], positions: Mapping[int, int]) -> Angles:
 
 
 def _draft(
-    op: Op, batched: frozenset[int], values: dict[bool, list[Value]], lots: dict[int, _Lot]
+    op: Step, batched: frozenset[int], values: dict[bool, list[Value]], lots: dict[int, _Lot]
 ) -> tuple | None:
     """(qubits, width, kind of entry, key, place among its kind); None for what does nothing."""
-    if isinstance(op, Reset):
-        return _constant_draft((op.qubit,), _RESET, lots)
-    assert isinstance(op, (Gate, Noise))
     qubits = op.support
     width = len(qubits)
     if width == 0:
@@ -192,6 +188,8 @@ def _draft(
         )
     controls = tuple(control.value for control in op.controls)
     if isinstance(op, Noise):
+        if isinstance(op.channel, FixedChannel):
+            return _constant_draft(qubits, of_known_channel(op.channel.kraus, controls), lots)
         lot = lots.setdefault(width, _Lot())
         use = ChannelUse(op.channel, controls)
         return qubits, width, "channel", use, lot.channels.setdefault(use, len(lot.channels))
@@ -214,9 +212,6 @@ def _constant_draft(qubits: tuple[int, ...], matrix: np.ndarray, lots: dict[int,
 
 def _name(op: Gate | Noise) -> str:
     return f"the gate {op.name!r}" if isinstance(op, Gate) else f"channel {op.channel}"
-
-
-_RESET = np.array([[1.0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
 
 
 def _bank(lot: _Lot) -> Bank:

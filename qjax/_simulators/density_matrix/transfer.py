@@ -14,7 +14,7 @@ from jaxtyping import Complex, Float
 
 from qjax._base import tuning
 from qjax._circuit.gates import GateKind, PhaseGate, RotationGate, expi
-from qjax._noise import pauli_strings, transfer_of_kraus
+from qjax._noise import pauli_strings
 
 
 def controlled(
@@ -87,13 +87,33 @@ def of_channel(
     """
     if not controls:
         return transfer
+    here, elsewhere = _of_controls(controls)
+    idle = jnp.eye(len(transfer), dtype=transfer.dtype)
+    return jnp.kron(jnp.asarray(here, transfer.dtype), transfer) + jnp.kron(
+        jnp.asarray(elsewhere, transfer.dtype), idle
+    )
+
+
+def of_known_channel(
+    kraus: Float[np.ndarray, "m 2 2"], controls: tuple[int, ...]
+) -> Float[np.ndarray, "4**w 4**w"]:
+    """The same of Kraus operators that are known."""
+    transfer = np.sum([_of_operator(operator) for operator in kraus], axis=0)
+    if not controls:
+        return np.asarray(transfer)
+    here, elsewhere = _of_controls(controls)
+    return np.kron(here, transfer) + np.kron(elsewhere, np.eye(len(transfer)))
+
+
+def _of_controls(controls: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """What |v><v| and 1 - |v><v| do to controls."""
     value = sum(bit << place for place, bit in enumerate(controls))
     size = 2 ** len(controls)
     chosen = np.zeros((size, size), complex)
     chosen[value, value] = 1
-    dtype = np.result_type(transfer.dtype, np.complex64)
-    here, elsewhere = (
-        transfer_of_kraus(jnp.asarray(operator[None], dtype))
-        for operator in (chosen, np.eye(size) - chosen)
-    )
-    return jnp.kron(here, transfer) + jnp.kron(elsewhere, jnp.eye(len(transfer), dtype=here.dtype))
+    return _of_operator(chosen), _of_operator(np.eye(size) - chosen)
+
+
+def _of_operator(operator: np.ndarray) -> np.ndarray:
+    """tr(P_i K P_j K^dag) / D: the formula for unitaries holds for any matrix."""
+    return of_unitary(np.asarray(operator, complex))
