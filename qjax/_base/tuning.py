@@ -154,6 +154,20 @@ MAX_LANES_OF_SAMPLES = 10
 # threads share. CPU, 12 qubits: 1.3 to 1.5 times faster. More, and a state leaves a core's cache.
 MAX_LANES_OF_MANY_SAMPLES = 12
 
+# ---------------------------------------------------------------- density matrices
+
+# Bytes of the states that reverse mode keeps between groups of blocks; of more, it keeps some, and
+# computes the others again, which takes as long as the values once more.
+KEPT_MIXED_BYTES = 512 << 20
+
+# Samples. Fewer are simulated one by one, with digits in the lanes of vectors.
+MIN_MIXED_SAMPLES_IN_LANES = 8
+
+# Digits of base 4 that a group of blocks touches, and its blocks. CPU: a tile of 5 digits takes 64
+# kB in single precision, and so do the states between its blocks in reverse mode.
+MIXED_DIGITS_OF_GROUP = 5
+MIXED_BLOCKS_OF_GROUP = 8
+
 # ---------------------------------------------------------------- batches of any size
 
 # Samples, and gates times amplitudes of all samples. Smaller batches of torch layers, `forward` and

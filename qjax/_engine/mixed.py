@@ -203,7 +203,7 @@ def _part_values(
     channels: tuple[Channel, ...],
 ) -> Array:
     vector = pauli_vector(part.plan, shared, batched, channels)
-    layout = part.plan.schedule.layout
+    layout = part.plan.layout
     if part.reading is not None:
         return mixed_expectations(part.reading, layout, vector, shared, batched)
     assert isinstance(part.readout, Outcomes)

@@ -5,5 +5,7 @@ blocks      superoperators on neighbouring places -> blocks, and the order in wh
 transfer    angles, channels -> matrices in the Pauli basis
 matrices    those -> the matrices of all blocks, at once
 start       the product state that a plan starts from
+passes      blocks on a Pauli vector, by XLA
+native      the same by the compiled kernels
 simulation  plan, parameters -> Pauli vector
 """

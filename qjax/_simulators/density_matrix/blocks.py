@@ -52,17 +52,19 @@ class Schedule:
         start: factors on single qubits that act on |0> first, by qubit.
         blocks: all of one width if shared, and of another if batched.
         reorders: what brings the qubits of each block to the leading digits, stacked.
-        layout: the qubit that each digit stands for at the end, most significant first.
+        end: what brings the digits back to where they were at the start.
+        start_layout: the qubit that each digit stands for then, most significant first.
     """
 
     start: tuple[tuple[PlacedEntry, ...], ...]
     blocks: tuple[Block, ...]
     reorders: Reorder
-    layout: tuple[int, ...]
+    end: Reorder
+    start_layout: tuple[int, ...]
 
     @property
     def num_qubits(self) -> int:
-        return len(self.layout)
+        return len(self.start_layout)
 
 
 @dataclass(eq=False)
@@ -86,7 +88,7 @@ def schedule_of(
     widths = {kind: _width(later, kind, num_qubits) for kind in (False, True)}
     drafts = _drafts(later, widths)
     blocks, reorders = [], []
-    layout = layout_of_start(num_qubits, given)
+    first = layout = layout_of_start(num_qubits, given)
     for draft in drafts:
         width = widths[draft.is_batched]
         idle = [qubit for qubit in reversed(layout) if qubit not in draft.qubits]
@@ -100,7 +102,7 @@ def schedule_of(
         if reorders
         else _reorder(layout, layout)
     )
-    return Schedule(start, tuple(blocks), stacked, layout)
+    return Schedule(start, tuple(blocks), stacked, _reorder(layout, first), first)
 
 
 def layout_of_start(num_qubits: int, given: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Floor 4. Matrices of factors -> matrices of blocks, all at once."""
+"""Floor 4. BankMatrices of factors -> matrices of blocks, all at once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,8 +13,8 @@ from qjax._simulators.density_matrix.blocks import PlacedEntry
 from qjax._simulators.density_matrix.factors import Bank, GateGroup
 from qjax._simulators.density_matrix.transfer import of_channel, of_gates
 
-# Matrices of a width: shared `(number, 1, D, D)`, batched `(number, batch, D, D)`.
-Matrices = tuple[Array, Array]
+# BankMatrices of a width: shared `(number, 1, D, D)`, batched `(number, batch, D, D)`.
+BankMatrices = tuple[Array, Array]
 
 
 def matrices_of_banks(
@@ -22,7 +22,7 @@ def matrices_of_banks(
     channels: Sequence[Channel],
     shared: Float[Array, " angles"],
     batched: Float[Array, "angles batch"],
-) -> dict[int, Matrices]:
+) -> dict[int, BankMatrices]:
     """All matrices that factors are, by width."""
     return {
         width: (_shared(bank, channels, shared, width), _batched(bank, batched, width))
@@ -52,7 +52,7 @@ def _of_group(group: GateGroup, angles: Array) -> Array:
 
 
 def products(
-    lists: Sequence[Sequence[PlacedEntry]], banks: Mapping[int, Matrices], width: int
+    lists: Sequence[Sequence[PlacedEntry]], banks: Mapping[int, BankMatrices], width: int
 ) -> Float[Array, "lists batch 4**w 4**w"]:
     """The product of each list of matrices, all of them on `width` digits; the later on the left.
 
@@ -75,7 +75,7 @@ def products(
 
 
 def _expanded(
-    lists: Sequence[Sequence[PlacedEntry]], banks: Mapping[int, Matrices], width: int
+    lists: Sequence[Sequence[PlacedEntry]], banks: Mapping[int, BankMatrices], width: int
 ) -> tuple[list[Array], list[list[int]]]:
     """Distinct matrices on all digits, by how they stand in them; and their numbers, from 1."""
     kinds: dict[tuple, dict[int, int]] = {}
@@ -101,7 +101,7 @@ def _expanded(
 
 
 def _on_digits(matrices: Array, places: tuple[int, ...], width: int) -> Array:
-    """Matrices on some digits of `width`, the first place for the least significant."""
+    """BankMatrices on some digits of `width`, the first place for the least significant."""
     if places == tuple(range(width)):
         return matrices
     number, batch = matrices.shape[:2]

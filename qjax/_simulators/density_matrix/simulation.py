@@ -1,28 +1,24 @@
 """Floor 4. Plan, parameters, channels -> the Pauli vector of the state at the end.
 
-The vector of all r[P] = tr(P rho), real, `(4**n, batch)`: batch last, so that each block is one
-GEMM on the leading rows. Everything is plain JAX, so that derivatives of any order follow; reverse
-mode keeps the states between blocks, or, where these are many, only some of them.
+The vector of all r[P] = tr(P rho), real, `(4**n, batch)`, batch last.
 """
 
-from math import isqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jax import Array, lax
+from jax import Array
 from jaxtyping import Float
 
-from qjax._base import tuning
-from qjax._base.linear_map import linear_map
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
 from qjax._expressions import all_angles
 from qjax._noise import Channel
-from qjax._simulators.density_matrix.blocks import Reorder, Schedule, schedule_of
+from qjax._simulators.choice import NATIVE, resolved
+from qjax._simulators.density_matrix.blocks import Schedule, schedule_of
 from qjax._simulators.density_matrix.factors import Angles, Factors, factors_of
-from qjax._simulators.density_matrix.matrices import Matrices, matrices_of_banks, products
+from qjax._simulators.density_matrix.matrices import BankMatrices, matrices_of_banks, products
+from qjax._simulators.density_matrix.native import acted_by_kernel, has_kernel
+from qjax._simulators.density_matrix.passes import Matrices, acted_by_xla
 from qjax._simulators.density_matrix.start import start_vector
 
 PauliVector = Float[Array, "4**n batch"]
@@ -37,6 +33,11 @@ class MixedPlan(NamedTuple):
     @property
     def num_qubits(self) -> int:
         return self.schedule.num_qubits
+
+    @property
+    def layout(self) -> tuple[int, ...]:
+        """The qubit that each digit of a state stands for, most significant first."""
+        return self.schedule.start_layout
 
 
 @kept()
@@ -58,7 +59,7 @@ def pauli_vector(
     batched: Float[Array, "batched batch"],
     channels: tuple[Channel, ...],
 ) -> PauliVector:
-    """The state at the end; its digits stand as `plan.schedule.layout` says.
+    """The state at the end; its digits stand as `plan.layout` says.
 
     Args:
         plan: of the circuit.
@@ -72,8 +73,16 @@ def pauli_vector(
     )
     angles = _values(factors.shared, shared), _values(factors.batched, moving)
     banks = matrices_of_banks(factors.banks, channels, *angles)
+    batch = batched.shape[1]
     state = start_vector(factors.starts, schedule, banks, shared, moving)
-    return _run(schedule, banks, state, batched.shape[1])
+    if not schedule.blocks:
+        return jnp.broadcast_to(state, (len(state), batch))
+    if batched.shape[0]:
+        state = jnp.broadcast_to(state, (len(state), batch))
+    matrices = _matrices(schedule, banks, state.shape[1])
+    uses_kernel = resolved(None) == NATIVE and has_kernel(schedule)
+    act = acted_by_kernel if uses_kernel else acted_by_xla
+    return jnp.broadcast_to(act(schedule, matrices, state), (len(state), batch))
 
 
 def _values(angles: Angles, parameters: Array) -> Array:
@@ -82,99 +91,20 @@ def _values(angles: Angles, parameters: Array) -> Array:
     return all_angles(angles.tables, parameters)[jnp.asarray(angles.order)]
 
 
-class _Step(NamedTuple):
-    """What one block takes.
-
-    Attributes:
-        reorder: its tables.
-        shared: `(D, D)`; identity where the block differs per sample.
-        batched: `(batch, D', D')`, or None where no block does.
-        is_batched: which of the two it is; None where all are shared.
-    """
-
-    reorder: Reorder
-    shared: Array
-    batched: Array | None
-    is_batched: Array | None
+def _matrices(schedule: Schedule, banks: dict[int, BankMatrices], batch: int) -> Matrices:
+    """The matrices of all blocks, in order."""
+    dtype = next(iter(banks.values()))[0].dtype
+    shared, batched = _products(schedule, banks, False), _products(schedule, banks, True)
+    if batched is None:
+        moving = jnp.zeros((0, 1, 1, batch), dtype)
+    else:
+        spread = jnp.broadcast_to(batched, (len(batched), batch, *batched.shape[2:]))
+        moving = jnp.moveaxis(spread, 1, 3)
+    return Matrices(jnp.zeros((0, 1, 1), dtype) if shared is None else shared[:, 0], moving)
 
 
-def _run(schedule: Schedule, banks: dict[int, Matrices], state: Array, batch: int) -> Array:
-    if not schedule.blocks:
-        return jnp.broadcast_to(state, (len(state), batch))
-    moves = np.array([block.is_batched for block in schedule.blocks])
-    state = jnp.broadcast_to(state, (len(state), batch if moves.any() else state.shape[1]))
-    shared = _products(schedule, banks, False, moves)
-    batched = _products(schedule, banks, True, moves)
-    steps = _Step(
-        jax.tree.map(jnp.asarray, schedule.reorders),
-        jnp.zeros((len(moves), 1, 1), state.dtype) if shared is None else shared[:, 0],
-        batched,
-        None if batched is None or shared is None else jnp.asarray(moves),
-    )
-    state = _scan(steps, state)
-    return jnp.broadcast_to(state, (len(state), batch))
-
-
-def _products(
-    schedule: Schedule, banks: dict[int, Matrices], moves: bool, kinds: np.ndarray
-) -> Array | None:
-    """The matrices of blocks of one kind, in all steps: those of other steps are not used."""
-    blocks = [block for block in schedule.blocks if block.is_batched == moves]
+def _products(schedule: Schedule, banks: dict[int, BankMatrices], is_batched: bool) -> Array | None:
+    blocks = [block for block in schedule.blocks if block.is_batched == is_batched]
     if not blocks:
         return None
-    matrices = products([block.factors for block in blocks], banks, len(blocks[0].qubits))
-    places = np.maximum(np.cumsum(kinds == moves) - 1, 0)
-    return matrices if len(blocks) == len(kinds) else matrices[jnp.asarray(places)]
-
-
-def _scan(steps: _Step, state: Array) -> Array:
-    count = len(steps.reorder.high)
-    kept_bytes = tuning.of_backend(jax.default_backend()).kept_bytes_of_many
-    if count * state.size * state.dtype.itemsize <= kept_bytes:
-        return lax.scan(_step, state, steps)[0]
-    # States between some blocks are kept, those in between computed again: of n blocks, 2 sqrt(n).
-    size = isqrt(count)
-    whole = count - count % size
-    chunks = jax.tree.map(lambda x: x[:whole].reshape(-1, size, *x.shape[1:]), steps)
-    rest = jax.tree.map(lambda x: x[whole:], steps)
-
-    @jax.checkpoint
-    def chunk(state: Array, steps: _Step) -> tuple[Array, None]:
-        return lax.scan(_step, state, steps)
-
-    state = lax.scan(chunk, state, chunks)[0]
-    return chunk(state, rest)[0] if whole < count else state
-
-
-def _step(state: Array, step: _Step) -> tuple[Array, None]:
-    state = linear_map(_taken, _taken_back, step.reorder, state, like=state)
-    if step.is_batched is None:
-        return (_act_per_sample if step.batched is not None else _act)(state, step), None
-    return lax.cond(step.is_batched, _act_per_sample, _act, state, step), None
-
-
-def _act(state: Array, step: _Step) -> Array:
-    size = len(step.shared)
-    rows = jnp.matmul(step.shared, state.reshape(size, -1), precision=tuning.PRECISION)
-    return rows.reshape(state.shape)
-
-
-def _act_per_sample(state: Array, step: _Step) -> Array:
-    matrices: Any = step.batched
-    size = matrices.shape[-1]
-    split = state.reshape(size, -1, state.shape[1])
-    acted = jnp.einsum("bij,jrb->irb", matrices, split, precision=tuning.PRECISION)
-    return acted.reshape(state.shape)
-
-
-def _taken(reorder: Reorder, state: Array) -> Array:
-    return _rows(state, reorder.high, reorder.low)
-
-
-def _taken_back(reorder: Reorder, cotangent: Array) -> Array:
-    return _rows(cotangent, reorder.back_high, reorder.back_low)
-
-
-def _rows(state: Array, high: Any, low: Any) -> Array:
-    source = (high[:, None] + low[None]).reshape(-1)
-    return state.at[source].get(unique_indices=True, mode="promise_in_bounds")
+    return products([block.factors for block in blocks], banks, len(blocks[0].qubits))

@@ -10,7 +10,7 @@ from jaxtyping import Complex, Float
 from qjax._base import tuning
 from qjax._simulators.density_matrix.blocks import Schedule, layout_of_start
 from qjax._simulators.density_matrix.factors import PlacedAmplitudes
-from qjax._simulators.density_matrix.matrices import Matrices, products
+from qjax._simulators.density_matrix.matrices import BankMatrices, products
 from qjax._simulators.statevector.product_state import encoded
 
 # |0><0| = (I + Z) / 2: the numbers tr(P |0><0|).
@@ -23,7 +23,7 @@ _FROM_ENTRIES = np.array([[1, 0, 0, 1], [0, 1, 1, 0], [0, 1j, -1j, 0], [1, 0, 0,
 def start_vector(
     starts: Sequence[PlacedAmplitudes],
     schedule: Schedule,
-    banks: dict[int, Matrices],
+    banks: dict[int, BankMatrices],
     shared: Array,
     moving: Array,
 ) -> Float[Array, "4**n batch"]:

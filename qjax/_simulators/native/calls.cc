@@ -216,6 +216,52 @@ ffi::Error pull_back_values(ffi::ThreadPool pool, bool by_samples, Words words, 
   });
 }
 
+// The words of a program of superoperators: a header, then blocks, then groups.
+template <ffi::DataType D>
+SuperCall<Number<D>> super_call_of(ffi::ThreadPool pool, Words& words, Numbers<D>& shared,
+                                   Numbers<D>& per_sample, int64_t batch) {
+  SuperCall<Number<D>> call{};
+  const auto* header = reinterpret_cast<const SuperHeader*>(words.typed_data());
+  call.header = *header;
+  call.blocks = reinterpret_cast<const SuperBlock*>(header + 1);
+  call.groups = reinterpret_cast<const SuperGroup*>(call.blocks + header->num_blocks);
+  call.batch = batch;
+  call.shared = shared.typed_data();
+  call.per_sample = per_sample.typed_data();
+  call.fork = [pool](int64_t count, int64_t work, const std::function<void(int64_t)>& body) {
+    each(count, work, pool, body);
+  };
+  return call;
+}
+
+template <ffi::DataType D>
+ffi::Error superoperators(ffi::ThreadPool pool, int64_t every, Words words, Numbers<D> shared,
+                          Numbers<D> per_sample, Numbers<D> start, Result<D> state,
+                          Result<D> kept) {
+  return guarded([&] {
+    const auto call = super_call_of<D>(pool, words, shared, per_sample, start.dimensions()[1]);
+    Number<D>* to_keep = kept->element_count() ? kept->typed_data() : nullptr;
+    kernels<Number<D>>().superoperate(call, start.typed_data(), every, to_keep,
+                                      state->typed_data());
+  });
+}
+
+template <ffi::DataType D>
+ffi::Error pull_back_superoperators(ffi::ThreadPool pool, int64_t every, Words words,
+                                    Numbers<D> shared, Numbers<D> per_sample, Numbers<D> start,
+                                    Numbers<D> kept, Numbers<D> cotangent, Result<D> to_shared,
+                                    Result<D> to_per_sample, Result<D> to_start) {
+  return guarded([&] {
+    const auto call = super_call_of<D>(pool, words, shared, per_sample, start.dimensions()[1]);
+    std::copy_n(cotangent.typed_data(), cotangent.element_count(), to_start->typed_data());
+    std::fill_n(to_shared->typed_data(), to_shared->element_count(), Number<D>(0));
+    std::fill_n(to_per_sample->typed_data(), to_per_sample->element_count(), Number<D>(0));
+    kernels<Number<D>>().superoperate_back(call, start.typed_data(), every, kept.typed_data(),
+                                           to_start->typed_data(), to_shared->typed_data(),
+                                           to_per_sample->typed_data());
+  });
+}
+
 template <ffi::DataType D>
 ffi::Error transposed(Numbers<D> matrix, Result<D> result) {
   const auto sizes = matrix.dimensions();
@@ -237,6 +283,16 @@ template <ffi::DataType D> auto bind() {
 
 template <ffi::DataType D> auto bind_transpose() {
   return ffi::Ffi::Bind().Arg<Numbers<D>>().template Ret<Numbers<D>>();
+}
+
+template <ffi::DataType D> auto bind_superoperators() {
+  return ffi::Ffi::Bind()
+      .Ctx<ffi::ThreadPool>()
+      .Attr<int64_t>("every")
+      .Arg<Words>()
+      .template Arg<Numbers<D>>()
+      .template Arg<Numbers<D>>()
+      .template Arg<Numbers<D>>();
 }
 
 }  // namespace
@@ -271,5 +327,16 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxTransposeF32, qjax::transposed<xla::ffi::F32>,
                               qjax::bind_transpose<xla::ffi::F32>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxTransposeF64, qjax::transposed<xla::ffi::F64>,
                               qjax::bind_transpose<xla::ffi::F64>());
+
+#define QJAX_SUPER_CALL(name, function, binding)                                                  \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F32, qjax::function<xla::ffi::F32>,                         \
+                                qjax::bind_superoperators<xla::ffi::F32>() binding(xla::ffi::F32)); \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F64, qjax::function<xla::ffi::F64>,                         \
+                                qjax::bind_superoperators<xla::ffi::F64>() binding(xla::ffi::F64))
+#define QJAX_SUPER(D) QJAX_RESULT(D) QJAX_RESULT(D)
+QJAX_SUPER_CALL(QjaxSuperoperators, superoperators, QJAX_SUPER);
+#define QJAX_SUPER_BACK(D) \
+  QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D) QJAX_RESULT(D)
+QJAX_SUPER_CALL(QjaxPullBackSuperoperators, pull_back_superoperators, QJAX_SUPER_BACK);
 
 #pragma GCC visibility pop

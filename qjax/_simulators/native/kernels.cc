@@ -11,6 +11,7 @@
 #endif
 
 #include "readout.h"
+#include "superoperators.h"
 
 namespace qjax {
 namespace QJAX_ISA {
@@ -120,7 +121,9 @@ template <typename T> void backward_values(const Call<T>& call, int64_t number, 
 
 }  // namespace
 
-#define QJAX_KERNELS(T) {forward<T>, backward<T>, forward_values<T>, backward_values<T>, kLanes<T>}
+#define QJAX_KERNELS(T)                                                                 \
+  {forward<T>, backward<T>, forward_values<T>, backward_values<T>, kLanes<T>, superoperate<T>, \
+   superoperate_back<T>}
 extern const Kernels<float> single_kernels = QJAX_KERNELS(float);
 extern const Kernels<double> double_kernels = QJAX_KERNELS(double);
 #undef QJAX_KERNELS

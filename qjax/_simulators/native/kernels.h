@@ -5,6 +5,7 @@
 
 #include "program.h"
 #include "reading.h"
+#include "superoperator_call.h"
 
 namespace qjax {
 
@@ -37,6 +38,9 @@ template <typename T> struct Kernels {
   void (*forward_values)(const Call<T>& call, int64_t number);
   void (*backward_values)(const Call<T>& call, int64_t number, double* shared_cotangents);
   int lanes;
+  void (*superoperate)(const SuperCall<T>& call, const T* start, int64_t every, T* kept, T* state);
+  void (*superoperate_back)(const SuperCall<T>& call, const T* start, int64_t every, const T* kept,
+                            T* cotangent, T* to_shared, T* to_per_sample);
 };
 
 #define QJAX_DECLARE(isa)                        \

@@ -20,6 +20,8 @@ _KERNELS = (
     "ValuesAndTiles",
     "PullBackValues",
     "Transpose",
+    "Superoperators",
+    "PullBackSuperoperators",
 )
 _PREFIX = "qjax_"
 _FORMAT = 3  # `kFormat` of `program.h`
