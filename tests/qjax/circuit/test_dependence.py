@@ -83,9 +83,10 @@ def test_channels_that_nobody_sees_are_left_out() -> None:
     # A channel that acts where qubit 1 holds 1: qubit 0 sees it.
     assert len(ops_seen(gate("h", 1), Noise(1, (0,), (Control(1, 1),)))) == 2
     # It dephases its control, which is seen in the computational basis only.
-    by_control = (h, Noise(1, (2,), (Control(0, 1),)))
-    assert ops_seen(*by_control, diagonal=True) == [h]
-    assert len(ops_seen(*by_control)) == 2
+    for channel in (1, FixedChannel.DEPHASING):
+        by_control = (h, Noise(channel, (2,), (Control(0, 1),)))
+        assert ops_seen(*by_control, diagonal=True) == [h]
+        assert len(ops_seen(*by_control)) == 2
 
 
 def test_a_channel_is_not_diagonal() -> None:
