@@ -296,7 +296,8 @@ def _evolved(
 
 def mixture_of_form(form: Circuit, circuit: Circuit) -> dict[tuple[int, ...], np.ndarray]:
     """As `mixture` of a circuit, by another of its steps and final measurements."""
-    has_bits = writes_bits(circuit.ops)  # otherwise all qubits are measured
+    measures = any(isinstance(op, Measure) for op in form.ops)
+    has_bits = measures and writes_bits(circuit.ops)  # otherwise all qubits are measured
     state = DensityMatrix.from_int(0, 2**form.num_qubits)
     wires = {}
     for op in form.ops:

@@ -41,6 +41,16 @@ def compare(circuit: Circuit, coherences: bool = True) -> Circuit:
     return form
 
 
+def compare_without_bits(circuit: Circuit) -> Circuit:
+    """The form of a circuit whose bits nobody looks at, of which the qubits must be the same."""
+    everything = frozenset(range(circuit.num_qubits))
+    form = deferred(circuit, everything, mixed=True, bits=False)
+    if form.num_qubits <= MOST_QUBITS:
+        (found,) = mixture_of_form(form, circuit).values()
+        assert abs(found - sum(mixture(circuit).values())).max() < TOLERANCE
+    return form
+
+
 def where(clbit: int, *block: Op) -> Switch:
     return Switch(Bits((clbit,), BOOL), (Case((1,), block),))
 
@@ -53,6 +63,7 @@ def test_random_circuits(seed: int) -> None:
     circuit = random_noisy_circuit(seed)
     compare(circuit, coherences=False)
     compare(disturbed(circuit))
+    compare_without_bits(disturbed(circuit))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -81,12 +92,20 @@ def test_a_reset_is_a_channel_also_where_a_block_runs() -> None:
 
 
 def test_what_is_not_asked_has_no_record() -> None:
-    """The bit is overwritten before its qubit is changed."""
-    rounds = (Measure(0, 0), Measure(1, 0), gate("h", 0)) * 5
-    assert num_added(*START, *rounds) == 0
+    """The bit is overwritten before anything reads it."""
+    rounds = (Measure(0, 0), gate("h", 0)) * 5
+    assert num_added(*START, *rounds, Measure(0, 0)) == 0
     # Without channels, each outcome has one.
     circuit = Circuit(2, (*START, *rounds), (), 2)
     assert deferred(circuit).num_qubits > 3
+
+
+def test_bits_that_nobody_looks_at_have_no_records() -> None:
+    read = (*START, Measure(0, 0), where(0, gate("h", 1)))
+    ops = (*read, gate("h", 0), Measure(1, 1), gate("h", 1), Measure(0, 1), gate("s", 0))
+    circuit = Circuit(2, ops, (), 2)
+    assert compare(circuit).num_qubits == 3
+    assert compare_without_bits(circuit).num_qubits == 2
 
 
 def test_records_are_used_again() -> None:
