@@ -305,7 +305,7 @@ def mixture_of_form(form: Circuit, circuit: Circuit) -> dict[tuple[int, ...], np
             wires |= {op.clbit: op.qubit} if has_bits else {}
         else:
             assert isinstance(op, (Gate, Noise, Amplitudes))
-            assert not wires, "a step after a measurement"
+            assert not set(wires.values()) & set(op.support), "a step after a measurement"
             state = evolved_by(op, state)
     records = list(range(circuit.num_qubits, form.num_qubits))
     parts = {}
