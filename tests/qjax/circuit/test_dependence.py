@@ -9,10 +9,12 @@ from qiskit.quantum_info import DensityMatrix, partial_trace
 from qjax import Circuit
 from qjax._circuit.channels import BitNoise, FixedChannel, Noise
 from qjax._circuit.circuit import gates, steps
+from qjax._circuit.free_angles import free_angles
 from qjax._circuit.light_cone import light_cone
 from qjax._circuit.measurements import draws_outcomes, without_final_measurements, writes_bits
 from qjax._circuit.observable_groups import Sight, group_sights
-from qjax.operations import BOOL, Amplitudes, Bits, Case, Control, Measure, Switch, gate
+from qjax._circuit.slopes import near
+from qjax.operations import BOOL, Amplitudes, Bits, Case, Control, Measure, Switch, gate, parameter
 from tests.noisy_dynamic import CHANNELS, evolved_by
 
 NUM_QUBITS = 5
@@ -143,3 +145,14 @@ def test_fixed_channels_keep_the_trace(channel: FixedChannel) -> None:
     total = sum(operator.conj().T @ operator for operator in channel.kraus)
     np.testing.assert_array_equal(total, np.eye(2))
     assert channel.kraus.shape == (len(CHANNELS[0]), 2, 2)
+
+
+def test_free_angles_and_slopes_leave_channels_where_they_are() -> None:
+    channels = (Noise(0, (0,)), Noise(FixedChannel.RESET, (1,)))
+    ops = (gate("ry", 0, 2 * parameter(0)), channels[0], gate("rx", 1, parameter(0)), channels[1])
+    circuit = Circuit(2, ops, ("a",))
+    freed = free_angles(circuit)
+    assert freed.circuit.num_params == 2
+    assert [op for op in freed.circuit.ops if isinstance(op, Noise)] == list(channels)
+    assert isinstance(freed.circuit.ops[1], Noise)
+    assert near(circuit) == circuit
