@@ -1,6 +1,6 @@
 """Floor 2. What a circuit measures: into which bits, and which measurements are final."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
@@ -67,6 +67,22 @@ def without_final_measurements(circuit: Circuit) -> tuple[Op, ...]:
             read.discard(op.clbit)  # what was there before is overwritten
         read |= _clbits_read_in(op)
     return tuple(reversed(kept))
+
+
+def bits_read_later(ops: Sequence[Op], at_end: frozenset[int]) -> list[frozenset[int]]:
+    """For each operation, the classical bits whose values after it are still looked at.
+
+    Args:
+        ops: those of a circuit. What control flow reads and writes counts as read before it.
+        at_end: the bits that are looked at after all.
+    """
+    later, read = [], at_end
+    for op in reversed(ops):
+        later.append(read)
+        if isinstance(op, Measure):
+            read -= {op.clbit}  # what was there before is overwritten
+        read |= _clbits_read_in(op)
+    return later[::-1]
 
 
 def qubits_of(op: Op) -> set[int]:

@@ -22,7 +22,7 @@ from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import Block, Break, Continue, For, Op, Reset, Store, Switch, While
 from qjax._circuit.dependence import moved_amplitudes, moved_step
-from qjax._circuit.measurements import writes_bits
+from qjax._circuit.measurements import bits_read_later, writes_bits
 from qjax._circuit.operations import Amplitudes, Gate, Measure
 from qjax._dynamic.branches import (
     REMEDY,
@@ -54,7 +54,10 @@ MAX_TURNS = 1000
 
 @kept()
 def deferred(
-    circuit: Circuit, observed: frozenset[int] = frozenset(), mixed: bool = False
+    circuit: Circuit,
+    observed: frozenset[int] = frozenset(),
+    mixed: bool = False,
+    bits: bool = True,
 ) -> Circuit:
     """The circuit without control flow, resets and measurements midway.
 
@@ -66,6 +69,8 @@ def deferred(
         mixed: whether what simulates it has density matrices, or draws what channels do: then
             `FixedChannel`s take the place of records where they can. A circuit with noise is always
             taken so.
+        bits: whether the classical bits are looked at at the end. Where they are not, a circuit
+            that is mixed has no final measurements, and no records for them.
 
     Returns:
         a circuit with the same parameters whose first qubits are those of `circuit`; the records
@@ -84,7 +89,7 @@ def deferred(
     mixed = mixed or circuit.is_noisy
     for thrifty in (False,) if mixed else (False, True):
         try:
-            forms.append(_deferred(circuit, observed, thrifty, mixed))
+            forms.append(_deferred(circuit, observed, all_zero(circuit, thrifty, mixed), bits))
         except NoExactFormError as error:
             errors.append(error)
             continue
@@ -95,13 +100,20 @@ def deferred(
     return min(forms, key=lambda form: form.num_qubits)
 
 
-def _deferred(circuit: Circuit, observed: frozenset[int], thrifty: bool, mixed: bool) -> Circuit:
-    state = all_zero(circuit, thrifty, mixed)
-    _inside(state, True, circuit.ops)
+def _deferred(
+    circuit: Circuit, observed: frozenset[int], state: Branches, has_bits: bool
+) -> Circuit:
+    has_bits = has_bits or not state.mixed
+    all_bits = frozenset(range(circuit.num_clbits))
+    later = bits_read_later(circuit.ops, all_bits if has_bits else frozenset())
+    for op, read in zip(circuit.ops, later, strict=True):
+        _inside(state, True, (op,))
+        if state.mixed:
+            state.values.update(dict.fromkeys([("bit", clbit) for clbit in all_bits - read], False))
     for wire in sorted({state.wires[qubit] for qubit in observed} & state.effective):
         if ("measured", wire) in state.values:
-            (dephase if mixed else keep_outcome)(state, wire)
-    bits = _wires_of_bits(state)
+            (dephase if state.mixed else keep_outcome)(state, wire)
+    bits = _wires_of_bits(state) if has_bits else []
     forget(state, {wire for wire, _ in bits})
     return _in_order(state, bits)
 
