@@ -14,6 +14,7 @@ places          qubits as they are handed in -> tuples of qubits
 rules           a channel beside operations, misread measurements
 model           which channels act after and before what, and what is misread
 noisy_circuit   circuit, model -> circuit with channels in their places
+reduced         circuit, model -> what of the model has to do with the circuit
 misreadings     which measured qubits are misread by which readout error
 """
 
@@ -31,5 +32,6 @@ from qjax._noise.noisy_circuit import structure_of as structure_of
 from qjax._noise.noisy_circuit import with_noise as with_noise
 from qjax._noise.transfer import pauli_strings as pauli_strings
 from qjax._noise.transfer import transfer_of_kraus as transfer_of_kraus
+from qjax._noise.reduced import reduced as reduced
 from qjax._noise.rules import ReadoutError as ReadoutError
 from qjax._noise.rules import Rule as Rule
