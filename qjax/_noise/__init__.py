@@ -30,8 +30,8 @@ from qjax._noise.noisy_circuit import model_of as model_of
 from qjax._noise.noisy_circuit import noisy_circuit as noisy_circuit
 from qjax._noise.noisy_circuit import structure_of as structure_of
 from qjax._noise.noisy_circuit import with_noise as with_noise
-from qjax._noise.transfer import pauli_strings as pauli_strings
-from qjax._noise.transfer import transfer_of_kraus as transfer_of_kraus
 from qjax._noise.reduced import reduced as reduced
 from qjax._noise.rules import ReadoutError as ReadoutError
 from qjax._noise.rules import Rule as Rule
+from qjax._noise.transfer import pauli_strings as pauli_strings
+from qjax._noise.transfer import transfer_of_kraus as transfer_of_kraus

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import jax
+import numpy as np
 from jax.typing import ArrayLike
 
 from qjax._base.arrays import counted

@@ -63,5 +63,6 @@ def _kept(circuit: Circuit, structure: NoiseStructure) -> _Kept:
 
 
 def _channels_in(block: Block) -> set[int]:
-    own = {op.channel for op in block if isinstance(op, (Noise, BitNoise))}
+    named = (op.channel for op in block if isinstance(op, (Noise, BitNoise)))
+    own = {channel for channel in named if isinstance(channel, int)}
     return own.union(*(_channels_in(inner) for op in block for inner in blocks_of(op)))
