@@ -30,7 +30,7 @@ from qjax._circuit.control_flow import (
     blocks_of,
     expressions_of,
 )
-from qjax._circuit.gates import GATES
+from qjax._circuit.gates import GATES, LABELS
 from qjax._circuit.known_values import check_known, check_unitary
 from qjax._circuit.operations import Amplitudes, Control, Gate, Matrix, Measure
 from qjax._expressions import Expression, check_program
@@ -90,6 +90,7 @@ def _check_gate(sizes: Sizes, op: Gate) -> None:
         raise ValueError(
             f"unknown gate {op.name!r}; expected one of {', '.join(GATES)}, or a matrix"
         )
+    _check_label(op)
     if op.matrix is not None and not isinstance(op.matrix, Matrix):
         raise TypeError(
             f"its matrix is a {type(op.matrix).__name__}; expected a gate made by "
@@ -111,6 +112,14 @@ def _check_gate(sizes: Sizes, op: Gate) -> None:
             raise ValueError(f"it is controlled by the value {control.value!r}; expected 0 or 1")
     _check_qubits(sizes, op.support)
     _check_expressions(sizes, op.angles, "an angle")
+
+
+def _check_label(op: Gate) -> None:
+    if op.label is not None and LABELS.get(op.label) != op.name:
+        raise ValueError(
+            f"its label is {op.label!r}; expected None, or one of {', '.join(LABELS)} for the gate "
+            "that this is another name of"
+        )
 
 
 def _check_amplitudes(sizes: Sizes, op: Amplitudes) -> None:

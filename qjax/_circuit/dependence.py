@@ -122,7 +122,7 @@ def moved_gate(gate: Gate, positions: Mapping[int, int]) -> Gate:
     """The gate with other numbers for the qubits."""
     controls = tuple(Control(positions[control.qubit], control.value) for control in gate.controls)
     qubits = tuple(positions[qubit] for qubit in gate.qubits)
-    return Gate(gate.name, qubits, gate.angles, controls, gate.matrix)
+    return Gate(gate.name, qubits, gate.angles, controls, gate.matrix, gate.label)
 
 
 def moved_amplitudes(amplitudes: Amplitudes, positions: Mapping[int, int]) -> Amplitudes:

@@ -206,3 +206,6 @@ GATES: dict[str, GateKind] = {
     "xx_plus_yy": RotationGate(2, 2, _xx_plus_yy),
     "xx_minus_yy": RotationGate(2, 2, _xx_minus_yy),
 }
+
+LABELS = {"u1": "p", "u2": "u", "u3": "u"}
+"""Qiskit's other names of gates, which noise may be for -> their names here."""

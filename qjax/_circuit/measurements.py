@@ -55,18 +55,25 @@ def _draws(ops: Iterable[Op]) -> bool:
 
 def without_final_measurements(circuit: Circuit) -> tuple[Op, ...]:
     """The operations but for measurements that nothing comes after, outside of control flow."""
-    kept: list[Op] = []
+    final = final_measurements(circuit)
+    return tuple([op for index, op in enumerate(circuit.ops) if index not in final])
+
+
+def final_measurements(circuit: Circuit) -> frozenset[int]:
+    """The places of measurements that nothing comes after, outside of control flow."""
+    final: list[int] = []
     touched: set[int] = set()
     read: set[int] = set()
-    for op in reversed(circuit.ops):
+    for index in range(len(circuit.ops) - 1, -1, -1):
+        op = circuit.ops[index]
         if isinstance(op, Measure) and op.qubit not in touched and op.clbit not in read:
+            final.append(index)
             continue
-        kept.append(op)
         touched |= qubits_of(op)
         if isinstance(op, Measure):
             read.discard(op.clbit)  # what was there before is overwritten
         read |= _clbits_read_in(op)
-    return tuple(reversed(kept))
+    return frozenset(final)
 
 
 def bits_read_later(ops: Sequence[Op], at_end: frozenset[int]) -> list[frozenset[int]]:
@@ -92,6 +99,14 @@ def qubits_of(op: Op) -> set[int]:
     if isinstance(op, Reset):
         return {op.qubit}
     return {qubit for block in blocks_of(op) for inner in block for qubit in qubits_of(inner)}
+
+
+def clbits_written_in(op: Op) -> set[int]:
+    """The classical bits that an operation may write."""
+    own = {op.clbit} if isinstance(op, Measure) else set()
+    if isinstance(op, Store) and isinstance(op.target, Bits):
+        own.update(op.target.clbits)
+    return own.union(*(clbits_written_in(inner) for block in blocks_of(op) for inner in block))
 
 
 def _clbits_read_in(op: Op) -> set[int]:

@@ -53,6 +53,8 @@ class Gate:
         angles: what the gate's angles are, in radians.
         controls: the qubits that must hold the given values for the gate to act.
         matrix: for "unitary" only.
+        label: Qiskit's name where it has another one for this gate, "u1", "u2" or "u3": noise may
+            be for that one alone.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Gate:
     angles: tuple[Expression, ...] = ()
     controls: tuple[Control, ...] = ()
     matrix: Matrix | None = None
+    label: str | None = None
 
     @property
     def kind(self) -> GateKind:

@@ -27,6 +27,7 @@ from qjax._noise import (
     Channel,
     NoiseModel,
     NoiseStructure,
+    misreadings,
     model_of,
     noisy_circuit,
     structure_of,
@@ -134,7 +135,7 @@ def mixed_program(task: MixedTask) -> MixedProgram:
     misread: tuple[tuple[int, int], ...] = ()
     if task.noise is not None and not isinstance(readout, Densities):
         model = model_of(task.noise)
-        errors = list(_misreadings(model, frozenset(seen)))
+        errors = misreadings(task.noise, seen)
         first = len(model.channels)
         ops = tuple(Noise(first + k, qubits) for k, (_, qubits) in enumerate(errors))
         whole = replace(whole, ops=whole.ops + ops)
@@ -160,15 +161,6 @@ def _parts(task: MixedTask, whole: Circuit) -> Iterator[MixedPart]:
     places = tuple(cone.qubits.index(qubit) for qubit in looked_at)
     plan = plan_mixed(cone.circuit, task.batched)
     yield MixedPart(cone.circuit, Outcomes(places), (), plan, None)
-
-
-def _misreadings(model: NoiseModel, seen: frozenset[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """(number of the readout error, qubits) for all that are looked at."""
-    for number, error in enumerate(model.readouts):
-        if error.qubits is None:
-            yield from ((number, (qubit,)) for qubit in sorted(seen))
-        elif not seen.isdisjoint(error.qubits):
-            yield number, error.qubits
 
 
 def mixed_values(

@@ -11,7 +11,7 @@ from jax import Array
 from jaxtyping import Complex, Float
 
 from qjax._noise.kinds import KINDS, ChannelKind
-from qjax._noise.mixtures import UnitaryMixture
+from qjax._noise.mixtures import UnitaryMixture, misread_matrix
 from qjax._noise.pauli_mixtures import PauliMixture, all_probabilities
 
 
@@ -97,6 +97,11 @@ class Channel:
         if self.kind.mixture is None or not self.is_mixture:
             raise ValueError(f"{self} is no mixture of unitaries")
         return self._numbers(self.kind.mixture)
+
+    @property
+    def misreading(self) -> Float[Array, "2**k 2**k"]:
+        """Of misread bits: the probability to read j (column) where i (row) was true."""
+        return self._numbers(lambda _, *strengths: misread_matrix(*strengths))
 
     def then(self, other: "Channel") -> "Channel":
         """This channel, and after it another one on the same qubits.

@@ -146,8 +146,8 @@ KINDS = {
     ),
     "misread": ChannelKind(
         transfer=mixtures.misread_transfer,
-        kraus=lambda _, matrix: mixtures.misread_kraus(matrix),
-        in_range=lambda _, matrix: mixtures.is_stochastic(matrix),
+        kraus=lambda _, *strengths: mixtures.misread_kraus(*strengths),
+        in_range=lambda _, *strengths: mixtures.is_stochastic(*strengths),
     ),
     "misread_strings": ChannelKind(
         transfer=lambda _, matrix: transfer_of_misreading(matrix),

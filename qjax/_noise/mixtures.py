@@ -56,19 +56,34 @@ def _is_identity(matrices: Complex[Array, "... 2**k 2**k"]) -> Array:
 # ---------------------------------------------------------------- misread bits
 
 
-def misread_kraus(matrix: Float[Array, "2**k 2**k"]) -> Complex[Array, "4**k 2**k 2**k"]:
+def misread_matrix(*strengths: Array) -> Float[Array, "2**k 2**k"]:
+    """The probability to read j (column) where i (row) was true.
+
+    Args:
+        strengths: that matrix; or for one bit the probability to read 1 for 0, and that to read
+            0 for 1, which is the same one where it is not given.
+    """
+    if strengths[0].ndim:
+        return strengths[0]
+    p01, p10 = strengths if len(strengths) > 1 else strengths * 2
+    return jnp.stack([1 - p01, p01, p10, 1 - p10]).reshape(2, 2)
+
+
+def misread_kraus(*strengths: Array) -> Complex[Array, "4**k 2**k 2**k"]:
     """Kraus operators sqrt(M[i, j]) |j><i|: what is i is read as j with probability M[i, j]."""
+    matrix = misread_matrix(*strengths)
     size = len(matrix)
     moves = np.zeros((size, size, size, size))
     for i in range(size):
         moves[i, :, :, i] = np.eye(size)
     dtype = np.result_type(matrix.dtype, np.complex64)
-    operators = jnp.sqrt(matrix)[:, :, None, None].astype(dtype) * jnp.asarray(moves, dtype)
-    return operators.reshape(-1, size, size)
+    operators = jnp.asarray(moves.reshape(-1, size, size), dtype)
+    return scaled(jnp.sqrt(matrix).ravel(), operators)
 
 
-def misread_transfer(num_qubits: int, matrix: Float[Array, "2**k 2**k"]) -> Array:
+def misread_transfer(num_qubits: int, *strengths: Array) -> Float[Array, "4**k 4**k"]:
     """The matrix of `misread_kraus` in the Pauli basis: strings of 1 and Z go to such strings."""
+    matrix = misread_matrix(*strengths)
     # The diagonal of a state is a sum of strings of 1 and Z, whose signs are those of Walsh.
     signs = np.array([[1]])
     strings = np.array([0])
@@ -82,7 +97,8 @@ def misread_transfer(num_qubits: int, matrix: Float[Array, "2**k 2**k"]) -> Arra
     return zeros.at[np.ix_(strings, strings)].set(block)
 
 
-def is_stochastic(matrix: Float[Array, "2**k 2**k"]) -> Array:
-    """Whether the rows are probabilities, but for rounding."""
-    slack = 1e3 * jnp.finfo(matrix.dtype).eps
+def is_stochastic(*strengths: Array) -> Array:
+    """Whether the rows are probabilities, within the square root of the precision."""
+    matrix = misread_matrix(*strengths)
+    slack = jnp.sqrt(jnp.finfo(matrix.dtype).eps)
     return jnp.all(matrix >= 0) & jnp.all(jnp.abs(matrix.sum(axis=1) - 1) <= slack)

@@ -6,12 +6,17 @@ from typing import Any
 
 import jax
 
+from qjax._base.arrays import counted
 from qjax._base.store import kept
-from qjax._circuit.channels import Noise
+from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
-from qjax._circuit.control_flow import Op
-from qjax._circuit.operations import Gate
-from qjax._noise.model import NoiseModel, Rule
+from qjax._circuit.control_flow import Block, For, Op, Switch, While, blocks_of
+from qjax._circuit.measurements import clbits_written_in, final_measurements
+from qjax._circuit.operations import Measure
+from qjax._noise.gate_names import name_of, qubits_in_order
+from qjax._noise.model import NoiseModel, check_size
+from qjax._noise.places import Place
+from qjax._noise.rules import Rule
 
 # What programs are compiled for: a model without its numbers, as JAX calls it.
 NoiseStructure = Any
@@ -30,20 +35,24 @@ def model_of(structure: NoiseStructure) -> NoiseModel:
 
 @kept()
 def noisy_circuit(circuit: Circuit, structure: NoiseStructure) -> Circuit:
-    """The circuit with the channels of a model in their places.
+    """The circuit with the channels of a model in their places, and misread bits midway.
 
-    `Noise(channel, ...)` names the channel `model.channels[channel]`.
+    `Noise(channel, ...)` and `BitNoise(channel, ...)` name the channel `model.channels[channel]`.
+    Bits of final measurements are not misread here: see `misreadings.final_misreadings`. What
+    would act on a qubit after its final measurement is left out.
 
     Args:
         circuit: any circuit, control flow included.
         structure: of the model.
 
     Raises:
-        ValueError: for a channel of another size than the gate, a rule for qubits beyond the
-            circuit.
+        ValueError: for a channel of another size than the operation, a rule for qubits beyond the
+            circuit, a circuit beyond the device, and bits that are misread jointly but measured
+            apart.
     """
     model = model_of(structure)
-    ops = tuple(placed for op in circuit.ops for placed in _with_noise(op, model.rules))
+    check_qubits(circuit, model)
+    ops = tuple(_with_noise(circuit.ops, _Rules(model), measured_at_the_end(circuit)))
     return circuit if ops == circuit.ops else replace(circuit, ops=ops)
 
 
@@ -52,16 +61,139 @@ def with_noise(circuit: Circuit, model: NoiseModel | None) -> Circuit:
     return circuit if model is None else noisy_circuit(circuit, structure_of(model))
 
 
-def _with_noise(op: Op, rules: tuple[Rule, ...]) -> Iterator[Op]:
-    yield op
-    if not isinstance(op, Gate):
+def measured_at_the_end(circuit: Circuit) -> frozenset[int]:
+    """The places of measurements whose bits, unless measured again, are what a sample shows."""
+    final = set(final_measurements(circuit))
+    written: set[int] = set()
+    for index in range(len(circuit.ops) - 1, -1, -1):
+        op = circuit.ops[index]
+        if index not in final:
+            written |= clbits_written_in(op)
+        elif isinstance(op, Measure) and op.clbit in written:
+            final.remove(index)
+    return frozenset(final)
+
+
+def check_qubits(circuit: Circuit, model: NoiseModel) -> None:
+    """Require that a model is one for circuits of this size.
+
+    Raises:
+        ValueError: for a rule for qubits beyond the circuit, and a circuit beyond the device.
+    """
+    size = circuit.num_qubits
+    if model.num_qubits is not None and size > model.num_qubits:
+        raise ValueError(
+            f"noise: the model is of a device with {counted(model.num_qubits, 'qubit')}, and the "
+            f"circuit has {size}"
+        )
+    if model.is_of_device:
         return
-    qubits = tuple(control.qubit for control in op.controls) + op.qubits
-    for number, rule in enumerate(rules):
-        if gate_name(op) in rule.names and rule.qubits in (None, qubits):
-            yield Noise(number, qubits)
+    named = [(", ".join(rule.names), rule.places) for rule in model.rules]
+    named += [("misreading", readout.places) for readout in model.readouts]
+    for name, places in named:
+        for place in places or ():
+            if max(place) >= size:
+                raise ValueError(
+                    "noise: the model is for more qubits than the circuit has: there is a rule for "
+                    f"{name} on {place}, and the circuit has {counted(size, 'qubit')}; leave such "
+                    "rules out"
+                )
 
 
-def gate_name(gate: Gate) -> str:
-    """Qiskit's name of a gate."""
-    return "c" * len(gate.controls) + gate.name
+class _Rules:
+    """The rules of a model by the names of operations, with their numbers."""
+
+    def __init__(self, model: NoiseModel) -> None:
+        self._by_name: dict[str, list[tuple[int, Rule]]] = {}
+        for number, rule in enumerate(model.rules):
+            for name in dict.fromkeys(rule.names):
+                self._by_name.setdefault(name, []).append((number, rule))
+        self._readouts = [
+            (number, readout)
+            for number, readout in enumerate(model.readouts, start=len(model.rules))
+        ]
+
+    def beside(self, op: Op) -> tuple[list[Noise], list[Noise]]:
+        """What acts before and after an operation."""
+        name, qubits = name_of(op), qubits_in_order(op)
+        before: list[Noise] = []
+        after: list[Noise] = []
+        for number, rule in self._by_name.get(name or "", ()):
+            if rule.holds_for(qubits):
+                check_size(name or "", len(qubits), rule.channel)
+                (before if rule.when == "before" else after).append(Noise(number, qubits))
+        return before, after
+
+    def misread(self, op: Measure, together: dict[int, int]) -> Iterator[BitNoise]:
+        """What misreads the bit of a measurement midway.
+
+        Args:
+            op: the measurement.
+            together: the bits of all measurements next to it, itself included, by their qubits.
+        """
+        for number, readout in self._readouts:
+            if readout.channel.num_qubits == 1:
+                if readout.holds_for((op.qubit,)):
+                    yield BitNoise(number, (op.clbit,))
+                continue
+            for place in readout.places or ():
+                if op.qubit in place and _is_last(op, place, together):
+                    yield BitNoise(number, tuple(together[qubit] for qubit in place))
+
+
+def _is_last(op: Measure, place: Place, together: dict[int, int]) -> bool:
+    """Whether a measurement is the last of qubits that are misread jointly.
+
+    Raises:
+        ValueError: where they are not measured one next to the other.
+    """
+    missing = [qubit for qubit in place if qubit not in together]
+    if missing:
+        raise ValueError(
+            f"noise: the qubits {place} are misread jointly, and {op} stands apart from the "
+            f"measurement of {missing}; measure them one after the other, with nothing between"
+        )
+    return [qubit for qubit in together if qubit in place][-1] == op.qubit
+
+
+def _with_noise(block: Block, rules: _Rules, final: frozenset[int]) -> Iterator[Op]:
+    """The operations of a block with noise; final measurements are named by their places."""
+    for index, op in enumerate(block):
+        before, after = rules.beside(op)
+        yield from before
+        yield _with_noisy_blocks(op, rules)
+        if index in final:
+            continue
+        if isinstance(op, Measure):
+            yield from rules.misread(op, _measured_around(block, index, final))
+        yield from after
+
+
+def _measured_around(block: Block, index: int, final: frozenset[int]) -> dict[int, int]:
+    """The bits of measurements midway in the unbroken run around one, by their qubits."""
+    first = last = index
+    while first > 0 and _is_midway(block, first - 1, final):
+        first -= 1
+    while last + 1 < len(block) and _is_midway(block, last + 1, final):
+        last += 1
+    run = (op for op in block[first : last + 1] if isinstance(op, Measure))
+    return {op.qubit: op.clbit for op in run}
+
+
+def _is_midway(block: Block, index: int, final: frozenset[int]) -> bool:
+    return isinstance(block[index], Measure) and index not in final
+
+
+def _with_noisy_blocks(op: Op, rules: _Rules) -> Op:
+    if not blocks_of(op):
+        return op
+
+    def noisy(block: Block) -> Block:
+        return tuple(_with_noise(block, rules, frozenset()))
+
+    if isinstance(op, Switch):
+        cases = tuple(case._replace(block=noisy(case.block)) for case in op.cases)
+        return replace(op, cases=cases)
+    if isinstance(op, For):
+        return replace(op, iterations=tuple(map(noisy, op.iterations)))
+    return replace(op, block=noisy(op.block)) if isinstance(op, While) else op

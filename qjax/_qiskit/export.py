@@ -44,12 +44,13 @@ from qjax._circuit.control_flow import (
 from qjax._circuit.operations import Amplitudes, Gate, Measure, Register
 from qjax._qiskit.classical import from_classical, from_type, unused_name
 from qjax._qiskit.expressions import from_expression
-from qjax._qiskit.gate_names import GATE_NAMES
+from qjax._qiskit.gate_names import GATE_NAMES, LABELS
 from qjax._qiskit.import_circuit import as_circuit
 from qjax._qiskit.state_preparation import from_amplitudes
 
 # Where two of Qiskit's classes share a name here, the one listed first is written.
 _CLASSES = {name: kind for kind, name in reversed(GATE_NAMES.items())}
+_LABELLED = {label: kind for kind, label in LABELS.items()}
 # As Qiskit writes an index: another name, such as x[00], would come back as x[0]. A vector has all
 # elements up to its last, so that a name like x[999999999] is a parameter's of its own.
 _ELEMENT = re.compile(r"(?P<vector>.+)\[(?P<index>0|[1-9][0-9]{0,5})\]", re.DOTALL)
@@ -239,7 +240,10 @@ def _append(result: QuantumCircuit, gate: Gate, parameters: tuple[Parameter, ...
     if gate.name == "global_phase" and gate.controls:
         _controlled_phase(result, gate, angles[0])
         return
-    if gate.matrix is None:
+    if gate.label is not None and not (gate.label == "u2" and gate.controls):
+        # U2 is U with a first angle of pi / 2, and has no class with controls.
+        operation = _LABELLED[gate.label](*angles[gate.label == "u2" :])
+    elif gate.matrix is None:
         operation = _class_of(gate.name)(*angles)
     else:
         operation = UnitaryGate(gate.matrix.array, check_input=False)

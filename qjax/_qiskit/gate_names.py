@@ -14,3 +14,6 @@ GATE_NAMES: dict[type, str] = {
     lib.RXXGate: "rxx", lib.RYYGate: "ryy", lib.RZXGate: "rzx",
     lib.XXPlusYYGate: "xx_plus_yy", lib.XXMinusYYGate: "xx_minus_yy",
 }  # fmt: skip
+
+# Those whose name in Qiskit is no name of ours.
+LABELS: dict[type, str] = {lib.U1Gate: "u1", lib.U2Gate: "u2", lib.U3Gate: "u3"}

@@ -43,7 +43,7 @@ from qjax._qiskit.definitions import (
     with_symbolic_time,
 )
 from qjax._qiskit.evolution import MAX_EVOLUTION_QUBITS, evolution, hamiltonian_of, support_of
-from qjax._qiskit.gate_names import GATE_NAMES
+from qjax._qiskit.gate_names import GATE_NAMES, LABELS
 from qjax._qiskit.nested_ifs import MOST_NESTED, Tools, can_be_flat, flattened
 from qjax._qiskit.plain_gates import PlainGates
 from qjax._qiskit.site import Places, Site, Walk, unsupported
@@ -163,10 +163,11 @@ def _gate(operation: Instruction, site: Site) -> None:
     kind, qubits, controls = operation.base_class, tuple(site.qubits), site.controls
     if kind in GATE_NAMES:
         angles = site.angles(operation.params)
-        site.walk.ops.append(Gate(GATE_NAMES[kind], qubits, angles, controls))
+        gate = Gate(GATE_NAMES[kind], qubits, angles, controls, label=LABELS.get(kind))
+        site.walk.ops.append(gate)
     elif kind is lib.U2Gate:
         angles = (constant(np.pi / 2), *site.angles(operation.params))
-        site.walk.ops.append(Gate("u", qubits, angles, controls))
+        site.walk.ops.append(Gate("u", qubits, angles, controls, label=LABELS[kind]))
     elif kind is lib.CUGate:
         # Its fourth angle is a phase of the control, which the base gate lacks.
         theta, phi, lam, phase = site.angles(operation.params)

@@ -15,7 +15,7 @@ from qiskit.circuit import library as lib
 from qjax._circuit.gates import GATES
 from qjax._circuit.operations import Control, Gate
 from qjax._expressions import CONSTANT, PARAMETER, Expression
-from qjax._qiskit.gate_names import GATE_NAMES
+from qjax._qiskit.gate_names import GATE_NAMES, LABELS
 
 # All controls are on the value 1, as other ones have other names in Qiskit.
 _CONTROLLED: dict[type, tuple[str, int]] = {
@@ -114,6 +114,6 @@ def _gate(
     controls: tuple[Control, ...],
 ) -> Gate:
     if not plain.num_controls:
-        return Gate(plain.name, qubits, angles, controls)
+        return Gate(plain.name, qubits, angles, controls, label=LABELS.get(plain.kind))
     own = tuple(Control(qubit, 1) for qubit in qubits[: plain.num_controls])
     return Gate(plain.name, qubits[plain.num_controls :], angles, controls + own)

@@ -16,8 +16,7 @@ after the other, `a.tensor(b)` both side by side. A `NoiseModel` says where chan
 measured bits are misread. Channels and models are pytrees whose leaves are the strengths, which
 JAX may trace: `jax.grad` with respect to a model is the derivative in all of its strengths.
 
-_strengths  strengths as they are handed in -> as channels keep them, checked
-_channels   functions that make channels
+_channels  functions that make channels
 """
 
 from qjax._noise import Channel, NoiseModel

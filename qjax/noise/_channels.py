@@ -15,7 +15,8 @@ from jaxtyping import Complex, Float
 from qjax._base.options import as_whole
 from qjax._noise import Channel
 from qjax._noise.kinds import most_depolarizing
-from qjax.noise._strengths import (
+from qjax._noise.strengths import (
+    TOLERANCE,
     Strength,
     as_operators,
     as_strength,
@@ -26,7 +27,6 @@ from qjax.noise._strengths import (
 
 # Beyond, a matrix in the Pauli basis takes gigabytes.
 _MOST_QUBITS = 6
-_TOLERANCE = 1e-8
 
 
 def kraus(operators: Complex[Array, "m 2**k 2**k"] | Sequence) -> Channel:
@@ -45,10 +45,10 @@ def kraus(operators: Complex[Array, "m 2**k 2**k"] | Sequence) -> Channel:
     if not is_traced(given):
         total = np.einsum("mji,mjk->ik", given.conj(), given)
         error = np.max(np.abs(total - np.eye(len(total))))
-        if not error <= _TOLERANCE:
+        if not error <= TOLERANCE:
             raise ValueError(
                 "operators: expected a channel that keeps the trace, where sum_i K_i^dagger K_i is "
-                f"1 within {_TOLERANCE:g}; it differs by {error:.3g}"
+                f"1 within {TOLERANCE:g}; it differs by {error:.3g}"
             )
     return Channel("kraus", _num_qubits(given), (given,))
 
@@ -68,9 +68,9 @@ def coherent(matrix: Complex[Array, "2**k 2**k"] | Sequence) -> Channel:
     given = as_operators(matrix, "matrix", 2)
     if not is_traced(given):
         error = np.max(np.abs(given.conj().T @ given - np.eye(len(given))))
-        if not error <= _TOLERANCE:
+        if not error <= TOLERANCE:
             raise ValueError(
-                f"matrix: expected a unitary within {_TOLERANCE:g}; U^dagger U differs from 1 by "
+                f"matrix: expected a unitary within {TOLERANCE:g}; U^dagger U differs from 1 by "
                 f"{error:.3g}"
             )
     return Channel("coherent", _num_qubits(given), (given,))
@@ -259,7 +259,7 @@ def mixed_unitary(
         coherent(unitaries[k])
     if any(map(is_traced, drawn)):
         return Channel("mixed_unitary", _num_qubits(unitaries), (jnp.stack(drawn), unitaries))
-    if not abs(sum(drawn) - 1) <= _TOLERANCE:
+    if not abs(sum(drawn) - 1) <= TOLERANCE:
         raise ValueError(f"probabilities: expected a sum of 1, got {sum(drawn):.17g}")
     return Channel("mixed_unitary", _num_qubits(unitaries), (np.array(drawn), unitaries))
 
@@ -294,7 +294,7 @@ def _check_rest(rest: Strength, errors: list[Strength], identity: str) -> None:
         raise ValueError(
             f"probabilities: leave {identity!r} out where values are traced: it gets the rest"
         )
-    if not abs(rest + sum(errors) - 1) <= _TOLERANCE:
+    if not abs(rest + sum(errors) - 1) <= TOLERANCE:
         raise ValueError(
             f"probabilities: expected a sum of 1 with that of {identity!r}, or without it, got "
             f"{rest + sum(errors):.17g}"

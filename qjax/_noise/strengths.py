@@ -1,4 +1,4 @@
-"""Floor 5. Strengths of noise as they are handed in -> as channels keep them, checked.
+"""Floor 3. Strengths of noise as they are handed in -> as channels keep them, checked.
 
 Where the value is known it is a float64 of NumPy, so that nothing is rounded before a program that
 computes in double or in single precision is given it; what JAX traces stays as it is.
@@ -11,6 +11,9 @@ import jax
 import numpy as np
 
 from qjax._base.arrays import as_any_number, as_numpy, as_real, as_real_numpy
+
+# How far sums and products of numbers that are handed in may be from 1.
+TOLERANCE = 1e-8
 
 # A real number, known or traced.
 Strength = Any
@@ -78,7 +81,7 @@ def as_operators(values: Any, what: str, dimensions: int) -> Any:
 
 
 def _stacked(values: Any, what: str) -> Any:
-    if is_traced(values) or (isinstance(values, (list, tuple)) and any(map(is_traced, values))):
+    if _is_any_traced(values):
         traced = as_any_number(values, what)
         return traced.astype(np.result_type(traced.dtype, np.complex64))
     array = as_numpy(values, what)
@@ -90,3 +93,38 @@ def _stacked(values: Any, what: str) -> Any:
 def is_traced(value: object) -> bool:
     """Whether a value is known only to programs that JAX traces."""
     return isinstance(value, jax.core.Tracer)
+
+
+def as_misreading(matrix_or_p01: Any, p10: Any) -> tuple[int, tuple]:
+    """The number of bits that are misread, and the strengths of a channel that does it.
+
+    Raises:
+        ValueError: for what is out of range, where it is known, and for other shapes.
+        TypeError: for what holds no real numbers.
+    """
+    what = "matrix_or_p01"
+    traced = _is_any_traced(matrix_or_p01)
+    given = as_real(matrix_or_p01, what) if traced else as_real_numpy(matrix_or_p01, what)
+    if given.ndim == 0:
+        p01 = as_strength(given, "p01")
+        return 1, (p01,) if p10 is None else (p01, as_strength(p10, "p10"))
+    if p10 is not None:
+        raise ValueError("p10: got one beside a matrix, which holds it; leave it out")
+    rows = len(given)
+    if given.shape != (rows, rows) or rows < 2 or rows & (rows - 1):
+        raise ValueError(f"{what}: expected one number or shape (2**k, 2**k), got {given.shape}")
+    if traced:
+        return rows.bit_length() - 1, (given,)
+    matrix = np.asarray(given, np.float64)
+    if not (np.all(matrix >= 0) and np.all(np.abs(matrix.sum(axis=1) - 1) <= TOLERANCE)):
+        raise ValueError(
+            f"{what}: expected rows of probabilities, whose sums are 1 within {TOLERANCE:g}, got "
+            f"{matrix.tolist()}; entry [i][j] is the probability to read j where i is true"
+        )
+    return rows.bit_length() - 1, (matrix,)
+
+
+def _is_any_traced(values: Any) -> bool:
+    if isinstance(values, (list, tuple)):
+        return any(map(_is_any_traced, values))
+    return is_traced(values)
