@@ -32,8 +32,8 @@ from qjax._circuit.observable import Observable
 from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred, num_records
 from qjax._engine import (
+    MeasuredBits,
     MixedTask,
-    Outcomes,
     Task,
     deferred_with_noise,
     follow,
@@ -41,7 +41,7 @@ from qjax._engine import (
     num_simulated,
     outcomes_of,
     run,
-    simulator_for,
+    with_simulator,
 )
 from qjax._noise import NoiseModel, NoiseStructure, as_noise, structure_of
 from qjax._plan import canonical_frame
@@ -121,15 +121,14 @@ def sample(
         raise ValueError(f"method: expected 'exact', 'trajectories' or None, got {method!r}")
     _refuse_missing(values)
     check_key(key)
-    model, chosen = as_noise(noise), as_simulator(simulator)
-    chosen = simulator_for(circuit, chosen, model)
+    chosen, model = with_simulator(circuit, as_simulator(simulator), as_noise(noise))
     if isinstance(chosen, DensityMatrix):
         if method == "trajectories":
             raise ValueError(
                 "method: 'trajectories' follows pure states without noise; leave it out, or give "
                 "simulator=qjax.simulators.Trajectories(shots)"
             )
-        structure = None if model is None else structure_of(model)
+        structure = structure_of(model) if model else None
         return _compiled_noisy_sample(circuit, structure, check_shots(shots))(values, key, model)
     by_trajectories = method == "trajectories" or (method is None and not is_followed(circuit))
     shots = check_shots(shots)
@@ -210,7 +209,7 @@ def _compiled_noisy_sample(
 ) -> Callable[..., Array]:
     whole = deferred_with_noise(circuit, noise)
     bits = _places_of_bits(whole)
-    task = MixedTask(circuit, frozenset(), Outcomes(tuple(measured_qubits(whole))), noise)
+    task = MixedTask(circuit, frozenset(), MeasuredBits(), noise)
 
     def draw(params: Array, key: Array, model: NoiseModel | None) -> Array:
         check_shots_fit(shots, len(bits))

@@ -36,7 +36,7 @@ from qjax._engine import (
     plan_of,
     plan_of_mixed,
     run,
-    simulator_for,
+    with_simulator,
 )
 from qjax._noise import NoiseModel, as_noise, structure_of
 from qjax._plan import Plan
@@ -124,8 +124,8 @@ def density_matrix(
     check_process()
     circuit, model = as_circuit(circuit), as_noise(noise)
     values = as_parameters(circuit, params)
-    structure = None if model is None else structure_of(model)
-    task = MixedTask(circuit, frozenset(), Densities(), structure)
+    _, model = with_simulator(circuit, None, model)
+    task = MixedTask(circuit, frozenset(), Densities(), structure_of(model) if model else None)
     matrix: Array = compiled_mixed(task)(values, np.zeros((0, 1), values.dtype), model)
     return matrix
 
@@ -267,11 +267,11 @@ def plan(
             f"{enumerated(circuit.parameters)}"
         )
     positions = (position for position, name in enumerate(circuit.parameters) if name in names)
-    batched, model = frozenset(positions), as_noise(noise)
-    how = simulator_for(circuit, as_simulator(simulator), model)
+    batched = frozenset(positions)
+    how, model = with_simulator(circuit, as_simulator(simulator), as_noise(noise))
     try:
         if isinstance(how, DensityMatrix):
-            structure = None if model is None else structure_of(model)
+            structure = structure_of(model) if model else None
             return plan_of_mixed(MixedTask(circuit, batched, Outcomes(), structure))
         return plan_of(Task(circuit, batched, Outcomes(), simulator=how))
     except CircuitTooLargeError as error:
@@ -340,17 +340,16 @@ def _read(
     noise: NoiseModel | None = None,
     shape: tuple[int, ...] = (-1,),
 ) -> Shaped[Array, "..."]:
-    model = as_noise(noise)
-    how = as_gradient(gradient), simulator_for(circuit, as_simulator(simulator), model)
+    method = as_gradient(gradient)
+    how, model = with_simulator(circuit, as_simulator(simulator), as_noise(noise))
     nothing = np.zeros((0, 1), params.dtype)
-    if isinstance(how[1], DensityMatrix):
+    if isinstance(how, DensityMatrix):
         assert not isinstance(readout, States)
-        _refuse_gradient(how[0])
-        structure = None if model is None else structure_of(model)
-        task = MixedTask(circuit, frozenset(), readout, structure)
+        _refuse_gradient(method)
+        task = MixedTask(circuit, frozenset(), readout, structure_of(model) if model else None)
         values: Array = compiled_mixed(task)(params, nothing, model)
         return values.reshape(shape)
-    pure = Task(circuit, frozenset(), readout, how[0], simulator=how[1])
+    pure = Task(circuit, frozenset(), readout, method, simulator=how)
 
     def read(params: Array) -> Array:
         return run(pure, params, nothing).reshape(shape)

@@ -19,13 +19,14 @@ padding       batch sizes -> a few sizes
 
 from qjax._engine.derivatives import of_moving as of_moving
 from qjax._engine.mixed import Densities as Densities
+from qjax._engine.mixed import MeasuredBits as MeasuredBits
 from qjax._engine.mixed import MixedTask as MixedTask
 from qjax._engine.mixed import compiled_mixed as compiled_mixed
 from qjax._engine.mixed import deferred_with_noise as deferred_with_noise
 from qjax._engine.mixed import mixed_program as mixed_program
 from qjax._engine.mixed import mixed_values as mixed_values
 from qjax._engine.mixed import plan_of_mixed as plan_of_mixed
-from qjax._engine.mixed import simulator_for as simulator_for
+from qjax._engine.mixed import with_simulator as with_simulator
 from qjax._engine.model import Model as Model
 from qjax._engine.model import NetworkReadout as NetworkReadout
 from qjax._engine.model import Probabilities as Probabilities

@@ -1,6 +1,6 @@
 """Floor 6. (circuit, parameters, noise) -> what is read out of density matrices."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -19,17 +19,21 @@ from qjax._base.store import kept
 from qjax._circuit.channels import Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.light_cone import light_cone
+from qjax._circuit.measurements import measured_qubits, measurements
 from qjax._circuit.observable import turned_by
 from qjax._dynamic import deferred
 from qjax._engine.task import Expectations, Outcomes
 from qjax._engine.views import views_of
 from qjax._noise import (
     Channel,
+    Misreading,
     NoiseModel,
     NoiseStructure,
+    final_misreadings,
     misreadings,
     model_of,
     noisy_circuit,
+    reduced,
     structure_of,
 )
 from qjax._plan import Plan
@@ -55,7 +59,12 @@ class Densities:
     """Read out the density matrix."""
 
 
-MixedReadout = Expectations | Outcomes | Densities
+@dataclass(frozen=True, slots=True)
+class MeasuredBits:
+    """Read out the probabilities of what is measured at the end, by the qubits in order."""
+
+
+MixedReadout = Expectations | Outcomes | MeasuredBits | Densities
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,7 @@ class MixedTask:
     Attributes:
         circuit: the circuit, without noise.
         batched: the indices of the parameters that differ per sample.
-        readout: what to read out; the qubits of `Outcomes` are those of the noisy circuit's
-            deferred form.
+        readout: what to read out.
         noise: the model, without its numbers; None for none.
     """
 
@@ -112,11 +120,14 @@ class MixedProgram(NamedTuple):
 
 
 def deferred_with_noise(
-    circuit: Circuit, noise: NoiseStructure | None, observed: frozenset[int] = frozenset()
+    circuit: Circuit,
+    noise: NoiseStructure | None,
+    observed: frozenset[int] = frozenset(),
+    bits: bool = True,
 ) -> Circuit:
     """Gates, noise and final measurements: what a circuit is with noise in its places."""
     noisy = circuit if noise is None else noisy_circuit(circuit, noise)
-    return deferred(noisy, observed if noisy.is_dynamic else frozenset(), mixed=True)
+    return deferred(noisy, observed if noisy.is_dynamic else frozenset(), mixed=True, bits=bits)
 
 
 @kept()
@@ -124,23 +135,39 @@ def mixed_program(task: MixedTask) -> MixedProgram:
     """The plans of a task, and the tables of its readout; what nothing depends on is left out."""
     readout, count = task.readout, task.circuit.num_qubits
     observed: frozenset[int] = frozenset()
-    seen: Iterable[int] = range(count)
     if isinstance(readout, Expectations):
         observed = observed.union(*map(turned_by, readout.observables))
     elif isinstance(readout, Densities):
         observed = frozenset(range(count))
-    elif readout.qubits is not None:
-        seen = [qubit for qubit in readout.qubits if qubit < count]
-    whole = deferred_with_noise(task.circuit, task.noise, observed)
-    misread: tuple[tuple[int, int], ...] = ()
-    if task.noise is not None and not isinstance(readout, Densities):
-        model = model_of(task.noise)
-        errors = misreadings(task.noise, seen)
-        first = len(model.channels)
-        ops = tuple(Noise(first + k, qubits) for k, (_, qubits) in enumerate(errors))
-        whole = replace(whole, ops=whole.ops + ops)
-        misread = tuple((number, len(qubits)) for number, qubits in errors)
-    return MixedProgram(tuple(_parts(task, whole)), misread)
+    bits = isinstance(readout, MeasuredBits)
+    whole = deferred_with_noise(task.circuit, task.noise, observed, bits)
+    if isinstance(readout, MeasuredBits):
+        task = replace(task, readout=Outcomes(tuple(measured_qubits(whole))))
+    if task.noise is None or isinstance(readout, Densities):
+        return MixedProgram(tuple(_parts(task, whole)), ())
+    if isinstance(readout, MeasuredBits):
+        misread = _of_bits(task.circuit, whole, task.noise)
+    else:
+        looked_at = readout.qubits if isinstance(readout, Outcomes) else None
+        misread = misreadings(task.noise, range(count) if looked_at is None else looked_at)
+    first = len(model_of(task.noise).channels)
+    ops = tuple(Noise(first + k, wrong.bits) for k, wrong in enumerate(misread))
+    whole = replace(whole, ops=whole.ops + ops)
+    numbers = tuple((wrong.readout, len(wrong.bits)) for wrong in misread)
+    return MixedProgram(tuple(_parts(task, whole)), numbers)
+
+
+def _of_bits(circuit: Circuit, whole: Circuit, noise: NoiseStructure) -> tuple[Misreading, ...]:
+    """What happens to the bits of final measurements, by the qubits that hold them."""
+    final = measurements(whole)
+    holds = {op.clbit: op.qubit for op in final}
+    if not final:
+        holds = {qubit: qubit for qubit in range(circuit.num_qubits)}
+    return tuple(
+        wrong._replace(bits=tuple(holds[bit] for bit in wrong.bits))
+        for wrong in final_misreadings(circuit, noise)
+        if all(bit in holds for bit in wrong.bits)
+    )
 
 
 def _parts(task: MixedTask, whole: Circuit) -> Iterator[MixedPart]:
@@ -200,7 +227,7 @@ def _part_values(
         return mixed_expectations(part.reading, layout, vector, shared, batched)
     assert isinstance(part.readout, Outcomes)
     assert part.readout.qubits is not None
-    if isinstance(task.readout, Outcomes):
+    if isinstance(task.readout, (Outcomes, MeasuredBits)):
         return mixed_probabilities(layout, part.readout.qubits, vector)
     own = part.readout.qubits
     rows = _rows_of(layout, own)
@@ -222,7 +249,7 @@ def _channels(program: MixedProgram, model: NoiseModel | None) -> tuple[Channel,
     if model is None:
         return ()
     misread = (
-        Channel("misread_strings", width, (model.readouts[number].matrix,))
+        Channel("misread_strings", width, model.readouts[number].channel.strengths)
         for number, width in program.misread
     )
     return (*model.channels, *misread)
@@ -276,22 +303,24 @@ def plan_of_mixed(task: MixedTask) -> Plan:
     return Plan(part.plan, None, len(schedule.blocks), summary)
 
 
-def simulator_for(
+def with_simulator(
     circuit: Circuit, simulator: Simulator | None, noise: NoiseModel | None
-) -> Simulator | None:
-    """What simulates a circuit with noise; None where pure states do, by the best engine.
+) -> tuple[Simulator | None, NoiseModel | None]:
+    """What simulates a circuit with noise, and what of the model has to do with the circuit.
+
+    Pure states, by the best engine, are None; the model is None where it has no effect.
 
     Raises:
-        ValueError: for pure states where there is noise.
+        ValueError: for pure states where there is noise, and noise that does not fit the circuit.
     """
     if noise is None or not _has_effect(circuit, structure_of(noise)):
-        return simulator
+        return simulator, None
     if isinstance(simulator, StateVector):
         raise ValueError(
             "simulator: StateVector has pure states, and noise makes mixed ones; expected "
             "DensityMatrix() or Trajectories(samples) of qjax.simulators, or None, which chooses"
         )
-    return DensityMatrix() if simulator is None else simulator
+    return DensityMatrix() if simulator is None else simulator, reduced(noise, circuit)
 
 
 @kept()

@@ -25,9 +25,9 @@ from qjax._circuit.measurements import measured_qubits
 from qjax._dynamic import deferred
 from qjax._engine.directions import Kind, check_directions
 from qjax._engine.mixed import (
+    MeasuredBits,
     MixedTask,
     check_density_fits,
-    deferred_with_noise,
     mixed_program,
     mixed_values,
     plan_of_mixed,
@@ -234,12 +234,7 @@ def num_simulated_of(model: Model) -> int:
 
 def mixed_task_of(model: Model) -> MixedTask:
     """What is simulated as density matrices."""
-    readout: Expectations | Outcomes
-    if isinstance(model.readout, Expectations):
-        readout = model.readout
-    else:
-        whole = deferred_with_noise(model.circuit, model.noise)
-        readout = Outcomes(tuple(measured_qubits(whole)))
+    readout = model.readout if isinstance(model.readout, Expectations) else MeasuredBits()
     return MixedTask(model.circuit, frozenset(model.inputs), readout, model.noise)
 
 

@@ -31,7 +31,7 @@ from qjax._networks.data import (
 )
 from qjax._networks.description import NetworkDescription
 from qjax._networks.namesakes import register_namesakes
-from qjax._noise import NoiseModel, numbers_of
+from qjax._noise import NoiseModel, numbers_of, reduced
 from qjax._remote import (
     Remote,
     moving_groups,
@@ -241,7 +241,9 @@ class NeuralNetwork(NetworkDescription):
     @property
     def _strengths(self) -> NoiseModel | None:
         """The noise that programs are told of: none where it has no effect on the circuit."""
-        return None if self._model.noise is None else self._noise
+        if self._noise is None or self._model.noise is None:
+            return None
+        return reduced(self._noise, self.circuit)
 
     def _simulated(self, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         return np.asarray(compiled_outputs(self._model)(weights, inputs, self._strengths))

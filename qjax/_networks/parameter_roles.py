@@ -27,10 +27,10 @@ from qjax._base.arrays import enumerated
 from qjax._base.options import check_ordered
 from qjax._base.weight_tree import WeightStructure
 from qjax._circuit.circuit import Circuit
-from qjax._engine import Model, NetworkReadout, as_gradient, simulator_for
+from qjax._engine import Model, NetworkReadout, as_gradient, with_simulator
 from qjax._noise import NoiseModel, structure_of
 from qjax._qiskit import as_circuit, vectors_among
-from qjax._simulators import DensityMatrix, as_simulator
+from qjax._simulators import as_simulator
 
 Parameters = Iterable[Parameter | str] | str
 
@@ -86,10 +86,10 @@ def make_model(
             f"parameters that are neither input nor weight: {unassigned}; name each in "
             "input_params or weight_params, or bind it (`QuantumCircuit.assign_parameters`)"
         )
-    how = as_gradient(gradient), simulator_for(converted, as_simulator(simulator), noise)
-    mixed = noise is not None and isinstance(how[1], DensityMatrix)
-    what_noise = structure_of(noise) if noise is not None and mixed else None
-    return Model(converted, inputs, weights, readout, *how, what_noise), structure
+    method = as_gradient(gradient)
+    how, relevant = with_simulator(converted, as_simulator(simulator), noise)
+    of_noise = structure_of(relevant) if relevant else None
+    return Model(converted, inputs, weights, readout, method, how, of_noise), structure
 
 
 def unpacked(
