@@ -20,5 +20,5 @@ NOISY_PEERS = {
 
 
 def strength(num_qubits: int) -> float:
-    """p of the channel after a gate on so many qubits."""
+    """The p of the channel after a gate on so many qubits."""
     return ONE_QUBIT if num_qubits == 1 else TWO_QUBITS
