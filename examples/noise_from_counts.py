@@ -20,7 +20,7 @@ NUM_QUBITS, LAYERS, SETTINGS, SHOTS = 3, 4, 60, 4000
 STEPS = 250
 OPTIMIZER = optax.adam(optax.cosine_decay_schedule(0.1, STEPS))
 
-# What a row of `strengths_of` is, and what it is in the device that is to be found out about.
+# The strengths in the device that is to be found out about.
 TRUTH = {
     "depolarizing, ry": 0.006,
     "depolarizing, cx 0 1": 0.021,
@@ -66,31 +66,19 @@ def device(strengths: Sequence[float]) -> NoiseModel:
     return model
 
 
-def in_range(free: NoiseModel) -> NoiseModel:
-    """Any real numbers -> probabilities, and rows of them, in the same places of a model."""
-    return jax.tree.map(
-        lambda raw: jax.nn.softmax(raw, axis=-1) if raw.ndim else jax.nn.sigmoid(raw), free
-    )
+def in_range(logits: NoiseModel) -> NoiseModel:
+    """Any real numbers -> probabilities, in the same places of a model."""
+    return jax.tree.map(jax.nn.sigmoid, logits)
 
 
-def free_numbers(model: NoiseModel) -> NoiseModel:
-    """Numbers of which `in_range` makes the model."""
-    return jax.tree.map(
-        lambda strength: jnp.log(strength) - (0.0 if strength.ndim else jnp.log1p(-strength)),
-        jax.tree.map(jnp.asarray, model),
-    )
+def logits_of(model: NoiseModel) -> NoiseModel:
+    """The numbers of which `in_range` makes a model."""
+    return jax.tree.map(lambda strength: jax.scipy.special.logit(jnp.float32(strength)), model)
 
 
-def strengths_of(free: NoiseModel) -> jax.Array:
-    """The strengths as one vector, in the order of `TRUTH`."""
-    leaves = jax.tree.leaves(in_range(free))
-    return jnp.stack(
-        [
-            number
-            for leaf in leaves
-            for number in ((leaf[0, 1], leaf[1, 0]) if leaf.ndim else (leaf,))
-        ]
-    )
+def strengths_of(logits: NoiseModel) -> jax.Array:
+    """The strengths as a vector, in the order of `TRUTH`: that in which `device` adds them."""
+    return jnp.stack(jax.tree.leaves(in_range(logits)))
 
 
 def measured(settings: jax.Array, hidden: NoiseModel, key: jax.Array) -> jax.Array:
@@ -98,47 +86,40 @@ def measured(settings: jax.Array, hidden: NoiseModel, key: jax.Array) -> jax.Arr
 
     def counts(angles: jax.Array, key: jax.Array) -> jax.Array:
         bits = qjax.sample(CIRCUIT, angles, SHOTS, key, noise=hidden)
-        results = bits.astype(jnp.int32) @ (1 << jnp.arange(NUM_QUBITS, dtype=jnp.int32))
-        return jnp.bincount(results, length=2**NUM_QUBITS)
+        read = bits.astype(jnp.int32) @ (1 << jnp.arange(NUM_QUBITS, dtype=jnp.int32))
+        return jnp.bincount(read, length=2**NUM_QUBITS)
 
     return jax.jit(jax.vmap(counts))(settings, jax.random.split(key, len(settings)))
 
 
-def predicted(free: NoiseModel, settings: jax.Array) -> jax.Array:
+def results(model: NoiseModel, settings: jax.Array) -> jax.Array:
     """The probabilities of all results, `(settings, 2**n)`."""
-    model = in_range(free)
     return jax.vmap(lambda angles: qjax.probabilities(CIRCUIT, angles, noise=model))(settings)
 
 
-def loss_function(free: NoiseModel, settings: jax.Array, counts: jax.Array) -> jax.Array:
+def loss_function(logits: NoiseModel, settings: jax.Array, counts: jax.Array) -> jax.Array:
     """The negative logarithm of the likelihood, per shot."""
-    return -jnp.sum(counts * jnp.log(predicted(free, settings))) / jnp.sum(counts)
+    return -jnp.sum(counts * jnp.log(results(in_range(logits), settings))) / jnp.sum(counts)
 
 
 @jax.jit
 def train_step(
-    free: NoiseModel, state: optax.OptState, settings: jax.Array, counts: jax.Array
+    logits: NoiseModel, state: optax.OptState, settings: jax.Array, counts: jax.Array
 ) -> tuple[NoiseModel, optax.OptState, jax.Array]:
     """New numbers, new state of the optimizer, and the loss before the step."""
-    loss, gradient = jax.value_and_grad(loss_function)(free, settings, counts)
+    loss, gradient = jax.value_and_grad(loss_function)(logits, settings, counts)
     updates, state = OPTIMIZER.update(gradient, state)
-    return optax.apply_updates(free, updates), state, loss
+    return optax.apply_updates(logits, updates), state, loss
 
 
 @jax.jit
-def standard_errors(free: NoiseModel, settings: jax.Array) -> jax.Array:
-    """Of the strengths, by the Fisher information of all shots (the Cramer-Rao bound).
-
-    A row of two probabilities has one number too many: the pseudoinverse leaves it out.
-    """
-    numbers, rebuild = ravel_pytree(free)
-    slopes = jax.jacfwd(lambda flat: predicted(rebuild(flat), settings))(numbers)
-    information = SHOTS * jnp.einsum(
-        "sxi,sxj,sx->ij", slopes, slopes, 1 / predicted(free, settings)
-    )
-    jacobian = jax.jacfwd(lambda flat: strengths_of(rebuild(flat)))(numbers)
-    covariance = jacobian @ jnp.linalg.pinv(information, rtol=1e-5) @ jacobian.T
-    return jnp.sqrt(jnp.diagonal(covariance))
+def standard_errors(logits: NoiseModel, settings: jax.Array) -> jax.Array:
+    """Of the strengths, by the Fisher information in all shots (the Cramer-Rao bound)."""
+    numbers, rebuild = ravel_pytree(in_range(logits))
+    slopes = jax.jacfwd(lambda strengths: results(rebuild(strengths), settings))(numbers)
+    probabilities = results(rebuild(numbers), settings)
+    information = SHOTS * jnp.einsum("sxi,sxj,sx->ij", slopes, slopes, 1 / probabilities)
+    return jnp.sqrt(jnp.diagonal(jnp.linalg.inv(information)))
 
 
 def main() -> None:
@@ -148,16 +129,16 @@ def main() -> None:
     counts = measured(settings, device(list(TRUTH.values())), keys[1])
     print(f"{SETTINGS} settings of the angles, {SHOTS} shots of each")
 
-    free = free_numbers(device([0.02] * len(TRUTH)))
-    state = OPTIMIZER.init(free)
-    history = [np.asarray(strengths_of(free))]
+    logits = logits_of(device([0.02] * len(TRUTH)))
+    state = OPTIMIZER.init(logits)
+    history = [np.asarray(strengths_of(logits))]
     for _ in (progress := trange(STEPS, desc="Adam")):
-        free, state, loss = train_step(free, state, settings, counts)
-        history.append(np.asarray(strengths_of(free)))
+        logits, state, loss = train_step(logits, state, settings, counts)
+        history.append(np.asarray(strengths_of(logits)))
         progress.set_postfix(loss=f"{loss:.6f}", refresh=False)
 
     truth, learned = np.array(list(TRUTH.values())), history[-1]
-    errors = np.asarray(standard_errors(free, settings))
+    errors = np.asarray(standard_errors(logits, settings))
     for name, *numbers in zip(TRUTH, truth, learned, errors, strict=True):
         print("{:24} {:.4f}, learned {:.4f} +- {:.4f}".format(name, *numbers))
     path = folder / "noise_from_counts.png"
