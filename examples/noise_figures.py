@@ -39,7 +39,7 @@ def save_strengths(
     right.plot(truth, places, "|", color=WRONG, markersize=14, label="truth")
     right.set_yticks(places, names)
     right.invert_yaxis()
-    right.set(xlabel="strength", xlim=(0, None))
+    right.set(xlabel="strength, with two standard errors", xlim=(0, None))
     right.legend(frameon=False)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
