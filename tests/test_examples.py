@@ -48,6 +48,10 @@ EXPECTED = {
         ],
         ["Deep circuits: the variance falls by 2**", "Frequencies: (1.0, 2.0, 3.0, 4.0)"],
     ),
+    "noise_from_counts": (
+        ["noise_from_counts.png"],
+        ["depolarizing, cx 1 2     0.0470, learned 0.0", "Farthest from the truth: "],
+    ),
     "compiled_hybrid": (["compiled_hybrid_loss.png"], ["from the eager model"]),
     "torch_hessian": (["torch_hessian_loss.png"], ["(20, 8)", "from jax.hessian"]),
     "data_parallel": (["data_parallel_loss.png"], ["from one process"]),
