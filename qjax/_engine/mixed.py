@@ -21,6 +21,7 @@ from qjax._circuit.circuit import Circuit
 from qjax._circuit.light_cone import light_cone
 from qjax._circuit.measurements import measured_qubits, measurements
 from qjax._circuit.observable import turned_by
+from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred
 from qjax._engine.task import Expectations, Outcomes
 from qjax._engine.views import views_of
@@ -143,10 +144,12 @@ def mixed_program(task: MixedTask) -> MixedProgram:
     whole = deferred_with_noise(task.circuit, task.noise, observed, bits)
     if isinstance(readout, MeasuredBits):
         task = replace(task, readout=Outcomes(tuple(measured_qubits(whole))))
+    held = measurements(whole)
+    whole = replace(whole, ops=tuple(op for op in whole.ops if not isinstance(op, Measure)))
     if task.noise is None or isinstance(readout, Densities):
         return MixedProgram(tuple(_parts(task, whole)), ())
     if isinstance(readout, MeasuredBits):
-        misread = _of_bits(task.circuit, whole, task.noise)
+        misread = _of_bits(task.circuit, held, task.noise)
     else:
         looked_at = readout.qubits if isinstance(readout, Outcomes) else None
         misread = misreadings(task.noise, range(count) if looked_at is None else looked_at)
@@ -157,9 +160,10 @@ def mixed_program(task: MixedTask) -> MixedProgram:
     return MixedProgram(tuple(_parts(task, whole)), numbers)
 
 
-def _of_bits(circuit: Circuit, whole: Circuit, noise: NoiseStructure) -> tuple[Misreading, ...]:
+def _of_bits(
+    circuit: Circuit, final: tuple[Measure, ...], noise: NoiseStructure
+) -> tuple[Misreading, ...]:
     """What happens to the bits of final measurements, by the qubits that hold them."""
-    final = measurements(whole)
     holds = {op.clbit: op.qubit for op in final}
     if not final:
         holds = {qubit: qubit for qubit in range(circuit.num_qubits)}
@@ -249,7 +253,7 @@ def _channels(program: MixedProgram, model: NoiseModel | None) -> tuple[Channel,
     if model is None:
         return ()
     misread = (
-        Channel("misread_strings", width, model.readouts[number].channel.strengths)
+        Channel("misread_strings", width, (model.readouts[number].matrix,))
         for number, width in program.misread
     )
     return (*model.channels, *misread)

@@ -10,6 +10,7 @@ from math import isqrt
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Int32
@@ -56,7 +57,6 @@ def _acted(
 def _acted_jvp(
     schedule: Schedule, keeps: bool, primals: tuple, tangents: tuple
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    del keeps
     final, between = _acted(schedule, True, *primals)
 
     def forwards(residuals: Any, moves: Any) -> Array:
@@ -69,7 +69,8 @@ def _acted_jvp(
     like = jax.ShapeDtypeStruct(final.shape, final.dtype)
     moved = linear_map(forwards, backwards, (*primals, between), tangents, like=like)
     # What is kept follows from the other residuals: nobody asks how it moves.
-    return (final, between), (moved, jax.numpy.zeros_like(between))
+    returned = between if keeps else between[:0]
+    return (final, returned), (moved, jnp.zeros_like(returned))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
