@@ -15,11 +15,17 @@ make a `Channel`, with the parameters of Qiskit Aer's functions of like name; `a
 after the other, `a.tensor(b)` both side by side. A `NoiseModel` says where channels act, and how
 measured bits are misread. Channels and models are pytrees whose leaves are the strengths, which
 JAX may trace: `jax.grad` with respect to a model is the derivative in all of its strengths.
+`from_aer` converts a noise model of Qiskit Aer, `from_backend` makes one of a device's calibration.
 
-_channels  functions that make channels
+_channels        functions that make channels
+_aer             noise models of Qiskit Aer
+_quantum_errors  instructions that are drawn at random -> channel
+_backend         noise of a device, from its backend
 """
 
 from qjax._noise import Channel, NoiseModel
+from qjax.noise._aer import from_aer
+from qjax.noise._backend import from_backend
 from qjax.noise._channels import (
     amplitude_damping,
     bit_flip,
@@ -42,6 +48,8 @@ __all__ = [
     "bit_flip",
     "coherent",
     "depolarizing",
+    "from_aer",
+    "from_backend",
     "kraus",
     "mixed_unitary",
     "pauli",

@@ -10,7 +10,8 @@ from itertools import product
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Complex, Float
+from jax.typing import ArrayLike
+from jaxtyping import Complex
 
 from qjax._base.options import as_whole
 from qjax._noise import Channel
@@ -29,7 +30,7 @@ from qjax._noise.strengths import (
 _MOST_QUBITS = 6
 
 
-def kraus(operators: Complex[Array, "m 2**k 2**k"] | Sequence) -> Channel:
+def kraus(operators: Complex[ArrayLike, "m 2**k 2**k"] | Sequence) -> Channel:
     """The channel rho -> sum_i K_i rho K_i^dagger.
 
     Args:
@@ -53,7 +54,7 @@ def kraus(operators: Complex[Array, "m 2**k 2**k"] | Sequence) -> Channel:
     return Channel("kraus", _num_qubits(given), (given,))
 
 
-def coherent(matrix: Complex[Array, "2**k 2**k"] | Sequence) -> Channel:
+def coherent(matrix: Complex[ArrayLike, "2**k 2**k"] | Sequence) -> Channel:
     """A unitary that acts by mistake: rho -> U rho U^dagger (Aer's `coherent_unitary_error`).
 
     Args:
@@ -235,7 +236,7 @@ def reset(p0: Strength, p1: Strength = 0.0) -> Channel:
 
 
 def mixed_unitary(
-    probabilities: Float[Array, "m"] | Sequence, matrices: Complex[Array, "m 2**k 2**k"] | Sequence
+    probabilities: Sequence[Strength], matrices: Complex[ArrayLike, "m 2**k 2**k"] | Sequence
 ) -> Channel:
     """A unitary drawn at random acts (Aer's `mixed_unitary_error`).
 
