@@ -62,7 +62,7 @@ def device(strengths: Sequence[float]) -> NoiseModel:
         .after("id", amplitude_damping(waiting))
     )
     for qubit in range(NUM_QUBITS):
-        model = model.readout(*readings[2 * qubit : 2 * qubit + 2], qubits=(qubit,))
+        model = model.readout(readings[2 * qubit], readings[2 * qubit + 1], qubits=qubit)
     return model
 
 

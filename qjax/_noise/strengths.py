@@ -61,6 +61,23 @@ def check_sum(strengths: Sequence[Strength], what: str) -> None:
         raise ValueError(f"{what}: expected a sum of at most 1, got {total:.17g}")
 
 
+def check_rest(rest: Strength, errors: Sequence[Strength], identity: str) -> None:
+    """Require that the identity's probability is what those of other Pauli strings leave.
+
+    Raises:
+        ValueError: where it is not, and where JAX traces any of them.
+    """
+    if is_traced(rest) or any(map(is_traced, errors)):
+        raise ValueError(
+            f"probabilities: leave {identity!r} out where values are traced: it gets the rest"
+        )
+    if not abs(rest + sum(errors) - 1) <= TOLERANCE:
+        raise ValueError(
+            f"probabilities: expected a sum of 1 with that of {identity!r}, or without it, got "
+            f"{rest + sum(errors):.17g}"
+        )
+
+
 def as_operators(values: Any, what: str, dimensions: int) -> Any:
     """Complex square matrices of a power of 2 rows, with one axis for their number, or none.
 

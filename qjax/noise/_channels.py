@@ -21,6 +21,7 @@ from qjax._noise.strengths import (
     Strength,
     as_operators,
     as_strength,
+    check_rest,
     check_sum,
     is_traced,
     optional,
@@ -115,7 +116,7 @@ def pauli(probabilities: Mapping[str, Strength]) -> Channel:
     errors = [value for label, value in given.items() if label != identity]
     check_sum(errors, "probabilities")
     if identity in given:
-        _check_rest(given[identity], errors, identity)
+        check_rest(given[identity], errors, identity)
     labels = ["".join(letters) for letters in product("IXYZ", repeat=size)][1:]
     strengths = [given.get(label, np.float64(0)) for label in labels]
     known = not any(map(is_traced, strengths))
@@ -288,15 +289,3 @@ def _length(probabilities: Mapping[str, Strength]) -> int:
             f"probabilities: expected Pauli strings of one length, got {list(probabilities)}"
         )
     return as_whole(lengths.pop(), "length of Pauli strings", 1, _MOST_QUBITS)
-
-
-def _check_rest(rest: Strength, errors: list[Strength], identity: str) -> None:
-    if is_traced(rest) or any(map(is_traced, errors)):
-        raise ValueError(
-            f"probabilities: leave {identity!r} out where values are traced: it gets the rest"
-        )
-    if not abs(rest + sum(errors) - 1) <= TOLERANCE:
-        raise ValueError(
-            f"probabilities: expected a sum of 1 with that of {identity!r}, or without it, got "
-            f"{rest + sum(errors):.17g}"
-        )

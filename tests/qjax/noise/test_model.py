@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -88,6 +89,24 @@ def test_channels_stand_beside_what_they_are_for() -> None:
         "reset",
         Noise(2, (1,)),
     ]
+
+
+def test_amplitudes_and_matrices_have_noise() -> None:
+    circuit = QuantumCircuit(3)
+    circuit.append(qjax.AmplitudeEncoding(2), [2, 0])
+    circuit.unitary(np.eye(2)[::-1], 1)
+    model = NoiseModel().after("initialize", TWO).before("unitary", ONE).before("initialize", TWO)
+    shown = [op if isinstance(op, Noise) else name_of(op) for op in placed(circuit, model)]
+    start = [Noise(2, (2, 0)), "initialize", Noise(0, (2, 0))]
+    assert shown == [*start, Noise(1, (1,)), "unitary"]
+
+
+@pytest.mark.parametrize(("name", "label"), [("x", "u1"), ("u", "u1"), ("u", "mine")])
+def test_gates_have_labels_of_their_own(name: str, label: str) -> None:
+    angles = (0.1,) * len(gate("u", 0, 1, 2, 3).angles) if name == "u" else ()
+    labelled = replace(gate(name, 0, *angles), label=label)
+    with pytest.raises(ValueError, match=f"its label is '{label}'; expected None, or one of u1"):
+        Circuit(1, (labelled,))
 
 
 def test_what_nothing_applies_to_is_the_same_circuit() -> None:
