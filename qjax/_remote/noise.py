@@ -5,13 +5,28 @@ from abc import ABC, abstractmethod
 import numpy as np
 from jaxtyping import Float
 
+from qjax._circuit.circuit import Circuit
+from qjax._engine import Model, NetworkReadout, simulator_for
+from qjax._noise import NoiseModel, structure_of
+from qjax._simulators import DensityMatrix, Simulator
+
 
 class Blurred(ABC):
-    """A primitive whose results are exact values, then noise.
+    """A primitive whose results are exact values, then the noise of a precision or of shots.
 
-    A compiled program computes the values by itself and asks for the noise only: a primitive that
+    A compiled program computes the values by itself and asks for that noise only: a primitive that
     runs JAX while the program waits for it might wait for the program.
     """
+
+    @property
+    @abstractmethod
+    def noise(self) -> NoiseModel | None:
+        """What goes wrong on the way to the exact values; None for nothing."""
+
+    @property
+    @abstractmethod
+    def simulator(self) -> Simulator | None:
+        """How states are represented; None chooses."""
 
     @abstractmethod
     def blurred(
@@ -23,3 +38,20 @@ class Blurred(ABC):
             exact: expectation values, or probabilities of outcomes.
             accuracy: precision or shots; None for the primitive's own.
         """
+
+
+def simulated(
+    circuit: Circuit,
+    readout: NetworkReadout,
+    simulator: Simulator | None = None,
+    noise: NoiseModel | None = None,
+) -> Model:
+    """A circuit as a network without weights, all of its parameters being inputs.
+
+    Raises:
+        ValueError: for noise or a simulator that do not fit the circuit.
+    """
+    how = simulator_for(circuit, simulator, noise)
+    mixed = noise is not None and isinstance(how, DensityMatrix)
+    structure = structure_of(noise) if noise is not None and mixed else None
+    return Model(circuit, tuple(range(circuit.num_params)), (), readout, None, how, structure)

@@ -31,7 +31,7 @@ from qjax._remote.network import (
     point_of,
     rows_of,
 )
-from qjax._remote.noise import Blurred
+from qjax._remote.noise import Blurred, simulated
 from qjax._remote.stencils import slope, stencil, stencil_size
 
 # ---------------------------------------------------------------- inside of JAX
@@ -81,10 +81,12 @@ def _values_at(remote: Remote, points: tuple[Point, ...]) -> tuple[Array, ...]:
     """The values `(*lead, outputs)` at each point `(*lead, numbers)`, in one pub."""
     rows = [rows_of(remote, point) for point in points]
     source = remote.source
-    if not isinstance(source.primitive.value, Blurred):
+    primitive = source.primitive.value
+    if not isinstance(primitive, Blurred):
         return tuple(call(source, *rows))
-    model = _simulated(remote)
-    exact = [outputs(model, jnp.zeros((0,), row.dtype), row) for row in rows]
+    model = _simulated(remote, primitive)
+    noise = primitive.noise if model.noise is not None else None
+    exact = [outputs(model, jnp.zeros((0,), row.dtype), row, noise) for row in rows]
     flat = [values.reshape(*row.shape[:-1], -1) for values, row in zip(exact, rows, strict=True)]
     return tuple(call(_Blur(source), *flat))
 
@@ -126,11 +128,10 @@ class _Blur:
         return self.source.primitive.value.blurred(rows, self.source.accuracy)
 
 
-@kept()
-def _simulated(remote: Remote) -> Model:
-    """The network whose weights are all angles, simulated on this engine."""
+def _simulated(remote: Remote, primitive: Blurred) -> Model:
+    """The network whose inputs are all angles, simulated on this engine."""
     free = remote.source.circuit
-    return Model(free, tuple(range(free.num_params)), (), remote.model.readout)
+    return simulated(free, remote.model.readout, primitive.simulator, primitive.noise)
 
 
 # ---------------------------------------------------------------- on NumPy data, without callbacks

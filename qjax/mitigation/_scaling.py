@@ -139,7 +139,6 @@ def _repeated(channel: Channel, factor: float) -> Channel:
     return result
 
 
-
 def _needs_whole_factor(channel: Channel, factor: float) -> ValueError:
     return ValueError(
         f"factor: {channel} acts a whole number of times, at least once; got {factor}; expected "
