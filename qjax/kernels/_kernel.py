@@ -37,12 +37,12 @@ class QuantumKernel(TrainableKernel):
             x: real, shape `(points, num_inputs)`; float32 gives float32 results, float64 float64
                 ones (JAX's x64 flag permitting).
             y: the same for the columns; None for `x` again. Then the matrix is exactly symmetric,
-                its diagonal exactly 1, and the derivative of the diagonal exactly 0.
+                and without noise its diagonal exactly 1, and the derivative of that exactly 0.
             weights: real, shape `(num_weights,)`, or the tree of `weight_structure`; left out where
                 there are none, or where the kernel has numbers for them.
 
         Returns:
-            shape `(len(x), len(y))`, in [0, 1]; 1 where two points are equal.
+            shape `(len(x), len(y))`, in [0, 1]; without noise 1 where two points are equal.
 
         Raises:
             ValueError: for another shape, for weights that are missing, and for what does not fit
@@ -138,7 +138,8 @@ class QuantumKernel(TrainableKernel):
         return self
 
     def _key(self) -> tuple:
-        return type(self), self._model, self._structure, self._bound, self._settings()
+        described = self._model, self._structure, self._bound, self._settings()
+        return type(self), *described, self._known_noise, self._simulator
 
     def __hash__(self) -> int:
         # Without what can be set: a hash stays.

@@ -11,14 +11,11 @@ from qiskit.circuit import Gate as QiskitGate
 from qjax._base.arrays import as_numpy
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import Op, blocks_of
-from qjax._circuit.gates import ConstantGate
-from qjax._circuit.operations import Gate, freeze_matrix
+from qjax._circuit.inverses import inverse_of
+from qjax._circuit.operations import Gate
 from qjax._qiskit import as_circuit
 
 Folded = TypeVar("Folded", Circuit, QuantumCircuit)
-
-_INVERSES = {"s": "sdg", "sdg": "s", "t": "tdg", "tdg": "t", "sx": "sxdg", "sxdg": "sx"}
-_OWN_INVERSES = ("id", "x", "y", "z", "h", "swap", "ecr")
 
 
 def fold(circuit: Folded, factor: float, *, gates: Sequence[str] | None = None) -> Folded:
@@ -58,7 +55,7 @@ def fold(circuit: Folded, factor: float, *, gates: Sequence[str] | None = None) 
     ops: list[Op] = []
     for op, count in zip(circuit.ops, counts, strict=True):
         ops.append(op)
-        ops += [_inverse(op), op] * count if isinstance(op, Gate) and count else []
+        ops += [inverse_of(op), op] * count if isinstance(op, Gate) and count else []
     return replace(circuit, ops=tuple(ops))
 
 
@@ -117,25 +114,6 @@ def _is_chosen(name: str, names: frozenset[str] | None) -> bool:
 
 def _name(op: Gate) -> str:
     return "c" * len(op.controls) + op.name
-
-
-def _inverse(op: Gate) -> Gate:
-    """The gate that undoes another, of the same name where there is one."""
-    if op.matrix is None and op.name in _OWN_INVERSES:
-        return op
-    if op.matrix is None and op.name in _INVERSES:
-        return replace(op, name=_INVERSES[op.name])
-    if op.matrix is None and op.name == "dcx":
-        return replace(op, qubits=op.qubits[::-1])
-    if op.name == "u":
-        theta, phi, lam = op.angles
-        return replace(op, angles=(-theta, -lam, -phi))
-    if op.name in ("r", "xx_plus_yy", "xx_minus_yy"):  # the second angle is that of the axis
-        return replace(op, angles=(-op.angles[0], op.angles[1]))
-    if isinstance(op.kind, ConstantGate):
-        matrix = freeze_matrix(op.kind.matrix.conj().T)
-        return replace(op, name="unitary", matrix=matrix)
-    return replace(op, angles=tuple(-angle for angle in op.angles))
 
 
 def _checked_factor(factor: Any) -> float:

@@ -116,8 +116,10 @@ def test_samples_are_those_of_aer(midway: bool) -> None:
 
 def test_other_strengths_compile_nothing(compilations: Any) -> None:
     def values(p: float, t1: float) -> np.ndarray:
-        noise = NoiseModel().after("cx", depolarizing(p, 2)).after(
-            "ry", thermal_relaxation(t1, t1, 1.0)
+        noise = (
+            NoiseModel()
+            .after("cx", depolarizing(p, 2))
+            .after("ry", thermal_relaxation(t1, t1, 1.0))
         )
         return Estimator(noise=noise).run([pub(POINTS)]).result()[0].data.evs
 

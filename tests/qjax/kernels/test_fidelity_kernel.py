@@ -275,7 +275,7 @@ WEIGHTED = FidelityKernel(real_amplitudes(3, reps=1), weight_params=["Î¸[5]", "Î
         (lambda k: FidelityKernel(FEATURES, input_params=["x[0]"]), ValueError, "neither input"),
         (lambda k: FidelityKernel(feature_map=FEATURES), TypeError, "first argument, circuit"),
         (lambda k: FidelityKernel(FEATURES, shots=10), NotImplementedError, "values are exact"),
-        (lambda k: k.replace(noise="thermal"), NotImplementedError, "noise: got 'thermal'"),
+        (lambda k: k.replace(noise="thermal"), TypeError, "noise: got str"),
         (lambda k: k.evaluate(csr_matrix(X)), TypeError, r"sparse: use \.toarray\(\)"),
         (lambda k: k.replace(fidelity=1), TypeError, "fidelities are exact"),
         (lambda k: FidelityKernel(FEATURES, simulator="xla"), TypeError, "simulator"),

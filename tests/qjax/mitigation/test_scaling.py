@@ -85,7 +85,8 @@ def test_models_are_extrapolated() -> None:
     expected = np.polyfit([1, 2, 3], values, 1)[-1]
     assert abs(zero_noise_extrapolation(shrunk, model) - expected) < 1e-12
     assert abs(zero_noise_extrapolation(shrunk, model, order=2) - 0.9) < 1e-12
-    check_grads(jax.jit(lambda model: zero_noise_extrapolation(shrunk, model)), (model,), 1, ["rev"])
+    of_model = jax.jit(lambda model: zero_noise_extrapolation(shrunk, model))
+    check_grads(of_model, (model,), 1, ["rev"])
     assert extrapolate((1, 2, 3), values, 2).shape == ()
 
 
@@ -107,9 +108,7 @@ def test_traced_strengths_out_of_range_are_nan() -> None:
         (noise.bit_flip(0.4), "2", TypeError, "factor: expected a number"),
     ],
 )
-def test_bad_input(
-    channel: Channel, factor: object, kind: type[Exception], message: str
-) -> None:
+def test_bad_input(channel: Channel, factor: object, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         scaled_channel(channel, factor)
 
