@@ -27,6 +27,7 @@ def zero_noise_extrapolation(
     order: Order = 1,
     *,
     asymptote: float = 0.0,
+    gates: Sequence[str] | None = None,
 ) -> Any:
     """What a function of noise would give without it, from its values at stronger noise.
 
@@ -52,6 +53,7 @@ def zero_noise_extrapolation(
         factors: how many times as strong as it is, or as long; distinct and positive.
         order: of the fit, as in `extrapolate`.
         asymptote: as in `extrapolate`.
+        gates: of a circuit, the names of those that are folded, as in `fold`.
 
     Returns:
         what the function returns, extrapolated.
@@ -65,8 +67,8 @@ def zero_noise_extrapolation(
     if isinstance(model, NoiseModel):
         values = [function(scaled(model, factor)) for factor in numbers.tolist()]
     elif isinstance(model, (Circuit, QuantumCircuit)):
-        values = [function(fold(model, factor)) for factor in numbers.tolist()]
-        numbers = np.array([folded_length(model, factor) for factor in numbers.tolist()])
+        values = [function(fold(model, factor, gates=gates)) for factor in numbers.tolist()]
+        numbers = np.array([folded_length(model, factor, gates) for factor in numbers.tolist()])
     else:
         raise TypeError(
             f"model: expected a NoiseModel, or a circuit to fold, got {type(model).__name__}"
