@@ -51,6 +51,7 @@ class KernelDescription(ParametrizedCircuit):
         structure: WeightStructure | None,
         noise: NoiseModel | None = None,
         simulator: Simulator | None = None,
+        shots: int | None = None,
     ) -> None:
         if not model.inputs:
             raise ValueError(
@@ -58,7 +59,7 @@ class KernelDescription(ParametrizedCircuit):
                 f"one that is no weight, of {enumerated(model.circuit.parameters)}"
             )
         self._model, self._structure = model, structure
-        self._noise, self._simulator = noise, simulator
+        self._noise, self._simulator, self._shots = noise, simulator, shots
         self._known_noise = known(noise)
         self._bound: tuple[float, ...] | None = None
 
@@ -124,7 +125,7 @@ class KernelDescription(ParametrizedCircuit):
             case "simulator":
                 return self._simulator
             case "shots":
-                return None
+                return self._shots
             case _:
                 return super()._argument(name)
 
@@ -132,6 +133,11 @@ class KernelDescription(ParametrizedCircuit):
     def simulator(self) -> Simulator | None:
         """What `simulator=` was given: how states are represented; None where that is chosen."""
         return self._simulator
+
+    @property
+    def shots(self) -> int | None:
+        """How many runs each value is a mean of; None for infinitely many."""
+        return self._shots
 
     @property
     def noise(self) -> NoiseModel | None:
@@ -200,19 +206,6 @@ class KernelDescription(ParametrizedCircuit):
             )
         check_defined(self._model, (weights,), points, what)
         return points
-
-
-def refuse_shots(shots: object) -> None:
-    """An argument that has a name and, so far, None alone as a value.
-
-    Raises:
-        NotImplementedError: for another one.
-    """
-    if shots is not None:
-        raise NotImplementedError(
-            f"shots: got {shots!r}; kernels of a number of shots are not there yet, values are "
-            "exact. Leave it out, or give None"
-        )
 
 
 def as_numpy_vector(structure: WeightStructure | None, weights: Any) -> np.ndarray:

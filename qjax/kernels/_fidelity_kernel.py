@@ -8,8 +8,8 @@ from qjax._circuit.circuit import Circuit
 from qjax._engine import Expectations, num_simulated
 from qjax._networks import Parameters, WeightParameters, make_model, unpacked
 from qjax._noise import NoiseModel, as_noise
+from qjax._readout import check_shots
 from qjax._simulators import DensityMatrix, Simulator, as_simulator
-from qjax.kernels._description import refuse_shots
 from qjax.kernels._features import StateFeatures
 from qjax.kernels._kernel import QuantumKernel
 from qjax.kernels._overlap import OverlapFeatures, overlap_features
@@ -38,16 +38,17 @@ class FidelityKernel(QuantumKernel):
             `qjax.simulators`, or `DensityMatrix()`, which simulates pairs; None chooses.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel` with known numbers, for which
             programs are compiled; None for nothing.
-        shots: None: values are those of infinitely many, so far.
+        shots: how many runs each value is a mean of, 1 at least: then `matrix` takes a `key`, and
+            `evaluate` a `seed`. Of one set of points each pair is drawn once; equal points have the
+            kernel 1 without noise. Derivatives are those of infinitely many. None for those.
 
     Raises:
         ValueError: for parameters that are assigned twice or not at all, for a circuit without
             inputs, and for one that measures midway; with noise, for one that starts from given
-            amplitudes.
+            amplitudes; for shots below 1.
         TypeError: for what is no circuit, parameter, simulator or noise model, and for traced
             strengths.
         UnsupportedInstructionError: see `from_qiskit`.
-        NotImplementedError: for shots other than None.
     """
 
     def __init__(
@@ -58,15 +59,15 @@ class FidelityKernel(QuantumKernel):
         weight_params: WeightParameters = (),
         simulator: Simulator | None = None,
         noise: NoiseModel | None = None,
-        shots: None = None,
+        shots: int | None = None,
     ) -> None:
-        refuse_shots(shots)
+        shots = None if shots is None else check_shots(shots)
         simulator, noise = as_simulator(simulator), as_noise(noise)
         weights = None if isinstance(weight_params, tuple) and not weight_params else weight_params
         given = unpacked(circuit, input_params, weights)
         pure = None if isinstance(simulator, DensityMatrix) else simulator
         model = make_model(*given, Expectations(()), simulator=pure, others_are_inputs=True)
-        super().__init__(*model, noise, simulator)
+        super().__init__(*model, noise, simulator, shots)
         features = self._features()
         if isinstance(features, StateFeatures):
             for task in features.tasks():

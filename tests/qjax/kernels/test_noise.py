@@ -143,3 +143,46 @@ def test_bad_noise(kernel: FidelityKernel) -> None:
         kernel.replace(simulator=qjax.simulators.StateVector())
     with pytest.raises(TypeError, match="noise: JAX traces its strengths"):
         jax.jit(lambda model: kernel.replace(noise=model).matrix(LEFT, weights=[0.7]))(NOISE)
+
+
+def test_shots_are_binomial(kernel: FidelityKernel) -> None:
+    few = kernel.with_weights([0.7]).replace(shots=100)
+    exact = np.asarray(kernel.matrix(POINTS, weights=[0.7]), float)
+    keys = jax.random.split(jax.random.key(0), 400)
+    drawn = np.asarray(jax.jit(jax.vmap(lambda key: few.matrix(POINTS, key=key)))(keys), float)
+    assert np.allclose(drawn * 100, np.round(drawn * 100), atol=1e-3)
+    assert np.array_equal(drawn, drawn.transpose(0, 2, 1))
+    deviation = np.sqrt(exact * (1 - exact) / 100)
+    assert (abs(drawn.mean(axis=0) - exact) < 4 * deviation / 20).all()
+    assert np.allclose(drawn.std(axis=0), deviation, rtol=0.2)
+    on_numpy = np.array([few.evaluate(POINTS, seed=seed) for seed in range(100)])
+    assert np.array_equal(on_numpy, on_numpy.transpose(0, 2, 1))
+    assert np.array_equal(few.evaluate(POINTS, seed=3), on_numpy[3])
+    assert (abs(on_numpy.mean(axis=0) - exact) < 4.5 * deviation / 10).all()
+
+
+@pytest.mark.usefixtures("x64")
+def test_derivatives_with_shots_are_those_without(kernel: FidelityKernel) -> None:
+    few = kernel.replace(noise=None, shots=10)
+    key = jax.random.key(1)
+    assert np.array_equal(few.matrix(LEFT, weights=[0.7], key=key).diagonal(), [1, 1])
+
+    def total(kernel: FidelityKernel, x: jax.Array) -> jax.Array:
+        return kernel.matrix(x, RIGHT, weights=[0.7], key=key).sum()
+
+    slopes = [jax.grad(partial(total, each))(jnp.array(LEFT)) for each in (few, kernel)]
+    pure = jax.grad(partial(total, few.replace(shots=None)))(jnp.array(LEFT))
+    assert np.allclose(slopes[0], pure, atol=1e-12)
+    assert not np.allclose(slopes[0], slopes[1])
+
+
+def test_shots_need_a_key(kernel: FidelityKernel) -> None:
+    few = kernel.replace(shots=10)
+    assert few.shots == 10
+    assert few != kernel
+    with pytest.raises(TypeError, match="key: a kernel with shots draws"):
+        few.matrix(LEFT, weights=[0.7])
+    with pytest.raises(TypeError, match="key: expected one JAX random key"):
+        few.matrix(LEFT, weights=[0.7], key=3)
+    with pytest.raises(ValueError, match="seed: expected a whole number"):
+        few.evaluate(LEFT, weights=[0.7], seed="a")
