@@ -1,5 +1,6 @@
 """Floor 7. Noise model or calibration matrix -> what happens to which bits when they are read."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -9,13 +10,13 @@ from jaxtyping import Float
 
 from qjax._base.arrays import Numbers, as_real
 from qjax._circuit.domain import is_known
-from qjax._noise import NoiseModel
+from qjax._noise import NoiseModel, misreadings, structure_of
 
 # Rows of a matrix that was estimated in single precision add up to one within this.
 _ROUNDING = 1e-4
 
 
-class Misreading(NamedTuple):
+class BitsRead(NamedTuple):
     """Some bits are read together, and not always as they were.
 
     Attributes:
@@ -29,7 +30,7 @@ class Misreading(NamedTuple):
 
 def misreadings_of(
     model: NoiseModel | Numbers, qubits: tuple[int, ...], dtype: np.dtype
-) -> tuple[Misreading, ...]:
+) -> tuple[BitsRead, ...]:
     """What happens to bits, one thing after the other.
 
     Args:
@@ -47,36 +48,28 @@ def misreadings_of(
         steps = tuple(_of_model(model, qubits))
     else:
         steps = _of_matrix(model, len(qubits))
-    steps = tuple(Misreading(bits, matrix.astype(dtype)) for bits, matrix in steps)
+    steps = tuple(BitsRead(bits, matrix.astype(dtype)) for bits, matrix in steps)
     for step in steps:
         _check_matrix(step.matrix)
     return steps
 
 
-def _of_model(model: NoiseModel, qubits: tuple[int, ...]) -> list[Misreading]:
-    steps = []
-    for error in model.readouts:
-        matrix = as_real(error.matrix, "model")
-        if error.qubits is None:
-            steps += [Misreading((bit,), matrix) for bit in range(len(qubits))]
-            continue
-        there = [qubit for qubit in error.qubits if qubit in qubits]
-        if there and len(there) < len(error.qubits):
+def _of_model(model: NoiseModel, qubits: tuple[int, ...]) -> Iterator[BitsRead]:
+    for number, together in misreadings(structure_of(model), qubits):
+        if missing := [qubit for qubit in together if qubit not in qubits]:
             raise ValueError(
-                f"model: it misreads the qubits {error.qubits} together, of which only {there} are "
+                f"model: it misreads the qubits {together} together, of which {missing} are not "
                 f"among those of the values, {qubits}; expected all of them or none"
             )
-        if there:
-            steps.append(Misreading(tuple(map(qubits.index, error.qubits)), matrix))
-    return steps
+        yield BitsRead(tuple(map(qubits.index, together)), model.readouts[number].matrix)
 
 
-def _of_matrix(model: Numbers, num_bits: int) -> tuple[Misreading, ...]:
+def _of_matrix(model: Numbers, num_bits: int) -> tuple[BitsRead, ...]:
     matrix = as_real(model, "model")
     if matrix.shape == (2**num_bits,) * 2:
-        return (Misreading(tuple(range(num_bits)), matrix),)
+        return (BitsRead(tuple(range(num_bits)), matrix),)
     if matrix.shape == (num_bits, 2, 2):
-        return tuple(Misreading((bit,), matrix[bit]) for bit in range(num_bits))
+        return tuple(BitsRead((bit,), matrix[bit]) for bit in range(num_bits))
     raise ValueError(
         f"model: expected a NoiseModel, or a calibration matrix of shape ({num_bits}, 2, 2) or "
         f"({2**num_bits}, {2**num_bits}) for {num_bits} bits, got shape {matrix.shape}"

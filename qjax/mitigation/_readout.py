@@ -14,7 +14,7 @@ from qjax._base.options import as_flag, as_whole, check_ordered
 from qjax._base.store import kept
 from qjax._noise import NoiseModel
 from qjax.mitigation._frequencies import Results, frequencies_of, nearest_distribution
-from qjax.mitigation._misreadings import Misreading, misreadings_of
+from qjax.mitigation._misreadings import BitsRead, misreadings_of
 from qjax.mitigation._string_values import strings_of, true_values
 
 
@@ -111,7 +111,7 @@ def _compiled_inversion(
     """(frequencies, matrices on those bits) -> what was there before they were read."""
 
     def invert(frequencies: Array, matrices: tuple[Array, ...]) -> Array:
-        for step in reversed(list(map(Misreading, bits, matrices))):
+        for step in reversed(list(map(BitsRead, bits, matrices))):
             frequencies = _inverted(frequencies, step)
         return frequencies
 
@@ -119,7 +119,7 @@ def _compiled_inversion(
 
 
 def _inverted(
-    frequencies: Float[Array, "*batch 2**bits"], step: Misreading
+    frequencies: Float[Array, "*batch 2**bits"], step: BitsRead
 ) -> Float[Array, "*batch 2**bits"]:
     """With p_read = M^T p: the inverse of M^T along the axes of the bits that it acts on."""
     width = len(step.bits)

@@ -22,7 +22,7 @@ from qjax._base.store import kept
 from qjax._circuit.domain import is_known
 from qjax._circuit.observable import PauliSum
 from qjax._qiskit import as_observable
-from qjax.mitigation._misreadings import Misreading
+from qjax.mitigation._misreadings import BitsRead
 
 # Numbers below so many roundings are none.
 _ROUNDINGS = 16
@@ -79,7 +79,7 @@ def _masks(label: str, num_qubits: int) -> tuple[int, int]:
 
 
 def true_values(
-    values: Float[Array, "*batch strings"], strings: Strings, steps: tuple[Misreading, ...]
+    values: Float[Array, "*batch strings"], strings: Strings, steps: tuple[BitsRead, ...]
 ) -> Float[Array, "*batch strings"]:
     """The values that true bits would give.
 
@@ -102,7 +102,7 @@ def _compiled(
     column = np.array([known.index(mask) for mask in masks])
 
     def solve(values: Array, matrices: tuple[Array, ...]) -> tuple[Array, Array]:
-        steps = _apart(tuple(map(Misreading, bits, matrices)))
+        steps = _apart(tuple(map(BitsRead, bits, matrices)))
         seen, left_out = _seen(known, steps, values.dtype)
         given = jnp.ones((*values.shape[:-1], len(known)), values.dtype)
         given = given.at[..., column].set(values)
@@ -114,9 +114,9 @@ def _compiled(
     return jax.jit(solve)
 
 
-def _apart(steps: tuple[Misreading, ...]) -> list[Misreading]:
+def _apart(steps: tuple[BitsRead, ...]) -> list[BitsRead]:
     """The same misreadings, one for each set of bits that have to do with each other."""
-    apart: list[Misreading] = []
+    apart: list[BitsRead] = []
     for step in steps:
         touched = [one for one in apart if set(one.bits) & set(step.bits)]
         apart = [one for one in apart if not set(one.bits) & set(step.bits)]
@@ -124,11 +124,11 @@ def _apart(steps: tuple[Misreading, ...]) -> list[Misreading]:
         matrix = jnp.eye(2 ** len(bits), dtype=step.matrix.dtype)
         for one in (*touched, step):
             matrix = jnp.matmul(matrix, _widened(one, bits), precision=tuning.PRECISION)
-        apart.append(Misreading(bits, matrix))
+        apart.append(BitsRead(bits, matrix))
     return apart
 
 
-def _widened(step: Misreading, bits: tuple[int, ...]) -> Float[Array, "2**k 2**k"]:
+def _widened(step: BitsRead, bits: tuple[int, ...]) -> Float[Array, "2**k 2**k"]:
     """The matrix on more bits, of which the others are read as they are."""
     if step.bits == bits:
         return step.matrix
@@ -143,7 +143,7 @@ def _widened(step: Misreading, bits: tuple[int, ...]) -> Float[Array, "2**k 2**k
 
 
 def _seen(
-    masks: list[tuple[int, int]], steps: list[Misreading], dtype: np.dtype
+    masks: list[tuple[int, int]], steps: list[BitsRead], dtype: np.dtype
 ) -> tuple[Float[Array, "strings strings"], Bool[Array, " strings"]]:
     """What each string T (row) adds to the value that is seen of S; and whether parts are missing.
 

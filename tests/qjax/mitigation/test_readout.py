@@ -19,8 +19,8 @@ from qiskit_aer.noise import NoiseModel as AerNoiseModel
 from qiskit_aer.noise import ReadoutError as AerReadoutError
 
 import qjax
-from qjax._noise import NoiseModel, ReadoutError
 from qjax.mitigation import nearest_distribution, readout
+from qjax.noise import NoiseModel
 
 RANDOM = np.random.default_rng(0)
 MATRICES = np.array([[[0.97, 0.03], [0.08, 0.92]], [[0.9, 0.1], [0.04, 0.96]], [[0.99, 0.01]] * 2])
@@ -29,18 +29,18 @@ PAIR = np.array([[0.9, 0.05, 0.03, 0.02], [0.1, 0.8, 0.04, 0.06], [0.02, 0.08, 0
 PAIR[3] = [0.01, 0.02, 0.07, 0.9]
 TRUE = RANDOM.dirichlet(np.ones(8), size=(2, 3))
 
-SINGLE = NoiseModel((), tuple(ReadoutError((q,), MATRICES[q]) for q in range(3)))
-JOINT = NoiseModel((), (ReadoutError((2, 0), PAIR), SINGLE.readouts[1]))
-OVERLAPPING = NoiseModel((), (SINGLE.readouts[0], *JOINT.readouts))
-EVERYWHERE = NoiseModel((), (ReadoutError(None, MATRICES[0]),))
+SINGLE = NoiseModel().readout(MATRICES[0], qubits=0).readout(MATRICES[1], qubits=1)
+SINGLE = SINGLE.readout(MATRICES[2], qubits=2)
+JOINT = NoiseModel().readout(PAIR, qubits=(2, 0)).readout(MATRICES[1], qubits=1)
+OVERLAPPING = NoiseModel().readout(MATRICES[0], qubits=[0, 1]).readout(PAIR, qubits=(2, 0))
+EVERYWHERE = NoiseModel().readout(MATRICES[0])
 
 
 def joint_matrix(model: NoiseModel, num_bits: int = 3) -> np.ndarray:
     """Entry [i, j]: the probability to read j where i was true, by what a model says of bits."""
     total = np.eye(2**num_bits)
     for error in model.readouts:
-        each = [(q,) for q in range(num_bits)] if error.qubits is None else [error.qubits]
-        for qubits in each:
+        for qubits in error.places or [(q,) for q in range(num_bits)]:
             step = np.zeros_like(total)
             for i, j in product(range(2**num_bits), repeat=2):
                 inside = sum(1 << q for q in qubits)
@@ -69,7 +69,7 @@ def test_calibration_matrices_are_models() -> None:
 
 
 def test_qubits_tell_where_bits_come_from() -> None:
-    turned = NoiseModel((), (ReadoutError((7,), MATRICES[0]), SINGLE.readouts[2]))
+    turned = NoiseModel().readout(MATRICES[0], qubits=7).readout(MATRICES[2], qubits=2)
     read = np.array([0.1, 0.2, 0.3, 0.4])
     expected = readout(read, MATRICES[[2, 0]])
     assert np.allclose(readout(read, turned, qubits=(2, 7)), expected, atol=1e-6)
@@ -155,7 +155,7 @@ def test_values_of_strings(model: NoiseModel) -> None:
 @pytest.mark.usefixtures("x64")
 def test_where_bits_are_misread_alike_values_are_divided() -> None:
     matrix = np.array([[0.9, 0.1], [0.1, 0.9]])
-    model = NoiseModel((), (ReadoutError(None, matrix),))
+    model = NoiseModel().readout(matrix)
     assert abs(readout(0.32, model, observables="XZ") - 0.32 / 0.64) < 1e-12
     assert abs(readout(0.32, model, observables=Pauli("XI")) - 0.32 / 0.8) < 1e-12
     divided = jax.jit(lambda model: readout([0.32], model, observables=["XZ"]))
@@ -229,7 +229,7 @@ def test_samples_in_single_precision_stay_single() -> None:
         ([0.5, 0.5], MATRICES[0].T, {}, ValueError, "add up to one"),
         ([0.5, 0.5], np.full((2, 2), 0.5), {}, ValueError, "cannot be inverted"),
         ([0.5, 0.5], "no", {}, TypeError, "model: got"),
-        ([0.5, 0.5], NoiseModel((), (JOINT.readouts[0],)), {}, ValueError, "together"),
+        ([0.5, 0.5], NoiseModel().readout(PAIR, qubits=(2, 0)), {}, ValueError, "together"),
         ([0.5, 0.5], EVERYWHERE, {"qubits": (0, 1)}, ValueError, "qubits: expected 1 distinct"),
         ([0.5, 0.5], EVERYWHERE, {"project": 1}, TypeError, "project: expected True or False"),
         ([0.5], EVERYWHERE, {"observables": ["ZZ"]}, ValueError, "of ZZ, parts are missing"),
