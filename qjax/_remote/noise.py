@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from qjax._circuit.circuit import Circuit
-from qjax._engine import Model, NetworkReadout, simulator_for
+from qjax._engine import Model, NetworkReadout, with_simulator
 from qjax._noise import NoiseModel, structure_of
-from qjax._simulators import DensityMatrix, Simulator
+from qjax._simulators import Simulator
 
 
 class Blurred(ABC):
@@ -45,13 +45,16 @@ def simulated(
     readout: NetworkReadout,
     simulator: Simulator | None = None,
     noise: NoiseModel | None = None,
-) -> Model:
+) -> tuple[Model, NoiseModel | None]:
     """A circuit as a network without weights, all of its parameters being inputs.
+
+    Returns:
+        the network, and the noise that it has to be told of: what of the model has an effect.
 
     Raises:
         ValueError: for noise or a simulator that do not fit the circuit.
     """
-    how = simulator_for(circuit, simulator, noise)
-    mixed = noise is not None and isinstance(how, DensityMatrix)
-    structure = structure_of(noise) if noise is not None and mixed else None
-    return Model(circuit, tuple(range(circuit.num_params)), (), readout, None, how, structure)
+    how, relevant = with_simulator(circuit, simulator, noise)
+    structure = structure_of(relevant) if relevant else None
+    inputs = tuple(range(circuit.num_params))
+    return Model(circuit, inputs, (), readout, None, how, structure), relevant

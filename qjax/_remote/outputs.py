@@ -21,6 +21,7 @@ from qjax._base.host_call import call
 from qjax._base.mesh import alike
 from qjax._base.store import kept
 from qjax._engine import Model, of_moving, outputs
+from qjax._noise import NoiseModel
 from qjax._qiskit import Source
 from qjax._remote.network import (
     Flags,
@@ -84,8 +85,7 @@ def _values_at(remote: Remote, points: tuple[Point, ...]) -> tuple[Array, ...]:
     primitive = source.primitive.value
     if not isinstance(primitive, Blurred):
         return tuple(call(source, *rows))
-    model = _simulated(remote, primitive)
-    noise = primitive.noise if model.noise is not None else None
+    model, noise = _simulated(remote, primitive)
     exact = [outputs(model, jnp.zeros((0,), row.dtype), row, noise) for row in rows]
     flat = [values.reshape(*row.shape[:-1], -1) for values, row in zip(exact, rows, strict=True)]
     return tuple(call(_Blur(source), *flat))
@@ -128,8 +128,8 @@ class _Blur:
         return self.source.primitive.value.blurred(rows, self.source.accuracy)
 
 
-def _simulated(remote: Remote, primitive: Blurred) -> Model:
-    """The network whose inputs are all angles, simulated on this engine."""
+def _simulated(remote: Remote, primitive: Blurred) -> tuple[Model, NoiseModel | None]:
+    """The network whose inputs are all angles, simulated on this engine, and its noise."""
     free = remote.source.circuit
     return simulated(free, remote.model.readout, primitive.simulator, primitive.noise)
 

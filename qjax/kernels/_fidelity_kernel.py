@@ -76,4 +76,4 @@ class FidelityKernel(QuantumKernel):
     def _features(self) -> StateFeatures | OverlapFeatures:
         if self._noise is None and not isinstance(self._simulator, DensityMatrix):
             return StateFeatures(self._model)
-        return overlap_features(self._model, self._simulator, self._noise, self._known_noise)
+        return overlap_features(self._model, self._simulator, self._noise)

@@ -21,7 +21,7 @@ from qjax._engine import Model, Probabilities, num_simulated_of, outputs
 from qjax._noise import NoiseModel
 from qjax._remote import simulated
 from qjax._simulators import Simulator
-from qjax.kernels._known_noise import KnownNoise
+from qjax.kernels._known_noise import KnownNoise, known
 
 # What a density matrix takes while it is simulated, in multiples of itself.
 _COPIES = 4
@@ -99,7 +99,7 @@ class OverlapFeatures:
 
 
 def overlap_features(
-    model: Model, simulator: Simulator | None, noise: NoiseModel | None, known: KnownNoise | None
+    model: Model, simulator: Simulator | None, noise: NoiseModel | None
 ) -> OverlapFeatures:
     """What a kernel with this model compares.
 
@@ -116,8 +116,8 @@ def overlap_features(
     table = np.ones(2**circuit.num_qubits, np.int32)
     table[0] = 0
     readout = Probabilities((2,), table.tobytes())
-    pairs = simulated(whole, readout, simulator, noise)
-    return OverlapFeatures(pairs, len(model.inputs), known if pairs.noise is not None else None)
+    pairs, relevant = simulated(whole, readout, simulator, noise)
+    return OverlapFeatures(pairs, len(model.inputs), known(relevant))
 
 
 @kept()

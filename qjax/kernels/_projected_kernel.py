@@ -15,12 +15,13 @@ from qjax._base.arrays import Numbers, as_real_numpy
 from qjax._circuit.circuit import Circuit
 from qjax._engine import Expectations
 from qjax._networks import Parameters, WeightParameters, make_model, unpacked
-from qjax._noise import NoiseModel, as_noise
+from qjax._noise import NoiseModel, as_noise, reduced
 from qjax._qiskit import as_circuit, several, with_observables
 from qjax._simulators import Simulator, as_simulator
 from qjax.kernels._features import ExpectationFeatures
 from qjax.kernels._gram import compiled_features
 from qjax.kernels._kernel import QuantumKernel
+from qjax.kernels._known_noise import known
 
 
 class ProjectedKernel(QuantumKernel):
@@ -128,8 +129,9 @@ class ProjectedKernel(QuantumKernel):
         return f"{super().__repr__()[:-1]}, gamma={self._gamma})"
 
     def _features(self) -> ExpectationFeatures:
-        noise = self._known_noise if self._model.noise is not None else None
-        return ExpectationFeatures(self._model, noise)
+        if self._noise is None or self._model.noise is None:
+            return ExpectationFeatures(self._model)
+        return ExpectationFeatures(self._model, known(reduced(self._noise, self.circuit)))
 
     def _settings(self) -> tuple[float | Array, ...]:
         return (self._gamma,)

@@ -142,7 +142,7 @@ class Estimator(Simulating, BaseEstimatorV2):
             for (_, circuit), (_, strings) in zip(asked, tables, strict=True)
         ]
         points = [points_of(pub.circuit, pub.parameter_values) for pub, _ in asked]
-        values_of_pubs = values_of(zip(requests, points, strict=True), self.noise)
+        values_of_pubs = values_of(zip(requests, points, strict=True))
         for (pub, _), (coefficients, _), values in zip(asked, tables, values_of_pubs, strict=True):
             yield _combined(pub, coefficients, values)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from numbers import Number, Real
 from operator import itemgetter
@@ -194,10 +194,12 @@ class Request:
     Attributes:
         model: what is computed.
         strengths: how its weights make a noise model; None for no noise.
+        numbers: the weights. They are no part of what is compiled.
     """
 
     model: Model
     strengths: Strengths | None
+    numbers: Float[np.ndarray, " strengths"] = field(compare=False, repr=False)
 
     @property
     def num_inputs(self) -> int:
@@ -225,9 +227,10 @@ class Request:
 
 def request(primitive: Blurred, circuit: Circuit, readout: NetworkReadout) -> Request:
     """What is asked of the engine for a circuit."""
-    noise = primitive.noise
-    model = simulated(circuit, readout, primitive.simulator, noise)
-    return Request(model, None if noise is None or model.noise is None else strengths_of(noise))
+    model, noise = simulated(circuit, readout, primitive.simulator, primitive.noise)
+    if noise is None:
+        return Request(model, None, np.zeros(0))
+    return Request(model, strengths_of(noise), numbers_of(noise))
 
 
 def points_of(circuit: QuantumCircuit, values: BindingsArray) -> Float[np.ndarray, "points params"]:
@@ -245,15 +248,17 @@ def circuits_of(pubs: list) -> list[Circuit]:
 
 
 def values_of(
-    requests: Iterable[tuple[Request, np.ndarray]], noise: NoiseModel | None
+    requests: Iterable[tuple[Request, np.ndarray]],
 ) -> Iterator[Float[np.ndarray, "points outputs"]]:
-    """What each request reads out at its points; in one go for equal requests in a row."""
-    strengths = np.zeros(0) if noise is None else numbers_of(noise)
+    """What each request of a primitive reads out at its points; in one go for equal ones in a row.
+
+    Of one primitive equal requests have equal numbers, too.
+    """
     for network, row in groupby(requests, key=itemgetter(0)):
         for together in _blocks(network, (given for _, given in row)):
             points = np.concatenate(together)
             check_domain(network.model.circuit, points, "parameter values")
-            values = evaluate(network, strengths[: network.num_weights], points)
+            values = evaluate(network, network.numbers, points)
             yield from np.split(values, np.cumsum([len(points) for points in together])[:-1])
 
 

@@ -23,12 +23,12 @@ from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import measured_bits, measurements, writes_bits
 from qjax._dynamic import deferred
-from qjax._engine import Probabilities
-from qjax._noise import NoiseModel, with_noise
+from qjax._engine import Probabilities, deferred_with_noise, with_simulator
+from qjax._noise import NoiseModel, structure_of
 from qjax._qiskit import Distribution, DistributionResult
 from qjax._readout import check_shots, check_shots_fit
 from qjax._sampling import has_exact_form, is_followed, sample
-from qjax._simulators import Simulator
+from qjax._simulators import DensityMatrix, Simulator
 from qjax.primitives._requests import (
     Request,
     Seed,
@@ -187,7 +187,7 @@ def _outcomes_of_pubs(
     """Samples of all classical bits, as booleans; or how they are distributed, without shots."""
     circuits = circuits_of(pubs)
     exact = {
-        circuit: _sources(circuit, sampler.noise)
+        circuit: _sources(sampler, circuit)
         for circuit, count in zip(circuits, shots, strict=True)
         if count is None or _is_followed(circuit, sampler.noise)
     }
@@ -196,7 +196,7 @@ def _outcomes_of_pubs(
         _parts(sampler, circuit, exact[circuit], rows) if circuit in exact else []
         for circuit, rows in zip(circuits, points, strict=True)
     ]
-    outcome_probabilities = values_of((part for parts in asked for part in parts), sampler.noise)
+    outcome_probabilities = values_of(part for parts in asked for part in parts)
     for circuit, count, rows, parts in zip(circuits, shots, points, asked, strict=True):
         random = np.random.default_rng(sampler.seed)
         if count is None:
@@ -224,12 +224,15 @@ def _distribution(
     return Distribution(np.clip(probabilities, 0, None), places)
 
 
-def _sources(circuit: Circuit, noise: NoiseModel | None) -> Sources:
+def _sources(sampler: Sampler, circuit: Circuit) -> Sources:
     """The qubit, or record of an outcome, that each classical bit shows; None: it stays 0."""
     # What writes no classical bit has no measurements there either.
     if not writes_bits(circuit.ops):
         return (None,) * circuit.num_clbits
-    form = deferred(with_noise(circuit, noise))
+    how, noise = with_simulator(circuit, sampler.simulator, sampler.noise)
+    mixed = isinstance(how, DensityMatrix)
+    structure = structure_of(noise) if noise else None
+    form = deferred_with_noise(circuit, structure) if mixed else deferred(circuit)
     return tuple(measured_bits(form)) if measurements(form) else (None,) * circuit.num_clbits
 
 
