@@ -60,13 +60,12 @@ def ansatz() -> QuantumCircuit:
 
 def measured() -> QuantumCircuit:
     """A measurement midway, whose outcome decides, and two registers."""
-    circuit = QuantumCircuit(2, 2)
+    circuit = QuantumCircuit(2, 1)
     circuit.rx(THETA[0], 0)
     circuit.measure(0, 0)
     with circuit.if_test((circuit.clbits[0], 1)):
         circuit.ry(THETA[1], 1)
     circuit.cx(1, 0)
-    circuit.measure(1, 1)
     circuit.measure_all()
     return circuit
 
