@@ -1,6 +1,7 @@
 """Floor 2. Circuits and observables as data, and what can be said of them without simulating.
 
 gates              names -> matrices: the table to add a gate to
+inverses           gates -> what undoes them
 operations         gates in their places, measurements, amplitudes
 channels           noise in its places
 circuit            operations, in order

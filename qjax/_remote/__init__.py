@@ -16,6 +16,7 @@ from qjax._remote.network import CircuitCount as CircuitCount
 from qjax._remote.network import Remote as Remote
 from qjax._remote.network import moving_groups as moving_groups
 from qjax._remote.noise import Blurred as Blurred
+from qjax._remote.noise import simulated as simulated
 from qjax._remote.outputs import remote_backward as remote_backward
 from qjax._remote.outputs import remote_forward as remote_forward
 from qjax._remote.outputs import remote_outputs as remote_outputs

@@ -21,6 +21,7 @@ from qjax._base.host_call import call
 from qjax._base.mesh import alike
 from qjax._base.store import kept
 from qjax._engine import Model, of_moving, outputs
+from qjax._noise import NoiseModel
 from qjax._qiskit import Source
 from qjax._remote.network import (
     Flags,
@@ -31,7 +32,7 @@ from qjax._remote.network import (
     point_of,
     rows_of,
 )
-from qjax._remote.noise import Blurred
+from qjax._remote.noise import Blurred, simulated
 from qjax._remote.stencils import slope, stencil, stencil_size
 
 # ---------------------------------------------------------------- inside of JAX
@@ -81,10 +82,11 @@ def _values_at(remote: Remote, points: tuple[Point, ...]) -> tuple[Array, ...]:
     """The values `(*lead, outputs)` at each point `(*lead, numbers)`, in one pub."""
     rows = [rows_of(remote, point) for point in points]
     source = remote.source
-    if not isinstance(source.primitive.value, Blurred):
+    primitive = source.primitive.value
+    if not isinstance(primitive, Blurred):
         return tuple(call(source, *rows))
-    model = _simulated(remote)
-    exact = [outputs(model, jnp.zeros((0,), row.dtype), row) for row in rows]
+    model, noise = _simulated(remote, primitive)
+    exact = [outputs(model, jnp.zeros((0,), row.dtype), row, noise) for row in rows]
     flat = [values.reshape(*row.shape[:-1], -1) for values, row in zip(exact, rows, strict=True)]
     return tuple(call(_Blur(source), *flat))
 
@@ -126,11 +128,10 @@ class _Blur:
         return self.source.primitive.value.blurred(rows, self.source.accuracy)
 
 
-@kept()
-def _simulated(remote: Remote) -> Model:
-    """The network whose weights are all angles, simulated on this engine."""
+def _simulated(remote: Remote, primitive: Blurred) -> tuple[Model, NoiseModel | None]:
+    """The network whose inputs are all angles, simulated on this engine, and its noise."""
     free = remote.source.circuit
-    return Model(free, tuple(range(free.num_params)), (), remote.model.readout)
+    return simulated(free, remote.model.readout, primitive.simulator, primitive.noise)
 
 
 # ---------------------------------------------------------------- on NumPy data, without callbacks

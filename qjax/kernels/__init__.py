@@ -15,6 +15,9 @@ _description            what a kernel is made of: circuit, inputs, weights, and 
 _evaluation             more pairs than fit into memory, in NumPy
 _gram                   points -> their Gram matrix, compiled and differentiable
 _features               points -> what a kernel compares
+_overlap                pairs of points -> the circuit by which a device compares them
+_shots                  kernel values -> what a number of shots gives of them
+_known_noise            noise models with known numbers, as hashable values
 _independent_parts      what of a circuit the fidelity depends on
 """
 

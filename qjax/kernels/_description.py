@@ -20,6 +20,9 @@ from qjax._base.process import check_process
 from qjax._base.weight_tree import WeightStructure, as_vector, joined
 from qjax._engine import Model
 from qjax._networks import ParametrizedCircuit, check_defined
+from qjax._noise import NoiseModel
+from qjax._simulators import Simulator
+from qjax.kernels._known_noise import known
 
 _WAYS = {
     "feature_map": "Give it as the first argument, circuit",
@@ -42,13 +45,22 @@ class KernelDescription(ParametrizedCircuit):
     # What Qiskit ML's trainers have assigned in place.
     _assigned: tuple[float, ...] | None = None
 
-    def __init__(self, model: Model, structure: WeightStructure | None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        structure: WeightStructure | None,
+        noise: NoiseModel | None = None,
+        simulator: Simulator | None = None,
+        shots: int | None = None,
+    ) -> None:
         if not model.inputs:
             raise ValueError(
                 "input_params: the circuit has no parameter that takes a point; expected at least "
                 f"one that is no weight, of {enumerated(model.circuit.parameters)}"
             )
         self._model, self._structure = model, structure
+        self._noise, self._simulator, self._shots = noise, simulator, shots
+        self._known_noise = known(noise)
         self._bound: tuple[float, ...] | None = None
 
     @property
@@ -107,7 +119,30 @@ class KernelDescription(ParametrizedCircuit):
         return twin
 
     def _argument(self, name: str) -> Any:
-        return None if name in ("noise", "shots") else super()._argument(name)
+        match name:
+            case "noise":
+                return self._noise
+            case "simulator":
+                return self._simulator
+            case "shots":
+                return self._shots
+            case _:
+                return super()._argument(name)
+
+    @property
+    def simulator(self) -> Simulator | None:
+        """What `simulator=` was given: how states are represented; None where that is chosen."""
+        return self._simulator
+
+    @property
+    def shots(self) -> int | None:
+        """How many runs each value is a mean of; None for infinitely many."""
+        return self._shots
+
+    @property
+    def noise(self) -> NoiseModel | None:
+        """What goes wrong on the way; None for nothing."""
+        return self._noise
 
     def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         brings = isinstance(changes.get("circuit"), tuple)  # its inputs and weights
@@ -171,20 +206,6 @@ class KernelDescription(ParametrizedCircuit):
             )
         check_defined(self._model, (weights,), points, what)
         return points
-
-
-def refuse_noise(**given: object) -> None:
-    """Arguments that have a name and, so far, None alone as a value.
-
-    Raises:
-        NotImplementedError: for another one.
-    """
-    for name, value in given.items():
-        if value is not None:
-            raise NotImplementedError(
-                f"{name}: got {value!r}; kernels with noise or shots are not there yet, values are "
-                f"exact. Leave it out, or give None"
-            )
 
 
 def as_numpy_vector(structure: WeightStructure | None, weights: Any) -> np.ndarray:

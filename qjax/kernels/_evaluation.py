@@ -4,7 +4,7 @@ Features are computed for blocks of points, each once where all of them fit besi
 kept for the blocks that come; a block of the matrix is a program of two blocks of features.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -46,8 +46,11 @@ def matrix_in_blocks(
     progress: bool,
     out: Destination,
     overwrite: bool,
+    sampled: Callable[[np.ndarray, bool], np.ndarray] | None = None,
 ) -> np.ndarray:
     """The matrix of all pairs; arguments are checked, and of one dtype.
+
+    `sampled` is what shots make of a block, and whether that is of pairs of the same points.
 
     Raises:
         ValueError, TypeError, FileExistsError, OSError, CircuitTooLargeError: see `evaluate`.
@@ -60,11 +63,13 @@ def matrix_in_blocks(
             plan = _Evaluation(features, x.dtype, weights, settings, max_bytes)
             pairs = shape[0] * (shape[0] + 1) // 2 if y is None else shape[0] * shape[1]
             with progress_bar(pairs, progress, "pairs", scale=True) as advance:
-                for rows, columns, values in plan.blocks(x, y):
+                for rows, columns, exact in plan.blocks(x, y):
+                    alone = y is None and rows == columns
+                    values = exact if sampled is None else sampled(exact, alone)
                     array[rows, columns] = values
-                    if y is None and rows != columns:
+                    if y is None and not alone:
                         array[columns, rows] = values.T
-                    advance(_count(values, y is None and rows == columns))
+                    advance(_count(values, alone))
     return result()
 
 

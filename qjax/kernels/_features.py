@@ -15,9 +15,19 @@ from jaxtyping import Complex, Float
 from qjax._base import tuning
 from qjax._base.memory import bytes_of_states
 from qjax._circuit.observable import Observable
-from qjax._engine import Expectations, Model, States, Task, num_simulated, outputs, run, task_of
+from qjax._engine import (
+    Expectations,
+    Model,
+    States,
+    Task,
+    num_simulated,
+    num_simulated_of,
+    outputs,
+    run,
+)
 from qjax._simulators import DensityMatrix
 from qjax.kernels._independent_parts import independent_parts
+from qjax.kernels._known_noise import KnownNoise
 
 # States of a point that a block holds at once: itself, its real and imaginary parts, and as much
 # again while it is simulated.
@@ -26,6 +36,10 @@ _STATES_OF_POINT = 4
 
 class Features(Protocol):
     """What a kernel is made of: a feature map, and the kernel as a function of features."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether equal points have the kernel 1, and pairs one value in either order."""
 
     def of_points(
         self, points: Float[Array, "points inputs"], weights: Float[Array, " weights"]
@@ -50,6 +64,10 @@ class StateFeatures:
     """
 
     model: Model
+
+    @property
+    def is_exact(self) -> bool:
+        return True
 
     def tasks(self) -> tuple[Task, ...]:
         """What is simulated for a point: each independent part of the circuit."""
@@ -91,9 +109,15 @@ class ExpectationFeatures:
 
     Attributes:
         model: the circuit, the roles of its parameters, and the observables.
+        noise: what goes wrong, with its numbers; None for nothing.
     """
 
     model: Model
+    noise: KnownNoise | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        return True  # the values are those of infinitely many runs
 
     @property
     def observables(self) -> tuple[Observable, ...]:
@@ -104,7 +128,8 @@ class ExpectationFeatures:
     def of_points(
         self, points: Float[Array, "points inputs"], weights: Float[Array, " weights"]
     ) -> Float[Array, "points observables"]:
-        return outputs(self.model, weights, points)
+        noise = None if self.noise is None else self.noise.model
+        return outputs(self.model, weights, points, noise)
 
     def kernel(
         self,
@@ -119,7 +144,8 @@ class ExpectationFeatures:
         return jnp.exp(-settings[0] * distances)
 
     def bytes_of_point(self, dtype: np.dtype) -> int:
-        state = bytes_of_states(num_simulated(task_of(self.model)), 2 * dtype.itemsize)
+        width = num_simulated_of(self.model) * (1 + self.model.is_mixed)
+        state = bytes_of_states(width, 2 * dtype.itemsize)
         return _STATES_OF_POINT * state + prod(self.model.readout.output_shape) * dtype.itemsize
 
 

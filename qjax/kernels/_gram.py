@@ -3,7 +3,7 @@
 Three facts hold exactly, where rounding would leave them open: a kernel of two equal points is 1,
 all values lie in [0, 1], and the matrix of one set of points is symmetric. Values are corrected by
 constants, so that derivatives of any order are those of the kernel itself; on the diagonal of one
-set of points, k(x, x) = 1 whatever x is, and has none.
+set of points, k(x, x) = 1 whatever x is, and has none. With noise only the last holds.
 """
 
 from collections.abc import Callable
@@ -84,6 +84,8 @@ def _block(
 ) -> Float[Array, "left right"]:
     """The values of all pairs, of which what is known exactly is exact."""
     values = features.kernel(left[1], None if right is None else right[1], settings)
+    if not features.is_exact:
+        return values if right is not None else mirrored(values)
     other = left[0] if right is None else right[0]
     exact = jnp.where(_equal_rows(left[0], other), 1.0, jnp.minimum(values, 1.0))
     values = values + lax.stop_gradient(exact.astype(values.dtype) - values)
@@ -97,7 +99,13 @@ def symmetric(values: Float[Array, "points points"]) -> Float[Array, "points poi
     """
     row, column = (lax.broadcasted_iota(jnp.int32, values.shape, axis) for axis in (0, 1))
     ones = jnp.where(jnp.isnan(lax.stop_gradient(values)), jnp.nan, 1).astype(values.dtype)
-    return jnp.where(row == column, ones, jnp.where(row < column, values, values.T))
+    return jnp.where(row == column, ones, mirrored(values))
+
+
+def mirrored(values: Float[Array, "points points"]) -> Float[Array, "points points"]:
+    """The upper triangle and the diagonal, mirrored: each pair is compared in one order."""
+    row, column = (lax.broadcasted_iota(jnp.int32, values.shape, axis) for axis in (0, 1))
+    return jnp.where(row <= column, values, values.T)
 
 
 def _equal_rows(x: Points, y: Points) -> Bool[Array, "left right"]:
@@ -128,7 +136,9 @@ def _in_blocks(
     blocks = lax.map(of_row, jnp.arange(len(rows)))
     whole = blocks.transpose(0, 2, 1, 3).reshape(len(rows) * rows.shape[1], -1)
     values = whole[: len(x), : len(x if y is None else y)]
-    return symmetric(values) if y is None else values
+    if y is not None:
+        return values
+    return symmetric(values) if features.is_exact else mirrored(values)
 
 
 def _split(points: Points, size: int) -> Float[Array, "blocks size inputs"]:

@@ -1,6 +1,7 @@
 """Floor 10. What all kernels compute: Gram matrices, in JAX and in NumPy."""
 
 import os
+from collections.abc import Callable
 from typing import Any, Self
 
 import jax.numpy as jnp
@@ -9,11 +10,13 @@ from jax import Array
 from jaxtyping import Float
 
 from qjax._base.arrays import Numbers, as_numpy, as_real_numpy, common_dtype
+from qjax._base.options import as_whole
 from qjax._base.process import check_process
 from qjax.kernels._description import as_numpy_vector
 from qjax.kernels._evaluation import matrix_in_blocks
 from qjax.kernels._features import Features
 from qjax.kernels._gram import compiled_matrix
+from qjax.kernels._shots import sampled, sampled_block
 from qjax.kernels._trainable_kernel import TrainableKernel
 
 
@@ -25,7 +28,12 @@ class QuantumKernel(TrainableKernel):
     """
 
     def matrix(
-        self, x: Numbers, y: Numbers | None = None, weights: Any = ()
+        self,
+        x: Numbers,
+        y: Numbers | None = None,
+        weights: Any = (),
+        *,
+        key: Array | None = None,
     ) -> Float[Array, "x_points y_points"]:
         """The kernel of all pairs of points, as a pure JAX function.
 
@@ -37,21 +45,23 @@ class QuantumKernel(TrainableKernel):
             x: real, shape `(points, num_inputs)`; float32 gives float32 results, float64 float64
                 ones (JAX's x64 flag permitting).
             y: the same for the columns; None for `x` again. Then the matrix is exactly symmetric,
-                its diagonal exactly 1, and the derivative of the diagonal exactly 0.
+                and without noise its diagonal exactly 1, and the derivative of that exactly 0.
             weights: real, shape `(num_weights,)`, or the tree of `weight_structure`; left out where
                 there are none, or where the kernel has numbers for them.
+            key: a JAX random key, for a kernel with shots.
 
         Returns:
-            shape `(len(x), len(y))`, in [0, 1]; 1 where two points are equal.
+            shape `(len(x), len(y))`, in [0, 1]; without noise 1 where two points are equal.
 
         Raises:
             ValueError: for another shape, for weights that are missing, and for what does not fit
                 into memory.
-            TypeError: for values that are not real.
+            TypeError: for values that are not real, and for shots without a key.
         """
         x, y, vector = self._prepared(x, y, weights)
         settings = tuple(jnp.asarray(setting, x.dtype) for setting in self._settings())
-        return compiled_matrix(self._features())(x, y, vector, settings)
+        values = compiled_matrix(self._features())(x, y, vector, settings)
+        return values if self._shots is None else sampled(values, self._shots, key, y is None)
 
     def evaluate(
         self,
@@ -63,6 +73,7 @@ class QuantumKernel(TrainableKernel):
         progress: bool = False,
         out: np.ndarray | str | os.PathLike[str] | None = None,
         overwrite: bool = False,
+        seed: int | None = None,
     ) -> Float[np.ndarray, "x_points y_points"]:
         """The kernel of all pairs of points on NumPy, as Qiskit ML's kernels have it.
 
@@ -81,6 +92,7 @@ class QuantumKernel(TrainableKernel):
             out: where the result goes: an array or `numpy.memmap` of its shape and dtype, or the
                 path of a `.npy` file, which appears when it is complete. Default: a new array.
             overwrite: whether a file that exists at `out` is replaced.
+            seed: of a kernel with shots; None draws others in each call.
 
         Returns:
             `out`, or a new array, of shape `(len(x_vec), len(y_vec))`; for a path, the file as a
@@ -114,6 +126,7 @@ class QuantumKernel(TrainableKernel):
             progress=progress,
             out=out,
             overwrite=overwrite,
+            sampled=self._sampler(seed),
         )
 
     def __call__(self, x: Numbers, y: Numbers | None = None) -> Any:
@@ -125,6 +138,14 @@ class QuantumKernel(TrainableKernel):
         values = self.evaluate(x, y)
         alone = y is not None and all(as_numpy(points, "points").ndim == 1 for points in (x, y))
         return float(values[0, 0]) if alone else values
+
+    def _sampler(self, seed: int | None) -> Callable[[np.ndarray, bool], np.ndarray] | None:
+        """What shots make of the values of a block; None for no shots."""
+        if self._shots is None:
+            return None
+        number = None if seed is None else as_whole(seed, "seed", 0)
+        random, shots = np.random.default_rng(number), self._shots
+        return lambda values, alone: sampled_block(values, shots, random, alone)
 
     def _features(self) -> Features:
         raise NotImplementedError
@@ -138,7 +159,8 @@ class QuantumKernel(TrainableKernel):
         return self
 
     def _key(self) -> tuple:
-        return type(self), self._model, self._structure, self._bound, self._settings()
+        described = self._model, self._structure, self._bound, self._settings()
+        return type(self), *described, self._known_noise, self._simulator, self._shots
 
     def __hash__(self) -> int:
         # Without what can be set: a hash stays.

@@ -15,12 +15,13 @@ from qjax._base.arrays import Numbers, as_real_numpy
 from qjax._circuit.circuit import Circuit
 from qjax._engine import Expectations
 from qjax._networks import Parameters, WeightParameters, make_model, unpacked
+from qjax._noise import NoiseModel, as_noise, reduced
 from qjax._qiskit import as_circuit, several, with_observables
-from qjax._simulators import StateVector
-from qjax.kernels._description import refuse_noise
+from qjax._simulators import Simulator, as_simulator
 from qjax.kernels._features import ExpectationFeatures
 from qjax.kernels._gram import compiled_features
 from qjax.kernels._kernel import QuantumKernel
+from qjax.kernels._known_noise import known
 
 
 class ProjectedKernel(QuantumKernel):
@@ -40,15 +41,18 @@ class ProjectedKernel(QuantumKernel):
             that are not weights, in the circuit's order.
         weight_params: the parameters that are trained, in this order; a tree as in `EstimatorQNN`.
         simulator: as in `EstimatorQNN`.
-        noise: None: values are exact, so far.
-        shots: None: likewise.
+        noise: what goes wrong on the way, a `qjax.noise.NoiseModel` with known numbers, for which
+            programs are compiled: the expectation values are then those of a device, misread bits
+            included; None for nothing.
+        shots: None: values are those of infinitely many, so far.
 
     Raises:
         ValueError: for parameters that are assigned twice or not at all, for a circuit without
             inputs, observables that do not fit, and a gamma that is not positive.
-        TypeError: for what is no circuit, parameter, observable, number or simulator.
+        TypeError: for what is no circuit, parameter, observable, number, simulator or noise model,
+            and for traced strengths.
         UnsupportedInstructionError: see `from_qiskit`.
-        NotImplementedError: for a noise or shots other than None.
+        NotImplementedError: for shots other than None.
     """
 
     def __init__(
@@ -59,11 +63,16 @@ class ProjectedKernel(QuantumKernel):
         gamma: float | Array = 1.0,
         input_params: Parameters | None = None,
         weight_params: WeightParameters = (),
-        simulator: StateVector | None = None,
-        noise: None = None,
+        simulator: Simulator | None = None,
+        noise: NoiseModel | None = None,
         shots: None = None,
     ) -> None:
-        refuse_noise(noise=noise, shots=shots)
+        if shots is not None:
+            raise NotImplementedError(
+                f"shots: got {shots!r}; projected kernels of a number of shots are not there yet, "
+                "values are exact. Leave it out, or give None"
+            )
+        noise = as_noise(noise)
         no_weights = isinstance(weight_params, tuple) and not weight_params
         circuit, inputs, weights = unpacked(
             circuit, input_params, None if no_weights else weight_params
@@ -75,8 +84,8 @@ class ProjectedKernel(QuantumKernel):
             raise ValueError("observables: got an empty list; expected at least one, or None")
         whole, converted = with_observables(bare, circuit, [read] if listed is None else listed)
         roles = inputs, weights, Expectations(converted)
-        model = make_model(whole, *roles, simulator=simulator, others_are_inputs=True)
-        super().__init__(*model)
+        model = make_model(whole, *roles, simulator=simulator, noise=noise, others_are_inputs=True)
+        super().__init__(*model, noise, as_simulator(simulator))
         self._gamma = _checked_gamma(gamma)
         # What a copy is made of: what the caller has can change.
         self._bare, self._sources = bare, copy.deepcopy(observables)
@@ -120,7 +129,9 @@ class ProjectedKernel(QuantumKernel):
         return f"{super().__repr__()[:-1]}, gamma={self._gamma})"
 
     def _features(self) -> ExpectationFeatures:
-        return ExpectationFeatures(self._model)
+        if self._noise is None or self._model.noise is None:
+            return ExpectationFeatures(self._model)
+        return ExpectationFeatures(self._model, known(reduced(self._noise, self.circuit)))
 
     def _settings(self) -> tuple[float | Array, ...]:
         return (self._gamma,)

@@ -2,10 +2,11 @@
 
 Programs written for `StatevectorEstimator` and `StatevectorSampler` run on these unchanged. All
 parameter sets of a pub, whatever their shape, are simulated by one call of a compiled program, and
-so are those of pubs in a row that ask for the same. This module is imported by name
-(`import qjax.primitives`): `import qjax` leaves it out.
+so are those of pubs in a row that ask for the same. With `noise=` results are those of a device.
+This module is imported by name (`import qjax.primitives`): `import qjax` leaves it out.
 
 _requests   pubs -> what is asked of the engine, and jobs that answer it
+_strengths  noise model <-> one vector, as programs are told of it
 _estimator  expectation values, and the noise on them
 _sampler    samples of classical registers, or their exact probabilities
 """

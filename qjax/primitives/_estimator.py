@@ -2,13 +2,10 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jaxtyping import Float
 from qiskit.primitives import (
     BaseEstimatorV2,
@@ -26,26 +23,26 @@ from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.observable import Observable, PauliSum
 from qjax._engine import Expectations
+from qjax._noise import NoiseModel
 from qjax._qiskit import as_observable
-from qjax._remote import Blurred
 from qjax._sampling import estimate, has_exact_form
-from qjax._simulation import expectation
+from qjax._simulators import Simulator
 from qjax.primitives._requests import (
-    OfParameters,
     Seed,
-    Seeded,
+    Simulating,
     check_precision,
     circuits_of,
     listed,
     of_qiskit,
     points_of,
+    request,
     submit,
     unmasked,
     values_of,
 )
 
 
-class Estimator(Seeded, Blurred, BaseEstimatorV2):
+class Estimator(Simulating, BaseEstimatorV2):
     """Expectation values in double precision, exact unless a precision is asked for.
 
     Circuits with more outcomes than can be followed exactly need a precision: they are run shot by
@@ -57,17 +54,28 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         seed: of the noise; an integer gives the same noise in each run.
         exact: True ignores every precision that is asked for, for programs that always ask for
             one, such as Qiskit Machine Learning's networks.
+        noise: a `qjax.noise.NoiseModel`: values are those of the noisy states, misread bits
+            included, as a device that measures each Pauli string in its own basis gives in the
+            limit of many shots (Aer's estimator leaves misread bits out); None for no noise.
+        simulator: how states are represented, one of `qjax.simulators`; None chooses.
 
     Raises:
         ValueError: for a precision that is negative or not finite, or any but 0 beside `exact`; for
             a negative seed.
-        TypeError: for a precision that is no number, and another kind of seed.
+        TypeError: for a precision that is no number, another kind of seed, and what is no noise
+            model or simulator.
     """
 
     def __init__(
-        self, *, default_precision: float = 0.0, seed: Seed = None, exact: bool = False
+        self,
+        *,
+        default_precision: float = 0.0,
+        seed: Seed = None,
+        exact: bool = False,
+        noise: NoiseModel | None = None,
+        simulator: Simulator | None = None,
     ) -> None:
-        super().__init__(seed, exact)
+        super().__init__(seed, exact, noise, simulator)
         self._default_precision = check_precision(default_precision, "default_precision")
         if exact and self._default_precision:
             raise ValueError(
@@ -117,13 +125,26 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         asked = list(zip(pubs, circuits_of(pubs), strict=True))
         # Without a precision, what has no exact form is refused below.
         drawn = [self._precision(pub) > 0 and not has_exact_form(circuit) for pub, circuit in asked]
-        exact = _expectations(
-            [request for request, runs in zip(asked, drawn, strict=True) if not runs]
+        exact = self._expectations(
+            [one for one, runs in zip(asked, drawn, strict=True) if not runs]
         )
         return [
             self._result(pub, self._means(pub, circuit) if runs else self._noisy(pub, next(exact)))
             for (pub, circuit), runs in zip(asked, drawn, strict=True)
         ]
+
+    def _expectations(
+        self, asked: list[tuple[EstimatorPub, Circuit]]
+    ) -> Iterator[Float[np.ndarray, "*shape"]]:
+        tables = [_table(pub.observables.ravel().tolist()) for pub, _ in asked]
+        requests = [
+            request(self, circuit, Expectations(strings))
+            for (_, circuit), (_, strings) in zip(asked, tables, strict=True)
+        ]
+        points = [points_of(pub.circuit, pub.parameter_values) for pub, _ in asked]
+        values_of_pubs = values_of(zip(requests, points, strict=True))
+        for (pub, _), (coefficients, _), values in zip(asked, tables, values_of_pubs, strict=True):
+            yield _combined(pub, coefficients, values)
 
     def _noisy(self, pub: EstimatorPub, exact: np.ndarray) -> np.ndarray:
         return self.blurred(exact, pub.precision)
@@ -161,39 +182,6 @@ class Estimator(Seeded, Blurred, BaseEstimatorV2):
         if self._exact or not precision:
             return exact
         return np.asarray(np.random.default_rng(self._seed).normal(exact, precision))
-
-
-@dataclass(frozen=True)
-class _Values(OfParameters):
-    """Expectation values of Pauli strings, projectors among their factors."""
-
-    strings: tuple[Observable, ...]
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        return (len(self.strings),)
-
-    @property
-    def readout(self) -> Expectations:
-        return Expectations(self.strings)
-
-    def read_out(self, params: Array) -> Array:
-        if not self.strings:
-            return jnp.zeros((0,), params.dtype)
-        return expectation(self.circuit, list(self.strings), params)
-
-
-def _expectations(
-    asked: list[tuple[EstimatorPub, Circuit]],
-) -> Iterator[Float[np.ndarray, "*shape"]]:
-    tables = [_table(pub.observables.ravel().tolist()) for pub, _ in asked]
-    networks = [
-        _Values(circuit, strings) for (_, circuit), (_, strings) in zip(asked, tables, strict=True)
-    ]
-    points = (points_of(pub.circuit, pub.parameter_values) for pub, _ in asked)
-    values_of_pubs = values_of(zip(networks, points, strict=True))
-    for (pub, _), (coefficients, _), values in zip(asked, tables, values_of_pubs, strict=True):
-        yield _combined(pub, coefficients, values)
 
 
 def _combined(

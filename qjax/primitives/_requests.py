@@ -1,15 +1,13 @@
 """Floor 9. Pubs -> what is asked of the engine, and jobs that answer it."""
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from numbers import Number, Real
 from operator import itemgetter
-from typing import Any, ClassVar
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -24,9 +22,13 @@ from qjax._base.arrays import in_order, refuse_masks
 from qjax._base.options import as_flag, is_whole
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.domain import check_domain
-from qjax._engine import Readout, Task, num_simulated
+from qjax._engine import Model, NetworkReadout, num_simulated_of, outputs
 from qjax._networks import evaluate
+from qjax._noise import NoiseModel, as_noise
 from qjax._qiskit import as_qiskit, from_qiskit
+from qjax._remote import Blurred, simulated
+from qjax._simulators import Simulator, as_simulator
+from qjax.primitives._strengths import Strengths, numbers_of, strengths_of
 
 Seed = np.random.Generator | int | None
 
@@ -34,17 +36,19 @@ Seed = np.random.Generator | int | None
 # Arguments of other primitives.
 _WAYS = {
     "shots": "Sampler has default_shots=, and Estimator default_precision=, the standard error",
-    "backend": "Leave it out: circuits are simulated",
+    "backend": "Leave it out: circuits are simulated; noise=qjax.noise.from_backend(backend) is "
+    "that of a device",
+    "noise_model": "Give noise=, a qjax.noise.NoiseModel; qjax.noise.from_aer converts Aer's",
     "options": "Leave it out; see default_shots=, default_precision=, seed= and exact=",
 }
 
 
-class Seeded:
-    """What draws from a generator, unless it is exact.
+class Simulating(Blurred):
+    """A primitive that simulates, and draws from a generator unless it is exact.
 
     Raises:
         ValueError: for a negative seed.
-        TypeError: for another kind of seed.
+        TypeError: for another kind of seed, and what is no noise model or simulator.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -52,15 +56,26 @@ class Seeded:
         super().__init_subclass__(**options)
         cls.__init__ = explained(cls.__name__, _WAYS, cls.__init__)  # type: ignore[method-assign]
 
-    def __init__(self, seed: Seed, exact: bool) -> None:
+    def __init__(self, seed: Seed, exact: bool, noise: object, simulator: object) -> None:
         flag = as_flag(exact, "exact")
         _check_seed(seed)
         self._seed, self._exact = seed, flag
+        self._noise, self._simulator = as_noise(noise), as_simulator(simulator)
 
     @property
     def exact(self) -> bool:
         """Whether results are exact, whatever is asked for."""
         return self._exact
+
+    @property
+    def noise(self) -> NoiseModel | None:
+        """What goes wrong on the way; None for nothing."""
+        return self._noise
+
+    @property
+    def simulator(self) -> Simulator | None:
+        """How states are represented; None chooses."""
+        return self._simulator
 
     @property
     def seed(self) -> Seed:
@@ -173,42 +188,49 @@ def submit(run: Callable[[list], list], pubs: list) -> PrimitiveJob:
 
 
 @dataclass(frozen=True)
-class OfParameters(ABC):
-    """A circuit as a network without weights: all its parameters are inputs."""
+class Request:
+    """What a pub asks for, as a network: parameters are its inputs, strengths of noise its weights.
 
-    circuit: Circuit
+    Attributes:
+        model: what is computed.
+        strengths: how its weights make a noise model; None for no noise.
+        numbers: the weights. They are no part of what is compiled.
+    """
 
-    num_weights: ClassVar[int] = 0
+    model: Model
+    strengths: Strengths | None
+    numbers: Float[np.ndarray, " strengths"] = field(compare=False, repr=False)
 
     @property
     def num_inputs(self) -> int:
-        return self.circuit.num_params
+        return self.model.circuit.num_params
 
     @property
-    @abstractmethod
+    def num_weights(self) -> int:
+        return 0 if self.strengths is None else self.strengths.size
+
+    @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of what is read out."""
-
-    @property
-    @abstractmethod
-    def readout(self) -> Readout:
-        """What is read out, for the engine."""
+        return self.model.readout.output_shape
 
     @property
     def num_simulated(self) -> int:
-        """How many qubits are simulated at once."""
-        return num_simulated(Task(self.circuit, frozenset(), self.readout))
-
-    @abstractmethod
-    def read_out(self, params: Array) -> Array:
-        """What is read out for one parameter set."""
+        """How many qubits a state has that takes as much as what is simulated."""
+        return num_simulated_of(self.model) * (1 + self.model.is_mixed)
 
     def apply(self, weights: Array, inputs: Array) -> Array:
-        del weights
-        if not self.circuit.num_params:  # all points are the same one
-            values = self.read_out(jnp.zeros((0,), inputs.dtype))
-            return jnp.broadcast_to(values, (len(inputs), *values.shape))
-        return jax.vmap(self.read_out)(inputs)
+        if 0 in self.output_shape:
+            return jnp.zeros((len(inputs), *self.output_shape), inputs.dtype)
+        noise = None if self.strengths is None else self.strengths.model(weights)
+        return outputs(self.model, jnp.zeros((0,), inputs.dtype), inputs, noise)
+
+
+def request(primitive: Blurred, circuit: Circuit, readout: NetworkReadout) -> Request:
+    """What is asked of the engine for a circuit."""
+    model, noise = simulated(circuit, readout, primitive.simulator, primitive.noise)
+    if noise is None:
+        return Request(model, None, np.zeros(0))
+    return Request(model, strengths_of(noise), numbers_of(noise))
 
 
 def points_of(circuit: QuantumCircuit, values: BindingsArray) -> Float[np.ndarray, "points params"]:
@@ -226,19 +248,22 @@ def circuits_of(pubs: list) -> list[Circuit]:
 
 
 def values_of(
-    requests: Iterable[tuple[OfParameters, np.ndarray]],
+    requests: Iterable[tuple[Request, np.ndarray]],
 ) -> Iterator[Float[np.ndarray, "points outputs"]]:
-    """What each network reads out at its points; in one go for equal networks in a row."""
+    """What each request of a primitive reads out at its points; in one go for equal ones in a row.
+
+    Of one primitive equal requests have equal numbers, too.
+    """
     for network, row in groupby(requests, key=itemgetter(0)):
         for together in _blocks(network, (given for _, given in row)):
             points = np.concatenate(together)
-            check_domain(network.circuit, points, "parameter values")
-            values = evaluate(network, None, points)
+            check_domain(network.model.circuit, points, "parameter values")
+            values = evaluate(network, network.numbers, points)
             yield from np.split(values, np.cumsum([len(points) for points in together])[:-1])
 
 
 def _blocks(
-    network: OfParameters, requests: Iterable[np.ndarray]
+    network: Request, requests: Iterable[np.ndarray]
 ) -> Iterator[list[Float[np.ndarray, "points params"]]]:
     """Requests in a row that are within a block together, or single ones."""
     limit = rows_per_block(network)
@@ -251,6 +276,6 @@ def _blocks(
     yield block
 
 
-def rows_per_block(network: OfParameters) -> int:
-    (outputs,) = network.output_shape
-    return max(1, tuning.READ_OUT_BYTES // max(1, 8 * outputs))
+def rows_per_block(network: Request) -> int:
+    (size,) = network.output_shape
+    return max(1, tuning.READ_OUT_BYTES // max(1, 8 * size))

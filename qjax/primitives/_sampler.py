@@ -2,12 +2,11 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
 from jaxtyping import Float, Int
 from qiskit.primitives import (
     BaseSamplerV2,
@@ -23,30 +22,33 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import measured_bits, measurements, writes_bits
-from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred
-from qjax._engine import Outcomes, outcomes_of
+from qjax._engine import Probabilities, deferred_with_noise, with_simulator
+from qjax._noise import NoiseModel, structure_of
 from qjax._qiskit import Distribution, DistributionResult
 from qjax._readout import check_shots, check_shots_fit
-from qjax._remote import Blurred
-from qjax._sampling import is_followed, sample
-from qjax._simulation import probabilities
+from qjax._sampling import has_exact_form, is_followed, sample
+from qjax._simulators import DensityMatrix, Simulator
 from qjax.primitives._requests import (
-    OfParameters,
+    Request,
     Seed,
-    Seeded,
+    Simulating,
     circuits_of,
     listed,
     of_qiskit,
     points_of,
+    request,
     rows_per_block,
     submit,
     unmasked,
     values_of,
 )
 
+# The qubit that each classical bit shows; None where it stays 0.
+Sources = tuple[int | None, ...]
 
-class Sampler(Seeded, Blurred, BaseSamplerV2):
+
+class Sampler(Simulating, BaseSamplerV2):
     """Samples of the classical registers, drawn from exact probabilities.
 
     Circuits with more outcomes than can be followed exactly are run shot by shot: see
@@ -58,16 +60,25 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
             `QMLSampler(shots=None)` does.
         seed: an integer draws the same samples in each run.
         exact: True gives probabilities to all pubs, whatever shots are asked for.
+        noise: a `qjax.noise.NoiseModel`, what goes wrong on the way, misread bits included; None
+            for nothing.
+        simulator: how states are represented, one of `qjax.simulators`; None chooses.
 
     Raises:
         ValueError: for shots below 1, or a negative seed.
-        TypeError: for what is no whole number.
+        TypeError: for what is no whole number, and what is no noise model or simulator.
     """
 
     def __init__(
-        self, *, default_shots: int | None = 1024, seed: Seed = None, exact: bool = False
+        self,
+        *,
+        default_shots: int | None = 1024,
+        seed: Seed = None,
+        exact: bool = False,
+        noise: NoiseModel | None = None,
+        simulator: Simulator | None = None,
     ) -> None:
-        super().__init__(seed, exact)
+        super().__init__(seed, exact, noise, simulator)
         shots = None if default_shots is None else _shots(default_shots)
         self._default_shots = None if exact else shots
 
@@ -119,7 +130,7 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
 
     def _results(self, pubs: list[SamplerPub]) -> list[SamplerPubResult]:
         shots = [None if self._exact else pub.shots for pub in pubs]
-        all_outcomes = _outcomes_of_pubs(pubs, shots, self._seed)
+        all_outcomes = _outcomes_of_pubs(self, pubs, shots)
         return [_result(pub, outcomes) for pub, outcomes in zip(pubs, all_outcomes, strict=True)]
 
     def blurred(
@@ -137,24 +148,6 @@ class Sampler(Seeded, Blurred, BaseSamplerV2):
 def _check_shots(pub: SamplerPub) -> None:
     # Drawn outcomes, twice while they are put together, and their bits until they are packed.
     check_shots_fit(check_shots(pub.shots) * pub.size, 8 + 3 * pub.circuit.num_clbits)
-
-
-@dataclass(frozen=True)
-class _Probabilities(OfParameters):
-    """Probabilities of what some qubits show."""
-
-    qubits: tuple[int, ...]
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        return (2 ** len(self.qubits),)
-
-    @property
-    def readout(self) -> Outcomes:
-        return outcomes_of(self.circuit, self.qubits)
-
-    def read_out(self, params: Array) -> Array:
-        return probabilities(self.circuit, params, self.qubits)
 
 
 def _shots(shots: object) -> int:
@@ -189,23 +182,23 @@ def _result(pub: SamplerPub, outcomes: Distribution | np.ndarray) -> SamplerPubR
 
 
 def _outcomes_of_pubs(
-    pubs: list[SamplerPub], shots: list[int | None], seed: Seed
+    sampler: Sampler, pubs: list[SamplerPub], shots: list[int | None]
 ) -> Iterator[Distribution | Int[np.ndarray, "points shots clbits"]]:
     """Samples of all classical bits, as booleans; or how they are distributed, without shots."""
     circuits = circuits_of(pubs)
     exact = {
-        circuit: _form(circuit)
+        circuit: _sources(sampler, circuit)
         for circuit, count in zip(circuits, shots, strict=True)
-        if count is None or is_followed(circuit)
+        if count is None or _is_followed(circuit, sampler.noise)
     }
     points = [points_of(pub.circuit, pub.parameter_values) for pub in pubs]
     asked = [
-        _parts(exact[circuit], rows) if circuit in exact else []
+        _parts(sampler, circuit, exact[circuit], rows) if circuit in exact else []
         for circuit, rows in zip(circuits, points, strict=True)
     ]
     outcome_probabilities = values_of(part for parts in asked for part in parts)
     for circuit, count, rows, parts in zip(circuits, shots, points, asked, strict=True):
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(sampler.seed)
         if count is None:
             yield _distribution(
                 exact[circuit], np.concatenate([next(outcome_probabilities) for _ in parts])
@@ -217,45 +210,55 @@ def _outcomes_of_pubs(
             yield _runs(circuit, rows, count, random)
 
 
+def _is_followed(circuit: Circuit, noise: NoiseModel | None) -> bool:
+    """Whether samples are drawn from exact probabilities: always with noise, where those exist."""
+    return is_followed(circuit) if noise is None else has_exact_form(circuit)
+
+
 def _distribution(
-    circuit: Circuit, probabilities: Float[np.ndarray, "points states"]
+    sources: Sources, probabilities: Float[np.ndarray, "points states"]
 ) -> Distribution:
     """Of all classical bits."""
-    sources = _sources(circuit)
-    qubits = sorted({qubit for qubit in sources if qubit is not None})
+    qubits = _measured(sources)
     places = tuple(None if qubit is None else qubits.index(qubit) for qubit in sources)
     return Distribution(np.clip(probabilities, 0, None), places)
 
 
-def _form(circuit: Circuit) -> Circuit:
-    """The exact form. What writes no classical bit has no measurements there either."""
-    form = deferred(circuit)
-    if writes_bits(circuit.ops):
-        return form
-    gates_only = tuple(op for op in form.ops if not isinstance(op, Measure))
-    return replace(form, ops=gates_only, num_clbits=circuit.num_clbits)
+def _sources(sampler: Sampler, circuit: Circuit) -> Sources:
+    """The qubit, or record of an outcome, that each classical bit shows; None: it stays 0."""
+    # What writes no classical bit has no measurements there either.
+    if not writes_bits(circuit.ops):
+        return (None,) * circuit.num_clbits
+    how, noise = with_simulator(circuit, sampler.simulator, sampler.noise)
+    mixed = isinstance(how, DensityMatrix)
+    structure = structure_of(noise) if noise else None
+    form = deferred_with_noise(circuit, structure) if mixed else deferred(circuit)
+    return tuple(measured_bits(form)) if measurements(form) else (None,) * circuit.num_clbits
 
 
-def _sources(circuit: Circuit) -> list[int | None]:
-    """The qubit that each classical bit shows."""
-    return list(measured_bits(circuit)) if measurements(circuit) else [None] * circuit.num_clbits
+def _measured(sources: Sources) -> list[int]:
+    return sorted({qubit for qubit in sources if qubit is not None})
 
 
-def _parts(circuit: Circuit, points: np.ndarray) -> list[tuple[_Probabilities, np.ndarray]]:
+def _parts(
+    sampler: Sampler, circuit: Circuit, sources: Sources, points: np.ndarray
+) -> list[tuple[Request, np.ndarray]]:
     """What is read out for a pub, block by block."""
-    qubits = tuple(sorted({qubit for qubit in _sources(circuit) if qubit is not None}))
-    network = _Probabilities(circuit, qubits)
-    size = rows_per_block(network)
-    starts = range(0, max(1, len(points)), size)
-    return [(network, points[start : start + size]) for start in starts]
+    if not _measured(sources):  # of no qubits: nothing is simulated
+        circuit = replace(circuit, num_qubits=0, ops=())
+    size = 1 << len(_measured(sources))
+    readout = Probabilities((size,), np.arange(size, dtype=np.int32).tobytes())
+    asked = request(sampler, circuit, readout)
+    count = rows_per_block(asked)
+    starts = range(0, max(1, len(points)), count)
+    return [(asked, points[start : start + count]) for start in starts]
 
 
 def _recorded(
-    circuit: Circuit, drawn: Int[np.ndarray, "points shots"]
+    sources: Sources, drawn: Int[np.ndarray, "points shots"]
 ) -> Int[np.ndarray, "points shots clbits"]:
     """Outcomes of the measured qubits, as bits."""
-    sources = _sources(circuit)
-    qubits = sorted({qubit for qubit in sources if qubit is not None})
+    qubits = _measured(sources)
     bits = np.zeros((*drawn.shape, len(sources)), bool)
     for clbit, qubit in enumerate(sources):
         if qubit is not None:
