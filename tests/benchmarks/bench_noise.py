@@ -137,7 +137,10 @@ def first_calls(limit: float) -> None:
     for size in DEPTHS:
         workload = layered(*size, "noisy")
         found = _in_a_process(OURS, workload, 0.0, limit)
-        text = found.get("missing") or f"first call {found['first_s']:.2f} s, CPU {found['first_cpu_s']:.2f} s"
+        text = (
+            found.get("missing")
+            or f"first call {found['first_s']:.2f} s, CPU {found['first_cpu_s']:.2f} s"
+        )
         _say(
             f"{workload.name:24} {NOISY_PEERS[OURS]:28} {text} (expected {FIRST_CALL:g} s or less)"
         )
