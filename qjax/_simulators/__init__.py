@@ -21,6 +21,7 @@ from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_values as native_values
 from qjax._simulators.native.reading import NativeReading as NativeReading
 from qjax._simulators.native.transpose import transposed as transposed
+from qjax._simulators.statevector.matrices import gate_entries as gate_entries
 from qjax._simulators.statevector.simulation import Gradient as Gradient
 from qjax._simulators.statevector.simulation import angles_of as angles_of
 from qjax._simulators.statevector.simulation import as_complex as as_complex
