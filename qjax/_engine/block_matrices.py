@@ -1,8 +1,8 @@
 """Floor 6. Gates, channels -> matrices on the qubits of a block, and what is drawn among them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +10,11 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Complex, Float, Int
 
-from qjax._base import tuning
+from qjax._circuit.channels import Noise
 from qjax._circuit.gates import ConstantGate, PhaseGate
-from qjax._circuit.operations import Gate
 from qjax._engine.noise_blocks import Placed
 from qjax._expressions import Value, all_angles, expression_tables
 from qjax._noise import Channel
-from qjax._noise.transfer import pauli_strings
 from qjax._simulators import gate_entries
 
 # (number of gates, K, K, runs or 1)
@@ -25,9 +23,8 @@ Matrices = Complex[Array, "gates K K runs"]
 
 def gate_matrices(
     gates: Sequence[Placed], params: Float[Array, "params runs"], width: int
-) -> list[Matrices]:
-    """The matrices of gates in their blocks, in order, in pieces to concatenate along the first
-    axis by `order`."""
+) -> Matrices:
+    """The matrices of gates on their blocks, in order; a column for each of the parameters'."""
     tables, places = expression_tables(
         [Value(angle, placed.op.kind.periodic) for placed in gates for angle in placed.op.angles],
         {parameter: parameter for parameter in range(len(params))},
@@ -61,9 +58,7 @@ def _of_kind(placed: Placed, angles: Array, width: int, count: int) -> Matrices:
     zero_and_one = jnp.broadcast_to(
         jnp.array([0, 1], dtype)[:, None, None], (2, *entries.shape[1:])
     )
-    table = embedding(
-        placed.bits, placed.controls, width, is_diagonal=isinstance(kind, PhaseGate)
-    )
+    table = embedding(placed.bits, placed.controls, width, is_diagonal=isinstance(kind, PhaseGate))
     return jnp.moveaxis(jnp.concatenate([entries, zero_and_one])[table], 2, 0)
 
 
@@ -112,18 +107,12 @@ def embedded(operators: Complex[Array, "m d d"], placed: Placed, width: int) -> 
 # ---------------------------------------------------------------- what is drawn
 
 
-class Drawn(NamedTuple):
-    """What was drawn: which of several, and how likely that was: 1 in value, with the slope of the
-    logarithm of the probability."""
-
-    index: Int[Array, "*places runs"]
-    weight: Float[Array, "*places runs"]
-
-
 def uniform(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     """Numbers in [0, 1), those near 0 with all their digits."""
     word = np.dtype(np.uint32 if dtype == np.float32 else np.uint64)
-    numbers = jax.random.bits(key, shape, word).astype(dtype) * dtype.type(0.5 ** (8 * word.itemsize))
+    numbers = jax.random.bits(key, shape, word).astype(dtype) * dtype.type(
+        0.5 ** (8 * word.itemsize)
+    )
     return jnp.minimum(numbers, 1 - 2 * np.finfo(dtype).epsneg)
 
 
@@ -143,44 +132,29 @@ def choose(
     return len(above) - 1 - passed
 
 
-def pauli_probabilities(channel: Channel) -> Float[Array, " 4**k"]:
-    """How likely each Pauli string is in a mixture of them.
-
-    The matrix in the Pauli basis is R[j, j] = sum_m p_m s(m, j) with s = 1 where the strings m and j
-    commute and -1 where they do not, which is its own inverse but for the factor 4**k.
-    """
-    diagonal = jnp.diagonal(channel.transfer_matrix)
-    signs = _commutation(channel.num_qubits).astype(diagonal.dtype)
-    return jnp.matmul(signs, diagonal, precision=tuning.PRECISION) / len(signs)
-
-
-def _commutation(num_qubits: int) -> np.ndarray:
-    one = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
-    signs = np.ones((1, 1))
-    for _ in range(num_qubits):
-        signs = np.kron(one, signs)
-    return signs
-
-
 def drawn_unitaries(
     mixtures: Sequence[Placed],
     channels: Sequence[Channel],
     numbers: Float[Array, "mixtures runs"],
     width: int,
 ) -> Matrices:
-    """A Pauli string for each place and run, times the root of its weight (see `Drawn`)."""
+    """A unitary for each place and run, times the root of how likely it is.
+
+    The root is 1 in value, and has half the slope of the logarithm of the probability.
+    """
     alike: dict[Placed, list[int]] = defaultdict(list)
     for number, placed in enumerate(mixtures):
         alike[placed].append(number)
     pieces, order = [], []
     dtype = np.result_type(numbers.dtype, np.complex64)
     for placed, places in alike.items():
-        channel = channels[placed.op.channel]
-        strings = embedded(jnp.asarray(pauli_strings(channel.num_qubits)).astype(dtype), placed, width)
-        probabilities = pauli_probabilities(channel).astype(numbers.dtype)
+        assert isinstance(placed.op, Noise)
+        mixture = channels[placed.op.channel].mixture
+        unitaries = embedded(mixture.unitaries.astype(dtype), placed, width)
+        probabilities = mixture.probabilities.astype(numbers.dtype)
         index = choose(probabilities, numbers[np.array(places)])
         likely = probabilities[index]
         weight = jnp.sqrt(likely / lax.stop_gradient(likely))
-        pieces.append(jnp.moveaxis(strings[index], 1, -1) * weight[:, None, None].astype(dtype))
+        pieces.append(jnp.moveaxis(unitaries[index], 1, -1) * weight[:, None, None])
         order += places
     return jnp.concatenate(pieces)[np.argsort(order).astype(np.int32)]

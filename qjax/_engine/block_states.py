@@ -5,7 +5,9 @@ each set of qubits and none for each block. Derivatives keep the state before ea
 whatever the branches would keep.
 """
 
+from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -27,9 +29,7 @@ def as_parts(matrices: Complex[Array, "K K runs"]) -> Parts:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
-def apply_blocks(
-    supports: Supports, where: Int[Array, ""], matrices: Parts, state: State
-) -> State:
+def apply_blocks(supports: Supports, where: Int[Array, ""], matrices: Parts, state: State) -> State:
     """Apply a matrix for each run to the qubits `supports[where]`, the first as bit 0."""
     return _apply(supports, where, matrices, state)
 
@@ -50,11 +50,10 @@ def _apply_jvp(supports: Supports, primals: tuple, tangents: tuple) -> tuple[Sta
     return apply_blocks(supports, *primals), linear_map(forth, back, primals, tangents[1:])
 
 
-def products(
-    supports: Supports, where: Int[Array, ""], left: State, right: State
-) -> Parts:
-    """Sums of left[k] conj(right[l]) over all other qubits: of a state with itself, what is left
-    of its density matrix on some qubits.
+def products(supports: Supports, where: Int[Array, ""], left: State, right: State) -> Parts:
+    """Sums of left[k] conj(right[j]) over all other qubits.
+
+    Of a state with itself: its density matrix on these qubits, the others traced out.
     """
     return _branch(supports, where, _products_on, left, right)
 
@@ -63,7 +62,9 @@ def _apply(supports: Supports, where: Array, matrices: Parts, state: State) -> S
     return _branch(supports, where, _apply_on, state, matrices)
 
 
-def _branch(supports: Supports, where: Array, function, *operands: Array) -> Array:
+def _branch(
+    supports: Supports, where: Array, function: Callable[..., Array], *operands: Array
+) -> Array:
     branches = [partial(function, support) for support in supports]
     return branches[0](*operands) if len(branches) == 1 else lax.switch(where, branches, *operands)
 
@@ -86,8 +87,8 @@ def _split(support: tuple[int, ...], state: State) -> Array:
     """Axes: planes, then a rest and a qubit in turn from the highest down, the rest, runs."""
     bounds = [state.shape[1].bit_length() - 1, *reversed(support)]
     shape = [2]
-    for above, qubit in zip(bounds, bounds[1:], strict=False):
-        between = above - qubit - 1 
+    for above, qubit in pairwise(bounds):
+        between = above - qubit - 1
         shape += [1 << between, 2]
     return state.reshape(*shape, 1 << support[0], state.shape[-1])
 
@@ -99,10 +100,10 @@ def _apply_on(support: tuple[int, ...], state: State, matrices: Parts) -> State:
     for k in range(len(rows)):
         pairs = [
             (
-                real[k, l] * row[0] - imag[k, l] * row[1],
-                real[k, l] * row[1] + imag[k, l] * row[0],
+                real[k, j] * row[0] - imag[k, j] * row[1],
+                real[k, j] * row[1] + imag[k, j] * row[0],
             )
-            for l, row in enumerate(rows)
+            for j, row in enumerate(rows)
         ]
         results.append((sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)))
     planes = [_joined(support, [result[plane] for result in results]) for plane in (0, 1)]

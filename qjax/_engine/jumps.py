@@ -81,7 +81,7 @@ def with_noise(
         key: a JAX random key.
     """
     num_qubits, runs = state.shape[1].bit_length() - 1, state.shape[-1]
-    mixed = [is_mixture(channel) for channel in channels]
+    mixed = [channel.is_mixture for channel in channels]
     blocks = blocks_of(ops, num_qubits, width_of(ops, num_qubits), mixed)
     for_mixtures, for_jumps = jax.random.split(key)
     parts = _unitary_parts(blocks, params, channels, for_mixtures, state)
@@ -168,8 +168,3 @@ def _jumped(
 
 def _adjoint(matrices: Complex[Array, "K K runs"]) -> Complex[Array, "K K runs"]:
     return matrices.swapaxes(0, 1).conj()
-
-
-def is_mixture(channel: Channel) -> bool:
-    """Whether a channel is a mixture of unitaries that do not depend on the state."""
-    return channel.kind.is_pauli

@@ -13,7 +13,6 @@ strength of 0 has a derivative that lacks this. `qjax.simulators.DensityMatrix` 
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -124,7 +123,7 @@ def noisy_means(
     key draws the same numbers, whatever the parameters and strengths are: values are then smooth
     but where a run takes another branch.
     """
-    channels = jax.tree.map(lambda strength: jnp.asarray(strength), tuple(channels))
+    channels = jax.tree.map(jnp.asarray, tuple(channels))
     batch = batched.shape[1]
     grid = _grid(batch, samples, circuit.num_qubits)
     columns = jnp.pad(
@@ -180,7 +179,7 @@ def _summed(
 
 
 def _combined(sums: _Sums, grid: _Grid, batch: int, samples: int) -> Statistics:
-    """Of all parts: T. Chan, G. Golub and R. LeVeque, American Statistician 37, 242 (1983), eq. 1.5."""
+    """Of all parts (T. Chan, G. Golub and R. LeVeque, American Statistician 37, 242 (1983))."""
 
     def by_sample(x: Array) -> Array:
         split = x.reshape(grid.sample_parts, grid.run_parts, *x.shape[1:])

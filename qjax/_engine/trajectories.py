@@ -194,11 +194,8 @@ def _step(site: _Site, op: Op, world: World, running: Running) -> tuple[World, R
             return _for(site, op, world, running)
         case While():
             return _while(site, op, world, running)
-        case Break():
-            return world, _left(running, site.loop)
-        case Continue():
-            return world, _left(running, site.loop + 1)
-    raise AssertionError(op)
+    assert isinstance(op, (Break, Continue))
+    return world, _left(running, site.loop + isinstance(op, Continue))
 
 
 def _left(running: Running, depth: int) -> Running:

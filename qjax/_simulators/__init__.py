@@ -10,6 +10,7 @@ from qjax._simulators.choice import NATIVE as NATIVE
 from qjax._simulators.choice import DensityMatrix as DensityMatrix
 from qjax._simulators.choice import Simulator as Simulator
 from qjax._simulators.choice import StateVector as StateVector
+from qjax._simulators.choice import Trajectories as Trajectories
 from qjax._simulators.choice import as_simulator as as_simulator
 from qjax._simulators.choice import engine as engine
 from qjax._simulators.choice import resolved as resolved
