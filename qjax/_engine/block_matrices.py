@@ -128,7 +128,7 @@ def choose(
     above = jnp.cumsum(likely[::-1], axis=0)
     shape = (len(above), *(1 for _ in range(numbers.ndim - above.ndim + 1)), *above.shape[1:])
     steps = above.reshape(shape)
-    passed = (numbers * steps[-1] >= steps[:-1]).sum(axis=0)
+    passed = (numbers[None] * steps[-1:] >= steps[:-1]).sum(axis=0)
     return len(above) - 1 - passed
 
 
@@ -154,7 +154,7 @@ def drawn_unitaries(
         probabilities = mixture.probabilities.astype(numbers.dtype)
         index = choose(probabilities, numbers[np.array(places)])
         likely = probabilities[index]
-        weight = jnp.sqrt(likely / lax.stop_gradient(likely))
+        weight = jnp.sqrt(likely / lax.stop_gradient(likely)).astype(dtype)
         pieces.append(jnp.moveaxis(unitaries[index], 1, -1) * weight[:, None, None])
         order += places
     return jnp.concatenate(pieces)[np.argsort(order).astype(np.int32)]

@@ -95,7 +95,9 @@ def _split(support: tuple[int, ...], state: State) -> Array:
 
 def _apply_on(support: tuple[int, ...], state: State, matrices: Parts) -> State:
     rows = _rows(support, state)
-    real, imag = matrices
+    size = len(rows)
+    # As many axes as the rows have.
+    real, imag = matrices.reshape(2, size, size, *(1,) * (rows[0][0].ndim - 1), -1)
     results = []
     for k in range(len(rows)):
         pairs = [

@@ -161,7 +161,7 @@ def _jumped(
         drawn = choose(likely, step.numbers[place])
         chosen = jnp.moveaxis(jumps.operators[which][drawn], 0, -1)
         probability = jnp.take_along_axis(likely, drawn[None], axis=0)
-        chosen = chosen * lax.rsqrt(probability)
+        chosen = chosen * lax.rsqrt(probability)[None].astype(chosen.dtype)
         matrices = multiplied(step.parts[place + 1], multiplied(chosen, matrices))
     return matrices
 

@@ -165,7 +165,7 @@ def _summed(
     number = counts.sum().astype(values.dtype)
 
     def mean(x: Array) -> Array:
-        return jnp.where(counts, x, 0).sum(axis=-1, keepdims=True) / number
+        return jnp.where(counts[None, None], x, 0).sum(axis=-1, keepdims=True) / number
 
     fixed = lax.stop_gradient(values)
     average = mean(fixed)
@@ -174,7 +174,7 @@ def _summed(
     baseline = jnp.where(number > 1, (average * number - fixed) / others, 0)
     values = values - baseline * (weights - lax.stop_gradient(weights))
     means = mean(values)
-    squares = jnp.where(counts, jnp.square(fixed - average), 0).sum(axis=-1)
+    squares = jnp.where(counts[None, None], jnp.square(fixed - average), 0).sum(axis=-1)
     return _Sums(means[..., 0], squares, number)
 
 
@@ -188,7 +188,7 @@ def _combined(sums: _Sums, grid: _Grid, batch: int, samples: int) -> Statistics:
     counts = sums.count.reshape(grid.sample_parts, grid.run_parts)[0][:, None, None]
     part_means = by_sample(sums.means)
     means = (counts * part_means).sum(axis=0) / samples
-    fixed = lax.stop_gradient(part_means - means)
+    fixed = lax.stop_gradient(part_means - means[None])
     squares = by_sample(sums.squares).sum(axis=0) + (counts * jnp.square(fixed)).sum(axis=0)
     variance = squares / (samples - 1 if samples > 1 else jnp.nan)
     return Statistics(means[:, :batch], jnp.sqrt(variance / samples)[:, :batch])

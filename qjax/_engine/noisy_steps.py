@@ -37,7 +37,7 @@ def misread(world: World, channel: Channel, clbits: Sequence[int], runs: Runs) -
     bits = world.bits
     for k, clbit in enumerate(clbits):
         bits = bits.at[clbit].set(jnp.where(runs, read >> k & 1 == 1, bits[clbit]))
-    return world._replace(bits=bits, state=world.state * weight, key=key)
+    return world._replace(bits=bits, state=world.state * weight[None, None], key=key)
 
 
 def misreadings(channel: Channel) -> Float[Array, "2**k 2**k"]:
