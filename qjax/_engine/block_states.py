@@ -19,6 +19,8 @@ from qjax._base.linear_map import linear_map
 
 State = Float[Array, "2 dim runs"]
 Supports = tuple[tuple[int, ...], ...]
+# Products of so many qubits are written out, which runs faster than a contraction, but grows.
+_MOST_WRITTEN_OUT = 2
 # One complex matrix for each run, as real and imaginary parts.
 Parts = Float[Array, "2 K K runs"]
 
@@ -94,6 +96,8 @@ def _split(support: tuple[int, ...], state: State) -> Array:
 
 
 def _apply_on(support: tuple[int, ...], state: State, matrices: Parts) -> State:
+    if len(support) > _MOST_WRITTEN_OUT:
+        return _contracted(support, state, matrices)
     rows = _rows(support, state)
     size = len(rows)
     # As many axes as the rows have.
@@ -110,6 +114,16 @@ def _apply_on(support: tuple[int, ...], state: State, matrices: Parts) -> State:
         results.append((sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)))
     planes = [_joined(support, [result[plane] for result in results]) for plane in (0, 1)]
     return jnp.stack(planes).reshape(state.shape)
+
+
+def _contracted(support: tuple[int, ...], state: State, matrices: Parts) -> State:
+    split, width = _split(support, state), len(support)
+    front = [axis + 1 for axis in range(1, 2 * width, 2)]
+    moved = jnp.moveaxis(split, front, range(1, 1 + width))
+    rows = moved.reshape(2, 1 << width, -1, state.shape[-1])
+    both = jnp.einsum("pkjr,qjzr->pqkzr", matrices, rows, precision=tuning.PRECISION)
+    after = jnp.stack([both[0, 0] - both[1, 1], both[0, 1] + both[1, 0]])
+    return jnp.moveaxis(after.reshape(moved.shape), range(1, 1 + width), front).reshape(state.shape)
 
 
 def _joined(support: tuple[int, ...], rows: list[Array]) -> Array:

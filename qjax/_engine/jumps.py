@@ -118,10 +118,15 @@ def _unitary_parts(
     factors = jnp.concatenate(
         [jnp.broadcast_to(piece, (*piece.shape[:-1], own)) for piece in pieces]
     )
-    product = factors[blocks.factors[:, :, 0]]
-    for place in range(1, blocks.factors.shape[2]):
+    first, *later = np.moveaxis(blocks.factors, 2, 0)
+
+    def multiply(product: Array, places: Array) -> tuple[Array, None]:
         # The later factor stands on the left.
-        product = multiplied(factors[blocks.factors[:, :, place]], product)
+        return multiplied(factors[places], product), None
+
+    product = factors[first]
+    if later:
+        product = lax.scan(multiply, product, jnp.asarray(np.stack(later)))[0]
     return jnp.broadcast_to(product, (*product.shape[:-1], runs))
 
 
@@ -152,18 +157,20 @@ def _jumped(
     step: _Block, jumps: _Jumps, rho: Complex[Array, "K K runs"]
 ) -> Complex[Array, "K K runs"]:
     """What a block does to the states of all runs, given their density matrices on its qubits."""
-    matrices = step.parts[0]
-    for place in range(len(step.jumping)):
+
+    def jump(matrices: Array, given: tuple[Array, ...]) -> tuple[Array, None]:
+        which, numbers, following = given
         now = lax.stop_gradient(matrices)
         reached = multiplied(multiplied(now, rho), _adjoint(now))
-        which = step.jumping[place]
         likely = jnp.einsum("mij,jir->mr", jumps.effects[which], reached, precision="highest").real
-        drawn = choose(likely, step.numbers[place])
+        drawn = choose(likely, numbers)
         chosen = jnp.moveaxis(jumps.operators[which][drawn], 0, -1)
         probability = jnp.take_along_axis(likely, drawn[None], axis=0)
         chosen = chosen * lax.rsqrt(probability)[None].astype(chosen.dtype)
-        matrices = multiplied(step.parts[place + 1], multiplied(chosen, matrices))
-    return matrices
+        return multiplied(following, multiplied(chosen, matrices)), None
+
+    steps = step.jumping, step.numbers, step.parts[1:]
+    return lax.scan(jump, step.parts[0], steps)[0]
 
 
 def _adjoint(matrices: Complex[Array, "K K runs"]) -> Complex[Array, "K K runs"]:

@@ -19,6 +19,9 @@ Noisy = Gate | Noise
 # Wider gates would make all blocks as wide.
 MOST_QUBITS = 3
 
+# All blocks have as many parts as the longest: what is longer goes on in another block.
+_MOST_OPS, _MOST_CHANNELS = 12, 3
+
 
 class Placed(NamedTuple):
     """An operation in a block.
@@ -68,6 +71,11 @@ class _Draft:
 
     qubits: tuple[int, ...]
     ops: list[Noisy] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        channels = sum(isinstance(op, Noise) for op in self.ops)
+        return len(self.ops) >= _MOST_OPS or channels >= _MOST_CHANNELS
 
 
 def width_of(ops: Sequence[Noisy], num_qubits: int) -> int:
@@ -134,7 +142,8 @@ def _drafts(ops: Sequence[Noisy], width: int) -> list[_Draft]:
         # A phase of the whole is one of any qubit.
         support = op.support or (0,)
         draft = latest.get(support[0])
-        if draft is not None and all(latest.get(qubit) is draft for qubit in support):
+        together = draft is not None and all(latest.get(qubit) is draft for qubit in support)
+        if draft is not None and together and not draft.is_full:
             draft.ops.append(op)
         elif len(support) == 1:
             # Whatever touched the qubit before would be its block.

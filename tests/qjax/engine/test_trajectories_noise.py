@@ -19,7 +19,7 @@ from qjax.simulators import Trajectories
 from tests.dynamic import mean, random_dynamic_circuit
 
 KEY = jax.random.key(5)
-CIRCUITS = int(os.environ.get("QJAX_NOISY_CIRCUITS", "3"))
+CIRCUITS = int(os.environ.get("QJAX_NOISY_CIRCUITS", "2"))
 PAULIS = [Operator.from_label(letter).data for letter in "IXYZ"]
 
 
@@ -101,7 +101,7 @@ def labels(num_qubits, rng):
     return ["".join(rng.choice(list("XYZI"), num_qubits)) for _ in range(2)] + ["Z" * num_qubits]
 
 
-@pytest.mark.parametrize("seed", [2, 4, 5, *range(6, 3 + CIRCUITS)])
+@pytest.mark.parametrize("seed", range(4, 4 + CIRCUITS))
 def test_means_are_within_their_errors_of_the_density_matrix(seed):
     circuit, x = random_circuit(seed), (0.15, 0.1, 0.2, 0.3)
     observables = labels(circuit.num_qubits, np.random.default_rng(seed))
@@ -234,13 +234,13 @@ def test_a_batch_has_runs_for_each_sample():
     noisy = qjax._noise.noisy_circuit(circuit, qjax._noise.structure_of(model(POINT[2:])))
     inputs = jnp.array([[0.1, 0.8, -1.3]])
 
-    def means(readout, samples):
-        channels = model(POINT[2:]).channels
-        shared = jnp.array([0.9])
-        return noisy_means(noisy, readout, shared, inputs, (0,), channels, samples, KEY)
+    @jax.jit
+    def run(inputs, shared):
+        given = shared, inputs, (0,), model(POINT[2:]).channels, 3000, KEY
+        readouts = Expectations(observables), Outcomes((1,))
+        return [noisy_means(noisy, readout, *given) for readout in readouts]
 
-    statistics = means(Expectations(observables), 3000)
-    outcomes = means(Outcomes((1,)), 3000)
+    statistics, outcomes = run(inputs, jnp.array([0.9]))
     for column, value in enumerate(np.asarray(inputs)[0]):
         state = evolved(parametrized().assign_parameters([value, 0.9]), POINT[2:])
         exact = [state.expectation_value(SparsePauliOp(o)).real for o in ("ZZ", "XI")]
