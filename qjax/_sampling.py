@@ -19,32 +19,30 @@ from qjax._base.memory import check_states_fit
 from qjax._base.mesh import on_mesh
 from qjax._base.process import check_process
 from qjax._base.store import kept
-from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import (
-    draws_outcomes,
     measured_bits,
     measured_qubits,
-    without_final_measurements,
     writes_bits,
 )
-from qjax._circuit.observable import Observable
 from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred, num_records
 from qjax._engine import (
     MeasuredBits,
     MixedTask,
     Task,
+    compiled_estimate,
+    compiled_noisy_estimate,
     deferred_with_noise,
     follow,
     mixed_values,
     num_simulated,
     outcomes_of,
     run,
+    runs_at_once,
     with_simulator,
 )
 from qjax._noise import NoiseModel, NoiseStructure, as_noise, structure_of
-from qjax._plan import canonical_frame
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._readout import (
     bits_of,
@@ -52,13 +50,10 @@ from qjax._readout import (
     check_shots_fit,
     choices_of,
     draw_states,
-    expectation_values,
     in_parts,
-    means_and_errors,
-    probabilities_of,
-    reading_of,
 )
 from qjax._simulators import DensityMatrix, Simulator, StateVector, as_complex, as_simulator
+from qjax.simulators import Trajectories as TrajectorySimulator
 
 
 class Trajectories(NamedTuple):
@@ -159,28 +154,90 @@ def trajectories(
 def estimate(
     circuit: Circuit | QuantumCircuit,
     observables: object,
-    params: ParameterValues,
-    shots: int,
-    key: Array,
+    params: ParameterValues = (),
+    shots: int | None = None,
+    key: Array | None = None,
+    *,
+    simulator: TrajectorySimulator | None = None,
+    noise: NoiseModel | None = None,
 ) -> Estimate:
-    """Expectation values as means over `trajectories`; observables as `expectation`.
+    """Expectation values as means over runs of a circuit; observables as `expectation`.
 
-    Outcomes midway are drawn; the value of each run is exact, so that a circuit without such
-    outcomes has the error 0: for its shot noise use `sample`, or a network on an estimator with a
-    precision. As everywhere, measurements that nothing comes after are left out. Memory does not
-    grow with the number of shots.
+    Outcomes midway and what noise does are drawn; the value of each run is exact, so that a circuit
+    without any of those has the error 0: for its shot noise use `sample`, or a network on an
+    estimator with a precision. As everywhere, measurements that nothing comes after are left out.
+    Memory does not grow with the number of runs.
+
+    With `simulator=Trajectories(samples)` means have derivatives in parameters and strengths of
+    noise, by `jax.grad` and in forward mode: unbiased ones, of values and of how likely the runs
+    are (the score function estimator, with the mean of other runs as a baseline: P. Glynn, CACM 33,
+    75 (1990); Kool, van Hoof and Welling, ICLR workshop 2019). Their standard errors fall as
+    1/sqrt(samples) too; in strengths they grow as 1/sqrt(p). The same key draws the same numbers,
+    whatever the parameters are. What has the probability 0 is never drawn: derivatives in a
+    strength of exactly 0 lack it, and are NaN for channels that are no mixtures of unitaries;
+    `DensityMatrix` has them.
+
+    Args:
+        circuit: as in `statevector`.
+        observables: as in `expectation`.
+        params: as in `statevector`.
+        shots: how many runs; None where `simulator` says it.
+        key: a JAX random key.
+        simulator: `Trajectories(samples)` of `qjax.simulators`, for derivatives.
+        noise: what goes wrong on the way; None for nothing.
 
     Returns:
         means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
-        A single shot of a circuit whose outcomes are drawn has the error NaN.
+        A single run of a circuit with something to draw has the error NaN.
+
+    Raises:
+        ValueError: also for both `shots` and a simulator, and for a model that misreads bits.
+        TypeError: also where there is neither, for another simulator, and without a key.
     """
     check_process()
     circuit, converted, shape = as_observables(circuit, observables, params)
     values = as_parameters(circuit, params, converted)
     _refuse_missing(values)
     check_key(key)
-    compiled = _compiled_estimate(circuit, converted, check_shots(shots))
-    return Estimate(*(statistic.reshape(shape) for statistic in compiled(values, key)))
+    runs, model = _number_of_runs(shots, simulator), as_noise(noise)
+    if simulator is None and model is None:
+        statistics = compiled_estimate(circuit, converted, runs)(values, key)
+    else:
+        _refuse_misread(model)
+        structure = None if model is None else structure_of(model)
+        compiled = compiled_noisy_estimate(circuit, structure, converted, runs)
+        statistics = compiled(values, key, model)
+    return Estimate(*(statistic.reshape(shape) for statistic in statistics))
+
+
+def _number_of_runs(shots: int | None, simulator: object) -> int:
+    if simulator is None:
+        if shots is None:
+            raise TypeError(
+                "shots: expected how many runs the means are of, got None; give shots=, or "
+                "simulator=qjax.simulators.Trajectories(samples)"
+            )
+        return check_shots(shots)
+    if not isinstance(simulator, TrajectorySimulator):
+        raise TypeError(
+            f"simulator: got {simulator!r}; expected qjax.simulators.Trajectories(samples), or "
+            "None: `expectation` has what others compute exactly"
+        )
+    if shots is not None:
+        raise ValueError(
+            f"shots: got {shots} beside {simulator}, which says how many runs there are; give one "
+            "of the two"
+        )
+    return check_shots(simulator.samples)
+
+
+def _refuse_misread(model: NoiseModel | None) -> None:
+    if model is not None and model.readouts:
+        raise ValueError(
+            "noise: the model misreads bits, which runs have no bits for when expectation values "
+            "are read out; leave readout errors out, use simulator=DensityMatrix() in "
+            "`expectation`, or correct the values of `sample`"
+        )
 
 
 def _refuse_missing(params: Float[Array, " params"]) -> None:
@@ -277,7 +334,7 @@ def _compiled_runs(circuit: Circuit, shots: int) -> Callable[[Array, Array], Arr
         def part(key: Array, count: int) -> Array:
             return follow(circuit, params, count, key).bits[:columns].T.astype(jnp.uint8)
 
-        return in_parts(part, key, shots, _runs_at_once(circuit))
+        return in_parts(part, key, shots, runs_at_once(circuit))
 
     return jax.jit(partial(on_mesh, draw))
 
@@ -291,36 +348,6 @@ def _compiled_trajectories(circuit: Circuit, shots: int) -> Callable[[Array, Arr
             world = follow(circuit, params, count, key)
             return Trajectories(as_complex(world.state).T, world.bits.T.astype(jnp.uint8))
 
-        return in_parts(part, key, shots, _runs_at_once(circuit))
-
-    return jax.jit(partial(on_mesh, run))
-
-
-def _runs_at_once(circuit: Circuit) -> int:
-    return max(1, tuning.RUNS_AT_ONCE >> circuit.num_qubits)
-
-
-@kept(tuning.PROGRAM_BYTES)
-def _compiled_estimate(
-    circuit: Circuit, observables: tuple[Observable, ...], shots: int
-) -> Callable[[Array, Array], tuple[Array, Array]]:
-    circuit = replace(circuit, ops=without_final_measurements(circuit))
-    in_order = canonical_frame(circuit.num_qubits)
-    sizes = circuit.num_qubits, circuit.num_params
-    reading = reading_of(observables, *sizes, frozenset(), in_order)
-    size = min(shots, _runs_at_once(circuit))
-    drawn = draws_outcomes(circuit)
-
-    def run(params: Array, key: Array) -> tuple[Array, Array]:
-        tables = in_precision(reading, jax.config.read("jax_enable_x64"))
-
-        def part(key: Array) -> Float[Array, "observables size"]:
-            state = follow(circuit, params, size, key).state
-            seen = probabilities_of(state)[None] if reading.diagonal else state
-            return expectation_values(tables, seen, params, jnp.zeros((0, size), params.dtype))
-
-        means, errors = means_and_errors(part, key, shots, size)
-        # All runs are the same where nothing is drawn; NaN stays NaN.
-        return means, errors if drawn else means - means
+        return in_parts(part, key, shots, runs_at_once(circuit))
 
     return jax.jit(partial(on_mesh, run))

@@ -7,6 +7,6 @@ take one:
     qjax.expectation(circuit, "ZZ", params, simulator=qjax.simulators.StateVector("xla"))
 """
 
-from qjax._simulators import DensityMatrix, StateVector
+from qjax._simulators import DensityMatrix, StateVector, Trajectories
 
-__all__ = ["DensityMatrix", "StateVector"]
+__all__ = ["DensityMatrix", "StateVector", "Trajectories"]

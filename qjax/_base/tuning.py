@@ -349,3 +349,8 @@ EXPORTED_BLOCK = 64
 # Bytes of what Qiskit's primitives read out that are in memory at once, of more than one pub, or of
 # a sampler.
 READ_OUT_BYTES = 1 << 28
+
+# Amplitudes of noisy runs that are computed at once, and runs at least: the innermost loops of XLA
+# are over runs, and 8 of 14 qubits take three times as long each as 16 (two cores with AVX2).
+NOISY_RUNS_AT_ONCE = 1 << 18
+FEWEST_NOISY_RUNS = 16

@@ -11,13 +11,23 @@ batching      those operations, mapped over a batch
 primitive     the rules of those operations
 mixed         the same of density matrices, with noise
 runs          the states of many runs of a circuit
-trajectories  dynamic circuits, run by run
+noise_blocks  gates and noise -> blocks that act on the same few qubits
+block_matrices  gates, channels -> matrices on a block, and what is drawn
+block_states  matrices of blocks, one for each run, on states
+jumps         gates and noise on the states of many runs, by quantum jumps
+noisy_steps   noise in some runs of a circuit, misread bits included
+trajectories  dynamic and noisy circuits, run by run
+noisy_runs    means over those runs, with errors and derivatives
+estimates     the same compiled, of observables
 unitary       circuit -> its matrix
 model         the pure function of a network: (weights, inputs) -> outputs
 padding       batch sizes -> a few sizes
 """
 
 from qjax._engine.derivatives import of_moving as of_moving
+from qjax._engine.estimates import compiled_estimate as compiled_estimate
+from qjax._engine.estimates import compiled_noisy_estimate as compiled_noisy_estimate
+from qjax._engine.estimates import runs_at_once as runs_at_once
 from qjax._engine.mixed import Densities as Densities
 from qjax._engine.mixed import MeasuredBits as MeasuredBits
 from qjax._engine.mixed import MixedTask as MixedTask
@@ -38,6 +48,9 @@ from qjax._engine.model import num_simulated_of as num_simulated_of
 from qjax._engine.model import outputs as outputs
 from qjax._engine.model import plan_of_model as plan_of_model
 from qjax._engine.model import task_of as task_of
+from qjax._engine.noisy_runs import Statistics as Statistics
+from qjax._engine.noisy_runs import noisy_means as noisy_means
+from qjax._engine.noisy_runs import noisy_runs as noisy_runs
 from qjax._engine.padding import padded_size as padded_size
 from qjax._engine.primitive import run as run
 from qjax._engine.task import Expectations as Expectations

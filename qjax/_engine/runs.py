@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Bool, Float
 
 from qjax._base.tables import in_precision
@@ -44,19 +44,21 @@ def with_gates(
     """Apply some gates of the circuit, as one plan."""
     part = Circuit(circuit.num_qubits, gates, circuit.parameters)
     after = _simulated(part, params, world.state, world.state.shape[-1])
-    return world._replace(state=_where(runs, after, world.state))
+    return world._replace(state=kept_where(runs, after, world.state))
 
 
 def _simulated(circuit: Circuit, params: Array, state: Array | None, batch: int) -> Array:
     """The states that a circuit makes of these, or of |0...0>."""
-    planned = plan_circuit(circuit, from_zero=state is None).program
+    everything = range(circuit.num_params) if params.ndim == 2 else ()
+    planned = plan_circuit(circuit, frozenset(everything), from_zero=state is None).program
     program = in_precision(planned, jax.config.read("jax_enable_x64"))
     nothing = jnp.zeros((0, batch), params.dtype)
-    after = finish(program, *simulate(program, params, nothing, state=state))
-    return marked(program, params, nothing, after) if state is None else after
+    given = (params, nothing) if params.ndim == 1 else (params[:0, 0], params)
+    after = finish(program, *simulate(program, *given, state=state))
+    return marked(program, *given, after) if state is None else after
 
 
-def _where(runs: Runs, then: Array, otherwise: Array) -> Array:
+def kept_where(runs: Runs, then: Array, otherwise: Array) -> Array:
     return jnp.where(jnp.broadcast_to(runs, then.shape), then, otherwise)
 
 
@@ -68,13 +70,14 @@ def measured(world: World, qubit: int, runs: Runs) -> tuple[World, Runs]:
     """The states after a measurement, and its outcomes; False where it does not take place."""
     key, fresh = jax.random.split(world.key)
     split = _split(world.state, qubit)
-    weights = jnp.square(split).sum(axis=(0, 1, 3))
+    # A number for derivatives: see `qjax._engine.jumps`.
+    weights = lax.stop_gradient(jnp.square(split).sum(axis=(0, 1, 3)))
     outcome = runs & drawn(weights, fresh)
     scale = 1 / jnp.sqrt(jnp.where(outcome, weights[1], weights[0]))
     # What is left of the amplitudes of 0 and of 1.
     factors = jnp.stack([jnp.where(outcome, 0, scale), jnp.where(outcome, scale, 0)])
     collapsed = (split * factors[None, None, :, None]).reshape(world.state.shape)
-    return world._replace(state=_where(runs, collapsed, world.state), key=key), outcome
+    return world._replace(state=kept_where(runs, collapsed, world.state), key=key), outcome
 
 
 def drawn(weights: Float[Array, "2 shots"], key: Array) -> Runs:
@@ -102,18 +105,18 @@ def prepared(circuit: Circuit, params: Array, op: Amplitudes, world: World, runs
         world = reset(world, qubit, runs)
     own = tuple(range(len(op.qubits)))
     part = Circuit(len(own), (replace(op, qubits=own),), circuit.parameters)
-    amplitudes = _simulated(part, params, None, 1)
+    amplitudes = _simulated(part, params, None, 1 if params.ndim == 1 else params.shape[1])
     count = circuit.num_qubits
     front = [count - 1 - qubit for qubit in reversed(op.qubits)]
     split = as_complex(world.state).reshape(*(2,) * count, -1)
-    rest = jnp.moveaxis(split, front, range(len(own))).reshape(2 ** len(own), -1)[0]
-    product = as_complex(amplitudes) * rest[None]
+    rest = jnp.moveaxis(split, front, range(len(own))).reshape(2 ** len(own), -1, split.shape[-1])
+    product = as_complex(amplitudes)[:, None] * rest[:1]
     whole = jnp.moveaxis(product.reshape(split.shape), range(len(own)), front)
     whole = whole.reshape(world.state.shape[1:])
     state = jnp.stack([whole.real, whole.imag])
-    return world._replace(state=_where(runs, state, world.state))
+    return world._replace(state=kept_where(runs, state, world.state))
 
 
 def _flipped(state: Array, qubit: int, runs: Runs) -> Array:
     flipped = jnp.flip(_split(state, qubit), axis=2).reshape(state.shape)
-    return _where(runs, flipped, state)
+    return kept_where(runs, flipped, state)

@@ -3,9 +3,10 @@
 Every run (a quantum trajectory, or quantum jump: Dalibard, Castin and Molmer, PRL 68, 580 (1992))
 has a state of its own, drawn outcomes and classical values; all of them go through the circuit
 together, batch last, and what happens only in some is computed for all and kept for those. The
-gates between two measurements run as one plan.
+gates between two measurements run as one plan, or with noise among them as blocks of one loop.
 """
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from jaxtyping import Float
 
 from qjax._base.errors import NoExactFormError
 from qjax._base.mesh import alike
+from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit, unset_variable
 from qjax._circuit.classical import (
     DTYPES,
@@ -43,7 +45,10 @@ from qjax._circuit.control_flow import (
     expressions_of,
 )
 from qjax._circuit.operations import Amplitudes, Gate, Measure
+from qjax._engine.noise_blocks import MOST_QUBITS
+from qjax._engine.noisy_steps import misread, with_noise
 from qjax._engine.runs import Runs, World, measured, prepared, reset, with_gates
+from qjax._noise import Channel
 from qjax._simulators import zero_state
 
 
@@ -52,13 +57,15 @@ class _Site(NamedTuple):
 
     Attributes:
         circuit: the whole.
-        params: its parameters.
+        params: its parameters, the same for all runs, or a column for each.
+        channels: those that noise names by their numbers.
         written: the variables that have values here, in the order of the program.
         loop: the depth of the innermost loop, among the depths of `running`.
     """
 
     circuit: Circuit
     params: Array
+    channels: tuple[Channel, ...]
     written: set[int]
     loop: int = -1
 
@@ -68,24 +75,47 @@ Running = tuple[Runs, ...]
 
 
 def follow(circuit: Circuit, params: Float[Array, " params"], shots: int, key: Array) -> World:
-    """Run a circuit `shots` times.
+    """Run a circuit without noise `shots` times, without derivatives.
 
     Raises:
         NoExactFormError: for integers of more than 32 bits.
         ValueError: for a variable that is read before it is written.
         TypeError: where derivatives are asked for.
     """
+    return follow_noisy(circuit, _without_derivatives(params), (), shots, key)
+
+
+def follow_noisy(
+    circuit: Circuit,
+    params: Float[Array, "params *runs"],
+    channels: Sequence[Channel],
+    runs: int,
+    key: Array,
+) -> World:
+    """Run a circuit many times; errors as `follow`, but that there are derivatives.
+
+    The squared norms of the states are 1, and their derivatives those of the logarithm of how
+    likely what was drawn is (see `qjax._engine.jumps`).
+
+    Args:
+        circuit: any, with noise in its places.
+        params: its parameters, the same for all runs, or a column for each.
+        channels: those that noise names by their numbers.
+        runs: how many.
+        key: a JAX random key.
+    """
     _check_widths(circuit.ops)
-    params = _without_derivatives(params)
     world = World(
-        zero_state(circuit.num_qubits, shots, params.dtype),
-        jnp.zeros((circuit.num_clbits, shots), bool),
-        tuple(jnp.zeros(shots, DTYPES[declared.type.kind]) for declared in circuit.variables),
+        zero_state(circuit.num_qubits, runs, params.dtype),
+        jnp.zeros((circuit.num_clbits, runs), bool),
+        tuple(jnp.zeros(runs, DTYPES[declared.type.kind]) for declared in circuit.variables),
         key,
     )
     # Loops expect one type throughout.
-    world, running, params = alike((world, (jnp.ones(shots, bool),), params))
-    return _block(_Site(circuit, params, set()), circuit.ops, world, running)[0]
+    given = world, (jnp.ones(runs, bool),), params, tuple(channels)
+    world, running, params, channels = alike(given)
+    site = _Site(circuit, params, tuple(channels), set())
+    return _block(site, circuit.ops, world, running)[0]
 
 
 @jax.custom_jvp
@@ -116,14 +146,33 @@ def _check_widths(block: Block) -> None:
 
 def _block(site: _Site, block: Block, world: World, running: Running) -> tuple[World, Running]:
     """Run a block where its innermost condition holds."""
-    for are_gates, ops in groupby(block, lambda op: isinstance(op, Gate)):
+    for are_gates, several in groupby(block, lambda op: isinstance(op, (Gate, Noise))):
         if are_gates:
-            gates = tuple(op for op in ops if isinstance(op, Gate))
-            world = with_gates(site.circuit, site.params, gates, world, running[-1])
+            ops = tuple(op for op in several if isinstance(op, (Gate, Noise)))
+            world = _gates_and_noise(site, ops, world, running[-1])
         else:
-            for op in ops:
+            for op in several:
                 world, running = _step(site, op, world, running)
     return world, running
+
+
+def _gates_and_noise(
+    site: _Site, block: tuple[Gate | Noise, ...], world: World, runs: Runs
+) -> World:
+    if not any(isinstance(op, Noise) for op in block):
+        gates = tuple(op for op in block if isinstance(op, Gate))
+        return with_gates(site.circuit, site.params, gates, world, runs)
+    for is_wide, ops in groupby(block, _is_wide):
+        if is_wide:
+            gates = tuple(op for op in ops if isinstance(op, Gate))
+            world = with_gates(site.circuit, site.params, gates, world, runs)
+        else:
+            world = with_noise(tuple(ops), site.params, site.channels, world, runs)
+    return world
+
+
+def _is_wide(op: Gate | Noise) -> bool:
+    return isinstance(op, Gate) and len(op.support) > MOST_QUBITS
 
 
 def _step(site: _Site, op: Op, world: World, running: Running) -> tuple[World, Running]:
@@ -133,6 +182,8 @@ def _step(site: _Site, op: Op, world: World, running: Running) -> tuple[World, R
             return world._replace(bits=_kept(world.bits, clbit, outcome, running[-1])), running
         case Reset(qubit):
             return reset(world, qubit, running[-1]), running
+        case BitNoise(channel, clbits):
+            return misread(world, site.channels[channel], clbits, running[-1]), running
         case Amplitudes():
             return prepared(site.circuit, site.params, op, world, running[-1]), running
         case Store():
@@ -143,11 +194,8 @@ def _step(site: _Site, op: Op, world: World, running: Running) -> tuple[World, R
             return _for(site, op, world, running)
         case While():
             return _while(site, op, world, running)
-        case Break():
-            return world, _left(running, site.loop)
-        case Continue():
-            return world, _left(running, site.loop + 1)
-    raise AssertionError(op)
+    assert isinstance(op, (Break, Continue))
+    return world, _left(running, site.loop + isinstance(op, Continue))
 
 
 def _left(running: Running, depth: int) -> Running:

@@ -10,6 +10,7 @@ from qjax._simulators.choice import NATIVE as NATIVE
 from qjax._simulators.choice import DensityMatrix as DensityMatrix
 from qjax._simulators.choice import Simulator as Simulator
 from qjax._simulators.choice import StateVector as StateVector
+from qjax._simulators.choice import Trajectories as Trajectories
 from qjax._simulators.choice import as_simulator as as_simulator
 from qjax._simulators.choice import engine as engine
 from qjax._simulators.choice import resolved as resolved
@@ -21,6 +22,7 @@ from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_values as native_values
 from qjax._simulators.native.reading import NativeReading as NativeReading
 from qjax._simulators.native.transpose import transposed as transposed
+from qjax._simulators.statevector.matrices import gate_entries as gate_entries
 from qjax._simulators.statevector.simulation import Gradient as Gradient
 from qjax._simulators.statevector.simulation import angles_of as angles_of
 from qjax._simulators.statevector.simulation import as_complex as as_complex

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from qjax._base.options import as_whole
 from qjax._simulators.native.library import why_not
 
 Engine = Literal["native", "xla"]
@@ -39,6 +40,27 @@ class DensityMatrix:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Trajectories:
+    """Pure states that jump: 2**n amplitudes for each run of the circuit, noise drawn at random.
+
+    For circuits whose density matrix does not fit. Means over runs and their standard errors, which
+    fall as 1/sqrt(samples); derivatives in parameters and in strengths of noise are unbiased.
+
+    Attributes:
+        samples: how many runs a mean is of, for each sample of a batch.
+
+    Raises:
+        TypeError: for what is no whole number.
+        ValueError: for less than one.
+    """
+
+    samples: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", as_whole(self.samples, "samples", 1))
+
+
 Simulator = StateVector | DensityMatrix
 
 
@@ -70,6 +92,11 @@ def as_simulator(simulator: object) -> Simulator | None:
     """
     if simulator is None or isinstance(simulator, Simulator):
         return simulator
+    if isinstance(simulator, Trajectories):
+        raise TypeError(
+            f"simulator: got {simulator}, which draws runs; `estimate` does, with a key: "
+            f"estimate(circuit, observables, params, key=key, simulator={simulator})"
+        )
     if isinstance(simulator, type) and issubclass(simulator, Simulator):
         name = simulator.__name__
         raise TypeError(f"simulator: got the class {name}; expected a value, such as {name}()")
