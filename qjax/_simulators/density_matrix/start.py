@@ -38,9 +38,7 @@ def start_vector(
     """
     given = [start.qubits for start in starts]
     alone = layout_of_start(schedule.num_qubits, given)[sum(map(len, given)) :]
-    state = jnp.ones((1, 1), shared.dtype)
-    for start in starts:
-        state = _kronecker(state, _of_amplitudes(encoded(start.encoding, shared, moving)))
+    factors = [_of_amplitudes(encoded(start.encoding, shared, moving)) for start in starts]
     lists = [schedule.start[qubit] for qubit in alone]
     if not any(lists):
         vectors = jnp.broadcast_to(jnp.asarray(_ZERO, shared.dtype)[:, None], (len(alone), 4, 1))
@@ -48,14 +46,29 @@ def start_vector(
         matrices = products(lists, banks, 1)
         zero = jnp.asarray(_ZERO, shared.dtype)
         vectors = jnp.moveaxis(jnp.matmul(matrices, zero, precision=tuning.PRECISION), 1, 2)
-    for vector in vectors:
-        state = _kronecker(state, vector)
-    return state
+    return _product([*factors, *vectors])
 
 
-def _kronecker(high: Float[Array, "high batch"], low: Float[Array, "low batch"]) -> Array:
+def _product(factors: Sequence[Array]) -> Float[Array, "rows batch"]:
+    """The Kronecker product, the first factor for the most significant digits.
+
+    Of two halves: all else is small beside their product, whose gradient is two products more.
+    """
+    half = len(factors) // 2
+    high, low = (_kronecker(part, factors[0].dtype) for part in (factors[:half], factors[half:]))
+    if high.shape[1] == low.shape[1] == 1:
+        # As a GEMM: XLA does not vectorise sums along rows, which its gradient has.
+        return jnp.matmul(high, low.T, precision=tuning.PRECISION).reshape(-1, 1)
     product = high[:, None] * low[None]
     return product.reshape(-1, product.shape[2])
+
+
+def _kronecker(factors: Sequence[Array], dtype: np.dtype) -> Float[Array, "rows batch"]:
+    state = jnp.ones((1, 1), dtype)
+    for factor in factors:
+        product = state[:, None] * factor[None]
+        state = product.reshape(-1, product.shape[2])
+    return state
 
 
 def _of_amplitudes(amplitudes: Complex[Array, "2**k batch"]) -> Float[Array, "4**k batch"]:

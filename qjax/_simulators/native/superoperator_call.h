@@ -14,9 +14,11 @@ constexpr int64_t kMostSuperParts = 16;
 template <typename T> struct SuperRow;
 template <> struct SuperRow<float> {
   typedef float Type __attribute__((vector_size(64)));
+  typedef int32_t Lanes __attribute__((vector_size(64)));
 };
 template <> struct SuperRow<double> {
   typedef double Type __attribute__((vector_size(128)));
+  typedef int64_t Lanes __attribute__((vector_size(128)));
 };
 
 struct SuperHeader {

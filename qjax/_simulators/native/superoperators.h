@@ -17,12 +17,38 @@ namespace qjax::QJAX_ISA {
 
 template <typename T> using Row = typename SuperRow<T>::Type;
 
+// Sixteen rows of sixteen lanes become lanes and rows: bit by bit of their numbers, from the highest.
+template <typename T> void transpose_lanes(Row<T>* x) {
+  using Lanes = typename SuperRow<T>::Lanes;
+  for (int bit = kSuperLanes / 2; bit; bit /= 2) {
+    Lanes first, second;
+    for (int l = 0; l < kSuperLanes; ++l) {
+      first[l] = l & bit ? kSuperLanes + (l ^ bit) : l;
+      second[l] = l & bit ? kSuperLanes + l : l ^ bit;
+    }
+    for (int i = 0; i < kSuperLanes; ++i) {
+      if (i & bit) continue;
+      const Row<T> a = x[i], b = x[i | bit];
+#if defined(__clang__)
+      for (int l = 0; l < kSuperLanes; ++l) {
+        x[i][l] = first[l] < kSuperLanes ? a[first[l]] : b[first[l] - kSuperLanes];
+        x[i | bit][l] = second[l] < kSuperLanes ? a[second[l]] : b[second[l] - kSuperLanes];
+      }
+#else
+      x[i] = __builtin_shuffle(a, b, first);
+      x[i | bit] = __builtin_shuffle(a, b, second);
+#endif
+    }
+  }
+}
+
 // Where rows and lanes of tiles lie in memory, in numbers from the tile's own first one.
 template <typename T> struct TileShape {
   int rows;                          // 4 to the power of the group's digits
   std::vector<int64_t> row_offsets;  // of each row
   int64_t lane_offsets[kSuperLanes];
   bool contiguous;                   // lanes lie side by side
+  bool rows_contiguous;              // each sixteen rows do
   std::vector<int64_t> bases;        // of the tiles of one chunk of lanes
   int64_t chunks;                    // of samples
 };
@@ -37,6 +63,8 @@ TileShape<T> tile_shape(const SuperCall<T>& call, const SuperGroup& group) {
   for (int r = 0; r < shape.rows; ++r)
     for (int k = 0; k < group.num_digits; ++k)
       shape.row_offsets[r] += (r >> 2 * k & 3) * stride(group.digits[k]);
+  shape.rows_contiguous = !call.header.by_samples && call.batch == 1 && group.num_digits >= 2 &&
+                          group.digits[0] == 0 && group.digits[1] == 1;
   std::vector<int> free;
   for (int digit = 0; digit < n; ++digit)
     if (std::find(group.digits, group.digits + group.num_digits, digit) ==
@@ -96,6 +124,17 @@ template <typename T> struct Tiles {
         std::copy_n(from + shape.row_offsets[r], kSuperLanes, to + r * kSuperLanes);
       return;
     }
+    if (shape.rows_contiguous && here == kSuperLanes) {
+      for (int r = 0; r < shape.rows; r += kSuperLanes) {
+        Row<T> x[kSuperLanes];
+        for (int l = 0; l < kSuperLanes; ++l)
+          std::copy_n(from + shape.row_offsets[r] + shape.lane_offsets[l], kSuperLanes,
+                      reinterpret_cast<T*>(&x[l]));
+        transpose_lanes<T>(x);
+        std::copy_n(x, kSuperLanes, tile + r);
+      }
+      return;
+    }
     std::fill_n(to, shape.rows * kSuperLanes, T(0));
     for (int r0 = 0; r0 < shape.rows; r0 += 16)
       for (int l = 0; l < here; ++l)
@@ -110,6 +149,17 @@ template <typename T> struct Tiles {
     if (shape.contiguous && here == kSuperLanes) {
       for (int r = 0; r < shape.rows; ++r)
         std::copy_n(from + r * kSuperLanes, kSuperLanes, to + shape.row_offsets[r]);
+      return;
+    }
+    if (shape.rows_contiguous && here == kSuperLanes) {
+      for (int r = 0; r < shape.rows; r += kSuperLanes) {
+        Row<T> x[kSuperLanes];
+        std::copy_n(tile + r, kSuperLanes, x);
+        transpose_lanes<T>(x);
+        for (int l = 0; l < kSuperLanes; ++l)
+          std::copy_n(reinterpret_cast<const T*>(&x[l]), kSuperLanes,
+                      to + shape.row_offsets[r] + shape.lane_offsets[l]);
+      }
       return;
     }
     for (int r0 = 0; r0 < shape.rows; r0 += 16)
@@ -141,22 +191,20 @@ template <typename T> struct BlockRows {
 };
 
 // The matrix of a block: numbers that all lanes share, or rows of one number per lane.
-template <typename T, typename Entry, int kSize>
-void multiply(const Entry* matrix, bool is_transposed, const BlockRows<T>& rows, Row<T>* tile) {
-  const int row_step = is_transposed ? 1 : kSize, column_step = is_transposed ? kSize : 1;
+template <typename T, typename Entry, int kSize, bool kTransposed>
+void multiply(const Entry* matrix, const BlockRows<T>& rows, Row<T>* tile) {
+  constexpr int row_step = kTransposed ? 1 : kSize, column_step = kTransposed ? kSize : 1;
   for (const int base : rows.bases) {
     Row<T> x[kSize], y[kSize];
     for (int j = 0; j < kSize; ++j) x[j] = tile[base + rows.inner[j]];
-    for (int i = 0; i < kSize; i += 4) {
-      Row<T> a{}, b{}, c{}, d{};
+    // So many sums at once as hide how long one addition takes.
+    constexpr int kSums = kSize < 8 ? kSize : 8;
+    for (int i = 0; i < kSize; i += kSums) {
+      Row<T> sums[kSums] = {};
       const Entry* m = matrix + i * row_step;
-      for (int j = 0; j < kSize; ++j, m += column_step) {
-        a += m[0] * x[j];
-        b += m[row_step] * x[j];
-        c += m[2 * row_step] * x[j];
-        d += m[3 * row_step] * x[j];
-      }
-      y[i] = a, y[i + 1] = b, y[i + 2] = c, y[i + 3] = d;
+      for (int j = 0; j < kSize; ++j, m += column_step)
+        for (int k = 0; k < kSums; ++k) sums[k] += m[k * row_step] * x[j];
+      for (int k = 0; k < kSums; ++k) y[i + k] = sums[k];
     }
     for (int i = 0; i < kSize; ++i) tile[base + rows.inner[i]] = y[i];
   }
@@ -209,16 +257,17 @@ template <typename T> struct GroupBlocks {
     }
   }
 
-  void act(int k, bool is_transposed, int64_t chunk, Row<T>* packed, Row<T>* tile) const {
+  template <bool kTransposed>
+  void act(int k, int64_t chunk, Row<T>* packed, Row<T>* tile) const {
     if (block(k).is_per_sample) {
       pack(k, chunk, packed);
       with_size(k, [&](auto size) {
-        multiply<T, Row<T>, decltype(size)::value>(packed, is_transposed, rows[k], tile);
+        multiply<T, Row<T>, decltype(size)::value, kTransposed>(packed, rows[k], tile);
       });
     } else {
       const T* matrix = call.shared + int64_t(block(k).matrix) * size(k) * size(k);
       with_size(k, [&](auto size) {
-        multiply<T, T, decltype(size)::value>(matrix, is_transposed, rows[k], tile);
+        multiply<T, T, decltype(size)::value, kTransposed>(matrix, rows[k], tile);
       });
     }
   }
@@ -286,7 +335,7 @@ template <typename T> void run_group(const SuperCall<T>& call, int number, const
       const int64_t each = tiles.shape.bases.size();
       const int64_t chunk = k / each, base = tiles.shape.bases[k % each];
       tiles.load(from, chunk, base, tile);
-      for (int b = 0; b < group.num_blocks; ++b) blocks.act(b, false, chunk, packed, tile);
+      for (int b = 0; b < group.num_blocks; ++b) blocks.template act<false>(b, chunk, packed, tile);
       tiles.store(tile, chunk, base, to);
     }
   });
@@ -316,12 +365,12 @@ template <typename T> void run_group_back(const SuperCall<T>& call, int number, 
       tiles.load(before, chunk, base, states);
       for (int b = 0; b + 1 < group.num_blocks; ++b) {
         std::copy_n(states + b * rows, rows, states + (b + 1) * rows);
-        blocks.act(b, false, chunk, packed, states + (b + 1) * rows);
+        blocks.template act<false>(b, chunk, packed, states + (b + 1) * rows);
       }
       tiles.load(cotangent, chunk, base, moving);
       for (int b = group.num_blocks - 1; b >= 0; --b) {
         blocks.add_outer(b, states + b * rows, moving, totals + starts[b]);
-        blocks.act(b, true, chunk, packed, moving);
+        blocks.template act<true>(b, chunk, packed, moving);
       }
       tiles.store(moving, chunk, base, cotangent);
     }
