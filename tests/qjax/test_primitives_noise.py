@@ -19,7 +19,7 @@ from qiskit_aer.primitives import EstimatorV2, SamplerV2
 from scipy.stats import chisquare
 
 import qjax
-from qjax.noise import NoiseModel, depolarizing, thermal_relaxation
+from qjax.noise import NoiseModel, bit_flip, depolarizing, thermal_relaxation
 from qjax.primitives import Estimator, Sampler
 
 MATRIX = [[0.97, 0.03], [0.08, 0.92]]
@@ -137,6 +137,29 @@ def test_precision_is_beside_the_noise() -> None:
     blurred = noisy.run([pub(POINTS)], precision=0.01).result()[0].data
     assert (blurred.stds == 0.01).all()
     assert 0 < abs(blurred.evs - exact).max() < 0.05
+
+
+def endless() -> QuantumCircuit:
+    """Coins are tossed until one shows 0, then the qubit is flipped."""
+    circuit = QuantumCircuit(1, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.h(0)
+        circuit.measure(0, 0)
+    circuit.x(0)
+    return circuit
+
+
+def test_loops_without_end_have_noise_too() -> None:
+    noise = NoiseModel().after("x", bit_flip(0.2))
+    values = Estimator(noise=noise, seed=1).run([(endless(), "Z")], precision=0.02)
+    assert abs(values.result()[0].data.evs + 0.6) < 0.1
+    measured = endless()
+    measured.measure_all()
+    # Runs of samples have no noise yet: nothing is drawn without it.
+    with pytest.raises(qjax.NoExactFormError):
+        Sampler(noise=noise).run([measured]).result()
 
 
 QNN: dict[str, Any] = {
