@@ -135,7 +135,7 @@ def noisy_means(
         fresh = jax.random.fold_in(key, number)
         values, weights = noisy_runs(circuit, readout, shared, own, places, channels, fresh)
         first = number % grid.run_parts * grid.runs
-        counts = first + jnp.arange(grid.runs) < samples
+        counts = first + jnp.arange(grid.runs, dtype=first.dtype) < samples
         split = (-1, grid.samples, grid.runs)
         return _summed(values.reshape(split), weights.reshape(split), counts)
 

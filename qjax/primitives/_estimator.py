@@ -162,7 +162,9 @@ class Estimator(Simulating, BaseEstimatorV2):
         shots = max(1, math.ceil((largest / pub.precision) ** 2))
         with jax.enable_x64(True):
             means = [
-                np.asarray(estimate(circuit, list(strings), point, shots, key).values)
+                np.asarray(
+                    estimate(circuit, list(strings), point, shots, key, noise=self.noise).values
+                )
                 for point, key in zip(points, keys, strict=True)
                 if strings
             ]

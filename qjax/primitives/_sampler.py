@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -207,7 +207,7 @@ def _outcomes_of_pubs(
             drawn = [_draw(next(outcome_probabilities), count, random) for _ in parts]
             yield _recorded(exact[circuit], np.concatenate(drawn))
         else:
-            yield _runs(circuit, rows, count, random)
+            yield _runs(circuit, rows, count, random, sampler.noise)
 
 
 def _is_followed(circuit: Circuit, noise: NoiseModel | None) -> bool:
@@ -267,15 +267,20 @@ def _recorded(
 
 
 def _runs(
-    circuit: Circuit, points: np.ndarray, shots: int, random: np.random.Generator
+    circuit: Circuit,
+    points: np.ndarray,
+    shots: int,
+    random: np.random.Generator,
+    noise: NoiseModel | None,
 ) -> Int[np.ndarray, "points shots clbits"]:
     """The same by trajectories, for circuits with too many outcomes to follow."""
     if not writes_bits(circuit.ops):
         return np.zeros((len(points), shots, circuit.num_clbits), bool)
     keys = jax.random.split(jax.random.key(random.integers(2**63)), len(points))
+    method: Literal["trajectories"] | None = "trajectories" if noise is None else None
     with jax.enable_x64(True):
         drawn = [
-            np.asarray(sample(circuit, point, shots, key, method="trajectories"), bool)
+            np.asarray(sample(circuit, point, shots, key, method=method, noise=noise), bool)
             for point, key in zip(points, keys, strict=True)
         ]
     return np.reshape(drawn, (len(points), shots, circuit.num_clbits))
