@@ -27,11 +27,9 @@ def save_strengths(
     for values, true, colour in zip(history.T, truth, colours, strict=True):
         left.plot(values, color=colour, linewidth=1.3)
         left.axhline(true, linestyle="--", color=INK, linewidth=0.6)
-    left.plot([], [], color=ONE, label="channels")
-    left.plot([], [], color=ZERO, label="readings")
-    left.plot([], [], "--", color=INK, linewidth=0.8, label="truth")
+    left.plot([], [], color=ONE, label="channels, on their way")
+    left.plot([], [], color=ZERO, label="misreadings, on their way")
     left.set(xlabel="step of Adam", ylabel="strength", ylim=(0, None))
-    left.legend(frameon=False)
     places = np.arange(len(names))
     right.errorbar(
         history[-1], places, xerr=2 * errors, fmt="o", color=ONE, capsize=4, label="learned"
@@ -40,7 +38,7 @@ def save_strengths(
     right.set_yticks(places, names)
     right.invert_yaxis()
     right.set(xlabel="strength, with two standard errors", xlim=(0, None))
-    right.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="#e6e6e6", linewidth=0.8)

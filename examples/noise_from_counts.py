@@ -16,9 +16,9 @@ from figures import example_parser
 from noise_figures import save_strengths
 from qjax.noise import NoiseModel, amplitude_damping, depolarizing
 
-NUM_QUBITS, LAYERS, SETTINGS, SHOTS = 3, 4, 100, 4000
-STEPS = 150
-OPTIMIZER = optax.adam(optax.cosine_decay_schedule(0.1, STEPS))
+NUM_QUBITS, LAYERS, SETTINGS, SHOTS = 3, 4, 60, 4000
+STEPS = 300
+OPTIMIZER = optax.adam(optax.cosine_decay_schedule(0.3, STEPS))
 
 # The strengths in the device that is to be found out about.
 TRUTH = {
