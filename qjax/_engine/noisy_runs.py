@@ -54,11 +54,11 @@ class _Grid(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """Of one part: the means of its runs, the sums of squared deviations, and how many count."""
+    """Of one part: the means of its runs, the sums of squared deviations, and their number."""
 
     means: Float[Array, "outputs samples"]
     squares: Float[Array, "outputs samples"]
-    count: Float[Array, ""]
+    number: Float[Array, ""]
 
 
 def noisy_runs(
@@ -185,7 +185,7 @@ def _combined(sums: _Sums, grid: _Grid, batch: int, samples: int) -> Statistics:
         split = x.reshape(grid.sample_parts, grid.run_parts, *x.shape[1:])
         return jnp.moveaxis(split, (1, 2), (0, 1)).reshape(grid.run_parts, x.shape[1], -1)
 
-    counts = sums.count.reshape(grid.sample_parts, grid.run_parts)[0][:, None, None]
+    counts = sums.number.reshape(grid.sample_parts, grid.run_parts)[0][:, None, None]
     part_means = by_sample(sums.means)
     means = (counts * part_means).sum(axis=0) / samples
     fixed = lax.stop_gradient(part_means - means[None])
