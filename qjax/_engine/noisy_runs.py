@@ -4,7 +4,7 @@ A mean over runs that are drawn with probability p(run) has the derivative E[df]
 second term does not change when a number that does not depend on the run is taken from f: the mean
 of the other runs' values serves, which takes most of its variance away (the leave-one-out baseline:
 W. Kool, H. van Hoof and M. Welling, "Buy 4 REINFORCE samples, get a baseline for free!", ICLR
-workshop 2019, eq. 8). What is left of the variance of a derivative is that of
+workshop 2019). What is left of the variance of a derivative is that of
 df + (f - E[f]) dlog p over the runs, divided by their number; dlog p has about one summand of
 variance 1 / p for each place where something of probability p happens.
 
