@@ -42,7 +42,7 @@ from qjax._engine import (
     runs_at_once,
     with_simulator,
 )
-from qjax._noise import NoiseModel, NoiseStructure, as_noise, structure_of
+from qjax._noise import NoiseModel, NoiseStructure, as_noise, reduced, structure_of
 from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._readout import (
     bits_of,
@@ -199,11 +199,13 @@ def estimate(
     values = as_parameters(circuit, params, converted)
     _refuse_missing(values)
     check_key(key)
+    assert key is not None
     runs, model = _number_of_runs(shots, simulator), as_noise(noise)
     if simulator is None and model is None:
         statistics = compiled_estimate(circuit, converted, runs)(values, key)
     else:
         _refuse_misread(model)
+        model = None if model is None else reduced(model, circuit)
         structure = None if model is None else structure_of(model)
         compiled = compiled_noisy_estimate(circuit, structure, converted, runs)
         statistics = compiled(values, key, model)

@@ -5,6 +5,10 @@
 take one:
 
     qjax.expectation(circuit, "ZZ", params, simulator=qjax.simulators.StateVector("xla"))
+
+`DensityMatrix()`: mixed states, exactly, with noise. `Trajectories(samples)`: runs of the circuit
+with noise drawn at random, where density matrices do not fit: `estimate` takes it, with a key, and
+gives means with standard errors and unbiased derivatives.
 """
 
 from qjax._simulators import DensityMatrix, StateVector, Trajectories

@@ -1,27 +1,27 @@
 """Floor 6. (circuit, parameters) -> what is read out: compiled, differentiated, batched.
 
-task          what is asked of a circuit
-views         observables -> the parts of a circuit to simulate for them, by light cones
-stacks        the tables and compiled functions that run for a task
-executor      the structure of a plan -> the compiled function
-execution     task, parameters -> what is read out; adjoint or backprop, and what it takes
-directions    what derivatives take in memory, and how many side by side fit
-derivatives   a simulation and its derivatives as operations of JAX
-batching      those operations, mapped over a batch
-primitive     the rules of those operations
-mixed         the same of density matrices, with noise
-runs          the states of many runs of a circuit
-noise_blocks  gates and noise -> blocks that act on the same few qubits
+task            what is asked of a circuit
+views           observables -> the parts of a circuit to simulate for them, by light cones
+stacks          the tables and compiled functions that run for a task
+executor        the structure of a plan -> the compiled function
+execution       task, parameters -> what is read out; adjoint or backprop, and what it takes
+directions      what derivatives take in memory, and how many side by side fit
+derivatives     a simulation and its derivatives as operations of JAX
+batching        those operations, mapped over a batch
+primitive       the rules of those operations
+mixed           the same of density matrices, with noise
+runs            the states of many runs of a circuit
+noise_blocks    gates and noise -> blocks that act on the same few qubits
 block_matrices  gates, channels -> matrices on a block, and what is drawn
-block_states  matrices of blocks, one for each run, on states
-jumps         gates and noise on the states of many runs, by quantum jumps
-noisy_steps   noise in some runs of a circuit, misread bits included
-trajectories  dynamic and noisy circuits, run by run
-noisy_runs    means over those runs, with errors and derivatives
-estimates     the same compiled, of observables
-unitary       circuit -> its matrix
-model         the pure function of a network: (weights, inputs) -> outputs
-padding       batch sizes -> a few sizes
+block_states    matrices of blocks, one for each run, on states
+jumps           gates and noise on the states of many runs, by quantum jumps
+noisy_steps     noise in some runs of a circuit, misread bits included
+trajectories    dynamic and noisy circuits, run by run
+noisy_runs      means over those runs, with errors and derivatives
+estimates       the same compiled, of observables
+unitary         circuit -> its matrix
+model           the pure function of a network: (weights, inputs) -> outputs
+padding         batch sizes -> a few sizes
 """
 
 from qjax._engine.derivatives import of_moving as of_moving

@@ -10,9 +10,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Complex, Float, Int
 
-from qjax._circuit.channels import Noise
 from qjax._circuit.gates import ConstantGate, PhaseGate
-from qjax._engine.noise_blocks import Placed
+from qjax._engine.noise_blocks import PlacedChannel, PlacedGate
 from qjax._expressions import Value, all_angles, expression_tables
 from qjax._noise import Channel
 from qjax._simulators import gate_entries
@@ -22,18 +21,22 @@ Matrices = Complex[Array, "gates K K runs"]
 
 
 def gate_matrices(
-    gates: Sequence[Placed], params: Float[Array, "params runs"], width: int
+    gates: Sequence[PlacedGate], params: Float[Array, "params runs"], width: int
 ) -> Matrices:
     """The matrices of gates on their blocks, in order; a column for each of the parameters'."""
     tables, places = expression_tables(
-        [Value(angle, placed.op.kind.periodic) for placed in gates for angle in placed.op.angles],
+        [
+            Value(angle, placed.gate.kind.periodic)
+            for placed in gates
+            for angle in placed.gate.angles
+        ],
         {parameter: parameter for parameter in range(len(params))},
     )
     angles = all_angles(tables, params)
-    ends = np.cumsum([0, *(len(placed.op.angles) for placed in gates)])
+    ends = np.cumsum([0, *(len(placed.gate.angles) for placed in gates)])
     alike: dict[Any, list[int]] = defaultdict(list)
     for number, placed in enumerate(gates):
-        alike[placed.op.name, placed.op.matrix, placed.bits, placed.controls].append(number)
+        alike[placed.gate.name, placed.gate.matrix, placed.bits, placed.controls].append(number)
     pieces, order = [], []
     for numbers in alike.values():
         which = np.array([places[ends[n] : ends[n + 1]] for n in numbers], np.int32)
@@ -46,9 +49,9 @@ def gate_matrices(
     return whole[np.argsort(order).astype(np.int32)]
 
 
-def _of_kind(placed: Placed, angles: Array, width: int, count: int) -> Matrices:
+def _of_kind(placed: PlacedGate, angles: Array, width: int, count: int) -> Matrices:
     """Gates of one kind in one place of a block."""
-    kind = placed.op.kind
+    kind = placed.gate.kind
     dtype = np.result_type(angles.dtype, np.complex64)
     if isinstance(kind, ConstantGate):
         entries = jnp.asarray(kind.matrix.reshape(-1)).astype(dtype)
@@ -93,7 +96,7 @@ def embedding(
     return np.where(acts[:, None] & acts, entry, passive).astype(np.int32)
 
 
-def embedded(operators: Complex[Array, "m d d"], placed: Placed, width: int) -> Array:
+def embedded(operators: Complex[Array, "m d d"], placed: PlacedChannel, width: int) -> Array:
     """Kraus operators on a block; where controls say that nothing happens, one more operator."""
     zeros = jnp.zeros((len(operators), 1), operators.dtype)
     padded = jnp.concatenate([operators.reshape(len(operators), -1), zeros, zeros], axis=1)
@@ -133,7 +136,7 @@ def choose(
 
 
 def drawn_unitaries(
-    mixtures: Sequence[Placed],
+    mixtures: Sequence[PlacedChannel],
     channels: Sequence[Channel],
     numbers: Float[Array, "mixtures runs"],
     width: int,
@@ -142,14 +145,14 @@ def drawn_unitaries(
 
     The root is 1 in value, and has half the slope of the logarithm of the probability.
     """
-    alike: dict[Placed, list[int]] = defaultdict(list)
+    alike: dict[PlacedChannel, list[int]] = defaultdict(list)
     for number, placed in enumerate(mixtures):
         alike[placed].append(number)
     pieces, order = [], []
     dtype = np.result_type(numbers.dtype, np.complex64)
     for placed, places in alike.items():
-        assert isinstance(placed.op, Noise)
-        mixture = channels[placed.op.channel].mixture
+        assert isinstance(placed.channel, int)
+        mixture = channels[placed.channel].mixture
         unitaries = embedded(mixture.unitaries.astype(dtype), placed, width)
         probabilities = mixture.probabilities.astype(numbers.dtype)
         index = choose(probabilities, numbers[np.array(places)])

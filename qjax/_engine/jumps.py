@@ -23,7 +23,7 @@ from jax import Array, lax
 from jaxtyping import Complex, Float, Int
 
 from qjax._base.mesh import alike
-from qjax._circuit.channels import Noise
+from qjax._circuit.channels import FixedChannel
 from qjax._engine.block_matrices import (
     choose,
     drawn_unitaries,
@@ -141,8 +141,9 @@ def _jumps(blocks: Blocks, channels: Sequence[Channel], dtype: np.dtype) -> _Jum
     identity = jnp.eye(1 << blocks.width, dtype=dtype)[None]
     several = [identity]
     for placed in reversed(blocks.jumps):
-        assert isinstance(placed.op, Noise)
-        kraus = channels[placed.op.channel].kraus.astype(dtype)
+        number = placed.channel
+        channel = number if isinstance(number, FixedChannel) else channels[number]
+        kraus = jnp.asarray(channel.kraus).astype(dtype)
         several.insert(0, embedded(kraus, placed, blocks.width))
     most = max(map(len, several))
     operators = jnp.stack(

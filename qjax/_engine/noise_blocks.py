@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qjax._circuit.channels import Noise
+from qjax._circuit.channels import FixedChannel, Noise
 from qjax._circuit.operations import Gate
 
 Noisy = Gate | Noise
@@ -23,17 +23,30 @@ MOST_QUBITS = 3
 _MOST_OPS, _MOST_CHANNELS = 12, 3
 
 
-class Placed(NamedTuple):
-    """An operation in a block.
+class PlacedGate(NamedTuple):
+    """A gate in a block.
 
     Attributes:
-        op: what it is.
+        gate: what it is.
         bits: the bits of the block's index that its qubits are, the least significant of its
             matrix first.
         controls: the bits that its controls are, and their values.
     """
 
-    op: Noisy
+    gate: Gate
+    bits: tuple[int, ...]
+    controls: tuple[tuple[int, int], ...]
+
+
+class PlacedChannel(NamedTuple):
+    """A channel in a block.
+
+    Attributes:
+        channel: its number, or a fixed one.
+        bits, controls: as of a gate.
+    """
+
+    channel: int | FixedChannel
     bits: tuple[int, ...]
     controls: tuple[tuple[int, int], ...]
 
@@ -58,9 +71,9 @@ class Blocks:
     width: int
     supports: tuple[tuple[int, ...], ...]
     where: np.ndarray
-    gates: tuple[Placed, ...]
-    mixtures: tuple[Placed, ...]
-    jumps: tuple[Placed, ...]
+    gates: tuple[PlacedGate, ...]
+    mixtures: tuple[PlacedChannel, ...]
+    jumps: tuple[PlacedChannel, ...]
     factors: np.ndarray
     jumping: np.ndarray
 
@@ -167,34 +180,39 @@ class _Table:
     """Operations of all blocks, as they are counted."""
 
     is_mixture: Sequence[bool]
-    gates: list[Placed] = field(default_factory=list)
-    mixtures: list[Placed] = field(default_factory=list)
-    jumps: list[Placed] = field(default_factory=list)
+    gates: list[PlacedGate] = field(default_factory=list)
+    mixtures: list[PlacedChannel] = field(default_factory=list)
+    jumps: list[PlacedChannel] = field(default_factory=list)
 
     def row(self, draft: _Draft) -> tuple[list[list[tuple[bool, int]]], list[int]]:
         """The unitary parts of a block, each (drawn beforehand?, number), and its jumps."""
         parts: list[list[tuple[bool, int]]] = [[]]
         following: list[int] = []
         for op in draft.ops:
-            placed = _placed(op, draft.qubits)
             if isinstance(op, Gate):
                 parts[-1].append((False, len(self.gates)))
-                self.gates.append(placed)
-            elif self.is_mixture[op.channel] and not op.controls:
+                self.gates.append(PlacedGate(op, *_bits(op, draft.qubits)))
+                continue
+            placed = PlacedChannel(op.channel, *_bits(op, draft.qubits))
+            if self._is_drawn_beforehand(placed):
                 parts[-1].append((True, len(self.mixtures)))
                 self.mixtures.append(placed)
-            else:
-                if placed not in self.jumps:
-                    self.jumps.append(placed)
-                following.append(self.jumps.index(placed))
-                parts.append([])
+                continue
+            if placed not in self.jumps:
+                self.jumps.append(placed)
+            following.append(self.jumps.index(placed))
+            parts.append([])
         return parts, following
 
+    def _is_drawn_beforehand(self, placed: PlacedChannel) -> bool:
+        if isinstance(placed.channel, FixedChannel) or placed.controls:
+            return False
+        return self.is_mixture[placed.channel]
 
-def _placed(op: Noisy, qubits: tuple[int, ...]) -> Placed:
-    """Jumps are told apart by what they are and where in a block, not by the qubits."""
+
+def _bits(
+    op: Noisy, qubits: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """The bits of a block's index that an operation acts on, and those that control it."""
     bits = tuple(qubits.index(qubit) for qubit in op.qubits)
-    controls = tuple((qubits.index(control.qubit), control.value) for control in op.controls)
-    if isinstance(op, Noise):
-        op = Noise(op.channel, bits)
-    return Placed(op, bits, controls)
+    return bits, tuple((qubits.index(control.qubit), control.value) for control in op.controls)

@@ -4,7 +4,7 @@ A mean over runs that are drawn with probability p(run) has the derivative E[df]
 second term does not change when a number that does not depend on the run is taken from f: the mean
 of the other runs' values serves, which takes most of its variance away (the leave-one-out baseline:
 W. Kool, H. van Hoof and M. Welling, "Buy 4 REINFORCE samples, get a baseline for free!", ICLR
-workshop 2019, eq. 8). What is left of the variance of a derivative is that of
+workshop 2019). What is left of the variance of a derivative is that of
 df + (f - E[f]) dlog p over the runs, divided by their number; dlog p has about one summand of
 variance 1 / p for each place where something of probability p happens.
 
@@ -54,11 +54,11 @@ class _Grid(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """Of one part: the means of its runs, the sums of squared deviations, and how many count."""
+    """Of one part: the means of its runs, the sums of squared deviations, and their number."""
 
     means: Float[Array, "outputs samples"]
     squares: Float[Array, "outputs samples"]
-    count: Float[Array, ""]
+    number: Float[Array, ""]
 
 
 def noisy_runs(
@@ -185,7 +185,7 @@ def _combined(sums: _Sums, grid: _Grid, batch: int, samples: int) -> Statistics:
         split = x.reshape(grid.sample_parts, grid.run_parts, *x.shape[1:])
         return jnp.moveaxis(split, (1, 2), (0, 1)).reshape(grid.run_parts, x.shape[1], -1)
 
-    counts = sums.count.reshape(grid.sample_parts, grid.run_parts)[0][:, None, None]
+    counts = sums.number.reshape(grid.sample_parts, grid.run_parts)[0][:, None, None]
     part_means = by_sample(sums.means)
     means = (counts * part_means).sum(axis=0) / samples
     fixed = lax.stop_gradient(part_means - means[None])

@@ -29,7 +29,9 @@ def with_noise(
 def misread(world: World, channel: Channel, clbits: Sequence[int], runs: Runs) -> World:
     """Draw what classical bits are read as, where these runs are."""
     key, fresh = jax.random.split(world.key)
-    held = sum(world.bits[clbit].astype(np.int32) << k for k, clbit in enumerate(clbits))
+    held = jnp.zeros(world.bits.shape[1], np.int32)
+    for k, clbit in enumerate(clbits):
+        held = held + (world.bits[clbit].astype(np.int32) << k)
     likely = misreadings(channel).astype(world.state.dtype).T[:, held]
     read = choose(likely, uniform(fresh, held.shape, likely.dtype))
     probability = jnp.take_along_axis(likely, read[None], axis=0)[0]
