@@ -174,6 +174,11 @@ def _of_bits(
     )
 
 
+def _planned(circuit: Circuit, batched: frozenset[int]) -> MixedPlan:
+    check_density_fits(circuit.num_qubits, 1, np.dtype(np.float32))
+    return plan_mixed(circuit, batched)
+
+
 def _parts(task: MixedTask, whole: Circuit) -> Iterator[MixedPart]:
     readout = task.readout
     if isinstance(readout, Expectations):
@@ -181,7 +186,7 @@ def _parts(task: MixedTask, whole: Circuit) -> Iterator[MixedPart]:
             whole, readout.observables, tuning.MIN_MIXED_QUBITS_TO_SPLIT
         ):
             reading = mixed_reading(observables, circuit.num_params, task.batched)
-            plan = plan_mixed(circuit, task.batched)
+            plan = _planned(circuit, task.batched)
             yield MixedPart(circuit, Expectations(observables), outputs, plan, reading)
         return
     everything = tuple(range(whole.num_qubits))
@@ -190,7 +195,7 @@ def _parts(task: MixedTask, whole: Circuit) -> Iterator[MixedPart]:
         looked_at = everything if readout.qubits is None else readout.qubits
     cone = light_cone(whole, looked_at, diagonal=isinstance(readout, Outcomes))
     places = tuple(cone.qubits.index(qubit) for qubit in looked_at)
-    plan = plan_mixed(cone.circuit, task.batched)
+    plan = _planned(cone.circuit, task.batched)
     yield MixedPart(cone.circuit, Outcomes(places), (), plan, None)
 
 
@@ -263,9 +268,9 @@ def check_density_fits(num_qubits: int, batch: int, dtype: np.dtype) -> None:
     """Require that density matrices fit into memory.
 
     Raises:
-        CircuitTooLargeError: otherwise.
+        CircuitTooLargeError: otherwise, and where their rows are more than 32 bits can count.
     """
-    copies = 4
+    copies = 4 if num_qubits < 16 else 1 << 62
     check_fits(
         copies * batch * dtype.itemsize << 2 * num_qubits,
         f"{batch} density matrices of {num_qubits} qubits in {dtype.name}",

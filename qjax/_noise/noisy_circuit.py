@@ -62,15 +62,21 @@ def with_noise(circuit: Circuit, model: NoiseModel | None) -> Circuit:
 
 
 def measured_at_the_end(circuit: Circuit) -> frozenset[int]:
-    """The places of measurements whose bits, unless measured again, are what a sample shows."""
+    """The places of measurements whose bits, unless measured again, are what a sample shows.
+
+    Of several at the end of one qubit, into as many bits, the last: each bit is misread by itself.
+    """
     final = set(final_measurements(circuit))
     written: set[int] = set()
+    read: set[int] = set()
     for index in range(len(circuit.ops) - 1, -1, -1):
         op = circuit.ops[index]
         if index not in final:
             written |= clbits_written_in(op)
-        elif isinstance(op, Measure) and op.clbit in written:
-            final.remove(index)
+        elif isinstance(op, Measure):
+            if op.clbit in written or op.qubit in read:
+                final.remove(index)
+            read.add(op.qubit)
     return frozenset(final)
 
 

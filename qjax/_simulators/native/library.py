@@ -64,14 +64,13 @@ def why_missing() -> str | None:
         library = ctypes.CDLL(str(file))
     except OSError as error:
         return f"the kernels cannot be loaded: {error}"
-    if getattr(library, "QjaxFormat", int)() != _FORMAT:
+    names = [name + suffix for name in _KERNELS for suffix in _SUFFIXES.values()]
+    is_ours = getattr(library, "QjaxFormat", int)() == _FORMAT
+    if not is_ours or not all(hasattr(library, f"Qjax{name}") for name in names):
         return "the kernels were compiled for another version of the package: install it again"
-    for name in _KERNELS:
-        for suffix in _SUFFIXES.values():
-            function = getattr(library, f"Qjax{name}{suffix}")
-            jax.ffi.register_ffi_target(
-                _PREFIX + name + suffix, jax.ffi.pycapsule(function), platform="cpu"
-            )
+    for name in names:
+        function = jax.ffi.pycapsule(getattr(library, f"Qjax{name}"))
+        jax.ffi.register_ffi_target(_PREFIX + name, function, platform="cpu")
     return None
 
 
