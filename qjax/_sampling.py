@@ -28,10 +28,12 @@ from qjax._circuit.measurements import (
 from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred, num_records
 from qjax._engine import (
+    Expectations,
     MeasuredBits,
     MixedTask,
     Task,
     compiled_estimate,
+    compiled_estimates,
     compiled_noisy_estimate,
     deferred_with_noise,
     follow,
@@ -40,6 +42,7 @@ from qjax._engine import (
     outcomes_of,
     run,
     runs_at_once,
+    task_for,
     with_simulator,
 )
 from qjax._noise import NoiseModel, NoiseStructure, as_noise, reduced, structure_of
@@ -158,15 +161,18 @@ def estimate(
     shots: int | None = None,
     key: Array | None = None,
     *,
-    simulator: TrajectorySimulator | None = None,
+    simulator: Simulator | TrajectorySimulator | None = None,
     noise: NoiseModel | None = None,
 ) -> Estimate:
     """Expectation values as means over runs of a circuit; observables as `expectation`.
 
     Outcomes midway and what noise does are drawn; the value of each run is exact, so that a circuit
-    without any of those has the error 0: for its shot noise use `sample`, or a network on an
-    estimator with a precision. As everywhere, measurements that nothing comes after are left out.
-    Memory does not grow with the number of runs.
+    without any of those has the error 0. As everywhere, measurements that nothing comes after are
+    left out. Memory does not grow with the number of runs.
+
+    With `simulator=StateVector()` or `DensityMatrix()` what is measured is drawn too, as on a
+    device: values are those of `expectation(..., shots=shots, key=key)`, by groups of terms with so
+    many shots each, and errors are those of the shots.
 
     With `simulator=Trajectories(samples)` means have derivatives in parameters and strengths of
     noise, by `jax.grad` and in forward mode: unbiased ones, of values and of how likely the runs
@@ -183,7 +189,8 @@ def estimate(
         params: as in `statevector`.
         shots: how many runs; None where `simulator` says it.
         key: a JAX random key.
-        simulator: `Trajectories(samples)` of `qjax.simulators`, for derivatives.
+        simulator: of `qjax.simulators`: `Trajectories(samples)`, for derivatives; another one for
+            what a device would measure.
         noise: what goes wrong on the way; None for nothing.
 
     Returns:
@@ -200,6 +207,11 @@ def estimate(
     _refuse_missing(values)
     check_key(key)
     assert key is not None
+    if isinstance(simulator, Simulator):
+        chosen, model = with_simulator(circuit, simulator, as_noise(noise))
+        task, model = task_for(circuit, Expectations(converted), chosen, model)
+        drawn = compiled_estimates(task, _number_of_runs(shots, None))(values, model, key)
+        return Estimate(*(statistic.reshape(shape) for statistic in drawn))
     runs, model = _number_of_runs(shots, simulator), as_noise(noise)
     if simulator is None and model is None:
         statistics = compiled_estimate(circuit, converted, runs)(values, key)
@@ -222,8 +234,8 @@ def _number_of_runs(shots: int | None, simulator: object) -> int:
         return check_shots(shots)
     if not isinstance(simulator, TrajectorySimulator):
         raise TypeError(
-            f"simulator: got {simulator!r}; expected qjax.simulators.Trajectories(samples), or "
-            "None: `expectation` has what others compute exactly"
+            f"simulator: got {simulator!r}; expected one of qjax.simulators, such as "
+            "qjax.simulators.Trajectories(samples), or None"
         )
     if shots is not None:
         raise ValueError(
@@ -237,8 +249,8 @@ def _refuse_misread(model: NoiseModel | None) -> None:
     if model is not None and model.readouts:
         raise ValueError(
             "noise: the model misreads bits, which runs have no bits for when expectation values "
-            "are read out; leave readout errors out, use simulator=DensityMatrix() in "
-            "`expectation`, or correct the values of `sample`"
+            "are read out; leave readout errors out, use simulator=DensityMatrix(), or correct the "
+            "values of `sample`"
         )
 
 

@@ -27,15 +27,19 @@ from qjax._engine import (
     MixedTask,
     Outcomes,
     Readout,
+    Sampling,
     States,
     Task,
     as_gradient,
+    as_sampling,
     compiled_mixed,
+    compiled_shots,
     compiled_unitary,
     outcomes_of,
     plan_of,
     plan_of_mixed,
     run,
+    task_for,
     with_simulator,
 )
 from qjax._noise import NoiseModel, as_noise, structure_of
@@ -157,9 +161,11 @@ def probabilities(
     params: ParameterValues = (),
     qubits: Sequence[int] | None = None,
     *,
-    gradient: Gradient | None = None,
+    gradient: object | None = None,
     simulator: Simulator | None = None,
     noise: NoiseModel | None = None,
+    shots: int | None = None,
+    key: Array | None = None,
 ) -> Float[Array, " 2**k"]:
     """The probabilities of the basis states of the qubits; errors as `statevector`.
 
@@ -169,10 +175,12 @@ def probabilities(
     Args:
         circuit: as in `statevector`.
         params: as in `statevector`.
-        gradient: as in `statevector`.
+        gradient: as in `expectation`.
         simulator: as in `statevector`; or `DensityMatrix()`.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
             for nothing. A pytree: `jax.grad` differentiates in its numbers.
+        shots: how many runs the shares are of; None for exact probabilities.
+        key: as in `expectation`.
         qubits: the k qubits to keep, the first as least significant bit of the result's index,
             as in Qiskit's `Statevector.probabilities(qargs)`; None keeps all in order.
 
@@ -184,7 +192,8 @@ def probabilities(
     everything = tuple(range(circuit.num_qubits))
     kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
     readout, values = outcomes_of(circuit, kept), as_parameters(circuit, params)
-    return _read(circuit, readout, values, gradient, simulator, noise)
+    sampling = as_sampling(shots, key, gradient)
+    return _read(circuit, readout, values, gradient, simulator, noise, sampling=sampling)
 
 
 def expectation(
@@ -192,9 +201,11 @@ def expectation(
     observables: object,
     params: ParameterValues = (),
     *,
-    gradient: Gradient | None = None,
+    gradient: object | None = None,
     simulator: Simulator | None = None,
     noise: NoiseModel | None = None,
+    shots: int | None = None,
+    key: Array | None = None,
 ) -> Float[Array, "*observables"]:
     """<psi|O|psi> of one observable or several; errors as `statevector`.
 
@@ -207,10 +218,20 @@ def expectation(
         params: as in `statevector`; for many sets of parameters use `jax.vmap`. Parameters that
             only the observables' coefficients have come after the circuit's, in Qiskit's order: by
             name, those of a vector by index.
-        gradient: as in `statevector`.
+        gradient: as in `statevector`. With `shots`: "parameter_shift" or None for derivatives from
+            shots of their own at shifted angles, unbiased and independent of the values; "exact"
+            for exact derivatives of sampled values; "spsa" or `qjax.gradients.SPSA(...)`.
         simulator: as in `statevector`; or `DensityMatrix()`.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
             for nothing. A pytree: `jax.grad` differentiates in its numbers.
+        shots: how many runs of the circuit stand for the exact value; None for that. Terms of all
+            observables are put into groups that commute on each qubit (those with most letters
+            first, each into the first group that takes it), and each group is measured in its own
+            basis with so many shots of its own. So estimates are unbiased, those of one group are
+            correlated as on a device, and those of several are independent; multiples of the
+            identity have no error. A matrix is measured as the sum of its Pauli strings.
+        key: a JAX random key, where there are `shots`; the same key gives the same draws, and
+            `jax.vmap` over keys repetitions.
         observables: a label such as `"XIZ"` or `"0+Z"` (leftmost letter: highest qubit; 0, 1, +, -,
             r and l are projectors), Qiskit's `Pauli`, `SparsePauliOp` (coefficients may have
             parameters), `SparseObservable` or Hermitian `Operator`; a sparse term
@@ -225,12 +246,14 @@ def expectation(
     Raises:
         ValueError: also for an observable that is not Hermitian or has another size, for none, and
             for a coefficient beyond the precision.
-        TypeError: also for an unknown kind of observable.
+        TypeError: also for an unknown kind of observable; for shots without a key, and the other
+            way round.
     """
     check_process()
     circuit, converted, shape = as_observables(circuit, observables, params)
     values = as_parameters(circuit, params, converted)
-    return _read(circuit, Expectations(converted), values, gradient, simulator, noise, shape)
+    sampling, readout = as_sampling(shots, key, gradient), Expectations(converted)
+    return _read(circuit, readout, values, gradient, simulator, noise, shape, sampling)
 
 
 def plan(
@@ -335,19 +358,24 @@ def _read(
     circuit: Circuit,
     readout: Readout,
     params: Float[Array, " params"],
-    gradient: Gradient | None,
+    gradient: object | None,
     simulator: Simulator | None,
     noise: NoiseModel | None = None,
     shape: tuple[int, ...] = (-1,),
+    sampling: Sampling | None = None,
 ) -> Shaped[Array, "..."]:
-    method = as_gradient(gradient)
     how, model = with_simulator(circuit, as_simulator(simulator), as_noise(noise))
-    nothing = np.zeros((0, 1), params.dtype)
+    if sampling is not None:
+        task, model = task_for(circuit, readout, how, model)
+        draw = compiled_shots(task, sampling.shots)
+        return draw(params, model, sampling.key).reshape(shape)
+    method, nothing = as_gradient(gradient), np.zeros((0, 1), params.dtype)
     if isinstance(how, DensityMatrix):
         assert not isinstance(readout, States)
         _refuse_gradient(method)
-        task = MixedTask(circuit, frozenset(), readout, structure_of(model) if model else None)
-        values: Array = compiled_mixed(task)(params, nothing, model)
+        structure = structure_of(model) if model else None
+        mixed = MixedTask(circuit, frozenset(), readout, structure)
+        values: Array = compiled_mixed(mixed)(params, nothing, model)
         return values.reshape(shape)
     pure = Task(circuit, frozenset(), readout, method, simulator=how)
 

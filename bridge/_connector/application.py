@@ -25,7 +25,12 @@ class Application:
 
     network: Network
 
-    def __call__(self, weights: jax.Array | tuple[jax.Array, ...], inputs: jax.Array) -> jax.Array:
+    def __call__(
+        self,
+        weights: jax.Array | tuple[jax.Array, ...],
+        inputs: jax.Array,
+        words: jax.Array | None = None,
+    ) -> jax.Array:
         expected = inputs.shape[:-1] + output_shape_of(self.network)
         if 0 in inputs.shape[:-1]:
             return jnp.zeros(expected, inputs.dtype)
@@ -33,7 +38,7 @@ class Application:
         if isinstance(weights, tuple):  # which torch can record, unlike other containers
             tree = jax.tree.structure(self.network.weight_structure)  # type: ignore[attr-defined]
             given = jax.tree.unflatten(tree, weights)
-        returned = self.network.apply(given, inputs)
+        returned = self.network.apply(given, inputs, **_key_of(words))
         if not isinstance(returned, (jax.Array, np.ndarray, np.generic, int, float, complex)):
             raise TypeError(
                 f"{type(self.network).__name__}.apply returned a {type(returned).__name__}, "
@@ -46,6 +51,14 @@ class Application:
                 f"shape {inputs.shape}, expected {expected}: (*batch, *output_shape)"
             )
         return outputs
+
+
+def _key_of(words: jax.Array | None) -> dict[str, jax.Array]:
+    """The key that a network whose outputs are drawn gets, of two numbers of 32 bits."""
+    if words is None:
+        return {}
+    bits = jax.lax.bitcast_convert_type(words, jnp.uint32)
+    return {"key": jax.random.wrap_key_data(bits, impl="threefry2x32")}
 
 
 def as_torch_functions(network: Network, num_leaves: int) -> tuple[TorchFunction, TorchFunction]:

@@ -14,6 +14,7 @@ from bridge._connector.inputs import check_inputs, choose_dtypes
 from bridge._connector.network import (
     check_network,
     has_input_gradients,
+    needs_key,
     output_shape_of,
 )
 from bridge._connector.numbers import as_weights
@@ -51,6 +52,10 @@ class TorchConnector(torch.nn.Module):
     `.double()` module whatever JAX's flag says. float16 and bfloat16 are computed in float32, and
     the output has the dtype of half-precision inputs. Integer inputs take the weights' dtype.
     Samples for which an angle has no value (arccos(2)), or all amplitudes are 0, give NaN.
+
+    A network whose outputs are drawn (with `shots`) gets a key of torch's generator at each call,
+    so `torch.manual_seed` makes a run reproducible, whatever loads its data. Under
+    `torch.func.vmap`, `randomness="different"` or `"same"` says whether all share their draws.
 
     Args:
         neural_network: a QNN of `qjax`, or any object with `apply`, `num_inputs`, `num_weights`
@@ -172,14 +177,21 @@ class TorchConnector(torch.nn.Module):
         computed, returned = choose_dtypes(inputs, weights)
         cast = tuple(weight.to(computed) for weight in weights)
         function = self._functions[has_input_gradients(self._neural_network)]
+        words = _random_words(inputs.device) if needs_key(self._neural_network) else ()
         converted = inputs.to(computed)
         filled = filled_up(converted, self._neural_network)
-        output = function(cast[0] if self._flat else cast, filled)
+        output = function(cast[0] if self._flat else cast, filled, *words)
         if filled is not converted:
             output = output[: len(inputs)]
         if output.is_floating_point():
             output = output.to(returned)
         return output.to_sparse() if self._sparse else output
+
+
+def _random_words(device: torch.device) -> tuple[torch.Tensor]:
+    """What a key is made of, from torch's own generator: `torch.manual_seed` decides."""
+    ends = torch.iinfo(torch.int32)
+    return (torch.randint(ends.min, ends.max, (2,), dtype=torch.int32).to(device),)
 
 
 def _initial(length: int, tree: WeightTree | None, values: Any) -> list[torch.Tensor]:

@@ -18,6 +18,11 @@ def has_input_gradients(network: Network) -> bool:
     return bool(getattr(network, "input_gradients", True))
 
 
+def needs_key(network: Network) -> bool:
+    """Whether the network's outputs are drawn, so that its `apply` takes a key."""
+    return bool(getattr(network, "needs_key", False))
+
+
 def output_shape_of(network: Network) -> tuple[int, ...]:
     """The shape of the output for one input vector, as a tuple."""
     shape = network.output_shape

@@ -173,12 +173,12 @@ def structure_of(network: object) -> WeightStructure | None:
     return None if structure.is_array and len(structure.shapes[0]) == 1 else structure
 
 
-def on_vector(network: Any) -> Callable[[Array, Array], Array]:
+def on_vector(network: Any) -> Callable[..., Array]:
     """The network's `apply` on one vector of weights, which ours take as it is."""
     structure = structure_of(network)
     if structure is None:
         return network.apply
-    return lambda weights, inputs: network.apply(structure.split(weights), inputs)
+    return lambda weights, inputs, **key: network.apply(structure.split(weights), inputs, **key)
 
 
 def joined(weights: Array | tuple[Array, ...], dtype: np.dtype) -> Float[Array, " weights"]:

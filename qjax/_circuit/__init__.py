@@ -14,6 +14,7 @@ observable         sums of Pauli strings, dense matrices
 light_cone         which gates and qubits an observable depends on; the others are left out
 dependence         what qubits depend on
 observable_groups  which observables share a state
+commuting_groups   which terms are read out of the same shots
 shift_rules        frequencies of gates -> shift rules
 free_angles        a parameter for each angle
 frequencies        the frequencies of expectation values in each parameter

@@ -21,6 +21,9 @@ noisy_runs      means over those runs, with errors and derivatives
 estimates       the same compiled, of observables
 unitary         circuit -> its matrix
 model           the pure function of a network: (weights, inputs) -> outputs
+measured        task -> what is measured for it, and how that is read out
+shifts          where a task is evaluated, for derivatives from values
+shots           what so many shots would say, with derivatives
 padding         batch sizes -> a few sizes
 """
 
@@ -28,6 +31,7 @@ from qjax._engine.derivatives import of_moving as of_moving
 from qjax._engine.estimates import compiled_estimate as compiled_estimate
 from qjax._engine.estimates import compiled_noisy_estimate as compiled_noisy_estimate
 from qjax._engine.estimates import runs_at_once as runs_at_once
+from qjax._engine.measured import task_for as task_for
 from qjax._engine.mixed import Densities as Densities
 from qjax._engine.mixed import MeasuredBits as MeasuredBits
 from qjax._engine.mixed import MixedTask as MixedTask
@@ -47,12 +51,21 @@ from qjax._engine.model import compiled_outputs as compiled_outputs
 from qjax._engine.model import num_simulated_of as num_simulated_of
 from qjax._engine.model import outputs as outputs
 from qjax._engine.model import plan_of_model as plan_of_model
+from qjax._engine.model import sampled_task_of as sampled_task_of
 from qjax._engine.model import task_of as task_of
 from qjax._engine.noisy_runs import Statistics as Statistics
 from qjax._engine.noisy_runs import noisy_means as noisy_means
 from qjax._engine.noisy_runs import noisy_runs as noisy_runs
 from qjax._engine.padding import padded_size as padded_size
 from qjax._engine.primitive import run as run
+from qjax._engine.shifts import check_shifts as check_shifts
+from qjax._engine.shots import Sampling as Sampling
+from qjax._engine.shots import Shots as Shots
+from qjax._engine.shots import as_rule as as_rule
+from qjax._engine.shots import as_sampling as as_sampling
+from qjax._engine.shots import compiled_estimates as compiled_estimates
+from qjax._engine.shots import compiled_shots as compiled_shots
+from qjax._engine.shots import run_with_shots as run_with_shots
 from qjax._engine.task import Expectations as Expectations
 from qjax._engine.task import Outcomes as Outcomes
 from qjax._engine.task import Readout as Readout

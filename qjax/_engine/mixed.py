@@ -77,12 +77,19 @@ class MixedTask:
         batched: the indices of the parameters that differ per sample.
         readout: what to read out.
         noise: the model, without its numbers; None for none.
+        is_noisy: whether the circuit has its channels in their places already.
     """
 
     circuit: Circuit
     batched: frozenset[int]
     readout: MixedReadout
     noise: NoiseStructure | None
+    is_noisy: bool = False
+
+    @property
+    def rules(self) -> NoiseStructure | None:
+        """The model whose channels are still to be placed."""
+        return None if self.is_noisy else self.noise
 
 
 class MixedPart(NamedTuple):
@@ -141,7 +148,7 @@ def mixed_program(task: MixedTask) -> MixedProgram:
     elif isinstance(readout, Densities):
         observed = frozenset(range(count))
     bits = isinstance(readout, MeasuredBits)
-    whole = deferred_with_noise(task.circuit, task.noise, observed, bits)
+    whole = deferred_with_noise(task.circuit, task.rules, observed, bits)
     if isinstance(readout, MeasuredBits):
         task = replace(task, readout=Outcomes(tuple(measured_qubits(whole))))
     held = measurements(whole)

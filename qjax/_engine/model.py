@@ -33,6 +33,7 @@ from qjax._engine.mixed import (
     plan_of_mixed,
 )
 from qjax._engine.primitive import run
+from qjax._engine.shots import Shots, run_with_shots
 from qjax._engine.task import (
     Expectations,
     Outcomes,
@@ -92,6 +93,7 @@ class Model:
         gradient: how reverse mode works; None chooses by the memory it would need.
         simulator: which one, and by which engine; None chooses where it runs.
         noise: what goes wrong, without its numbers.
+        shots: how many runs stand for the exact values; None for those.
     """
 
     circuit: Circuit
@@ -101,35 +103,50 @@ class Model:
     gradient: Gradient | None = None
     simulator: Simulator | None = None
     noise: NoiseStructure | None = None
+    shots: Shots | None = None
 
     @property
     def is_mixed(self) -> bool:
         """Whether states are density matrices."""
         return self.noise is not None or isinstance(self.simulator, DensityMatrix)
 
+    @property
+    def is_random(self) -> bool:
+        """Whether outputs are drawn, so that a key is needed."""
+        return self.shots is not None
+
 
 @kept(tuning.PROGRAM_BYTES)
 def compiled_outputs(model: Model) -> Callable[..., Array]:
-    """(weights, inputs) -> outputs; leading axes of the inputs are kept.
+    """(weights, inputs, and a key where outputs are drawn) -> outputs.
 
-    Weights are a vector, or a tuple of the leaves that it is made of.
+    Weights are a vector, or a tuple of the leaves that it is made of; leading axes of the inputs
+    are kept.
     """
 
-    def of_leaves(inputs: Array, noise: NoiseModel | None, *leaves: Array) -> Array:
-        return outputs(model, joined(leaves, inputs.dtype), inputs, noise)
+    def of_leaves(
+        inputs: Array, noise: NoiseModel | None, key: Array | None, *leaves: Array
+    ) -> Array:
+        return outputs(model, joined(leaves, inputs.dtype), inputs, noise, key)
 
     def run(
-        weights: Array | tuple[Array, ...], inputs: Array, noise: NoiseModel | None = None
+        weights: Array | tuple[Array, ...],
+        inputs: Array,
+        noise: NoiseModel | None = None,
+        key: Array | None = None,
     ) -> Array:
         leaves = weights if isinstance(weights, tuple) else (weights,)
-        return on_mesh(of_leaves, inputs, noise, *leaves, result=placed(inputs)[:-1])
+        return on_mesh(of_leaves, inputs, noise, key, *leaves, result=placed(inputs)[:-1])
 
     return jax.jit(run)
 
 
 @kept(tuning.DERIVATIVES_BYTES)
 def compiled_jacobians(model: Model, with_inputs: bool) -> Callable[..., tuple[Array, ...]]:
-    """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first."""
+    """(weights, inputs of shape (batch, num_inputs)) -> Jacobians per sample, weights' first.
+
+    Where outputs are drawn, a key comes last.
+    """
     arguments = (0, 1) if with_inputs else (0,)
     num_outputs = prod(model.readout.output_shape)
     num_params = len(model.weights) + with_inputs * len(model.inputs)
@@ -137,24 +154,28 @@ def compiled_jacobians(model: Model, with_inputs: bool) -> Callable[..., tuple[A
     # side by side, by `vmap`, the samples of each would not be a batch of the engine's.
     forward = num_outputs > num_params
 
-    def run(weights: Array, inputs: Array, noise: NoiseModel | None = None) -> tuple[Array, ...]:
-        def single(weights: Array, inputs: Array) -> Array:
-            return outputs(model, weights, inputs, noise)
+    def run(
+        weights: Array, inputs: Array, noise: NoiseModel | None = None, key: Array | None = None
+    ) -> tuple[Array, ...]:
+        def single(weights: Array, inputs: Array, *keys: Array) -> Array:
+            return outputs(model, weights, inputs, noise, *keys)
 
         jacobian = (
             jax.jacfwd(single, arguments)
             if forward
             else _one_output_at_a_time(single, len(arguments))
         )
+        keys = () if key is None else (jax.random.split(key, len(inputs)),)
+        every = jax.vmap(jacobian, in_axes=(None, 0, *(0 for _ in keys)))
         if model.is_mixed:
-            return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
+            return every(weights, inputs, *keys)
         samples = len(inputs) if model.inputs else 1
         at_once, directions = (1, samples * num_params) if forward else (samples, 1)
         rows = jax.ShapeDtypeStruct((len(model.inputs), at_once), inputs.dtype)
         kind: Kind = "tangents" if forward else "cotangents"
         check_width(task_of(model))
         check_directions(kind, task_of(model), (weights, rows), directions)
-        return jax.vmap(jacobian, in_axes=(None, 0))(weights, inputs)
+        return every(weights, inputs, *keys)
 
     return jax.jit(partial(on_mesh, run))
 
@@ -200,17 +221,30 @@ def outputs(
     weights: Float[Array, " weights"],
     inputs: Float[Array, "*batch inputs"],
     noise: NoiseModel | None = None,
+    key: Array | None = None,
 ) -> Float[Array, "*batch_and_outputs"]:
-    """Simulate once for all samples and read out; `noise` is the model's, with its numbers."""
+    """Simulate once for all samples and read out.
+
+    Args:
+        model: what is computed.
+        weights: as the model orders them.
+        inputs: leading axes are kept.
+        noise: the model's, with its numbers.
+        key: a JAX random key, where outputs are drawn.
+    """
     batch, shape = inputs.shape[:-1], model.readout.output_shape
     if 0 in batch:
         return jnp.zeros((*batch, *shape), weights.dtype)
+    if not model.inputs and key is not None:
+        nothing, keys = jnp.zeros((1, 0), inputs.dtype), jax.random.split(key, prod(batch))
+        drawn = jax.vmap(lambda own: _read(model, weights, nothing, noise, own)[:, 0])(keys)
+        return drawn.reshape(*batch, *shape)
     if not model.inputs:
         # All samples are the same one.
         values = _read(model, weights, jnp.zeros((1, 0), inputs.dtype), noise)
         return jnp.broadcast_to(values.reshape(*(1 for _ in batch), *shape), (*batch, *shape))
     samples = inputs.reshape(prod(batch), len(model.inputs))
-    return _transposed(model, _read(model, weights, samples, noise)).reshape(*batch, *shape)
+    return _transposed(model, _read(model, weights, samples, noise, key)).reshape(*batch, *shape)
 
 
 def check_simulated(model: Model) -> None:
@@ -238,6 +272,11 @@ def mixed_task_of(model: Model) -> MixedTask:
     return MixedTask(model.circuit, frozenset(model.inputs), readout, model.noise)
 
 
+def sampled_task_of(model: Model) -> Task | MixedTask:
+    """What is simulated, and then sampled."""
+    return mixed_task_of(model) if model.is_mixed else task_of(model)
+
+
 def plan_of_model(model: Model) -> Plan:
     """How a network is simulated."""
     return plan_of_mixed(mixed_task_of(model)) if model.is_mixed else plan_of(task_of(model))
@@ -256,9 +295,13 @@ def _measured(circuit: Circuit) -> Outcomes:
 
 
 def _read(
-    model: Model, weights: Array, inputs: Array, noise: NoiseModel | None
+    model: Model,
+    weights: Array,
+    inputs: Array,
+    noise: NoiseModel | None,
+    key: Array | None = None,
 ) -> Float[Array, "outputs batch"]:
-    values = _run(model, weights, inputs, noise)
+    values = _run(model, weights, inputs, noise, key)
     if isinstance(model.readout, Expectations):
         return values
     targets = model.readout.table
@@ -269,10 +312,16 @@ def _read(
 
 
 def _run(
-    model: Model, weights: Array, inputs: Array, noise: NoiseModel | None
+    model: Model,
+    weights: Array,
+    inputs: Array,
+    noise: NoiseModel | None,
+    key: Array | None = None,
 ) -> Shaped[Array, "outputs batch"]:
     shared = _in_circuit_order(weights, model.weights)
     batched = _in_circuit_order(_transposed(model, inputs), model.inputs)
+    if model.shots is not None and key is not None:
+        return run_with_shots(sampled_task_of(model), model.shots, shared, batched, noise, key)
     if model.is_mixed:
         return mixed_values(mixed_task_of(model), shared, batched, noise)
     return run(task_of(model), shared, batched)

@@ -9,6 +9,7 @@ circuit_qnn           the tutorial's CircuitQNN, over probabilities and samples
 parametrized_circuit  a circuit, its inputs and weights: what networks and kernels share
 parameter_roles       which parameter is which input or weight
 data                  what callers hand in <-> what is computed with
+randomness            keys and seeds of networks whose outputs are drawn
 interpretation        what is measured -> the output that it counts for
 unchanging            objects that do not change, and copies of them with other arguments
 namesakes             our classes as subclasses of Qiskit Machine Learning's classes

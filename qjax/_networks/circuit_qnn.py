@@ -1,7 +1,7 @@
 """Floor 8. The tutorial's older name for networks of probabilities and samples."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from qiskit.primitives import BaseSamplerV2
 from scipy.sparse import coo_array
 
 from qjax._base.arrays import Numbers, check_key
-from qjax._base.options import as_flag, is_whole
+from qjax._base.options import as_flag
 from qjax._circuit.circuit import Circuit
 from qjax._engine import Probabilities, compiled_draws
 from qjax._networks.data import prepared
@@ -25,12 +25,15 @@ from qjax._networks.interpretation import (
     measured_part,
 )
 from qjax._networks.parameter_roles import Parameters, WeightParameters, unpacked
+from qjax._networks.randomness import check_seed, key_of_seed
 from qjax._networks.sampler_qnn import SamplerQNN
 from qjax._noise import NoiseModel
 from qjax._qiskit import SamplerSource, as_circuit
 from qjax._readout import check_shots, check_shots_fit
 from qjax._remote import sent_rows
 from qjax._simulators import Simulator
+
+_SHOTS = 1024  # Qiskit Machine Learning's
 
 
 class CircuitQNN(SamplerQNN):
@@ -41,11 +44,12 @@ class CircuitQNN(SamplerQNN):
         sampling: whether `forward` returns samples instead of probabilities. Samples have no
             gradients; `output_shape` is then `(shots, d)` for an `interpret` that returns d
             numbers, and must not be given.
-        shots: how many samples `forward` and `sample` draw for each input, by default 1024; for
-            probabilities on a sampler, how many it is asked for, by default its own number.
+        shots: how many samples `sample`, and with `sampling` `forward`, draw for each input, by
+            default 1024. Probabilities are shares of so many samples, as in `SamplerQNN`; None
+            leaves them exact, or to a sampler's own number.
         gradient, simulator: as in `SamplerQNN`.
-        seed: fixes the samples of a simulation; None draws fresh ones at every call. A sampler has
-            its own.
+        seed: fixes the samples of a simulation, unless a call has a seed or a key of its own; None
+            draws fresh ones at every call. A sampler has its own.
     """
 
     def __init__(
@@ -87,14 +91,14 @@ class CircuitQNN(SamplerQNN):
             gradient=gradient,
             simulator=simulator,
             noise=noise,
-            shots=None if sampler is None else shots,
+            shots=None if sampling and sampler is None else shots,
             pass_manager=pass_manager,
         )
         self._sampling = sampling
         self._interpret = interpret
         self._asked = shots
-        self._shots = check_shots(1024 if shots is None else shots)
-        self._seed = _check_seed(seed)
+        self._shots = check_shots(_SHOTS if shots is None else shots)
+        self._seed = check_seed(seed)
         if sampler is not None and seed is not None:
             raise ValueError("seed: the sampler draws the samples; give it the seed")
         self._values = _sampled_values(circuit, interpret) if sampling else None
@@ -102,6 +106,13 @@ class CircuitQNN(SamplerQNN):
     def _key(self) -> tuple:
         values = None if self._values is None else self._values.tobytes()
         return (*super()._key(), self._sampling, self._shots, self._seed, values)
+
+    def exact(self) -> Self:
+        """As `NeuralNetwork.exact`; `sample` draws as many samples as before where it samples."""
+        twin = super().exact()
+        if self._model.is_random:
+            vars(twin).update(_asked=None, _shots=_SHOTS)
+        return twin
 
     @property
     def sampling(self) -> bool:
@@ -140,7 +151,9 @@ class CircuitQNN(SamplerQNN):
             return super().output_shape
         return (self._shots, self._values.shape[1])
 
-    def apply(self, weights: Any, inputs: Numbers | None = None) -> Array:
+    def apply(
+        self, weights: Any, inputs: Numbers | None = None, *, key: Array | None = None
+    ) -> Array:
         """As `NeuralNetwork.apply`.
 
         Raises:
@@ -151,31 +164,38 @@ class CircuitQNN(SamplerQNN):
                 "apply: a network with sampling=True is no function of weights and inputs alone; "
                 "call sample(input_data, weights, key), or build it without sampling"
             )
-        return super().apply(weights, inputs)
+        return super().apply(weights, inputs, key=key)
 
-    def forward(self, input_data: Numbers | None, weights: Any) -> np.ndarray | coo_array:
+    def forward(
+        self, input_data: Numbers | None, weights: Any, *, seed: int | None = None
+    ) -> np.ndarray | coo_array:
         """`sample` if the network is sampling, else `probabilities`."""
         if self._sampling:
-            return self.sample(input_data, weights)
-        return self.probabilities(input_data, weights)
+            key = None if seed is None else key_of_seed(check_seed(seed))
+            return self.sample(input_data, weights, key)
+        return self.probabilities(input_data, weights, seed=seed)
 
-    def backward(self, input_data: Numbers | None, weights: Any) -> tuple:
+    def backward(
+        self, input_data: Numbers | None, weights: Any, *, seed: int | None = None
+    ) -> tuple:
         """`(None, None)` if the network is sampling, else `probability_gradients`."""
         if self._sampling:
             return None, None
-        return self.probability_gradients(input_data, weights)
+        return self.probability_gradients(input_data, weights, seed=seed)
 
     def probabilities(
-        self, input_data: Numbers | None, weights: Any
+        self, input_data: Numbers | None, weights: Any, *, seed: int | None = None
     ) -> Float[np.ndarray, "*batch_and_outputs"] | coo_array:
         """The probability of each output, as `NeuralNetwork.forward`."""
         self._refuse_sampling("probabilities")
-        return super().forward(input_data, weights)
+        return super().forward(input_data, weights, seed=seed)
 
-    def probability_gradients(self, input_data: Numbers | None, weights: Any) -> tuple:
+    def probability_gradients(
+        self, input_data: Numbers | None, weights: Any, *, seed: int | None = None
+    ) -> tuple:
         """The Jacobians of `probabilities`, as `NeuralNetwork.backward`."""
         self._refuse_sampling("probability_gradients")
-        return super().backward(input_data, weights)
+        return super().backward(input_data, weights, seed=seed)
 
     def sample(
         self,
@@ -211,7 +231,7 @@ class CircuitQNN(SamplerQNN):
         draw = compiled_draws(self._model, self._shots)
         if key is not None:
             check_key(key)
-        chosen = self._random_key() if key is None else key
+        chosen = key_of_seed(self._seed) if key is None else key
         return np.asarray(draw(weights, inputs, chosen, self._strengths))
 
     def _measured_states(
@@ -227,13 +247,9 @@ class CircuitQNN(SamplerQNN):
         assert isinstance(source, SamplerSource)
         return source.states(rows, self._shots)
 
-    def _random_key(self) -> Array:
-        if self._seed is None:
-            return jax.random.key(np.random.SeedSequence().generate_state(1)[0])
-        # Without JAX's x64 flag a key takes 32 bits.
-        high, low = divmod(self._seed, 2**32)
-        key = jax.random.key(np.uint32(low))
-        return key if high == 0 else jax.random.fold_in(key, np.uint32(high % 2**32))
+    def _keys_of_seed(self, seed: int | None) -> tuple[Array, ...]:
+        own = self._seed if seed is None and self._model.is_random else seed
+        return super()._keys_of_seed(own)
 
     def _interpreted(self) -> np.ndarray:
         """`(2**k, d)`: what each state of the measured qubits is sampled as."""
@@ -248,14 +264,6 @@ class CircuitQNN(SamplerQNN):
                 f"{what}: the network was built with sampling=True; build it without, and with "
                 "output_shape if it has an interpret"
             )
-
-
-def _check_seed(seed: int | None) -> int | None:
-    if seed is None:
-        return None
-    if not is_whole(seed) or not -(2**63) <= seed < 2**63:
-        raise ValueError(f"seed: expected a whole number of at most 64 bits, got {seed!r}")
-    return int(seed)
 
 
 def _sampled_values(circuit: Circuit, interpret: Interpret | None) -> np.ndarray:

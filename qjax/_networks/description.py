@@ -60,7 +60,15 @@ class NetworkDescription(ParametrizedCircuit):
     @property
     def gradient(self) -> object | None:
         """How the network is differentiated; a name, or what `qjax.gradients` has."""
-        return self._model.gradient if self._remote is None else self._remote.rule
+        if self._remote is not None:
+            return self._remote.rule
+        shots = self._model.shots
+        return self._model.gradient if shots is None else shots.rule
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether outputs are drawn, so that `apply` takes a key: for a network with shots."""
+        return self._model.is_random
 
     @property
     def pass_manager(self) -> object | None:

@@ -13,6 +13,7 @@ from qjax._dynamic import deferred
 from qjax._engine import Expectations
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.parameter_roles import Parameters, WeightParameters, make_model, unpacked
+from qjax._networks.randomness import as_shots, check_rule, refuse_shots, without_shots
 from qjax._noise import NoiseModel, as_noise
 from qjax._qiskit import as_circuit, several, with_observables
 from qjax._remote import on_estimator, refuse_beside, refuse_settings, without_primitive
@@ -46,10 +47,17 @@ class EstimatorQNN(NeuralNetwork):
             chooses by the memory it would need. The native engine needs no choice. On an
             estimator: "parameter_shift" or None for exact rules,
             "spsa" or `qjax.gradients.SPSA(...)` for two values per direction.
+            With `shots`: "parameter_shift" or None (unbiased, from shots of their own at shifted
+            angles, all in one batch), "exact" (values are sampled, derivatives are not), "spsa" or
+            `qjax.gradients.SPSA(...)`.
         simulator: how states are represented, and by which engine: `StateVector(engine)` of
             `qjax.simulators`, or `DensityMatrix()`; None chooses.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel`: misread bits too, as of a
             device that measures each Pauli string in its own basis. Differentiable in its numbers.
+        shots: how many runs of the circuit stand for the exact values; None for those. Observables
+            are measured in groups of terms that commute on each qubit, each group with so many
+            shots of its own: see `qjax.expectation`. Then `apply` needs a key, and `forward` and
+            `backward` take a seed.
         default_precision: the standard error to ask the estimator for; None for its own.
         pass_manager: transpiles the circuit for the estimator, once; the observables follow its
             layout.
@@ -74,15 +82,17 @@ class EstimatorQNN(NeuralNetwork):
         gradient: object | None = None,
         simulator: Simulator | None = None,
         noise: NoiseModel | None = None,
+        shots: int | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
         circuit, input_params, weight_params = unpacked(circuit, input_params, weight_params)
         if estimator is None:
             settings = {"default_precision": default_precision, "pass_manager": pass_manager}
-            refuse_settings(gradient, "estimator", **settings)
+            refuse_settings(None if shots is not None else gradient, "estimator", **settings)
         else:
             refuse_beside("estimator", simulator=simulator, noise=noise)
+            refuse_shots(shots)
         bare, sources = as_circuit(circuit), observables
         if observables is None:
             observables = "Z" * bare.num_qubits
@@ -94,9 +104,13 @@ class EstimatorQNN(NeuralNetwork):
         noise = as_noise(noise)
         deferred(whole)  # what has no exact form shows here
         readout = Expectations(converted)
-        simulated = gradient if estimator is None else None
+        simulated = gradient if estimator is None and shots is None else None
         roles = input_params, weight_params, readout
-        model, structure = make_model(whole, *roles, simulated, simulator, noise=noise)
+        sampled = as_shots(shots, gradient)
+        model, structure = make_model(
+            whole, *roles, simulated, simulator, noise=noise, shots=sampled
+        )
+        check_rule(model, input_gradients)
         remote = None
         if estimator is not None:
             remote = on_estimator(
@@ -124,6 +138,11 @@ class EstimatorQNN(NeuralNetwork):
         return self.primitive
 
     @property
+    def shots(self) -> int | None:
+        """How many runs stand for the exact values; None for those, and on an estimator."""
+        return None if self._model.shots is None else self._model.shots.count
+
+    @property
     def default_precision(self) -> float | None:
         """The standard error that the estimator is asked for."""
         return None if self._remote is None else self._remote.source.accuracy
@@ -140,4 +159,4 @@ class EstimatorQNN(NeuralNetwork):
     def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         settings = ("gradient", "default_precision", "pass_manager")
         alone = without_primitive("estimator", settings, self, changes)
-        return super()._implied(changes) | alone
+        return super()._implied(changes) | alone | without_shots(self, changes)

@@ -23,9 +23,10 @@ from qjax._base.weight_tree import on_vector, structure_of
 from qjax._networks.data import filled_up, weight_vector
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.protocol import Network, check_network, output_shape_of
+from qjax._networks.randomness import evaluation_key
 from qjax._networks.saved_network import SavedNetwork
 
-Apply = Callable[[Array, Array], Array]
+Apply = Callable[..., Array]
 
 
 def evaluate(
@@ -37,6 +38,8 @@ def evaluate(
     *,
     out: np.ndarray | str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    key: Array | None = None,
+    seed: int | None = None,
 ) -> Float[np.ndarray, "*batch_and_outputs"]:
     """The outputs of a network for any number of samples, in bounded memory.
 
@@ -60,6 +63,9 @@ def evaluate(
             of a `.npy` file, which appears when it is complete, with any number of writers: the
             last one wins, or without `overwrite` the first. Default: a new array.
         overwrite: whether a file that exists at `out` is replaced.
+        key: a JAX random key, for a network with shots; each block has one that follows from it, so
+            that draws depend on the `batch_size` too.
+        seed: a whole number in place of a key. With neither, draws differ from call to call.
 
     Returns:
         `out`, or a new array, of shape `(*batch, *output_shape)`; for a path, the file as a
@@ -69,9 +75,9 @@ def evaluate(
         ValueError: for a wrong number of weights or inputs; for NaN or infinity, with the index of
             the first sample that has any (results before it are in an `out` array by then); for an
             `out` of another shape or dtype, or read-only, or one that overlaps the inputs; for a
-            `batch_size` below 1.
-        TypeError: for values that are not real, masked arrays, options that are not True or False,
-            or what is no network.
+            `batch_size` below 1; for a key beside a seed.
+        TypeError: for a key or seed where nothing is drawn; for values that are not real, masked
+            arrays, options that are not True or False, or what is no network.
         FileExistsError: for an `out` file that exists, without `overwrite`.
         OSError: for one that cannot be written; names path, size and cause.
         CircuitTooLargeError: for one sample, or results, that do not fit into memory.
@@ -81,6 +87,7 @@ def evaluate(
     check_network(network)
     progress, overwrite = as_flag(progress, "progress"), as_flag(overwrite, "overwrite")
     batch_size = None if batch_size is None else as_whole(batch_size, "batch_size", 1)
+    key = evaluation_key(network, key, seed)
     weights = _checked_weights(network, weights)
     rows, dtype = _checked_inputs(network, inputs, weights)
     _check_apart(out, rows)
@@ -89,12 +96,12 @@ def evaluate(
         # `jnp.asarray` would compile a program of its own for each shape.
         device_weights = jax.device_put(weights.astype(dtype))
         size = _block(network, dtype, prod(batch), batch_size, device_weights)
-        apply, outputs = _program(network, device_weights, size, dtype)
+        apply, outputs = _program(network, device_weights, size, dtype, key)
         destination = open_destination(out, batch, outputs.shape[1:], outputs.dtype, overwrite)
         bar = progress_bar(prod(batch), progress, "samples", scale=True)
         with bar as advance, destination as (write, done):
             fill = size if _primitive_of(network) is None else 0
-            for start, values in _computed(apply, device_weights, rows, size, dtype, fill):
+            for start, values in _computed(apply, device_weights, rows, size, dtype, fill, key):
                 write(start, values)
                 advance(len(values))
     return done()
@@ -166,7 +173,7 @@ def _bytes_per_sample(network: Network, dtype: np.dtype) -> int:
 
 
 def _program(
-    network: Network, weights: Array, size: int, dtype: np.dtype
+    network: Network, weights: Array, size: int, dtype: np.dtype, key: Array | None
 ) -> tuple[Apply, jax.ShapeDtypeStruct]:
     """The network's function, compiled once, and what it returns for one block."""
     apply: Apply
@@ -176,7 +183,7 @@ def _program(
         frozen = _is_frozen(network)
         apply = _compiled(network) if frozen else jax.jit(on_vector(network))
     block = jax.ShapeDtypeStruct((size, network.num_inputs), dtype)
-    outputs = jax.eval_shape(apply, weights, block)
+    outputs = jax.eval_shape(apply, weights, block, **_named(key))
     expected = (size, *output_shape_of(network))
     if not isinstance(outputs, jax.ShapeDtypeStruct):
         raise TypeError(
@@ -206,17 +213,29 @@ def _compiled(network: Any) -> Apply:
 
 
 def _computed(
-    apply: Apply, weights: Array, rows: np.ndarray, size: int, dtype: np.dtype, fill: int
+    apply: Apply,
+    weights: Array,
+    rows: np.ndarray,
+    size: int,
+    dtype: np.dtype,
+    fill: int,
+    key: Array | None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """First row and results of each block. JAX computes while earlier results are copied."""
     pending: deque[tuple[int, int, Array]] = deque()
-    for start in range(0, prod(rows.shape[:-1]), size):
+    for number, start in enumerate(range(0, prod(rows.shape[:-1]), size)):
         block = _read(rows, start, size, dtype)
-        pending.append((start, len(block), apply(weights, jax.device_put(filled_up(block, fill)))))
+        own = _named(None if key is None else jax.random.fold_in(key, number))
+        values = apply(weights, jax.device_put(filled_up(block, fill)), **own)
+        pending.append((start, len(block), values))
         if len(pending) > tuning.BLOCKS_AHEAD:
             yield _finished(*pending.popleft())
     while pending:
         yield _finished(*pending.popleft())
+
+
+def _named(key: Array | None) -> dict[str, Array]:
+    return {} if key is None else {"key": key}
 
 
 def _finished(start: int, length: int, values: Array) -> tuple[int, np.ndarray]:

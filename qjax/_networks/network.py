@@ -1,6 +1,7 @@
 """Floor 8. What all networks share: apply, init, forward, backward."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -31,6 +32,7 @@ from qjax._networks.data import (
 )
 from qjax._networks.description import NetworkDescription
 from qjax._networks.namesakes import register_namesakes
+from qjax._networks.randomness import check_rule, keys_for, keys_of_seed
 from qjax._noise import NoiseModel, numbers_of, reduced
 from qjax._remote import (
     Remote,
@@ -82,10 +84,13 @@ class NeuralNetwork(NetworkDescription):
     def exact(self) -> Self:
         """The same network, simulated: weights mean the same, values and gradients are exact.
 
+        Shots are left out.
+
         Raises:
             CircuitTooLargeError: for a network that cannot be simulated.
         """
         twin = self.__copy__()
+        vars(twin)["_model"] = replace(self._model, shots=None)
         if self._remote is not None:
             check_simulated(self._model)
             vars(twin)["_remote"] = None
@@ -105,6 +110,7 @@ class NeuralNetwork(NetworkDescription):
         flag = as_flag(value, "input_gradients")
         if self._remote is not None:
             stencil_size(self._remote, moving_groups(self._remote, flag))  # is there a rule?
+        check_rule(self._model, flag)
         vars(self)["_input_gradients"] = flag
 
     @property
@@ -136,7 +142,7 @@ class NeuralNetwork(NetworkDescription):
         )
 
     def apply(
-        self, weights: Any, inputs: Numbers | None = None
+        self, weights: Any, inputs: Numbers | None = None, *, key: Array | None = None
     ) -> Float[Array, "*batch_and_outputs"]:
         """The network as a pure JAX function.
 
@@ -152,6 +158,8 @@ class NeuralNetwork(NetworkDescription):
                 order of `weight_params`.
             inputs: real, shape `(..., num_inputs)`; leading axes are kept. Left out or None where
                 there are none.
+            key: a JAX random key, for a network with `shots`; each sample has draws of its own. The
+                same key gives the same draws.
 
         Returns:
             shape `(..., *output_shape)`.
@@ -159,9 +167,11 @@ class NeuralNetwork(NetworkDescription):
         Raises:
             ValueError: for a wrong number of weights or inputs, or what is too large for memory;
                 for a tree of another structure, or a leaf of another shape, which it names.
-            TypeError: for values that are not real.
+            TypeError: for values that are not real; for a missing key, and one that nothing is
+                drawn with.
         """
         check_process()
+        keys = keys_for(self._model, key, "apply")
         leaves = None if self._structure is None else self._structure.leaves(weights)
         given = (as_vector(as_real, weights),) if leaves is None else leaves
         vector = given[0] if leaves is None else None
@@ -173,10 +183,10 @@ class NeuralNetwork(NetworkDescription):
         cast = given if vector is None else vector.astype(dtype)
         if self._remote is not None:
             return _from_primitive(self._remote, joined(cast, dtype), inputs)
-        return compiled_outputs(self._model)(cast, inputs, self._strengths)
+        return compiled_outputs(self._model)(cast, inputs, self._strengths, *keys)
 
     def forward(
-        self, input_data: Numbers | None, weights: Any
+        self, input_data: Numbers | None, weights: Any, *, seed: int | None = None
     ) -> Float[np.ndarray, "*batch_and_outputs"] | coo_array:
         """The outputs on NumPy data; computes in double unless all data are single.
 
@@ -184,26 +194,28 @@ class NeuralNetwork(NetworkDescription):
             input_data: shape `(..., num_inputs)`; a vector is a batch of one; None or a number
                 where the network has no input or one.
             weights: shape `(num_weights,)`; None where it has none. Or a tree, as in `apply`.
+            seed: fixes the draws of a network with `shots`; None draws others at every call.
 
         Returns:
             array of shape `(*batch, *output_shape)`; a `scipy.sparse.coo_array` if `sparse`.
 
         Raises:
-            ValueError: as `apply`, and for NaN.
-            TypeError: for values that are not real.
+            ValueError: as `apply`, and for NaN; for a seed that is no whole number.
+            TypeError: for values that are not real, and for a seed where nothing is drawn.
         """
+        keys = self._keys_of_seed(seed)
         inputs, vector, batch = prepared(self, self._model, self._structure, input_data, weights)
         with jax.enable_x64(vector.dtype == np.float64):
             values = (
-                np.asarray(
-                    compiled_outputs(self._model)(vector, self._filled(inputs), self._strengths)
-                )
+                self._simulated(vector, self._filled(inputs), *keys)
                 if self._remote is None
                 else remote_forward(self._remote, vector, inputs)
             )[: len(inputs)]
         return finished(values.reshape(*batch, *self.output_shape), self._sparse)
 
-    def backward(self, input_data: Numbers | None, weights: Any) -> tuple:
+    def backward(
+        self, input_data: Numbers | None, weights: Any, *, seed: int | None = None
+    ) -> tuple:
         """The Jacobians of `forward`; arguments and errors as there.
 
         Returns:
@@ -212,6 +224,7 @@ class NeuralNetwork(NetworkDescription):
             `input_gradients`, the second None for a network without weights. For a tree of weights
             the second is such a tree, a leaf of shape s giving `(*batch, *output_shape, *s)`.
         """
+        keys = self._keys_of_seed(seed)
         inputs, vector, batch = prepared(self, self._model, self._structure, input_data, weights)
         with_inputs = self._input_gradients and self.num_inputs > 0
         if not with_inputs and self.num_weights == 0:
@@ -219,7 +232,7 @@ class NeuralNetwork(NetworkDescription):
         with jax.enable_x64(vector.dtype == np.float64):
             jacobians = (
                 compiled_jacobians(self._model, with_inputs)(
-                    vector, self._filled(inputs), self._strengths
+                    vector, self._filled(inputs), self._strengths, *keys
                 )
                 if self._remote is None
                 else remote_backward(self._remote, vector, inputs, with_inputs)
@@ -245,8 +258,11 @@ class NeuralNetwork(NetworkDescription):
             return None
         return reduced(self._noise, self.circuit)
 
-    def _simulated(self, weights: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-        return np.asarray(compiled_outputs(self._model)(weights, inputs, self._strengths))
+    def _simulated(self, weights: np.ndarray, inputs: np.ndarray, *keys: Array) -> np.ndarray:
+        return np.asarray(compiled_outputs(self._model)(weights, inputs, self._strengths, *keys))
+
+    def _keys_of_seed(self, seed: int | None) -> tuple[Array, ...]:
+        return keys_of_seed(self._model, seed)
 
     def _filled(self, inputs: np.ndarray) -> np.ndarray:
         return filled_up(inputs, self.padded_batch(len(inputs)))

@@ -84,6 +84,7 @@ class OpflowQNN(EstimatorQNN):
         gradient: object | None = None,
         simulator: Simulator | None = None,
         noise: NoiseModel | None = None,
+        shots: int | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -106,6 +107,7 @@ class OpflowQNN(EstimatorQNN):
             gradient=gradient,
             simulator=simulator,
             noise=noise,
+            shots=shots,
             default_precision=default_precision,
             pass_manager=pass_manager,
         )
@@ -127,8 +129,8 @@ class TwoLayerQNN(OpflowQNN):
             parameters, in its order. Default: Qiskit's ZZ feature map (Z for one qubit).
         ansatz: likewise for the weights. Default: Qiskit's RealAmplitudes.
         observable: default: Z on every qubit.
-        input_gradients, estimator, gradient, simulator, default_precision, pass_manager: as in
-            `EstimatorQNN`.
+        input_gradients, estimator, gradient, simulator, shots, default_precision, pass_manager: as
+            in `EstimatorQNN`.
 
     Raises:
         ValueError: where the sizes do not agree, or nothing tells the number of qubits; for a
@@ -148,6 +150,7 @@ class TwoLayerQNN(OpflowQNN):
         gradient: object | None = None,
         simulator: Simulator | None = None,
         noise: NoiseModel | None = None,
+        shots: int | None = None,
         default_precision: float | None = None,
         pass_manager: BasePassManager | None = None,
     ) -> None:
@@ -178,6 +181,7 @@ class TwoLayerQNN(OpflowQNN):
             gradient=gradient,
             simulator=simulator,
             noise=noise,
+            shots=shots,
             default_precision=default_precision,
             pass_manager=pass_manager,
         )

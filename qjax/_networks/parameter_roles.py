@@ -27,7 +27,7 @@ from qjax._base.arrays import enumerated
 from qjax._base.options import check_ordered
 from qjax._base.weight_tree import WeightStructure
 from qjax._circuit.circuit import Circuit
-from qjax._engine import Model, NetworkReadout, as_gradient, with_simulator
+from qjax._engine import Model, NetworkReadout, Shots, as_gradient, with_simulator
 from qjax._noise import NoiseModel, structure_of
 from qjax._qiskit import as_circuit, vectors_among
 from qjax._simulators import as_simulator
@@ -51,6 +51,7 @@ def make_model(
     simulator: object = None,
     *,
     noise: NoiseModel | None = None,
+    shots: Shots | None = None,
     others_are_inputs: bool = False,
 ) -> tuple[Model, WeightStructure | None]:
     """Assign every parameter of a circuit to be an input or a weight.
@@ -89,7 +90,7 @@ def make_model(
     method = as_gradient(gradient)
     how, relevant = with_simulator(converted, as_simulator(simulator), noise)
     of_noise = structure_of(relevant) if relevant else None
-    return Model(converted, inputs, weights, readout, method, how, of_noise), structure
+    return Model(converted, inputs, weights, readout, method, how, of_noise, shots), structure
 
 
 def unpacked(

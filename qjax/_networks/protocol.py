@@ -38,6 +38,10 @@ class Network(Protocol):
       it up to, by repeating the last one, so that batches of many sizes share a compiled program.
       Without it none is filled up.
 
+    - `needs_key`: a bool; True says that outputs are drawn, and that `apply` takes a JAX random key
+      as `key=`. `evaluate` then takes one too, and the connector draws one from torch's generator
+      for each call.
+
     It is for type checkers; `isinstance(network, qjax.Network)` only asks whether an object has the
     four attributes, whatever they are, and classes have them too. What takes a network checks more,
     and says what is wrong.

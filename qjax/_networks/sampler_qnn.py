@@ -12,6 +12,7 @@ from qjax._engine import check_simulated
 from qjax._networks.interpretation import Interpret, make_readout, tabulated
 from qjax._networks.network import NeuralNetwork
 from qjax._networks.parameter_roles import Parameters, WeightParameters, make_model, unpacked
+from qjax._networks.randomness import as_shots, check_rule, without_shots
 from qjax._noise import NoiseModel, as_noise, with_noise
 from qjax._qiskit import SamplerSource, as_circuit
 from qjax._remote import on_sampler, refuse_beside, refuse_settings, without_primitive
@@ -37,7 +38,8 @@ class SamplerQNN(NeuralNetwork):
             exactly.
         gradient: as in `EstimatorQNN`.
         simulator: as in `EstimatorQNN`.
-        shots: how many samples to ask the sampler for; None for its own number.
+        shots: how many samples stand for the exact probabilities, and None for those, as in
+            `EstimatorQNN`; or how many to ask the sampler for, and None for its own number.
         pass_manager: transpiles the circuit for the sampler, once.
 
     Raises:
@@ -64,13 +66,18 @@ class SamplerQNN(NeuralNetwork):
     ) -> None:
         circuit, input_params, weight_params = unpacked(circuit, input_params, weight_params)
         if sampler is None:
-            refuse_settings(gradient, "sampler", shots=shots, pass_manager=pass_manager)
+            given = None if shots is not None else gradient
+            refuse_settings(given, "sampler", pass_manager=pass_manager)
         circuit = as_circuit(circuit)
         noise = as_noise(noise)
         readout = make_readout(with_noise(circuit, noise), interpret, output_shape)
-        simulated = gradient if sampler is None else None
+        drawn = as_shots(shots, gradient) if sampler is None else None
+        simulated = gradient if sampler is None and drawn is None else None
         roles = input_params, weight_params, readout
-        model, structure = make_model(circuit, *roles, simulated, simulator, noise=noise)
+        model, structure = make_model(
+            circuit, *roles, simulated, simulator, noise=noise, shots=drawn
+        )
+        check_rule(model, input_gradients)
         remote = None
         if sampler is None:
             check_simulated(model)
@@ -99,7 +106,9 @@ class SamplerQNN(NeuralNetwork):
 
     @property
     def shots(self) -> int | None:
-        """How many samples the sampler is asked for; None for its own number."""
+        """How many samples outputs are shares of; None for exact ones, or a sampler's number."""
+        if self._model.shots is not None:
+            return self._model.shots.count
         source = None if self._remote is None else self._remote.source
         return source.accuracy if isinstance(source, SamplerSource) else None
 
@@ -118,6 +127,7 @@ class SamplerQNN(NeuralNetwork):
     def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         settings = ("gradient", "shots", "pass_manager")
         implied = super()._implied(changes) | without_primitive("sampler", settings, self, changes)
+        implied |= without_shots(self, changes)
         if changes.get("interpret", self._interpret) is None:
             implied["output_shape"] = None  # it follows from the circuit
         return implied

@@ -69,8 +69,8 @@ def export(
 
     Raises:
         ValueError: for a batch size or order that is no such number, another dtype or platform, a
-            network whose outputs are random, of another shape than it says, or that runs on a
-            primitive.
+            network whose outputs are drawn (with shots, or samples), of another shape than it says,
+            or that runs on a primitive.
         TypeError: for what is no network or path, and an `overwrite` that is not True or False.
         FileExistsError: for a file that exists, without `overwrite`.
         OSError: for one that cannot be written; names path, size and cause.
@@ -222,6 +222,12 @@ def _check_exact(network: Network) -> None:
         raise ValueError(
             f"network: it runs on {type(network.primitive).__name__}, which no file can hold; "
             "export its simulation, network.exact(), which takes the same weights"
+        )
+    if getattr(network, "needs_key", False):
+        exact = ", network.exact()," if isinstance(network, NeuralNetwork) else ""
+        raise ValueError(
+            "network: its outputs are drawn with a key, which programs in files do not take; "
+            f"export the exact one{exact} which takes the same weights"
         )
 
 

@@ -11,7 +11,7 @@ from qjax._base.argument_hints import arguments_of, explained, way_for
 
 _MADE = "_made"
 
-_ON_A_MACHINE = "Leave it out, as simulation is exact; for shots or a machine give {}"
+_ON_A_MACHINE = "Leave it out, as simulation is exact; for shots give shots=, for a machine {}"
 _TWO_LAYERS = (
     "TwoLayerQNN has it; else give circuit=feature_map.compose(ansatz), "
     "input_params=feature_map.parameters and weight_params=ansatz.parameters"
@@ -23,8 +23,6 @@ _WAYS = {
     "backend": _ON_A_MACHINE.format("estimator=BackendEstimatorV2(backend=...) or such a sampler="),
     "exp_val": "Leave it out: expectation values are exact, or an estimator's",
     "num_virtual_qubits": "Leave it out: the circuit tells how many qubits there are",
-    "shots": "Leave it out, as values are exact; an estimator= is asked for a standard error, "
-    "default_precision=, of about 1 / sqrt(shots)",
     "default_precision": "Leave it out, as values are exact; a sampler= is asked for shots=",
     "options": "Leave it out; options are those of the primitive, estimator= or sampler=",
     "seed": "Leave it out; a primitive, estimator= or sampler=, has its own, and CircuitQNN has it",

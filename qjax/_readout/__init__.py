@@ -2,6 +2,7 @@
 
 measurement          probabilities, and draws from them
 pauli_vector         density matrix -> probabilities, expectation values
+shot_frequencies     how often each outcome came, of so many shots
 means                means over runs, and their errors
 tables               observables -> the tables by which they are read out
 string_tables        Pauli strings -> the tables by which they are read out
@@ -31,5 +32,6 @@ from qjax._readout.pauli_vector import matrix_of as matrix_of
 from qjax._readout.pauli_vector import mixed_expectations as mixed_expectations
 from qjax._readout.pauli_vector import mixed_probabilities as mixed_probabilities
 from qjax._readout.pauli_vector import mixed_reading as mixed_reading
+from qjax._readout.shot_frequencies import frequencies_of as frequencies_of
 from qjax._readout.tables import Reading as Reading
 from qjax._readout.tables import reading_of as reading_of

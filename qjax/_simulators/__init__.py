@@ -18,6 +18,7 @@ from qjax._simulators.density_matrix.simulation import MixedPlan as MixedPlan
 from qjax._simulators.density_matrix.simulation import pauli_vector as pauli_vector
 from qjax._simulators.density_matrix.simulation import plan_mixed as plan_mixed
 from qjax._simulators.native.by_xla import Given as Given
+from qjax._simulators.native.draws import draw_counts as draw_counts
 from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_values as native_values
 from qjax._simulators.native.reading import NativeReading as NativeReading

@@ -6,6 +6,7 @@ primitive   a kernel as a primitive of JAX, and XLA's way where there is none
 reading     what they read out of a state
 operations  what kernels compute, with its derivatives
 transpose   small matrices, transposed
+draws       how many of so many shots had each outcome
 by_xla      the same by the passes of XLA's engine
 
 `program.h` says what the kernels run; `tile.h` how, in the sweeps of `sweeps.h`. The environment

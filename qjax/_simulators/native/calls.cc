@@ -269,6 +269,31 @@ ffi::Error transposed(Numbers<D> matrix, Result<D> result) {
   return ffi::Error::Success();
 }
 
+template <ffi::DataType D>
+ffi::Error draw(ffi::ThreadPool pool, int64_t shots, Numbers<D> probabilities,
+                ffi::Buffer<ffi::U32> words, Result<D> counts) {
+  return guarded([&] {
+    const auto sizes = probabilities.dimensions();
+    const int64_t outcomes = sizes[sizes.size() - 2], batch = sizes.back();
+    if (outcomes == 0 || batch == 0) return;
+    const int64_t rows = probabilities.element_count() / (outcomes * batch);
+    const int64_t tiles = rows * ((batch + kDrawLanes - 1) / kDrawLanes);
+    const Draws<Number<D>> draws{outcomes, batch, uint64_t(shots), probabilities.typed_data(),
+                                 words.typed_data(), counts->typed_data()};
+    each(tiles, 64 * (shots + 64 * outcomes), pool,
+         [&](int64_t k) { kernels<Number<D>>().draw_counts(draws, k); });
+  });
+}
+
+template <ffi::DataType D> auto bind_draw() {
+  return ffi::Ffi::Bind()
+      .Ctx<ffi::ThreadPool>()
+      .template Attr<int64_t>("shots")
+      .template Arg<Numbers<D>>()
+      .template Arg<ffi::Buffer<ffi::U32>>()
+      .template Ret<Numbers<D>>();
+}
+
 // What all calls take: the program, its angles, and the states to start from, or none.
 template <ffi::DataType D> auto bind() {
   return ffi::Ffi::Bind()
@@ -338,5 +363,9 @@ QJAX_SUPER_CALL(QjaxSuperoperators, superoperators, QJAX_SUPER);
 #define QJAX_SUPER_BACK(D) \
   QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D) QJAX_RESULT(D)
 QJAX_SUPER_CALL(QjaxPullBackSuperoperators, pull_back_superoperators, QJAX_SUPER_BACK);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxDrawF32, qjax::draw<xla::ffi::F32>,
+                              qjax::bind_draw<xla::ffi::F32>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxDrawF64, qjax::draw<xla::ffi::F64>,
+                              qjax::bind_draw<xla::ffi::F64>());
 
 #pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "draws.h"
 #include "readout.h"
 #include "superoperators.h"
 
@@ -123,7 +124,7 @@ template <typename T> void backward_values(const Call<T>& call, int64_t number, 
 
 #define QJAX_KERNELS(T)                                                                 \
   {forward<T>, backward<T>, forward_values<T>, backward_values<T>, kLanes<T>, superoperate<T>, \
-   superoperate_back<T>}
+   superoperate_back<T>, draw_counts<T>}
 extern const Kernels<float> single_kernels = QJAX_KERNELS(float);
 extern const Kernels<double> double_kernels = QJAX_KERNELS(double);
 #undef QJAX_KERNELS

@@ -31,6 +31,17 @@ template <typename T> struct Call {
   T* batched_cotangents;  // (angles, batch)
 };
 
+// Probabilities of outcomes -> how many of the shots of each sample had each.
+template <typename T> struct Draws {
+  int64_t outcomes, batch;
+  uint64_t shots;
+  const T* probabilities;  // (rows, outcomes, batch)
+  const uint32_t* words;   // (rows, 4), random
+  T* counts;               // (rows, outcomes, batch)
+};
+
+constexpr int kDrawLanes = 8;  // samples that are drawn side by side
+
 // Tile `number` of a call: as many samples as a vector has lanes, or one.
 template <typename T> struct Kernels {
   void (*forward)(const Call<T>& call, int64_t number);
@@ -41,6 +52,7 @@ template <typename T> struct Kernels {
   void (*superoperate)(const SuperCall<T>& call, const T* start, int64_t every, T* kept, T* state);
   void (*superoperate_back)(const SuperCall<T>& call, const T* start, int64_t every, const T* kept,
                             T* cotangent, T* to_shared, T* to_per_sample);
+  void (*draw_counts)(const Draws<T>& draws, int64_t number);
 };
 
 #define QJAX_DECLARE(isa)                        \

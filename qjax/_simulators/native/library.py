@@ -22,9 +22,10 @@ _KERNELS = (
     "Transpose",
     "Superoperators",
     "PullBackSuperoperators",
+    "Draw",
 )
 _PREFIX = "qjax_"
-_FORMAT = 3  # `kFormat` of `program.h`
+_FORMAT = 4  # `kFormat` of `program.h`
 _SWITCH = "QJAX_ENGINE"
 _FOR_TESTS = "QJAX_NATIVE_LIBRARY"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}

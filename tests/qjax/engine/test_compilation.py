@@ -28,6 +28,9 @@ CALLS: dict[str, Callable[[object, np.ndarray], object]] = {
     "expectation of a sum": lambda circuit, params: qjax.expectation(
         circuit, [SparsePauliOp(["XXI", "ZZZ"], [0.5, 2.0]), SparsePauliOp("IIY")], params
     ),
+    "expectation with shots": lambda circuit, params: qjax.expectation(
+        circuit, ["ZZZ", "XXI"], params, shots=5, key=KEY
+    ),
     "sample": lambda circuit, params: qjax.sample(circuit, params, 5, KEY),
 }
 

@@ -209,7 +209,7 @@ def test_what_follows_from_other_arguments() -> None:
         (lambda: estimator().replace(observable="Z"), TypeError, "Did you mean observables"),
         (lambda: estimator().replace(observables="Z"), ValueError, "2"),
         (lambda: sampler().replace(interpret=parity), ValueError, "output_shape"),
-        (lambda: sampler().replace(shots=3), ValueError, "shots: .*sampler"),
+        (lambda: sampler().replace(shots=0), ValueError, "shots: .*at least 1"),
         (
             lambda: coefficients().replace(observables="ZZ"), ValueError,
             r"weight_params: \['J'\] are not among",
