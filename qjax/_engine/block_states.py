@@ -57,7 +57,8 @@ def products(supports: Supports, where: Int[Array, ""], left: State, right: Stat
 
     Of a state with itself: its density matrix on these qubits, the others traced out.
     """
-    return _branch(supports, where, _products_on, left, right)
+    operands = (left,) if left is right else (left, right)
+    return _branch(supports, where, _products_on, *operands)
 
 
 def _apply(supports: Supports, where: Array, matrices: Parts, state: State) -> State:
@@ -133,14 +134,19 @@ def _joined(support: tuple[int, ...], rows: list[Array]) -> Array:
     return rows[0]
 
 
-def _products_on(support: tuple[int, ...], left: State, right: State) -> Parts:
-    def gathered(state: State) -> Array:
+def _products_on(support: tuple[int, ...], left: State, right: State | None = None) -> Parts:
+    size = 1 << len(support)
+
+    def gathered(state: State) -> Float[Array, "runs rows rest"]:
         split = _split(support, state)
         front = [axis + 1 for axis in range(1, 2 * len(support), 2)]
-        moved = jnp.moveaxis(split, front, range(1, 1 + len(front)))
-        return moved.reshape(2, 1 << len(support), -1, state.shape[-1])
+        moved = jnp.moveaxis(split, [split.ndim - 1, 0, *front], range(len(front) + 2))
+        # Moved as a whole, and not number by number within the product.
+        return lax.optimization_barrier(moved.reshape(state.shape[-1], 2 * size, -1))
 
-    both = jnp.einsum(
-        "pkzr,qlzr->pqklr", gathered(left), gathered(right), precision=tuning.PRECISION
-    )
-    return jnp.stack([both[0, 0] + both[1, 1], both[1, 0] - both[0, 1]])
+    rows = gathered(left)
+    others = rows if right is None else gathered(right)
+    both = jnp.einsum("rkz,rjz->kjr", rows, others, precision=tuning.PRECISION)
+    parts = both.reshape(2, size, 2, size, -1)
+    real = parts[0, :, 0] + parts[1, :, 1]
+    return jnp.stack([real, parts[1, :, 0] - parts[0, :, 1]])
