@@ -21,6 +21,7 @@ from qjax._base.store import kept
 from qjax._simulators.density_matrix.blocks import Block, Schedule
 from qjax._simulators.density_matrix.passes import Matrices, acted_by_xla
 from qjax._simulators.native.library import target
+from qjax._simulators.native.primitive import kernel_primitive
 
 # `superoperator_call.h` has these too: qubits of a block, digits of a group.
 MOST_WIDTH = 3
@@ -43,13 +44,7 @@ def _acted(
     schedule: Schedule, keeps: bool, matrices: Matrices, state: Array
 ) -> tuple[Array, Array]:
     """The state after all blocks, and the states that reverse mode keeps."""
-    words, every, count = _program(schedule, keeps, state)
-    one = jax.ShapeDtypeStruct(state.shape, state.dtype)
-    several = jax.ShapeDtypeStruct((count, *state.shape), state.dtype)
-    call = jax.ffi.ffi_call(
-        target("Superoperators", state.dtype), (one, several), vmap_method="sequential"
-    )
-    final, between = call(words, *matrices, state, every=np.int64(every))
+    final, between = _forwards(matrices, state, schedule=schedule, keeps=keeps)
     return final, between
 
 
@@ -77,12 +72,7 @@ def _acted_jvp(
 def _pulled_back(
     schedule: Schedule, matrices: Matrices, state: Array, between: Array, cotangent: Array
 ) -> tuple[Matrices, Array]:
-    words, every, _ = _program(schedule, True, state)
-    results = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (*matrices, state))
-    call = jax.ffi.ffi_call(
-        target("PullBackSuperoperators", state.dtype), results, vmap_method="sequential"
-    )
-    *moving, start = call(words, *matrices, state, between, cotangent, every=np.int64(every))
+    *moving, start = _backwards(matrices, state, between, cotangent, schedule=schedule)
     return Matrices(*moving), start
 
 
@@ -98,6 +88,66 @@ def _pulled_back_jvp(schedule: Schedule, primals: tuple, tangents: tuple) -> tup
 
     _, moves = jax.jvp(pull_back, without_kept(primals), without_kept(tangents))
     return _pulled_back(schedule, *primals), moves
+
+
+# ---------------------------------------------------------------- calls of kernels
+
+
+def _forwards_by_kernel(
+    matrices: Matrices, state: Array, *, schedule: Schedule, keeps: bool
+) -> list[Array]:
+    words, every, _ = _program(schedule, keeps, state)
+    types = _forwards_types(matrices, state, schedule=schedule, keeps=keeps)
+    call = jax.ffi.ffi_call(target("Superoperators", state.dtype), types)
+    return list(call(words, *matrices, state, every=np.int64(every)))
+
+
+def _forwards_by_xla(
+    matrices: Matrices, state: Array, *, schedule: Schedule, keeps: bool
+) -> list[Array]:
+    between = _forwards_types(matrices, state, schedule=schedule, keeps=keeps)[1]
+    return [acted_by_xla(schedule, matrices, state), jnp.zeros(between.shape, between.dtype)]
+
+
+def _forwards_types(
+    matrices: Any, state: Any, *, schedule: Schedule, keeps: bool
+) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+    del matrices
+    count = _program(schedule, keeps, state)[2]
+    one = jax.ShapeDtypeStruct(state.shape, state.dtype)
+    return one, jax.ShapeDtypeStruct((count, *state.shape), state.dtype)
+
+
+def _backwards_by_kernel(
+    matrices: Matrices, state: Array, between: Array, cotangent: Array, *, schedule: Schedule
+) -> list[Array]:
+    words, every, _ = _program(schedule, True, state)
+    types = _backwards_types(matrices, state, between, cotangent, schedule=schedule)
+    call = jax.ffi.ffi_call(target("PullBackSuperoperators", state.dtype), types)
+    return list(call(words, *matrices, state, between, cotangent, every=np.int64(every)))
+
+
+def _backwards_by_xla(
+    matrices: Matrices, state: Array, between: Array, cotangent: Array, *, schedule: Schedule
+) -> list[Array]:
+    del between
+    moving, start = jax.vjp(partial(acted_by_xla, schedule), matrices, state)[1](cotangent)
+    return [*moving, start]
+
+
+def _backwards_types(
+    matrices: Any, state: Any, between: Any, cotangent: Any, *, schedule: Schedule
+) -> tuple[jax.ShapeDtypeStruct, ...]:
+    del between, cotangent, schedule
+    return tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (*matrices, state))
+
+
+_forwards = kernel_primitive(
+    "superoperators", _forwards_by_kernel, _forwards_by_xla, _forwards_types
+)
+_backwards = kernel_primitive(
+    "superoperators_back", _backwards_by_kernel, _backwards_by_xla, _backwards_types
+)
 
 
 def _program(schedule: Schedule, keeps: bool, state: Array) -> tuple[Any, int, int]:

@@ -118,7 +118,7 @@ def test_kernels_and_xla_agree(encodings: int, batch: int, double: None) -> None
             def total(weights: jax.Array, inputs: jax.Array) -> jax.Array:
                 return jnp.sum(jnp.sin(3 * pauli_vector(plan, weights, inputs, ())))
 
-            return jax.value_and_grad(total, (0, 1))(weights, inputs)
+            return jax.jit(jax.value_and_grad(total, (0, 1)))(weights, inputs)
 
     for ours, theirs in zip(*map(jax.tree.leaves, (look("native"), look("xla"))), strict=True):
         assert np.allclose(ours, theirs, rtol=0, atol=1e-11)
@@ -143,17 +143,18 @@ def test_few_states_are_kept(engine: str, double: None, monkeypatch: pytest.Monk
 
 
 def test_derivatives_of_all_orders(double: None) -> None:
-    circuit = layered(3, 2)
+    circuit = layered(2, 2)
 
     def value(params: jax.Array, noise: NoiseModel) -> jax.Array:
-        return qjax.expectation(circuit, "ZXI", params, noise=noise)
+        return qjax.expectation(circuit, "ZX", params, noise=noise)
 
     params = jnp.linspace(0.1, 1, circuit.num_parameters)
-    hessian = jax.hessian(value)(params, DAMPED)
-    assert np.allclose(jax.jacrev(jax.jacrev(value))(params, DAMPED), hessian, rtol=0, atol=1e-12)
-    assert np.allclose(jax.jacfwd(jax.jacfwd(value))(params, DAMPED), hessian, rtol=0, atol=1e-12)
+    hessian = jax.jit(jax.hessian(value))(params, DAMPED)
+    for outer, inner in ((jax.jacrev, jax.jacrev), (jax.jacfwd, jax.jacfwd)):
+        other = jax.jit(outer(inner(value)))(params, DAMPED)
+        assert np.allclose(other, hessian, rtol=0, atol=1e-12)
     step = 1e-5
-    slope = jax.grad(value)
+    slope = jax.jit(jax.grad(value))
     column = (slope(params.at[4].add(step), DAMPED) - slope(params.at[4].add(-step), DAMPED)) / (
         2 * step
     )

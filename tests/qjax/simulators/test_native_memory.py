@@ -13,7 +13,10 @@ from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 import qjax
 from qjax._engine import Expectations, Outcomes, States, Task, run
 from qjax._qiskit import as_observable
+from qjax._readout import frequencies_of
+from qjax._simulators.density_matrix.simulation import pauli_vector, plan_mixed
 from qjax._simulators.native.library import why_missing
+from qjax.operations import Gate, gate, parameter
 from tests.circuits import error, random_circuit
 from tests.conftest import Precision
 
@@ -42,6 +45,54 @@ def test_from_given_states(num_qubits: int, precision: Precision) -> None:
     # |U|^2 = 1 whatever the parameters.
     (slopes,) = pull_back(matrix.conj())
     assert np.abs(slopes).max() < precision.tolerance * 2**num_qubits
+
+
+# Lanes are samples, or two digits that no group touches, or fewer; groups of one to five digits.
+@pytest.mark.parametrize(
+    ("num_qubits", "batch"), [(1, 1), (1, 17), (2, 3), (3, 9), (4, 1), (5, 33), (6, 1), (7, 1)]
+)
+def test_pauli_vectors(
+    num_qubits: int, batch: int, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    circuit = qjax.Circuit(num_qubits, *_of_rotations(num_qubits))
+    rng = np.random.default_rng(num_qubits)
+    differs = np.flatnonzero(rng.random(circuit.num_params) < (0.5 if batch > 1 else 0))
+    plan = plan_mixed(circuit, frozenset(differs.tolist()))
+    shared = jnp.asarray(rng.uniform(-3, 3, circuit.num_params - len(differs)), precision.real)
+    batched = jnp.asarray(rng.uniform(-3, 3, (len(differs), batch)), precision.real)
+
+    def look() -> list:
+        def total(shared: jax.Array, batched: jax.Array) -> jax.Array:
+            return jnp.sum(jnp.sin(2 * pauli_vector(plan, shared, batched, ())))
+
+        return jax.tree.leaves(jax.jit(jax.value_and_grad(total, (0, 1)))(shared, batched))
+
+    by_kernels = look()
+    monkeypatch.setenv("QJAX_ENGINE", "xla")
+    for ours, theirs in zip(by_kernels, look(), strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-3 if not precision.x64 else 1e-10, atol=1e-2)
+
+
+def _of_rotations(num_qubits: int) -> tuple[tuple[Gate, ...], tuple[str, ...]]:
+    """Three layers of RY and a ring of CX, with a Toffoli gate on three qubits; parameters."""
+    ops, count = [], 0
+    for _ in range(3):
+        for qubit in range(num_qubits):
+            ops.append(gate("ry", qubit, parameter(count)))
+            count += 1
+        ring = range(num_qubits if num_qubits > 1 else 0)
+        ops += [gate("x", (qubit + 1) % num_qubits, controls=[qubit]) for qubit in ring]
+    if num_qubits == 3:
+        ops.append(gate("x", 2, controls=[0, 1]))
+    return tuple(ops), tuple(f"p{k}" for k in range(count))
+
+
+@pytest.mark.parametrize(("outcomes", "batch", "shots"), [(1, 1, 1), (2, 3, 1000), (64, 17, 77)])
+def test_draws(outcomes: int, batch: int, shots: int, precision: Precision) -> None:
+    shares = np.random.default_rng(0).dirichlet(np.ones(outcomes), batch).T
+    drawn = frequencies_of(jnp.asarray(shares, precision.real), shots, jax.random.key(0))
+    assert np.allclose(drawn.sum(axis=0), 1)
+    assert np.allclose(np.round(shots * drawn), shots * drawn, atol=1e-2)
 
 
 def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> None:
