@@ -103,6 +103,17 @@ class Channel:
         """Of misread bits: the probability to read j (column) where i (row) was true."""
         return self._numbers(lambda _, *strengths: misread_matrix(*strengths))
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether its strengths are in range, as far as they are known."""
+        if self._parts:
+            return all(part.is_possible for part in self._parts)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(self.strengths)):
+            return True
+        with jax.ensure_compile_time_eval():
+            strengths = in_one_precision(self.strengths)
+            return bool(self.kind.in_range(self.num_qubits, *strengths))
+
     def then(self, other: "Channel") -> "Channel":
         """This channel, and after it another one on the same qubits.
 

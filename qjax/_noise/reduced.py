@@ -18,6 +18,7 @@ from qjax._noise.noisy_circuit import (
     noisy_circuit,
     structure_of,
 )
+from qjax._noise.rules import ReadoutError, Rule
 
 
 class _Kept(NamedTuple):
@@ -35,9 +36,11 @@ def reduced(model: NoiseModel, circuit: Circuit) -> NoiseModel:
         circuit: without noise.
 
     Raises:
-        ValueError: as `noisy_circuit`.
+        ValueError: as `noisy_circuit`, and for known strengths out of range, which a model has
+            whose numbers were changed as leaves of a pytree.
     """
     chosen = _kept(circuit, structure_of(model))
+    _check_known(model, chosen)
     if (len(chosen.rules), len(chosen.readouts)) == (len(model.rules), len(model.readouts)):
         return model
     return replace(
@@ -45,6 +48,21 @@ def reduced(model: NoiseModel, circuit: Circuit) -> NoiseModel:
         rules=tuple(model.rules[number] for number in chosen.rules),
         readouts=tuple(model.readouts[number] for number in chosen.readouts),
     )
+
+
+def _check_known(model: NoiseModel, chosen: _Kept) -> None:
+    """Once for each rule of an object."""
+    checked = vars(model).setdefault("_checked", set())
+    rules: list[Rule | ReadoutError] = [model.rules[number] for number in chosen.rules]
+    for rule in rules + [model.readouts[number] for number in chosen.readouts]:
+        if id(rule) in checked:
+            continue
+        if not rule.channel.is_possible:
+            raise ValueError(
+                f"noise: {rule!r}: expected strengths in the range of the channel; see its "
+                "function in qjax.noise"
+            )
+        checked.add(id(rule))
 
 
 @kept()

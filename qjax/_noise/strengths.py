@@ -132,7 +132,7 @@ def as_misreading(matrix_or_p01: Any, p10: Any) -> tuple[int, tuple]:
         raise ValueError(f"{what}: expected one number or shape (2**k, 2**k), got {given.shape}")
     if traced:
         return rows.bit_length() - 1, (given,)
-    matrix = np.asarray(given, np.float64)
+    matrix = np.array(given, np.float64)  # a copy: the caller's may change
     if not (np.all(matrix >= 0) and np.all(np.abs(matrix.sum(axis=1) - 1) <= TOLERANCE)):
         raise ValueError(
             f"{what}: expected rows of probabilities, whose sums are 1 within {TOLERANCE:g}, got "

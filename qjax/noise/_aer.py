@@ -46,7 +46,9 @@ def from_aer(noise_model: Any) -> NoiseModel:
     if others := {str(error["type"]) for error in errors} - {"qerror", "roerror"}:
         raise ValueError(f"noise_model: it holds {', '.join(others)}, which is unknown here")
     model = NoiseModel(rules=tuple(_rules(quantum)), is_of_device=True)
-    exceptions = frozenset(place for error in readout for place in _places(error) or ())
+    # Each qubit that is read jointly with others, too.
+    own = (place for error in readout for place in _places(error) or ())
+    exceptions = frozenset((qubit,) for place in own for qubit in place)
     for error in readout:
         places = _places(error)
         model = model.readout(error["probabilities"], qubits=places and list(places))

@@ -251,6 +251,11 @@ def mixed_unitary(
         TypeError: for what holds no numbers.
     """
     unitaries = as_operators(matrices, "matrices", 3)
+    if np.ndim(probabilities) != 1:
+        raise ValueError(
+            f"probabilities: expected a sequence of numbers, one for each matrix, got "
+            f"{probabilities!r}"
+        )
     if len(probabilities) != len(unitaries):
         raise ValueError(
             f"probabilities: expected one for each of {len(unitaries)} matrices, got "
