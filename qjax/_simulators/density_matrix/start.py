@@ -44,8 +44,8 @@ def start_vector(
         vectors = jnp.broadcast_to(jnp.asarray(_ZERO, shared.dtype)[:, None], (len(alone), 4, 1))
     else:
         matrices = products(lists, banks, 1)
-        zero = jnp.asarray(_ZERO, shared.dtype)
-        vectors = jnp.moveaxis(jnp.matmul(matrices, zero, precision=tuning.PRECISION), 1, 2)
+        # Times the vector of |0>, which has two entries.
+        vectors = jnp.moveaxis(matrices[..., 0] + matrices[..., 3], 1, 2)
     return _product([*factors, *vectors])
 
 
