@@ -33,6 +33,7 @@ from qjax._noise import (
     final_misreadings,
     misreadings,
     model_of,
+    names_without_noise,
     noisy_circuit,
     reduced,
     structure_of,
@@ -311,6 +312,8 @@ def plan_of_mixed(task: MixedTask) -> Plan:
     )
     if records > 0:
         summary += f"\n  dynamic: {counted(records, 'further qubit')} for records of outcomes"
+    if bare := () if task.noise is None else names_without_noise(task.circuit, task.noise):
+        summary += f"\n  the model has no rule for {', '.join(bare)}: these are without noise"
     if len(program.parts) > 1:
         summary += (
             f"\n  {len(program.parts)} groups of observables are evaluated one after the other, "

@@ -27,6 +27,7 @@ from qjax._noise.model import as_noise as as_noise
 from qjax._noise.model import numbers_of as numbers_of
 from qjax._noise.noisy_circuit import NoiseStructure as NoiseStructure
 from qjax._noise.noisy_circuit import model_of as model_of
+from qjax._noise.noisy_circuit import names_without_noise as names_without_noise
 from qjax._noise.noisy_circuit import noisy_circuit as noisy_circuit
 from qjax._noise.noisy_circuit import structure_of as structure_of
 from qjax._noise.noisy_circuit import with_noise as with_noise

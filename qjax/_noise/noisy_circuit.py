@@ -12,7 +12,7 @@ from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import Block, For, Op, Switch, While, blocks_of
 from qjax._circuit.measurements import clbits_written_in, final_measurements
-from qjax._circuit.operations import Measure
+from qjax._circuit.operations import Gate, Measure
 from qjax._noise.gate_names import name_of, qubits_in_order
 from qjax._noise.model import NoiseModel, check_size
 from qjax._noise.places import Place
@@ -59,6 +59,14 @@ def noisy_circuit(circuit: Circuit, structure: NoiseStructure) -> Circuit:
 def with_noise(circuit: Circuit, model: NoiseModel | None) -> Circuit:
     """The same for a model with its numbers, or none."""
     return circuit if model is None else noisy_circuit(circuit, structure_of(model))
+
+
+def names_without_noise(circuit: Circuit, structure: NoiseStructure) -> tuple[str, ...]:
+    """Qiskit's names of gates that no rule is for, in the order of the circuit."""
+    rules = _Rules(model_of(structure))
+    gates = (op for op in circuit.ops if isinstance(op, Gate) and op.support)
+    names = (name_of(op) for op in gates if not any(rules.beside(op)))
+    return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def measured_at_the_end(circuit: Circuit) -> frozenset[int]:
