@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, Shaped
 
 from qjax._base import tuning
 from qjax._base.arrays import counted
+from qjax._base.errors import CircuitTooLargeError
 from qjax._base.memory import check_fits
 from qjax._base.mesh import on_mesh
 from qjax._base.store import kept
@@ -54,6 +55,9 @@ from qjax._simulators import (
     pauli_vector,
     plan_mixed,
 )
+
+# Rows are counted by integers of 32 bits.
+_MOST_QUBITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +282,17 @@ def check_density_fits(num_qubits: int, batch: int, dtype: np.dtype) -> None:
     Raises:
         CircuitTooLargeError: otherwise, and where their rows are more than 32 bits can count.
     """
-    copies = 4 if num_qubits < 16 else 1 << 62
+    remedy = "fewer qubits, smaller batches, or simulator=qjax.simulators.Trajectories(samples)"
+    if num_qubits > _MOST_QUBITS:
+        raise CircuitTooLargeError(
+            f"a density matrix of {num_qubits} qubits: there are rows for at most {_MOST_QUBITS}; "
+            f"expected {remedy}"
+        )
+    copies = 4
     check_fits(
         copies * batch * dtype.itemsize << 2 * num_qubits,
         f"{batch} density matrices of {num_qubits} qubits in {dtype.name}",
-        "fewer qubits, smaller batches, or simulator=qjax.simulators.Trajectories(samples)",
+        remedy,
     )
 
 

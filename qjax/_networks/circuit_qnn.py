@@ -232,7 +232,7 @@ class CircuitQNN(SamplerQNN):
         if key is not None:
             check_key(key)
         chosen = key_of_seed(self._seed) if key is None else key
-        return np.asarray(draw(weights, inputs, chosen, self._strengths))
+        return np.asarray(draw(weights, inputs, chosen, self.relevant_noise))
 
     def _measured_states(
         self, weights: np.ndarray, inputs: np.ndarray, key: Array | None

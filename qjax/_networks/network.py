@@ -183,7 +183,7 @@ class NeuralNetwork(NetworkDescription):
         cast = given if vector is None else vector.astype(dtype)
         if self._remote is not None:
             return _from_primitive(self._remote, joined(cast, dtype), inputs)
-        return compiled_outputs(self._model)(cast, inputs, self._strengths, *keys)
+        return compiled_outputs(self._model)(cast, inputs, self.relevant_noise, *keys)
 
     def forward(
         self, input_data: Numbers | None, weights: Any, *, seed: int | None = None
@@ -232,7 +232,7 @@ class NeuralNetwork(NetworkDescription):
         with jax.enable_x64(vector.dtype == np.float64):
             jacobians = (
                 compiled_jacobians(self._model, with_inputs)(
-                    vector, self._filled(inputs), self._strengths, *keys
+                    vector, self._filled(inputs), self.relevant_noise, *keys
                 )
                 if self._remote is None
                 else remote_backward(self._remote, vector, inputs, with_inputs)
@@ -252,14 +252,16 @@ class NeuralNetwork(NetworkDescription):
         return self._noise
 
     @property
-    def _strengths(self) -> NoiseModel | None:
-        """The noise that programs are told of: none where it has no effect on the circuit."""
+    def relevant_noise(self) -> NoiseModel | None:
+        """What of the noise has to do with the circuit, as programs are told of it."""
         if self._noise is None or self._model.noise is None:
             return None
         return reduced(self._noise, self.circuit)
 
     def _simulated(self, weights: np.ndarray, inputs: np.ndarray, *keys: Array) -> np.ndarray:
-        return np.asarray(compiled_outputs(self._model)(weights, inputs, self._strengths, *keys))
+        return np.asarray(
+            compiled_outputs(self._model)(weights, inputs, self.relevant_noise, *keys)
+        )
 
     def _keys_of_seed(self, seed: int | None) -> tuple[Array, ...]:
         return keys_of_seed(self._model, seed)

@@ -38,6 +38,7 @@ class SamplerQNN(NeuralNetwork):
             exactly.
         gradient: as in `EstimatorQNN`.
         simulator: as in `EstimatorQNN`.
+        noise: as in `EstimatorQNN`.
         shots: how many samples stand for the exact probabilities, and None for those, as in
             `EstimatorQNN`; or how many to ask the sampler for, and None for its own number.
         pass_manager: transpiles the circuit for the sampler, once.

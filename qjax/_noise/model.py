@@ -60,6 +60,8 @@ class NoiseModel:
     ) -> "NoiseModel":
         """The model in which a channel acts after operations of these names.
 
+        Beside all that acts there already: a rule for some qubits does not replace one for all.
+
         Args:
             gates: Qiskit's name of an operation, or several.
             channel: on as many qubits as these operations have.
@@ -89,7 +91,7 @@ class NoiseModel:
         p10: ArrayLike | None = None,
         qubits: Qubits = None,
     ) -> "NoiseModel":
-        """The model in which measured bits are misread.
+        """The model in which measured bits are misread, after all that misreads them already.
 
         Args:
             matrix_or_p01: the probability to read 1 where 0 is true; or a matrix whose entry

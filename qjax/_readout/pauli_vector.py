@@ -75,7 +75,7 @@ def mixed_reading(
     )
     rows, at, factors = (np.array([m[k] for m in moving]) for k in range(3))
     num_qubits = observables[0].num_qubits
-    strings = np.array(list(columns), np.int32).reshape(-1, num_qubits)
+    strings = np.array(list(columns), np.int32).reshape(len(columns), num_qubits)
     return MixedReading(strings, table, rows, at, factors, tables, np.array(places, np.int32))
 
 

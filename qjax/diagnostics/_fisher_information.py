@@ -20,10 +20,11 @@ from qjax._circuit.domain import is_known
 from qjax._engine import Expectations, Model, compiled_jacobians, compiled_outputs
 from qjax._networks import Network, NeuralNetwork
 from qjax._networks.protocol import check_network, output_shape_of
+from qjax._noise import NoiseModel
 
 Outputs = Literal["probabilities", "expectations"]
 # (weights, inputs of shape (batch, num_inputs)) -> outputs (batch, O), Jacobians (batch, O, P)
-Sensitivity = Callable[[Array, Array], tuple[Array, Array]]
+Sensitivity = Callable[..., tuple[Array, Array]]
 
 
 def fisher_information(
@@ -68,12 +69,11 @@ def fisher_information(
     check_process()
     sets, rows, lead = checked_data(network, weights, inputs)
     kind = _kind_of(network, outputs)
-    program = (
-        _compiled(network._model)
-        if isinstance(network, NeuralNetwork)
-        else _program(_sensitivity_of(network), output_shape_of(network), kind == "expectations")
-    )
-    matrices = program(sets, rows)
+    if isinstance(network, NeuralNetwork):
+        matrices = _compiled(network._model)(sets, rows, network.relevant_noise)
+    else:
+        sensitivity, shape = _sensitivity_of(network), output_shape_of(network)
+        matrices = _program(sensitivity, shape, kind == "expectations")(sets, rows)
     if kind == "expectations":
         _check_information(matrices, sets, rows)
     return matrices.reshape(*lead, *matrices.shape[1:])
@@ -191,14 +191,19 @@ def require_simulated(network: NeuralNetwork) -> None:
             f"network: its values come from {type(network.primitive).__name__}, and random ones "
             "have no exact derivatives here; use network.exact(), which is simulated"
         )
+    if network.needs_key:
+        raise ValueError(
+            "network: its outputs are drawn, and have no exact derivatives here; use "
+            "network.exact(), which has the same noise and no shots"
+        )
 
 
 @kept(tuning.DERIVATIVES_BYTES)
-def _compiled(model: Model) -> Callable[[Array, Array], Array]:
+def _compiled(model: Model) -> Callable[..., Array]:
     values, jacobians = compiled_outputs(model), compiled_jacobians(model, False)
 
-    def sensitivity(weights: Array, inputs: Array) -> tuple[Array, Array]:
-        return values(weights, inputs), jacobians(weights, inputs)[0]
+    def sensitivity(weights: Array, inputs: Array, noise: NoiseModel | None) -> tuple[Array, Array]:
+        return values(weights, inputs, noise), jacobians(weights, inputs, noise)[0]
 
     readout = model.readout
     return jax.jit(_program(sensitivity, readout.output_shape, isinstance(readout, Expectations)))
@@ -216,10 +221,13 @@ def _sensitivity_of(network: Network) -> Sensitivity:
 
 def _program(
     sensitivity: Sensitivity, output_shape: tuple[int, ...], binary: bool
-) -> Callable[[Array, Array], Float[Array, "sets P P"]]:
-    """(sets of weights, inputs) -> a matrix for each set, mean over the inputs."""
+) -> Callable[..., Float[Array, "sets P P"]]:
+    """(sets of weights, inputs, ...) -> a matrix for each set, mean over the inputs.
 
-    def of_set(weights: Array, inputs: Array) -> Float[Array, "P P"]:
+    What comes after the inputs is handed on to `sensitivity`.
+    """
+
+    def of_set(weights: Array, inputs: Array, *more: Any) -> Float[Array, "P P"]:
         numbers = prod(output_shape) * (len(weights) + 1)
         groups, size = _groups(len(inputs), numbers * weights.dtype.itemsize)
         padded = jnp.pad(inputs, ((0, groups * size - len(inputs)), (0, 0)), mode="edge")
@@ -227,7 +235,7 @@ def _program(
 
         def add(total: Array, part: tuple[Array, Array]) -> tuple[Array, None]:
             rows, share = part
-            outputs, slopes = sensitivity(weights, rows)
+            outputs, slopes = sensitivity(weights, rows, *more)
             flat = outputs.reshape(len(rows), -1), slopes.reshape(len(rows), -1, len(weights))
             return total + _information(*flat, share, binary), None
 
@@ -237,8 +245,8 @@ def _program(
             return add(start, (parts[0][0], parts[1][0]))[0]
         return lax.scan(add, start, parts)[0]
 
-    def run(sets: Array, inputs: Array) -> Float[Array, "sets P P"]:
-        return lax.map(lambda weights: of_set(weights, inputs), sets)
+    def run(sets: Array, inputs: Array, *more: Any) -> Float[Array, "sets P P"]:
+        return lax.map(lambda weights: of_set(weights, inputs, *more), sets)
 
     return run
 

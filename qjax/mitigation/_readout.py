@@ -70,7 +70,9 @@ def readout(
         return _values(values, model, observables, qubits)
     frequencies = frequencies_of(values, "values")
     num_bits = frequencies.shape[-1].bit_length() - 1
-    steps = misreadings_of(model, _qubits(qubits, num_bits), frequencies.dtype)
+    places = _qubits(qubits, num_bits)
+    _check_device(model, places)
+    steps = misreadings_of(model, places, frequencies.dtype)
     if steps:
         bits, matrices = zip(*steps, strict=True)
         frequencies = _compiled_inversion(bits)(frequencies, matrices)
@@ -90,6 +92,15 @@ def _values(
     steps = misreadings_of(model, _qubits(qubits, strings.num_qubits), numbers.dtype)
     result = true_values(numbers[..., None] if alone else numbers, strings, steps)
     return result[..., 0] if alone else result
+
+
+def _check_device(model: object, qubits: Sequence[int]) -> None:
+    size = model.num_qubits if isinstance(model, NoiseModel) else None
+    if size is not None and max(qubits, default=0) >= size:
+        raise ValueError(
+            f"values: got {len(qubits)} bits, of qubits up to {max(qubits)}, and the model is of a "
+            f"device with {size} qubits; expected qubits= of the device, one for each bit"
+        )
 
 
 def _qubits(qubits: Sequence[int] | None, num_bits: int) -> tuple[int, ...]:

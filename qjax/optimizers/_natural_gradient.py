@@ -48,7 +48,8 @@ def natural_gradient(
     of all weights of the network, and updates come back as the tree that gradients were.
 
     Args:
-        model: a circuit, whose parameters are the weights; or a network.
+        model: a circuit, whose parameters are the weights; or a network. The metric is that of the
+            pure states, also of a network with noise or shots.
         damping: added to the eigenvalues of g, so in its units: a rotation of one qubit has at most
             1/4. Larger values are safer and nearer to plain gradient descent. It has to stand clear
             of rounding (in float32, 1e-6 times the largest eigenvalue of g), or NaN may result.

@@ -61,8 +61,8 @@ def qn_spsa(
 
     For a network with inputs, `update` takes them as `inputs`, of shape `(..., num_inputs)`, and
     the overlaps are means over these samples. Weights are as in `natural_gradient`, and the loss,
-    random signs and all other arguments as in `spsa`; g is that of the simulated state, also for a
-    network on a primitive.
+    random signs and all other arguments as in `spsa`; g is that of the simulated pure state, also
+    for a network on a primitive, or with noise or shots.
 
     Args:
         model: a circuit, whose parameters are the weights; or a network.

@@ -46,16 +46,16 @@ def start_vector(
         matrices = products(lists, banks, 1)
         # Times the vector of |0>, which has two entries.
         vectors = jnp.moveaxis(matrices[..., 0] + matrices[..., 3], 1, 2)
-    return _product([*factors, *vectors])
+    return _product([*factors, *vectors], shared.dtype)
 
 
-def _product(factors: Sequence[Array]) -> Float[Array, "rows batch"]:
+def _product(factors: Sequence[Array], dtype: np.dtype) -> Float[Array, "rows batch"]:
     """The Kronecker product, the first factor for the most significant digits.
 
     Of two halves: all else is small beside their product, whose gradient is two products more.
     """
     half = len(factors) // 2
-    high, low = (_kronecker(part, factors[0].dtype) for part in (factors[:half], factors[half:]))
+    high, low = (_kronecker(part, dtype) for part in (factors[:half], factors[half:]))
     if high.shape[1] == low.shape[1] == 1:
         # As a GEMM: XLA does not vectorise sums along rows, which its gradient has.
         return jnp.matmul(high, low.T, precision=tuning.PRECISION).reshape(-1, 1)
