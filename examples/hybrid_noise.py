@@ -51,36 +51,36 @@ def create_qnn(shots: int | None = None, noise: NoiseModel | None = None) -> qja
 
 @dataclass(frozen=True)
 class Mitigated:
-    """A noisy network with corrected outputs: an object with these four names is a network."""
+    """Corrected outputs of a noisy network: an object with these four names is a network, too."""
 
-    noisy: qjax.TwoLayerQNN
+    network: qjax.TwoLayerQNN
+    noise: NoiseModel
 
     @property
     def num_inputs(self) -> int:
         """Length of an input."""
-        return self.noisy.num_inputs
+        return self.network.num_inputs
 
     @property
     def num_weights(self) -> int:
         """Length of the weights."""
-        return self.noisy.num_weights
+        return self.network.num_weights
 
     @property
     def output_shape(self) -> tuple[int, ...]:
         """Shape of an output."""
-        return self.noisy.output_shape
+        return self.network.output_shape
 
     def apply(
         self, weights: Float[jax.Array, " weights"], inputs: Float[jax.Array, "*batch 2"]
     ) -> Float[jax.Array, "*batch 1"]:
         """Values at once, twice and three times the noise, followed to none; bits as they were."""
-        noise = self.noisy.noise
 
         def measured(stronger: NoiseModel) -> jax.Array:
-            return self.noisy.replace(noise=stronger).apply(weights, inputs)
+            return self.network.replace(noise=stronger).apply(weights, inputs)
 
-        values = zero_noise_extrapolation(measured, noise, factors=(1, 2, 3), order=2)
-        return readout(values, noise, observables=["ZZ"])
+        values = zero_noise_extrapolation(measured, self.noise, factors=(1, 2, 3), order=2)
+        return readout(values, self.noise, observables=["ZZ"])
 
 
 def networks() -> dict[str, qjax.Network]:
@@ -89,7 +89,7 @@ def networks() -> dict[str, qjax.Network]:
         "exact": create_qnn(),
         f"{SHOTS} shots": create_qnn(shots=SHOTS),
         "device": create_qnn(noise=device()),
-        "mitigated": Mitigated(create_qnn(noise=device())),
+        "mitigated": Mitigated(create_qnn(), device()),
     }
 
 
