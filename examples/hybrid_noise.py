@@ -12,16 +12,15 @@ import jax
 import torch
 from jaxtyping import Float
 from qiskit.circuit.library import real_amplitudes, zz_feature_map
-from torch.nn import Conv2d, Linear, Module, NLLLoss
-from torch.nn.functional import max_pool2d, nll_loss, relu
+from torch.nn import Module, NLLLoss
+from torch.nn.functional import nll_loss
 from torch.optim import Adam
-from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
 
 import digits
 import qjax
-from bridge import TorchConnector
 from figures import example_parser
+from hybrid_digits import Net, make_loader, positive, predict
 from noise_figures import Training, save_trainings
 from qjax.mitigation import readout, zero_noise_extrapolation
 from qjax.noise import NoiseModel, depolarizing, thermal_relaxation
@@ -93,31 +92,9 @@ def networks() -> dict[str, qjax.Network]:
     }
 
 
-class Net(Module):
-    """Images `(batch, 1, 28, 28)` -> scores `(batch, 2)` of the classes 0 and 1."""
-
-    def __init__(self, qnn: qjax.Network) -> None:
-        super().__init__()
-        self.conv1 = Conv2d(1, 2, kernel_size=5)
-        self.conv2 = Conv2d(2, 16, kernel_size=5)
-        self.fc1 = Linear(256, 64)
-        self.fc2 = Linear(64, 2)  # two numbers go into the circuit
-        self.qnn = TorchConnector(qnn)
-        self.fc3 = Linear(1, 1)  # one number comes out of it
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The scores of the images; like log probabilities, the higher the better."""
-        x = max_pool2d(relu(self.conv1(x)), 2)
-        x = max_pool2d(relu(self.conv2(x)), 2).flatten(start_dim=1)
-        x = self.fc2(relu(self.fc1(x)))
-        x = self.fc3(self.qnn(x))
-        return torch.cat((x, 1 - x), dim=-1)
-
-
-@torch.no_grad()
 def evaluated(model: Module, data: digits.Digits) -> tuple[float, float]:
     """Loss and accuracy."""
-    scores = model(data.images)
+    scores = predict(model, data.images)
     right = scores.argmax(dim=1) == data.labels
     return nll_loss(scores, data.labels).item(), right.double().mean().item()
 
@@ -129,15 +106,15 @@ def train(
     progress: tqdm,
 ) -> tuple[Net, Training]:
     """A trained model, and what became of its loss and of its accuracy on test images."""
-    torch.manual_seed(options.seed)  # of weights, order and shots
+    torch.manual_seed(options.seed)  # of weights, order, dropout and shots
     model = Net(qnn)
     train_data, test_data = data
     optimizer, loss_function = Adam(model.parameters(), lr=0.001), NLLLoss()
-    batches = TensorDataset(train_data.images, train_data.labels)
-    loader = DataLoader(batches, options.batch_size, shuffle=True)
+    loader = make_loader(train_data, options.batch_size, shuffle=True)
     losses, accuracies = [], []
     for _ in range(options.epochs):
         total = 0.0
+        model.train()
         for images, labels in loader:
             optimizer.zero_grad(set_to_none=True)
             loss = loss_function(model(images), labels)
@@ -154,7 +131,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     started = time.perf_counter()
     options = _parse(arguments)
     torch.set_num_threads(1)  # steps of a few images are too short to share among threads
-    data = digits.load("digits", options.train_per_class, 50)
+    try:
+        data = digits.load("digits", options.train_per_class, 50)
+    except digits.DataError as error:
+        raise SystemExit(f"error: {error}") from error
     ways = {name: qnn for name, qnn in networks().items() if name in options.ways}
     steps = options.epochs * -(-len(data[0]) // options.batch_size)
     models, trainings = {}, {}
@@ -181,10 +161,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = example_parser(__doc__)
     add = parser.add_argument
     add("--ways", nargs="+", choices=list(networks()), default=list(networks()), help="of training")
-    add("--epochs", type=int, default=10, help="passes over the training images")
-    add("--train-per-class", type=int, default=100, help="training images of each class")
-    add("--batch-size", type=int, default=2, help="images per training step")
-    add("--seed", type=int, default=42, help="of weights, order and shots")
+    add("--epochs", type=positive, default=10, help="passes over the training images")
+    add("--train-per-class", type=positive, default=100, help="training images of each class")
+    add("--batch-size", type=positive, default=2, help="images per training step")
+    add("--seed", type=int, default=42, help="of weights, order, dropout, shots")
     add("--min-accuracy", type=float, default=0.9, help="the run fails below this test accuracy")
     return parser.parse_args(arguments)
 
