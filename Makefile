@@ -67,6 +67,9 @@ bench: $(BENCH_READY)
 	$(BIN)/python -m tests.benchmarks.bench_primitives
 	$(BIN)/python -m tests.benchmarks.bench_kernels
 	$(BIN)/python -m tests.benchmarks.bench_memory
+	$(BIN)/python -m tests.benchmarks.bench_noise
+	$(BIN)/python -m tests.benchmarks.bench_trajectories
+	$(BIN)/python -m tests.benchmarks.bench_shots
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -19,7 +19,7 @@ from tqdm import tqdm
 import digits
 from bridge import TorchConnector
 from figures import example_parser, save_images, save_losses
-from qjax import TwoLayerQNN
+from qjax import Network, TwoLayerQNN
 
 SHOWN = 6
 
@@ -33,7 +33,7 @@ def create_qnn() -> TwoLayerQNN:
 class Net(Module):
     """Images `(batch, 1, 28, 28)` -> scores `(batch, 2)` of the classes 0 and 1."""
 
-    def __init__(self, qnn: TwoLayerQNN) -> None:
+    def __init__(self, qnn: Network) -> None:
         super().__init__()
         self.conv1 = Conv2d(1, 2, kernel_size=5)
         self.conv2 = Conv2d(2, 16, kernel_size=5)
@@ -178,10 +178,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default="standard",
         help="standard: train and t10k files; test: training and test images from the t10k files",
     )
-    add("--epochs", type=_positive, default=10, help="passes over the training images")
-    add("--train-per-class", type=_positive, default=100, help="training images of each class")
-    add("--test-per-class", type=_positive, default=50, help="test images of each class")
-    add("--batch-size", type=_positive, default=1, help="images per training step")
+    add("--epochs", type=positive, default=10, help="passes over the training images")
+    add("--train-per-class", type=positive, default=100, help="training images of each class")
+    add("--test-per-class", type=positive, default=50, help="test images of each class")
+    add("--batch-size", type=positive, default=1, help="images per training step")
     add("--seed", type=int, default=42, help="of weights, dropout and shuffling")
     add("--min-accuracy", type=float, default=0.95, help="the run fails below this test accuracy")
     options = parser.parse_args(arguments)
@@ -190,7 +190,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of the command line."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
     return int(text)

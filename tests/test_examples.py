@@ -25,6 +25,13 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 # What torch warns of by itself: in its forward mode, and in its compiler.
 TORCHS_OWN = ("ignore:`torch.jit.script`:DeprecationWarning", "ignore:The .grad attribute")
+# What would take longer than a test should.
+ARGUMENTS = {
+    "hybrid_noise": (
+        *("--ways", "exact", "mitigated", "--epochs", 1),
+        *("--train-per-class", 4, "--min-accuracy", 0),
+    )
+}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 # The figures of each example, and what it has to print.
@@ -51,6 +58,10 @@ EXPECTED = {
     "noise_from_counts": (
         ["noise_from_counts.png"],
         ["depolarizing, cx 1 2     0.0470, learned 0.0", "Farthest from the truth: "],
+    ),
+    "hybrid_noise": (
+        ["hybrid_noise.png"],
+        ["trained      run", "exact        mitigated", "Total time:"],
     ),
     "compiled_hybrid": (["compiled_hybrid_loss.png"], ["from the eager model"]),
     "torch_hessian": (["torch_hessian_loss.png"], ["(20, 8)", "from jax.hessian"]),
@@ -80,7 +91,7 @@ def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_example_runs(name: str, tmp_path: Path) -> None:
     figures, texts = EXPECTED[name]
-    result = run(name, "--output", tmp_path)
+    result = run(name, "--output", tmp_path, *ARGUMENTS.get(name, ()))
     assert result.returncode == 0, result.stderr[-3000:]
     assert [text for text in texts if text not in result.stdout] == []
     for figure in figures:
