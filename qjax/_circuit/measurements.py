@@ -1,6 +1,7 @@
 """Floor 2. What a circuit measures: into which bits, and which measurements are final."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
@@ -90,6 +91,21 @@ def bits_read_later(ops: Sequence[Op], at_end: frozenset[int]) -> list[frozenset
             read -= {op.clbit}  # what was there before is overwritten
         read |= _clbits_read_in(op)
     return later[::-1]
+
+
+def without_unread_noise(circuit: Circuit) -> Circuit:
+    """The circuit without noise of bits that nothing reads afterwards.
+
+    For those who do not look at the bits at the end: a measurement that nothing comes after is
+    then left out, as it is without noise.
+    """
+    later = bits_read_later(circuit.ops, frozenset())
+    is_unread = (
+        isinstance(op, BitNoise) and read.isdisjoint(op.clbits)
+        for op, read in zip(circuit.ops, later, strict=True)
+    )
+    ops = tuple(op for op, drops in zip(circuit.ops, is_unread, strict=True) if not drops)
+    return replace(circuit, ops=ops)
 
 
 def qubits_of(op: Op) -> set[int]:

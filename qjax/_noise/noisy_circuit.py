@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -11,7 +11,7 @@ from qjax._base.store import kept
 from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import Block, For, Op, Switch, While, blocks_of
-from qjax._circuit.measurements import clbits_written_in, final_measurements
+from qjax._circuit.measurements import final_measurements
 from qjax._circuit.operations import Gate, Measure
 from qjax._noise.gate_names import name_of, qubits_in_order
 from qjax._noise.model import NoiseModel, check_size
@@ -52,7 +52,8 @@ def noisy_circuit(circuit: Circuit, structure: NoiseStructure) -> Circuit:
     """
     model = model_of(structure)
     check_qubits(circuit, model)
-    ops = tuple(_with_noise(circuit.ops, _Rules(model), measured_at_the_end(circuit)))
+    ends = _Ends(measured_at_the_end(circuit), _last_measurements(circuit))
+    ops = tuple(_with_noise(circuit.ops, _Rules(model), ends))
     return circuit if ops == circuit.ops else replace(circuit, ops=ops)
 
 
@@ -70,22 +71,29 @@ def names_without_noise(circuit: Circuit, structure: NoiseStructure) -> tuple[st
 
 
 def measured_at_the_end(circuit: Circuit) -> frozenset[int]:
-    """The places of measurements whose bits, unless measured again, are what a sample shows.
+    """The places of measurements whose bits are misread after all else.
 
-    Of several at the end of one qubit, into as many bits, the last: each bit is misread by itself.
+    All measurements, or none: where something follows one, or two show one qubit or are shown by
+    one bit, each is misread where it stands, as the bits are then no more those of the qubits.
     """
+    last = _last_measurements(circuit)
+    bits = [op.clbit for op in circuit.ops if isinstance(op, Measure)]
+    is_plain = not circuit.is_dynamic and len(set(bits)) == len(bits) == len(last)
+    return last if is_plain else frozenset()
+
+
+def _last_measurements(circuit: Circuit) -> frozenset[int]:
+    """The places of measurements after which nothing happens to the qubit."""
     final = set(final_measurements(circuit))
-    written: set[int] = set()
-    read: set[int] = set()
+    last: set[int] = set()
+    measured: set[int] = set()
     for index in range(len(circuit.ops) - 1, -1, -1):
         op = circuit.ops[index]
-        if index not in final:
-            written |= clbits_written_in(op)
-        elif isinstance(op, Measure):
-            if op.clbit in written or op.qubit in read:
-                final.remove(index)
-            read.add(op.qubit)
-    return frozenset(final)
+        if isinstance(op, Measure):
+            if index in final and op.qubit not in measured:
+                last.add(index)
+            measured.add(op.qubit)
+    return frozenset(last)
 
 
 def check_qubits(circuit: Circuit, model: NoiseModel) -> None:
@@ -112,6 +120,18 @@ def check_qubits(circuit: Circuit, model: NoiseModel) -> None:
                     f"{name} on {place}, and the circuit has {counted(size, 'qubit')}; leave such "
                     "rules out"
                 )
+
+
+class _Ends(NamedTuple):
+    """Measurements at the end of a circuit, by their places.
+
+    Attributes:
+        misread_later: whose bits are misread after all else.
+        last: after which nothing happens to the qubit.
+    """
+
+    misread_later: frozenset[int]
+    last: frozenset[int]
 
 
 class _Rules:
@@ -170,17 +190,16 @@ def _is_last(op: Measure, place: Place, together: dict[int, int]) -> bool:
     return [qubit for qubit in together if qubit in place][-1] == op.qubit
 
 
-def _with_noise(block: Block, rules: _Rules, final: frozenset[int]) -> Iterator[Op]:
-    """The operations of a block with noise; final measurements are named by their places."""
+def _with_noise(block: Block, rules: _Rules, ends: _Ends) -> Iterator[Op]:
+    """The operations of a block with noise."""
     for index, op in enumerate(block):
         before, after = rules.beside(op)
         yield from before
         yield _with_noisy_blocks(op, rules)
-        if index in final:
-            continue
-        if isinstance(op, Measure):
-            yield from rules.misread(op, _measured_around(block, index, final))
-        yield from after
+        if isinstance(op, Measure) and index not in ends.misread_later:
+            yield from rules.misread(op, _measured_around(block, index, ends.misread_later))
+        if index not in ends.last:
+            yield from after
 
 
 def _measured_around(block: Block, index: int, final: frozenset[int]) -> dict[int, int]:
@@ -203,7 +222,7 @@ def _with_noisy_blocks(op: Op, rules: _Rules) -> Op:
         return op
 
     def noisy(block: Block) -> Block:
-        return tuple(_with_noise(block, rules, frozenset()))
+        return tuple(_with_noise(block, rules, _Ends(frozenset(), frozenset())))
 
     if isinstance(op, Switch):
         cases = tuple(case._replace(block=noisy(case.block)) for case in op.cases)
