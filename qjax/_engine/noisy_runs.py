@@ -106,7 +106,8 @@ def noisy_runs(
     seen = probabilities_of(state)
     weights = seen.sum(axis=0)
     if isinstance(readout, FinalBits):
-        return _outcomes_of(world.bits, readout.clbits) * weights[None], weights
+        hits = _outcomes_of(world.bits, readout.clbits).astype(weights.dtype)
+        return hits * weights[None], weights
     if isinstance(readout, Outcomes):
         return (seen if readout.qubits is None else marginal(seen, readout.qubits)), weights
     sizes = circuit.num_qubits, circuit.num_params

@@ -76,7 +76,7 @@ def test_batches_are_filled_up_without_a_trace():
 
 
 def test_runs_are_drawn_from_torchs_generator():
-    noise = qjax.noise.NoiseModel().after("ry", qjax.noise.amplitude_damping(0.2))
+    noise = qjax.noise.NoiseModel().after("ry", qjax.noise.amplitude_damping(0.5))
     circuit = real_amplitudes(1, reps=1)
     network = qjax.EstimatorQNN(
         circuit=circuit,
@@ -84,7 +84,7 @@ def test_runs_are_drawn_from_torchs_generator():
         simulator=qjax.simulators.Trajectories(100),
         noise=noise,
     )
-    module = TorchConnector(network, [0.3, -0.2])
+    module = TorchConnector(network, [1.3, 0.8])
 
     def run(seed):
         torch.manual_seed(seed)

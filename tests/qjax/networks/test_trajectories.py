@@ -49,34 +49,44 @@ def sampler(made=circuit, **options):
     return qjax.SamplerQNN(circuit=made(), input_params=["x"], weight_params=["w"], **options)
 
 
-def check(network):
-    """Within four standard errors, which the values of 30 keys tell, of the exact network."""
-    exact = network.exact()
+def check(draws, exact):
+    """Within four standard errors, which the draws tell."""
+    draws = np.asarray(draws)
+    errors = np.std(draws, axis=0, ddof=1) / np.sqrt(len(draws))
+    assert (np.abs(np.mean(draws, axis=0) - exact) <= 4 * errors + 1e-5).all()
+
+
+def test_values_and_derivatives_on_numpy_data():
+    network, exact = estimator(), estimator().exact()
     assert isinstance(exact._model.simulator, DensityMatrix)
     assert network.needs_key
     assert not exact.needs_key
-
-    def value_and_slope(weights, key):
-        values = network.apply(weights, INPUTS, key=key)
-        return jnp.sum(values * jnp.arange(1.0, values.size + 1).reshape(values.shape)), values
-
-    draw = jax.jit(jax.vmap(jax.grad(value_and_slope, has_aux=True), (None, 0)))
-    slopes, values = draw(WEIGHTS, jax.random.split(KEY, 30))
-    expected = exact.apply(WEIGHTS, INPUTS)
-    coefficients = np.arange(1.0, expected.size + 1).reshape(expected.shape)
-    jacobian = exact.backward(INPUTS, WEIGHTS)[1][..., 0]
-    for drawn, true in ((values, expected), (slopes[:, 0], np.sum(coefficients * jacobian))):
-        error = np.std(drawn, axis=0, ddof=1) / np.sqrt(30)
-        assert (np.abs(np.mean(drawn, axis=0) - true) <= 4 * error + 1e-5).all()
+    check(
+        [network.forward(INPUTS, WEIGHTS, seed=s) for s in range(20)], exact.apply(WEIGHTS, INPUTS)
+    )
+    slopes = [network.backward(INPUTS, WEIGHTS, seed=s)[1] for s in range(20)]
+    check(slopes, exact.backward(INPUTS, WEIGHTS)[1])
 
 
-@pytest.mark.parametrize(
-    "network",
-    [estimator, sampler, lambda: sampler(dynamic)],
-    ids=["estimator", "sampler", "bits of runs"],
-)
-def test_values_and_derivatives(network):
-    check(network())
+@pytest.mark.parametrize("made", [circuit, dynamic])
+def test_probabilities_and_derivatives_in_jax(made):
+    """Those of measured qubits, and of the bits of a dynamic circuit."""
+    network, factors = sampler(made), jnp.arange(8.0).reshape(2, 4)
+
+    def value(weights, function):
+        values = function(weights)
+        return jnp.sum(values * factors), values
+
+    def draw(key):
+        of = jax.grad(value, has_aux=True)
+        return of(jnp.asarray(WEIGHTS), lambda w: network.apply(w, INPUTS, key=key))
+
+    slopes, values = jax.jit(jax.vmap(draw))(jax.random.split(KEY, 30))
+    exact = jax.grad(value, has_aux=True)(
+        jnp.asarray(WEIGHTS), lambda w: network.exact().apply(w, INPUTS)
+    )
+    check(slopes, exact[0])
+    check(values, exact[1])
 
 
 def test_the_older_names():
