@@ -46,6 +46,7 @@ from qjax._noise import (
     final_misreadings,
     misreadings,
     model_of,
+    names_without_noise,
     noisy_circuit,
 )
 from qjax._plan import Plan
@@ -263,6 +264,8 @@ def plan_of_drawn(task: DrawnTask) -> Plan:
         f"  {counted(len(ops) - channels, 'operation')} and {counted(channels, 'channel')} in each "
         f"run, of {8 << count} bytes in single precision"
     )
+    if bare := () if task.noise is None else names_without_noise(task.circuit, task.noise):
+        summary += f"\n  the model has no rule for {', '.join(bare)}: these are without noise"
     if program.circuit.is_dynamic:
         summary += "\n  dynamic: outcomes are drawn too, run by run"
     if program.strings is not None or program.misread:
