@@ -20,27 +20,24 @@ from qjax._base.mesh import on_mesh
 from qjax._base.process import check_process
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit
-from qjax._circuit.measurements import (
-    measured_bits,
-    measured_qubits,
-    writes_bits,
-)
-from qjax._circuit.operations import Measure
+from qjax._circuit.measurements import measured_bits, measured_qubits, writes_bits
 from qjax._dynamic import deferred, num_records
 from qjax._engine import (
+    DrawnTask,
     Expectations,
     MeasuredBits,
     MixedTask,
-    Task,
+    circuit_of_bits,
+    compiled_drawn,
     compiled_estimate,
     compiled_estimates,
-    compiled_noisy_estimate,
     deferred_with_noise,
     follow,
+    measured_task,
+    misread_task,
     mixed_values,
     num_simulated,
-    outcomes_of,
-    run,
+    run_task,
     runs_at_once,
     task_for,
     with_simulator,
@@ -55,7 +52,14 @@ from qjax._readout import (
     draw_states,
     in_parts,
 )
-from qjax._simulators import DensityMatrix, Simulator, StateVector, as_complex, as_simulator
+from qjax._simulators import (
+    DensityMatrix,
+    ExactSimulator,
+    Simulator,
+    StateVector,
+    as_complex,
+    as_simulator,
+)
 from qjax.simulators import Trajectories as TrajectorySimulator
 
 
@@ -99,7 +103,8 @@ def sample(
             measures or resets midway takes memory for all of them (`print(plan(circuit))` tells how
             much); "trajectories" runs the circuit once for each shot; None chooses the second where
             the first needs more than 20 qubits and records, or does not exist.
-        simulator: as in `statevector`, or `DensityMatrix()`; trajectories run through XLA.
+        simulator: as in `statevector`; or `DensityMatrix()`; or `Trajectories(shots)`, each of
+            whose runs is one shot. Trajectories run through XLA.
         noise: what goes wrong on the way, misread bits included; None for nothing.
 
     Returns:
@@ -119,20 +124,31 @@ def sample(
         raise ValueError(f"method: expected 'exact', 'trajectories' or None, got {method!r}")
     _refuse_missing(values)
     check_key(key)
-    chosen, model = with_simulator(circuit, as_simulator(simulator), as_noise(noise))
+    shots, given = check_shots(shots), as_simulator(simulator)
+    _check_runs(given, shots, method)
+    chosen, model = with_simulator(circuit, given, as_noise(noise))
+    structure = structure_of(model) if model else None
+    if method == "trajectories" or isinstance(chosen, TrajectorySimulator):
+        return _compiled_runs(circuit, structure, shots)(values, key, model)
     if isinstance(chosen, DensityMatrix):
-        if method == "trajectories":
-            raise ValueError(
-                "method: 'trajectories' follows pure states without noise; leave it out, or give "
-                "simulator=qjax.simulators.Trajectories(shots)"
-            )
-        structure = structure_of(model) if model else None
-        return _compiled_noisy_sample(circuit, structure, check_shots(shots))(values, key, model)
-    by_trajectories = method == "trajectories" or (method is None and not is_followed(circuit))
-    shots = check_shots(shots)
-    if by_trajectories:
-        return _compiled_runs(circuit, shots)(values, key)
-    return _compiled_sample(circuit, shots, chosen)(values, key)
+        return _compiled_noisy_sample(circuit, structure, shots)(values, key, model)
+    if method is None and not is_followed(circuit):
+        return _compiled_runs(circuit, structure, shots)(values, key, model)
+    return _compiled_sample(circuit, structure, shots, chosen)(values, key, model)
+
+
+def _check_runs(simulator: Simulator | None, shots: int, method: str | None) -> None:
+    if not isinstance(simulator, TrajectorySimulator):
+        return
+    if method == "exact":
+        raise ValueError(
+            f"method: got 'exact' beside {simulator}, which draws runs; leave one of them out"
+        )
+    if simulator.samples != shots:
+        raise ValueError(
+            f"shots: got {shots} beside {simulator}, whose samples are the runs: each is one shot; "
+            f"expected Trajectories({shots}), or method='trajectories'"
+        )
 
 
 def trajectories(
@@ -161,7 +177,7 @@ def estimate(
     shots: int | None = None,
     key: Array | None = None,
     *,
-    simulator: Simulator | TrajectorySimulator | None = None,
+    simulator: Simulator | None = None,
     noise: NoiseModel | None = None,
 ) -> Estimate:
     """Expectation values as means over runs of a circuit; observables as `expectation`.
@@ -198,7 +214,7 @@ def estimate(
         A single run of a circuit with something to draw has the error NaN.
 
     Raises:
-        ValueError: also for both `shots` and a simulator, and for a model that misreads bits.
+        ValueError: also for both `shots` and `Trajectories`.
         TypeError: also where there is neither, for another simulator, and without a key.
     """
     check_process()
@@ -207,20 +223,20 @@ def estimate(
     _refuse_missing(values)
     check_key(key)
     assert key is not None
-    if isinstance(simulator, Simulator):
+    if isinstance(simulator, ExactSimulator):
         chosen, model = with_simulator(circuit, simulator, as_noise(noise))
-        task, model = task_for(circuit, Expectations(converted), chosen, model)
-        drawn = compiled_estimates(task, _number_of_runs(shots, None))(values, model, key)
+        assert not isinstance(chosen, TrajectorySimulator)
+        sampled = task_for(circuit, Expectations(converted), chosen, model)
+        drawn = compiled_estimates(sampled, _number_of_runs(shots, None))(values, model, key)
         return Estimate(*(statistic.reshape(shape) for statistic in drawn))
     runs, model = _number_of_runs(shots, simulator), as_noise(noise)
     if simulator is None and model is None:
         statistics = compiled_estimate(circuit, converted, runs)(values, key)
     else:
-        _refuse_misread(model)
         model = None if model is None else reduced(model, circuit)
         structure = None if model is None else structure_of(model)
-        compiled = compiled_noisy_estimate(circuit, structure, converted, runs)
-        statistics = compiled(values, key, model)
+        task = DrawnTask(circuit, frozenset(), Expectations(converted), structure, runs)
+        statistics = compiled_drawn(task)(values, model, key)
     return Estimate(*(statistic.reshape(shape) for statistic in statistics))
 
 
@@ -245,15 +261,6 @@ def _number_of_runs(shots: int | None, simulator: object) -> int:
     return check_shots(simulator.samples)
 
 
-def _refuse_misread(model: NoiseModel | None) -> None:
-    if model is not None and model.readouts:
-        raise ValueError(
-            "noise: the model misreads bits, which runs have no bits for when expectation values "
-            "are read out; leave readout errors out, use simulator=DensityMatrix(), or correct the "
-            "values of `sample`"
-        )
-
-
 def _refuse_missing(params: Float[Array, " params"]) -> None:
     # Samples cannot say that a number was missing, as all other results do.
     if not isinstance(params, jax.core.Tracer) and not np.isfinite(params).all():
@@ -262,13 +269,15 @@ def _refuse_missing(params: Float[Array, " params"]) -> None:
 
 @kept(tuning.PROGRAM_BYTES)
 def _compiled_sample(
-    circuit: Circuit, shots: int, simulator: StateVector | None
-) -> Callable[[Array, Array], Array]:
-    task, bits = replace(_task(circuit), simulator=simulator), _places_of_bits(deferred(circuit))
+    circuit: Circuit, noise: NoiseStructure | None, shots: int, simulator: StateVector | None
+) -> Callable[..., Array]:
+    pure = replace(measured_task(circuit), simulator=simulator)
+    task = pure if noise is None else misread_task(pure, noise, bits=True)
+    bits = _places_of_bits(deferred(circuit))
 
-    def draw(params: Array, key: Array) -> Array:
+    def draw(params: Array, key: Array, model: NoiseModel | None) -> Array:
         check_shots_fit(shots, len(bits))
-        outcomes = run(task, params, jnp.zeros((0, 1), params.dtype))[:, 0]
+        outcomes = run_task(task, params, jnp.zeros((0, 1), params.dtype), model)[:, 0]
         return _drawn_bits(outcomes, bits, shots, key)
 
     return jax.jit(partial(on_mesh, draw))
@@ -308,18 +317,12 @@ def _drawn_bits(
     return in_parts(part, key, shots, tuning.SHOTS_AT_ONCE)
 
 
-def _task(circuit: Circuit) -> Task:
-    """The probabilities of the measured qubits, in order."""
-    kept = measured_qubits(deferred(circuit))
-    return Task(circuit, frozenset(), outcomes_of(circuit, kept))
-
-
 @kept()
 def is_followed(circuit: Circuit) -> bool:
     """Whether all outcomes are followed exactly, unless another method is asked for."""
     if not has_exact_form(circuit):
         return False
-    return num_records(circuit) == 0 or num_simulated(_task(circuit)) <= tuning.MAX_FOLLOWED
+    return num_records(circuit) == 0 or num_simulated(measured_task(circuit)) <= tuning.MAX_FOLLOWED
 
 
 @kept()
@@ -333,20 +336,20 @@ def has_exact_form(circuit: Circuit) -> bool:
 
 
 @kept(tuning.PROGRAM_BYTES)
-def _compiled_runs(circuit: Circuit, shots: int) -> Callable[[Array, Array], Array]:
+def _compiled_runs(
+    circuit: Circuit, noise: NoiseStructure | None, shots: int
+) -> Callable[..., Array]:
     """Bits of as many runs as shots, in parts that fit the cache."""
-    without_bits = not writes_bits(circuit.ops)
-    if without_bits:
-        everything = tuple(Measure(qubit, qubit) for qubit in range(circuit.num_qubits))
-        num_clbits = max(circuit.num_clbits, circuit.num_qubits)
-        circuit = replace(circuit, ops=circuit.ops + everything, num_clbits=num_clbits)
-    columns = circuit.num_qubits if without_bits else circuit.num_clbits
+    columns = circuit.num_clbits if writes_bits(circuit.ops) else circuit.num_qubits
+    whole = circuit_of_bits(circuit, noise)
 
-    def draw(params: Array, key: Array) -> Array:
+    def draw(params: Array, key: Array, model: NoiseModel | None) -> Array:
         check_shots_fit(shots, columns)
+        channels = () if model is None else jax.tree.map(jnp.asarray, model.channels)
 
         def part(key: Array, count: int) -> Array:
-            return follow(circuit, params, count, key).bits[:columns].T.astype(jnp.uint8)
+            world = follow(whole, params, count, key, channels)
+            return world.bits[:columns].T.astype(jnp.uint8)
 
         return in_parts(part, key, shots, runs_at_once(circuit))
 

@@ -5,6 +5,7 @@ Every function compiles once per circuit, shape and dtype, also when it is calle
 
 import operator
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -23,21 +24,24 @@ from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit, preparations
 from qjax._engine import (
     Densities,
+    DrawnTask,
     Expectations,
+    MisreadTask,
     MixedTask,
     Outcomes,
     Readout,
-    Sampling,
     States,
-    Task,
     as_gradient,
     as_sampling,
+    check_alone,
+    check_key_of,
+    compiled_drawn,
+    compiled_misread,
     compiled_mixed,
     compiled_shots,
     compiled_unitary,
     outcomes_of,
-    plan_of,
-    plan_of_mixed,
+    plan_of_task,
     run,
     task_for,
     with_simulator,
@@ -51,6 +55,7 @@ from qjax._simulators import (
     Gradient,
     Simulator,
     StateVector,
+    Trajectories,
     as_simulator,
     resolved,
 )
@@ -92,9 +97,9 @@ def statevector(
     """
     check_process()
     circuit = as_circuit(circuit)
-    if isinstance(as_simulator(simulator), DensityMatrix):
+    if isinstance(as_simulator(simulator), (DensityMatrix, Trajectories)):
         raise ValueError(
-            "simulator: DensityMatrix() has no statevector; expected StateVector() or None, or "
+            f"simulator: {simulator} has no statevector; expected StateVector() or None, or "
             "use density_matrix(circuit, params)"
         )
     return _read(circuit, States(), as_parameters(circuit, params), gradient, simulator)
@@ -176,7 +181,7 @@ def probabilities(
         circuit: as in `statevector`.
         params: as in `statevector`.
         gradient: as in `expectation`.
-        simulator: as in `statevector`; or `DensityMatrix()`.
+        simulator: as in `expectation`.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
             for nothing. A pytree: `jax.grad` differentiates in its numbers.
         shots: how many runs the shares are of; None for exact probabilities.
@@ -192,8 +197,7 @@ def probabilities(
     everything = tuple(range(circuit.num_qubits))
     kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
     readout, values = outcomes_of(circuit, kept), as_parameters(circuit, params)
-    sampling = as_sampling(shots, key, gradient)
-    return _read(circuit, readout, values, gradient, simulator, noise, sampling=sampling)
+    return _read(circuit, readout, values, gradient, simulator, noise, shots=shots, key=key)
 
 
 def expectation(
@@ -221,7 +225,10 @@ def expectation(
         gradient: as in `statevector`. With `shots`: "parameter_shift" or None for derivatives from
             shots of their own at shifted angles, unbiased and independent of the values; "exact"
             for exact derivatives of sampled values; "spsa" or `qjax.gradients.SPSA(...)`.
-        simulator: as in `statevector`; or `DensityMatrix()`.
+        simulator: as in `statevector`; or `DensityMatrix()`; or `Trajectories(samples)`, means over
+            so many runs that are drawn with `key`: see `estimate`, which tells their errors too.
+            None takes density matrices for noise, and state vectors where nothing but bits is
+            misread.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
             for nothing. A pytree: `jax.grad` differentiates in its numbers.
         shots: how many runs of the circuit stand for the exact value; None for that. Terms of all
@@ -230,8 +237,8 @@ def expectation(
             basis with so many shots of its own. So estimates are unbiased, those of one group are
             correlated as on a device, and those of several are independent; multiples of the
             identity have no error. A matrix is measured as the sum of its Pauli strings.
-        key: a JAX random key, where there are `shots`; the same key gives the same draws, and
-            `jax.vmap` over keys repetitions.
+        key: a JAX random key, where there are `shots` or `Trajectories`; the same key gives the
+            same draws, and `jax.vmap` over keys repetitions.
         observables: a label such as `"XIZ"` or `"0+Z"` (leftmost letter: highest qubit; 0, 1, +, -,
             r and l are projectors), Qiskit's `Pauli`, `SparsePauliOp` (coefficients may have
             parameters), `SparseObservable` or Hermitian `Operator`; a sparse term
@@ -252,8 +259,8 @@ def expectation(
     check_process()
     circuit, converted, shape = as_observables(circuit, observables, params)
     values = as_parameters(circuit, params, converted)
-    sampling, readout = as_sampling(shots, key, gradient), Expectations(converted)
-    return _read(circuit, readout, values, gradient, simulator, noise, shape, sampling)
+    readout = Expectations(converted)
+    return _read(circuit, readout, values, gradient, simulator, noise, shape, shots, key)
 
 
 def plan(
@@ -271,7 +278,7 @@ def plan(
         circuit: the circuit.
         inputs: the parameters, or their names, that differ per sample, such as those that
             `jax.vmap` maps over. The name of a vector of parameters stands for its elements.
-        simulator: as in `statevector`; or `DensityMatrix()`.
+        simulator: as in `expectation`.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
             for nothing. A pytree: `jax.grad` differentiates in its numbers.
 
@@ -293,10 +300,12 @@ def plan(
     batched = frozenset(positions)
     how, model = with_simulator(circuit, as_simulator(simulator), as_noise(noise))
     try:
-        if isinstance(how, DensityMatrix):
-            structure = structure_of(model) if model else None
-            return plan_of_mixed(MixedTask(circuit, batched, Outcomes(), structure))
-        return plan_of(Task(circuit, batched, Outcomes(), simulator=how))
+        structure = structure_of(model) if model else None
+        if isinstance(how, Trajectories):
+            drawn = DrawnTask(circuit, batched, Outcomes(), structure, how.samples)
+            return plan_of_task(drawn)
+        task = task_for(circuit, Outcomes(), how, model)
+        return plan_of_task(replace(task, batched=batched))
     except CircuitTooLargeError as error:
         raise CircuitTooLargeError(
             f"{error}. Of a network with local observables, qnn.plan is the plan"
@@ -362,22 +371,29 @@ def _read(
     simulator: Simulator | None,
     noise: NoiseModel | None = None,
     shape: tuple[int, ...] = (-1,),
-    sampling: Sampling | None = None,
+    shots: int | None = None,
+    key: Array | None = None,
 ) -> Shaped[Array, "..."]:
     how, model = with_simulator(circuit, as_simulator(simulator), as_noise(noise))
+    if isinstance(how, Trajectories):
+        assert not isinstance(readout, States)
+        check_alone(how, shots, gradient)
+        check_key_of(how, key)
+        structure = structure_of(model) if model else None
+        drawn = DrawnTask(circuit, frozenset(), readout, structure, how.samples)
+        return compiled_drawn(drawn)(params, model, key).means.reshape(shape)
+    sampling = as_sampling(shots, key, gradient)
     if sampling is not None:
-        task, model = task_for(circuit, readout, how, model)
-        draw = compiled_shots(task, sampling.shots)
+        draw = compiled_shots(task_for(circuit, readout, how, model), sampling.shots)
         return draw(params, model, sampling.key).reshape(shape)
     method, nothing = as_gradient(gradient), np.zeros((0, 1), params.dtype)
-    if isinstance(how, DensityMatrix):
-        assert not isinstance(readout, States)
+    task = task_for(circuit, readout, how, model, method)
+    if isinstance(task, MixedTask):
         _refuse_gradient(method)
-        structure = structure_of(model) if model else None
-        mixed = MixedTask(circuit, frozenset(), readout, structure)
-        values: Array = compiled_mixed(mixed)(params, nothing, model)
-        return values.reshape(shape)
-    pure = Task(circuit, frozenset(), readout, method, simulator=how)
+        return compiled_mixed(task)(params, nothing, model).reshape(shape)
+    if isinstance(task, MisreadTask):
+        return compiled_misread(task)(params, nothing, model).reshape(shape)
+    pure = task
 
     def read(params: Array) -> Array:
         return run(pure, params, nothing).reshape(shape)

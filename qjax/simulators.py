@@ -7,8 +7,9 @@ take one:
     qjax.expectation(circuit, "ZZ", params, simulator=qjax.simulators.StateVector("xla"))
 
 `DensityMatrix()`: mixed states, exactly, with noise. `Trajectories(samples)`: runs of the circuit
-with noise drawn at random, where density matrices do not fit: `estimate` takes it, with a key, and
-gives means with standard errors and unbiased derivatives.
+with noise drawn at random, where density matrices do not fit: means over runs, drawn with a key,
+with unbiased derivatives; `estimate` tells their standard errors too. Noise that does nothing but
+misread bits leaves states pure.
 """
 
 from qjax._simulators import DensityMatrix, StateVector, Trajectories

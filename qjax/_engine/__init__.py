@@ -9,6 +9,8 @@ directions      what derivatives take in memory, and how many side by side fit
 derivatives     a simulation and its derivatives as operations of JAX
 batching        those operations, mapped over a batch
 primitive       the rules of those operations
+misread_readouts  exact readouts -> what is read where bits are misread
+misread         the same of pure states, read so
 mixed           the same of density matrices, with noise
 runs            the states of many runs of a circuit
 noise_blocks    gates and noise -> blocks that act on the same few qubits
@@ -18,8 +20,10 @@ jumps           gates and noise on the states of many runs, by quantum jumps
 noisy_steps     noise in some runs of a circuit, misread bits included
 trajectories    dynamic and noisy circuits, run by run
 noisy_runs      means over those runs, with errors and derivatives
-estimates       the same compiled, of observables
+drawn           tasks whose values are such means
+estimates       means of observables over runs without noise
 unitary         circuit -> its matrix
+model_tasks     what a network computes, and what is simulated for it
 model           the pure function of a network: (weights, inputs) -> outputs
 measured        task -> what is measured for it, and how that is read out
 shifts          where a task is evaluated, for derivatives from values
@@ -28,10 +32,21 @@ padding         batch sizes -> a few sizes
 """
 
 from qjax._engine.derivatives import of_moving as of_moving
+from qjax._engine.drawn import DrawnTask as DrawnTask
+from qjax._engine.drawn import check_alone as check_alone
+from qjax._engine.drawn import check_key_of as check_key_of
+from qjax._engine.drawn import circuit_of_bits as circuit_of_bits
+from qjax._engine.drawn import compiled_drawn as compiled_drawn
+from qjax._engine.drawn import plan_of_drawn as plan_of_drawn
 from qjax._engine.estimates import compiled_estimate as compiled_estimate
-from qjax._engine.estimates import compiled_noisy_estimate as compiled_noisy_estimate
 from qjax._engine.estimates import runs_at_once as runs_at_once
+from qjax._engine.measured import run_task as run_task
 from qjax._engine.measured import task_for as task_for
+from qjax._engine.misread import MisreadTask as MisreadTask
+from qjax._engine.misread import compiled_misread as compiled_misread
+from qjax._engine.misread import measured_task as measured_task
+from qjax._engine.misread import misread_task as misread_task
+from qjax._engine.misread import plan_of_misread as plan_of_misread
 from qjax._engine.mixed import Densities as Densities
 from qjax._engine.mixed import MeasuredBits as MeasuredBits
 from qjax._engine.mixed import MixedTask as MixedTask
@@ -41,18 +56,19 @@ from qjax._engine.mixed import mixed_program as mixed_program
 from qjax._engine.mixed import mixed_values as mixed_values
 from qjax._engine.mixed import plan_of_mixed as plan_of_mixed
 from qjax._engine.mixed import with_simulator as with_simulator
-from qjax._engine.model import Model as Model
-from qjax._engine.model import NetworkReadout as NetworkReadout
-from qjax._engine.model import Probabilities as Probabilities
-from qjax._engine.model import check_simulated as check_simulated
 from qjax._engine.model import compiled_draws as compiled_draws
 from qjax._engine.model import compiled_jacobians as compiled_jacobians
 from qjax._engine.model import compiled_outputs as compiled_outputs
-from qjax._engine.model import num_simulated_of as num_simulated_of
 from qjax._engine.model import outputs as outputs
-from qjax._engine.model import plan_of_model as plan_of_model
-from qjax._engine.model import sampled_task_of as sampled_task_of
-from qjax._engine.model import task_of as task_of
+from qjax._engine.model_tasks import Model as Model
+from qjax._engine.model_tasks import NetworkReadout as NetworkReadout
+from qjax._engine.model_tasks import Probabilities as Probabilities
+from qjax._engine.model_tasks import check_simulated as check_simulated
+from qjax._engine.model_tasks import num_simulated_of as num_simulated_of
+from qjax._engine.model_tasks import plan_of_model as plan_of_model
+from qjax._engine.model_tasks import plan_of_task as plan_of_task
+from qjax._engine.model_tasks import sampled_task_of as sampled_task_of
+from qjax._engine.model_tasks import task_of as task_of
 from qjax._engine.noisy_runs import Statistics as Statistics
 from qjax._engine.noisy_runs import noisy_means as noisy_means
 from qjax._engine.noisy_runs import noisy_runs as noisy_runs

@@ -16,10 +16,7 @@ from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import draws_outcomes, without_final_measurements
 from qjax._circuit.observable import Observable
-from qjax._engine.noisy_runs import noisy_means
-from qjax._engine.task import Expectations
 from qjax._engine.trajectories import follow
-from qjax._noise import NoiseModel, NoiseStructure, noisy_circuit
 from qjax._plan import canonical_frame
 from qjax._readout import expectation_values, means_and_errors, probabilities_of, reading_of
 
@@ -45,29 +42,6 @@ def compiled_estimate(
             return expectation_values(tables, seen, params, jnp.zeros((0, size), params.dtype))
 
         means, errors = means_and_errors(part, key, shots, size)
-        # All runs are the same where nothing is drawn; NaN stays NaN.
-        return means, errors if drawn else means - means
-
-    return jax.jit(partial(on_mesh, run))
-
-
-@kept(tuning.PROGRAM_BYTES)
-def compiled_noisy_estimate(
-    circuit: Circuit,
-    noise: NoiseStructure | None,
-    observables: tuple[Observable, ...],
-    runs: int,
-) -> Callable[..., tuple[Array, Array]]:
-    """(params, key, model) -> means over runs, and errors, with derivatives."""
-    noisy = circuit if noise is None else noisy_circuit(circuit, noise)
-    noisy = replace(noisy, ops=without_final_measurements(noisy))
-    drawn, readout = draws_outcomes(noisy), Expectations(observables)
-
-    def run(params: Array, key: Array, model: NoiseModel | None) -> tuple[Array, Array]:
-        channels = () if model is None else model.channels
-        nothing = jnp.zeros((0, 1), params.dtype)
-        found = noisy_means(noisy, readout, params, nothing, (), channels, runs, key)
-        means, errors = found.means[:, 0], found.errors[:, 0]
         # All runs are the same where nothing is drawn; NaN stays NaN.
         return means, errors if drawn else means - means
 

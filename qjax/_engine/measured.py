@@ -26,6 +26,7 @@ from qjax._circuit.commuting_groups import (
 )
 from qjax._circuit.measurements import without_final_measurements
 from qjax._circuit.operations import Gate, gate
+from qjax._engine.misread import MisreadTask, misread_task, run_misread
 from qjax._engine.mixed import MeasuredBits, MixedTask, mixed_values
 from qjax._engine.primitive import run
 from qjax._engine.task import Expectations, Outcomes, Readout, Task, outcomes_of
@@ -33,12 +34,12 @@ from qjax._expressions import parameter
 from qjax._noise import NoiseModel, noisy_circuit, structure_of
 from qjax._plan import canonical_frame
 from qjax._readout import Reading, expectation_values, reading_of
-from qjax._simulators import DensityMatrix, Simulator
+from qjax._simulators import DensityMatrix, ExactSimulator, Gradient
 
 # Whose values are tabulated at once, for variances.
 _OUTCOMES_AT_ONCE = 1 << 10
 
-SampledTask = Task | MixedTask
+SampledTask = Task | MisreadTask | MixedTask
 
 # RY and RX by these angles, after which Z is measured.
 _TURNS = {"Z": (0.0, 0.0), "X": (-np.pi / 2, 0.0), "Y": (0.0, np.pi / 2)}
@@ -77,14 +78,33 @@ class Measured:
 
 
 def task_for(
-    circuit: Circuit, readout: Readout, simulator: Simulator | None, noise: NoiseModel | None
-) -> tuple[SampledTask, NoiseModel | None]:
-    """The task of a circuit, none of whose parameters differ per sample, and the noise it takes."""
-    if not isinstance(simulator, DensityMatrix):
-        return Task(circuit, frozenset(), readout, simulator=simulator), None
-    assert isinstance(readout, (Expectations, Outcomes))
+    circuit: Circuit,
+    readout: Readout,
+    simulator: ExactSimulator | None,
+    noise: NoiseModel | None,
+    gradient: Gradient | None = None,
+) -> SampledTask:
+    """The task of a circuit, none of whose parameters differ per sample."""
     structure = None if noise is None else structure_of(noise)
-    return MixedTask(circuit, frozenset(), readout, structure), noise
+    if isinstance(simulator, DensityMatrix):
+        assert isinstance(readout, (Expectations, Outcomes))
+        return MixedTask(circuit, frozenset(), readout, structure)
+    pure = Task(circuit, frozenset(), readout, gradient, simulator=simulator)
+    return pure if structure is None else misread_task(pure, structure)
+
+
+def run_task(
+    task: SampledTask,
+    shared: Float[Array, " shared"],
+    batched: Float[Array, "batched batch"],
+    noise: NoiseModel | None,
+) -> Float[Array, "outputs batch"]:
+    """What is read out, exactly: as `run`, `run_misread` and `mixed_values`."""
+    if isinstance(task, MixedTask):
+        return mixed_values(task, shared, batched, noise)
+    if isinstance(task, MisreadTask):
+        return run_misread(task, shared, batched, noise)
+    return run(task, shared, batched)
 
 
 @kept()
@@ -185,10 +205,7 @@ def probabilities_of_groups(
         turns = jnp.broadcast_to(settings[:, :, None], (*settings.shape, batch))
         rows = jnp.broadcast_to(batched[:, None], (len(batched), count, batch))
         batched = jnp.concatenate([rows, turns]).reshape(-1, count * batch)
-    if isinstance(measured.task, MixedTask):
-        values = mixed_values(measured.task, shared, batched, noise)
-    else:
-        values = run(measured.task, shared, batched)
+    values = run_task(measured.task, shared, batched, noise)
     every = values.reshape(len(values), count, batch)
     return tuple(_counted(group, every[:, k]) for k, group in enumerate(measured.groups))
 

@@ -24,14 +24,14 @@ from qjax._circuit.measurements import measured_qubits, measurements, without_un
 from qjax._circuit.observable import turned_by
 from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred
+from qjax._engine.misread import misread_at_the_end
+from qjax._engine.misread_readouts import that_matter
 from qjax._engine.task import Expectations, Outcomes
 from qjax._engine.views import views_of
 from qjax._noise import (
     Channel,
-    Misreading,
     NoiseModel,
     NoiseStructure,
-    final_misreadings,
     misreadings,
     model_of,
     names_without_noise,
@@ -163,29 +163,16 @@ def mixed_program(task: MixedTask) -> MixedProgram:
     if task.noise is None or isinstance(readout, Densities):
         return MixedProgram(tuple(_parts(task, whole)), ())
     if isinstance(readout, MeasuredBits):
-        misread = _of_bits(task.circuit, held, task.noise)
+        misread = misread_at_the_end(task.circuit, held, task.noise)
     else:
-        looked_at = readout.qubits if isinstance(readout, Outcomes) else None
-        misread = misreadings(task.noise, range(count) if looked_at is None else looked_at)
+        misread = misreadings(task.noise, range(count))
+        if isinstance(readout, Outcomes) and readout.qubits is not None:
+            misread, _ = that_matter(misread, readout.qubits)
     first = len(model_of(task.noise).channels)
     ops = tuple(Noise(first + k, wrong.bits) for k, wrong in enumerate(misread))
     whole = replace(whole, ops=whole.ops + ops)
     numbers = tuple((wrong.readout, len(wrong.bits)) for wrong in misread)
     return MixedProgram(tuple(_parts(task, whole)), numbers)
-
-
-def _of_bits(
-    circuit: Circuit, final: tuple[Measure, ...], noise: NoiseStructure
-) -> tuple[Misreading, ...]:
-    """What happens to the bits of final measurements, by the qubits that hold them."""
-    holds = {op.clbit: op.qubit for op in final}
-    if not final:
-        holds = {qubit: qubit for qubit in range(circuit.num_qubits)}
-    return tuple(
-        wrong._replace(bits=tuple(holds[bit] for bit in wrong.bits))
-        for wrong in final_misreadings(circuit, noise)
-        if all(bit in holds for bit in wrong.bits)
-    )
 
 
 def _planned(circuit: Circuit, batched: frozenset[int]) -> MixedPlan:
@@ -339,21 +326,27 @@ def with_simulator(
 ) -> tuple[Simulator | None, NoiseModel | None]:
     """What simulates a circuit with noise, and what of the model has to do with the circuit.
 
-    Pure states, by the best engine, are None; the model is None where it has no effect.
+    Pure states, by the best engine, are None; the model is None where it has no effect. Where it
+    does nothing but misread bits, states stay as they are.
 
     Raises:
         ValueError: for pure states where there is noise, and noise that does not fit the circuit.
     """
-    if noise is None or not _has_effect(circuit, structure_of(noise)):
+    if noise is None:
         return simulator, None
-    if isinstance(simulator, StateVector):
+    touches = touches_circuit(circuit, structure_of(noise))
+    if not touches and not noise.readouts:
+        return simulator, None
+    if touches and isinstance(simulator, StateVector):
         raise ValueError(
             "simulator: StateVector has pure states, and noise makes mixed ones; expected "
             "DensityMatrix() or Trajectories(samples) of qjax.simulators, or None, which chooses"
         )
-    return DensityMatrix() if simulator is None else simulator, reduced(noise, circuit)
+    chosen = DensityMatrix() if touches and simulator is None else simulator
+    return chosen, reduced(noise, circuit)
 
 
 @kept()
-def _has_effect(circuit: Circuit, noise: NoiseStructure) -> bool:
-    return bool(model_of(noise).readouts) or noisy_circuit(circuit, noise) != circuit
+def touches_circuit(circuit: Circuit, noise: NoiseStructure) -> bool:
+    """Whether a model does more to a circuit than to misread what it measures at its end."""
+    return noisy_circuit(circuit, noise) != circuit

@@ -12,7 +12,8 @@ A derivative knows of what is drawn: of a jump of probability exactly 0 it knows
 strength of 0 has a derivative that lacks this. `qjax.simulators.DensityMatrix` has all of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -30,12 +31,26 @@ from qjax._noise import Channel
 from qjax._plan import canonical_frame
 from qjax._readout import expectation_values, marginal, probabilities_of, reading_of
 
+# (values, shared, batched) of runs -> what is read of them.
+Finish = Callable[[Array, Array, Array], Array]
+
 
 class Statistics(NamedTuple):
     """Means over runs, and their standard errors: NaN for a single run."""
 
     means: Float[Array, "outputs batch"]
     errors: Float[Array, "outputs batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class FinalBits:
+    """Read out how likely the classical bits at the end are.
+
+    Attributes:
+        clbits: which bits, the first as the least significant.
+    """
+
+    clbits: tuple[int, ...]
 
 
 class _Grid(NamedTuple):
@@ -63,7 +78,7 @@ class _Sums(NamedTuple):
 
 def noisy_runs(
     circuit: Circuit,
-    readout: Expectations | Outcomes,
+    readout: Expectations | Outcomes | FinalBits,
     shared: Float[Array, " shared"],
     batched: Float[Array, "batched runs"],
     places: tuple[int, ...],
@@ -76,7 +91,8 @@ def noisy_runs(
 
     Args:
         circuit: with noise in its places; measurements that nothing comes after do not matter.
-        readout: expectation values, or probabilities of some qubits.
+        readout: expectation values, probabilities of some qubits, or 1 for the classical bits
+            that a run ends with, and 0 for all others.
         shared: the parameters that all runs have in common, in the circuit's order.
         batched: those that differ per run, in the circuit's order.
         places: which these are, ascending.
@@ -85,9 +101,13 @@ def noisy_runs(
     """
     params = _merged(shared, batched, places) if places else shared
     runs = batched.shape[1]
-    state = follow_noisy(circuit, params, channels, runs, key).state
+    world = follow_noisy(circuit, params, channels, runs, key)
+    state = world.state
     seen = probabilities_of(state)
     weights = seen.sum(axis=0)
+    if isinstance(readout, FinalBits):
+        hits = _outcomes_of(world.bits, readout.clbits).astype(weights.dtype)
+        return hits * weights[None], weights
     if isinstance(readout, Outcomes):
         return (seen if readout.qubits is None else marginal(seen, readout.qubits)), weights
     sizes = circuit.num_qubits, circuit.num_params
@@ -96,6 +116,16 @@ def noisy_runs(
     tables = in_precision(reading, jax.config.read("jax_enable_x64"))
     planes = seen[None] if reading.diagonal else state
     return expectation_values(tables, planes, shared, batched), weights
+
+
+def _outcomes_of(
+    bits: Bool[Array, "clbits runs"], clbits: tuple[int, ...]
+) -> Bool[Array, "2**k runs"]:
+    """Which outcome each run has, the first bit as the least significant."""
+    shown = jnp.zeros(bits.shape[1], jnp.int32)
+    for position, clbit in enumerate(clbits):
+        shown = shown | bits[clbit].astype(jnp.int32) << position
+    return jnp.arange(2 ** len(clbits), dtype=jnp.int32)[:, None] == shown[None]
 
 
 def _merged(shared: Array, batched: Array, places: tuple[int, ...]) -> Array:
@@ -109,15 +139,18 @@ def _merged(shared: Array, batched: Array, places: tuple[int, ...]) -> Array:
 
 def noisy_means(
     circuit: Circuit,
-    readout: Expectations | Outcomes,
+    readout: Expectations | Outcomes | FinalBits,
     shared: Float[Array, " shared"],
     batched: Float[Array, "batched batch"],
     places: tuple[int, ...],
     channels: Sequence[Channel],
     samples: int,
     key: Array,
+    finish: Finish | None = None,
 ) -> Statistics:
     """Means over `samples` runs for each sample of a batch; arguments as `noisy_runs`.
+
+    `finish` is what is made of the values of each run: a linear function of them.
 
     Derivatives are unbiased in parameters and in strengths, in forward and reverse mode. The same
     key draws the same numbers, whatever the parameters and strengths are: values are then smooth
@@ -134,6 +167,7 @@ def noisy_means(
         own = jnp.repeat(columns[:, number // grid.run_parts], grid.runs, axis=1)
         fresh = jax.random.fold_in(key, number)
         values, weights = noisy_runs(circuit, readout, shared, own, places, channels, fresh)
+        values = values if finish is None else finish(values, shared, own)
         first = number % grid.run_parts * grid.runs
         counts = first + jnp.arange(grid.runs, dtype=first.dtype) < samples
         split = (-1, grid.samples, grid.runs)

@@ -2,7 +2,7 @@
 
 from qjax._base import tuning
 from qjax._base.store import kept
-from qjax._engine.model import Model, num_simulated_of
+from qjax._engine.model_tasks import Model, num_simulated_of
 
 
 def padded_size(model: Model, batch: int) -> int:
@@ -27,5 +27,6 @@ def padded_size(model: Model, batch: int) -> int:
 def _least(model: Model) -> int:
     """The largest power of two whose simulation costs less than the rest of a call."""
     work = max(1, len(model.circuit.ops)) << num_simulated_of(model) * (1 + model.is_mixed)
+    work *= model.runs or 1
     most = min(tuning.LEAST_BATCH, max(1, tuning.LEAST_BATCH_WORK // work))
     return 1 << (most.bit_length() - 1)

@@ -74,15 +74,21 @@ class _Site(NamedTuple):
 Running = tuple[Runs, ...]
 
 
-def follow(circuit: Circuit, params: Float[Array, " params"], shots: int, key: Array) -> World:
-    """Run a circuit without noise `shots` times, without derivatives.
+def follow(
+    circuit: Circuit,
+    params: Float[Array, " params"],
+    shots: int,
+    key: Array,
+    channels: Sequence[Channel] = (),
+) -> World:
+    """Run a circuit `shots` times, without derivatives.
 
     Raises:
         NoExactFormError: for integers of more than 32 bits.
         ValueError: for a variable that is read before it is written.
         TypeError: where derivatives are asked for.
     """
-    return follow_noisy(circuit, _without_derivatives(params), (), shots, key)
+    return follow_noisy(circuit, _without_derivatives(params), channels, shots, key)
 
 
 def follow_noisy(

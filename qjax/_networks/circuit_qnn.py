@@ -94,6 +94,11 @@ class CircuitQNN(SamplerQNN):
             shots=None if sampling and sampler is None else shots,
             pass_manager=pass_manager,
         )
+        if sampling and self._model.runs is not None:
+            raise ValueError(
+                f"sampling=True: got {simulator}, whose outputs are means over runs; expected "
+                "DensityMatrix() or None, of which samples are drawn, or sampling=False"
+            )
         self._sampling = sampling
         self._interpret = interpret
         self._asked = shots

@@ -67,7 +67,7 @@ class NetworkDescription(ParametrizedCircuit):
 
     @property
     def needs_key(self) -> bool:
-        """Whether outputs are drawn, so that `apply` takes a key: for a network with shots."""
+        """Whether outputs are drawn, so that `apply` takes a key: with shots, and for runs."""
         return self._model.is_random
 
     @property

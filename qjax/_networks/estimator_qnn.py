@@ -51,7 +51,9 @@ class EstimatorQNN(NeuralNetwork):
             angles, all in one batch), "exact" (values are sampled, derivatives are not), "spsa" or
             `qjax.gradients.SPSA(...)`.
         simulator: how states are represented, and by which engine: `StateVector(engine)` of
-            `qjax.simulators`, or `DensityMatrix()`; None chooses.
+            `qjax.simulators`; `DensityMatrix()`; or `Trajectories(samples)`, means over so many
+            runs, drawn with a key or seed as with `shots`, with unbiased derivatives. None takes
+            density matrices for noise, and state vectors where nothing but bits is misread.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel`: misread bits too, as of a
             device that measures each Pauli string in its own basis. Differentiable in its numbers.
         shots: how many runs of the circuit stand for the exact values; None for those. Observables

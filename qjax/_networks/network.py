@@ -1,7 +1,6 @@
 """Floor 8. What all networks share: apply, init, forward, backward."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -32,7 +31,7 @@ from qjax._networks.data import (
 )
 from qjax._networks.description import NetworkDescription
 from qjax._networks.namesakes import register_namesakes
-from qjax._networks.randomness import check_rule, keys_for, keys_of_seed
+from qjax._networks.randomness import check_rule, exact_model, keys_for, keys_of_seed
 from qjax._noise import NoiseModel, numbers_of, reduced
 from qjax._remote import (
     Remote,
@@ -84,13 +83,13 @@ class NeuralNetwork(NetworkDescription):
     def exact(self) -> Self:
         """The same network, simulated: weights mean the same, values and gradients are exact.
 
-        Shots are left out.
+        Shots are left out, and density matrices, or pure states, take the place of runs.
 
         Raises:
             CircuitTooLargeError: for a network that cannot be simulated.
         """
         twin = self.__copy__()
-        vars(twin)["_model"] = replace(self._model, shots=None)
+        vars(twin)["_model"] = exact_model(self._model, self._noise)
         if self._remote is not None:
             check_simulated(self._model)
             vars(twin)["_remote"] = None
@@ -158,8 +157,8 @@ class NeuralNetwork(NetworkDescription):
                 order of `weight_params`.
             inputs: real, shape `(..., num_inputs)`; leading axes are kept. Left out or None where
                 there are none.
-            key: a JAX random key, for a network with `shots`; each sample has draws of its own. The
-                same key gives the same draws.
+            key: a JAX random key, for a network with `shots` or `Trajectories`; each sample has
+                draws of its own. The same key gives the same draws.
 
         Returns:
             shape `(..., *output_shape)`.
@@ -194,7 +193,8 @@ class NeuralNetwork(NetworkDescription):
             input_data: shape `(..., num_inputs)`; a vector is a batch of one; None or a number
                 where the network has no input or one.
             weights: shape `(num_weights,)`; None where it has none. Or a tree, as in `apply`.
-            seed: fixes the draws of a network with `shots`; None draws others at every call.
+            seed: fixes the draws of a network with `shots` or `Trajectories`; None draws others at
+                every call.
 
         Returns:
             array of shape `(*batch, *output_shape)`; a `scipy.sparse.coo_array` if `sparse`.

@@ -27,10 +27,10 @@ from qjax._base.arrays import enumerated
 from qjax._base.options import check_ordered
 from qjax._base.weight_tree import WeightStructure
 from qjax._circuit.circuit import Circuit
-from qjax._engine import Model, NetworkReadout, Shots, as_gradient, with_simulator
+from qjax._engine import Model, NetworkReadout, Shots, as_gradient, check_alone, with_simulator
 from qjax._noise import NoiseModel, structure_of
 from qjax._qiskit import as_circuit, vectors_among
-from qjax._simulators import as_simulator
+from qjax._simulators import Trajectories, as_simulator
 
 Parameters = Iterable[Parameter | str] | str
 
@@ -65,7 +65,8 @@ def make_model(
 
     Raises:
         ValueError: for a parameter that is both, neither, given twice, or not in the circuit, for a
-            ragged array of weights, and for an unknown `gradient`.
+            ragged array of weights, for an unknown `gradient`, and for one, or shots, beside
+            `Trajectories`.
         TypeError: for what are no parameters, and for what is no simulator.
     """
     converted = as_circuit(circuit)
@@ -89,6 +90,8 @@ def make_model(
         )
     method = as_gradient(gradient)
     how, relevant = with_simulator(converted, as_simulator(simulator), noise)
+    if isinstance(how, Trajectories):
+        check_alone(how, None if shots is None else shots.count, method)
     of_noise = structure_of(relevant) if relevant else None
     return Model(converted, inputs, weights, readout, method, how, of_noise, shots), structure
 

@@ -1,6 +1,7 @@
 """Floor 8. Networks whose outputs are drawn: the keys that they need, and what shots mean."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -9,7 +10,8 @@ from jax import Array
 
 from qjax._base.arrays import check_key
 from qjax._base.options import is_whole
-from qjax._engine import Model, Shots, as_rule, check_shifts, sampled_task_of
+from qjax._engine import Model, Shots, as_rule, check_shifts, sampled_task_of, with_simulator
+from qjax._noise import NoiseModel, structure_of
 from qjax._readout import check_shots
 
 
@@ -50,16 +52,29 @@ def keys_for(model: Model, key: Any, call: str) -> tuple[Array, ...]:
         if key is not None:
             raise TypeError(
                 f"{call}: got a key, but nothing is drawn: this network is exact. Leave it out, or "
-                "make the network with shots="
+                "make the network with shots= or simulator=Trajectories(samples)"
             )
         return ()
     if key is None:
         raise TypeError(
-            f"{call}: outputs of a network with shots are drawn; expected a JAX random key, "
-            "key=jax.random.key(seed), a new one for each call, got none"
+            f"{call}: outputs of a network with {_drawn(model)} are drawn; expected a JAX random "
+            "key, key=jax.random.key(seed), a new one for each call, got none"
         )
     check_key(key)
     return (key,)
+
+
+def _drawn(model: Model) -> str:
+    return "shots" if model.runs is None else str(model.simulator)
+
+
+def exact_model(model: Model, noise: NoiseModel | None) -> Model:
+    """The same network with exact values: by the simulator for its noise, where runs were drawn."""
+    if model.runs is None:
+        return replace(model, shots=None)
+    how, relevant = with_simulator(model.circuit, None, noise)
+    structure = None if relevant is None else structure_of(relevant)
+    return replace(model, simulator=how, noise=structure)
 
 
 def keys_of_seed(model: Model, seed: int | None) -> tuple[Array, ...]:

@@ -19,6 +19,8 @@ misreadings     which measured qubits are misread by which readout error
 """
 
 from qjax._noise.channel import Channel as Channel
+from qjax._noise.misreading import strings_read as strings_read
+from qjax._noise.misreading import transfer_of_misreading as transfer_of_misreading
 from qjax._noise.misreadings import Misreading as Misreading
 from qjax._noise.misreadings import final_misreadings as final_misreadings
 from qjax._noise.misreadings import misreadings as misreadings

@@ -25,16 +25,20 @@ def transfer_of_misreading(matrix: Float[Array, "2**k 2**k"]) -> Float[Array, "4
     signs = jnp.asarray(1.0 - 2 * (np.bitwise_count(index[:, None] & index) & 1), matrix.dtype)
     halves = jnp.matmul(signs, matrix, precision=tuning.PRECISION)
     shares = jnp.matmul(halves, signs, precision=tuning.PRECISION).T / size
-    supports, columns = _strings(size.bit_length() - 1)
+    supports, columns = strings_read(size.bit_length() - 1)
     rows = np.arange(size * size)[:, None]
     whole = jnp.zeros((size * size, size * size), matrix.dtype)
     return whole.at[rows, columns].set(shares[supports[:, None], index[None]])
 
 
-def _strings(
+def strings_read(
     num_qubits: int,
 ) -> tuple[Int[np.ndarray, " 4**k"], Int[np.ndarray, "4**k 2**k"]]:
-    """The support of each string; and for each set T the string that it leads to."""
+    """The support of each string; and for each set T the string that it leads to.
+
+    Strings are numbered by digits of base 4, 0 to 3 for I, X, Y and Z, that of the first qubit
+    least significant: as the rows and columns of `transfer_of_misreading`. All others are 0 there.
+    """
     digits = np.arange(4**num_qubits)[:, None] >> 2 * np.arange(num_qubits) & 3
     supports = ((digits > 0) << np.arange(num_qubits)).sum(axis=1)
     chosen = np.arange(2**num_qubits)[:, None] >> np.arange(num_qubits) & 1

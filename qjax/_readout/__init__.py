@@ -32,6 +32,7 @@ from qjax._readout.pauli_vector import matrix_of as matrix_of
 from qjax._readout.pauli_vector import mixed_expectations as mixed_expectations
 from qjax._readout.pauli_vector import mixed_probabilities as mixed_probabilities
 from qjax._readout.pauli_vector import mixed_reading as mixed_reading
+from qjax._readout.pauli_vector import sums_of_values as sums_of_values
 from qjax._readout.shot_frequencies import frequencies_of as frequencies_of
 from qjax._readout.tables import Reading as Reading
 from qjax._readout.tables import reading_of as reading_of

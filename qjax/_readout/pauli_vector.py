@@ -132,8 +132,17 @@ def mixed_expectations(
     """tr(O rho) of each observable and sample."""
     weights = _weights(layout)
     rows = reading.strings @ weights
-    values = vector[jnp.asarray(rows.astype(np.int32))]
-    table = jnp.asarray(reading.table, vector.dtype)
+    return sums_of_values(reading, vector[jnp.asarray(rows.astype(np.int32))], shared, batched)
+
+
+def sums_of_values(
+    reading: MixedReading,
+    values: Float[Array, "strings batch"],
+    shared: Float[Array, " shared"],
+    batched: Float[Array, "batched batch"],
+) -> Float[Array, "observables batch"]:
+    """Each observable, from the values of all strings."""
+    table = jnp.asarray(reading.table, values.dtype)
     known = jnp.matmul(table, values, precision=tuning.PRECISION)
     if not len(reading.rows):
         return known

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from qjax._circuit.circuit import Circuit
 from qjax._engine import Model, NetworkReadout, with_simulator
 from qjax._noise import NoiseModel, structure_of
-from qjax._simulators import Simulator
+from qjax._simulators import ExactSimulator
 
 
 class Blurred(ABC):
@@ -25,7 +25,7 @@ class Blurred(ABC):
 
     @property
     @abstractmethod
-    def simulator(self) -> Simulator | None:
+    def simulator(self) -> ExactSimulator | None:
         """How states are represented; None chooses."""
 
     @abstractmethod
@@ -43,7 +43,7 @@ class Blurred(ABC):
 def simulated(
     circuit: Circuit,
     readout: NetworkReadout,
-    simulator: Simulator | None = None,
+    simulator: ExactSimulator | None = None,
     noise: NoiseModel | None = None,
 ) -> tuple[Model, NoiseModel | None]:
     """A circuit as a network without weights, all of its parameters being inputs.

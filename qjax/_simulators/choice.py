@@ -61,7 +61,8 @@ class Trajectories:
         object.__setattr__(self, "samples", as_whole(self.samples, "samples", 1))
 
 
-Simulator = StateVector | DensityMatrix
+ExactSimulator = StateVector | DensityMatrix
+Simulator = ExactSimulator | Trajectories
 
 
 NATIVE, XLA = StateVector("native"), StateVector("xla")
@@ -92,18 +93,32 @@ def as_simulator(simulator: object) -> Simulator | None:
     """
     if simulator is None or isinstance(simulator, Simulator):
         return simulator
-    if isinstance(simulator, Trajectories):
-        raise TypeError(
-            f"simulator: got {simulator}, which draws runs; `estimate` does, with a key: "
-            f"estimate(circuit, observables, params, key=key, simulator={simulator})"
-        )
     if isinstance(simulator, type) and issubclass(simulator, Simulator):
         name = simulator.__name__
-        raise TypeError(f"simulator: got the class {name}; expected a value, such as {name}()")
+        numbers = "1000" if simulator is Trajectories else ""
+        raise TypeError(
+            f"simulator: got the class {name}; expected a value, such as {name}({numbers})"
+        )
     raise TypeError(
         f"simulator: got {simulator!r} of type {type(simulator).__name__}; expected one of "
         "qjax.simulators, such as StateVector('xla'), or None, which chooses"
     )
+
+
+def as_exact_simulator(simulator: object) -> ExactSimulator | None:
+    """The same where values are exact.
+
+    Raises:
+        TypeError: also for one that draws runs.
+    """
+    chosen = as_simulator(simulator)
+    if isinstance(chosen, Trajectories):
+        raise TypeError(
+            f"simulator: got {chosen}, which draws runs, with a key; expected StateVector() or "
+            "DensityMatrix() of qjax.simulators, or None, which chooses. Networks, `expectation`, "
+            "`probabilities`, `sample` and `estimate` take it"
+        )
+    return chosen
 
 
 def resolved(simulator: StateVector | None) -> StateVector:

@@ -25,7 +25,7 @@ from qjax._engine import (
     outputs,
     run,
 )
-from qjax._simulators import DensityMatrix
+from qjax._simulators import StateVector
 from qjax.kernels._independent_parts import independent_parts
 from qjax.kernels._known_noise import KnownNoise
 
@@ -73,7 +73,7 @@ class StateFeatures:
         """What is simulated for a point: each independent part of the circuit."""
         circuit, inputs = self.model.circuit, self.model.inputs
         simulator = self.model.simulator
-        assert not isinstance(simulator, DensityMatrix)
+        assert simulator is None or isinstance(simulator, StateVector)
         return tuple(
             Task(part, frozenset(inputs), States(), simulator=simulator)
             for part in independent_parts(circuit, inputs)

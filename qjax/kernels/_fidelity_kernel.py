@@ -9,7 +9,7 @@ from qjax._engine import Expectations, num_simulated
 from qjax._networks import Parameters, WeightParameters, make_model, unpacked
 from qjax._noise import NoiseModel, as_noise
 from qjax._readout import check_shots
-from qjax._simulators import DensityMatrix, Simulator, as_simulator
+from qjax._simulators import DensityMatrix, Simulator, as_exact_simulator
 from qjax.kernels._features import StateFeatures
 from qjax.kernels._kernel import QuantumKernel
 from qjax.kernels._overlap import OverlapFeatures, overlap_features
@@ -62,7 +62,7 @@ class FidelityKernel(QuantumKernel):
         shots: int | None = None,
     ) -> None:
         shots = None if shots is None else check_shots(shots)
-        simulator, noise = as_simulator(simulator), as_noise(noise)
+        simulator, noise = as_exact_simulator(simulator), as_noise(noise)
         weights = None if isinstance(weight_params, tuple) and not weight_params else weight_params
         given = unpacked(circuit, input_params, weights)
         pure = None if isinstance(simulator, DensityMatrix) else simulator
@@ -76,4 +76,4 @@ class FidelityKernel(QuantumKernel):
     def _features(self) -> StateFeatures | OverlapFeatures:
         if self._noise is None and not isinstance(self._simulator, DensityMatrix):
             return StateFeatures(self._model)
-        return overlap_features(self._model, self._simulator, self._noise)
+        return overlap_features(self._model, as_exact_simulator(self._simulator), self._noise)

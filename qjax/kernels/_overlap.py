@@ -20,7 +20,7 @@ from qjax._circuit.operations import Gate
 from qjax._engine import Model, Probabilities, num_simulated_of, outputs
 from qjax._noise import NoiseModel
 from qjax._remote import simulated
-from qjax._simulators import Simulator
+from qjax._simulators import ExactSimulator
 from qjax.kernels._known_noise import KnownNoise, known
 
 # What a density matrix takes while it is simulated, in multiples of itself.
@@ -99,7 +99,7 @@ class OverlapFeatures:
 
 
 def overlap_features(
-    model: Model, simulator: Simulator | None, noise: NoiseModel | None
+    model: Model, simulator: ExactSimulator | None, noise: NoiseModel | None
 ) -> OverlapFeatures:
     """What a kernel with this model compares.
 

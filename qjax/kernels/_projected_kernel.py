@@ -17,7 +17,7 @@ from qjax._engine import Expectations
 from qjax._networks import Parameters, WeightParameters, make_model, unpacked
 from qjax._noise import NoiseModel, as_noise, reduced
 from qjax._qiskit import as_circuit, several, with_observables
-from qjax._simulators import Simulator, as_simulator
+from qjax._simulators import Simulator, as_exact_simulator
 from qjax.kernels._features import ExpectationFeatures
 from qjax.kernels._gram import compiled_features
 from qjax.kernels._kernel import QuantumKernel
@@ -85,7 +85,7 @@ class ProjectedKernel(QuantumKernel):
         whole, converted = with_observables(bare, circuit, [read] if listed is None else listed)
         roles = inputs, weights, Expectations(converted)
         model = make_model(whole, *roles, simulator=simulator, noise=noise, others_are_inputs=True)
-        super().__init__(*model, noise, as_simulator(simulator))
+        super().__init__(*model, noise, as_exact_simulator(simulator))
         self._gamma = _checked_gamma(gamma)
         # What a copy is made of: what the caller has can change.
         self._bare, self._sources = bare, copy.deepcopy(observables)

@@ -251,7 +251,9 @@ def mixed_unitary(
         TypeError: for what holds no numbers.
     """
     unitaries = as_operators(matrices, "matrices", 3)
-    if np.ndim(probabilities) != 1:
+    # A list may hold traced numbers, of which NumPy makes no array.
+    members = probabilities if isinstance(probabilities, (list, tuple)) else None
+    if any(map(np.ndim, members)) if members is not None else np.ndim(probabilities) != 1:
         raise ValueError(
             f"probabilities: expected a sequence of numbers, one for each matrix, got "
             f"{probabilities!r}"

@@ -27,7 +27,7 @@ from qjax._networks import evaluate
 from qjax._noise import NoiseModel, as_noise
 from qjax._qiskit import as_qiskit, from_qiskit
 from qjax._remote import Blurred, simulated
-from qjax._simulators import Simulator, as_simulator
+from qjax._simulators import ExactSimulator, as_exact_simulator
 from qjax.primitives._strengths import Strengths, numbers_of, strengths_of
 
 Seed = np.random.Generator | int | None
@@ -60,7 +60,7 @@ class Simulating(Blurred):
         flag = as_flag(exact, "exact")
         _check_seed(seed)
         self._seed, self._exact = seed, flag
-        self._noise, self._simulator = as_noise(noise), as_simulator(simulator)
+        self._noise, self._simulator = as_noise(noise), as_exact_simulator(simulator)
 
     @property
     def exact(self) -> bool:
@@ -73,7 +73,7 @@ class Simulating(Blurred):
         return self._noise
 
     @property
-    def simulator(self) -> Simulator | None:
+    def simulator(self) -> ExactSimulator | None:
         """How states are represented; None chooses."""
         return self._simulator
 

@@ -73,3 +73,24 @@ def test_batches_are_filled_up_without_a_trace():
         assert module(INPUTS[:size]).shape == (size, 1)
     module.double()
     assert module(INPUTS.double()).dtype == torch.float64
+
+
+def test_runs_are_drawn_from_torchs_generator():
+    noise = qjax.noise.NoiseModel().after("ry", qjax.noise.amplitude_damping(0.5))
+    circuit = real_amplitudes(1, reps=1)
+    network = qjax.EstimatorQNN(
+        circuit=circuit,
+        weight_params=circuit.parameters,
+        simulator=qjax.simulators.Trajectories(100),
+        noise=noise,
+    )
+    module = TorchConnector(network, [1.3, 0.8])
+
+    def run(seed):
+        torch.manual_seed(seed)
+        value = module(torch.zeros(0)).sum()
+        return value, *torch.autograd.grad(value, module.weight)
+
+    first, second, other = run(3), run(3), run(4)
+    assert all(torch.equal(x, y) for x, y in zip(first, second, strict=True))
+    assert not torch.equal(first[0], other[0])

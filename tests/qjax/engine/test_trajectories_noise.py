@@ -277,8 +277,6 @@ def test_what_is_asked_for_wrongly_is_refused():
         qjax.estimate(circuit, "ZZ", (), simulator=simulator)
     with pytest.raises(TypeError, match="Trajectories"):
         qjax.estimate(circuit, "ZZ", (), key=KEY, simulator=qjax.simulators.DensityMatrix())
-    with pytest.raises(TypeError, match="estimate"):
-        qjax.expectation(circuit, "ZZ", simulator=simulator)
     for samples in (0, 1.5, True, "3"):
         with pytest.raises(ValueError, match="samples: expected a whole number"):
             Trajectories(samples)
