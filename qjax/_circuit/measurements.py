@@ -117,14 +117,6 @@ def qubits_of(op: Op) -> set[int]:
     return {qubit for block in blocks_of(op) for inner in block for qubit in qubits_of(inner)}
 
 
-def clbits_written_in(op: Op) -> set[int]:
-    """The classical bits that an operation may write."""
-    own = {op.clbit} if isinstance(op, Measure) else set()
-    if isinstance(op, Store) and isinstance(op.target, Bits):
-        own.update(op.target.clbits)
-    return own.union(*(clbits_written_in(inner) for block in blocks_of(op) for inner in block))
-
-
 def _clbits_read_in(op: Op) -> set[int]:
     if isinstance(op, BitNoise):
         return set(op.clbits)

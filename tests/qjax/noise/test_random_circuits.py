@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("qiskit_aer")
 
+from qiskit import QuantumCircuit
+
 import qjax
 from tests import noisy
 from tests.circuits import double
@@ -93,3 +95,14 @@ def test_samples_have_the_distribution(seed: int, dynamic: bool) -> None:
     bits = qjax.sample(circuit, case.values, SHOTS, jax.random.key(0), noise=noise_model(case))
     counts = noisy.counted(np.asarray(bits))
     assert noisy.p_value(counts, SHOTS * noisy.distribution(case)) > 1e-3
+
+
+def test_bits_of_known_qubits_are_misread_too() -> None:
+    # One qubit shown by two bits, after what makes the circuit dynamic: each by itself.
+    circuit = QuantumCircuit(1, 2)
+    circuit.reset(0)
+    circuit.measure([0, 0, 0], [0, 1, 0])
+    noise = qjax.noise.NoiseModel().readout(0.1, 0.25)
+    bits = np.asarray(qjax.sample(circuit, (), 20_000, jax.random.key(0), noise=noise))
+    shares = np.bincount(bits @ [1, 2], minlength=4) / 20_000
+    assert np.allclose(shares, [0.81, 0.09, 0.09, 0.01], atol=0.01)
