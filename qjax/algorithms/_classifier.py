@@ -158,7 +158,10 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
         class_weight: factors by label, or "balanced", on the weights of samples.
         restarts: how many starting points to train from, in one program where steps are compiled;
             the best is kept, by the loss on the rows kept aside if there are any.
-        random_state: seed of starting points, batches and split.
+        random_state: seed of starting points, batches and split. Of a network with `shots` (or any
+            whose `needs_key` is True), of all draws too: each step of a training, or evaluation of
+            an optimizer on the host, has its own. Predictions have one key, so that the same call
+            gives the same prediction; a sample's draws follow from its place in `X`.
         progress: whether to show a bar (needs the extra `progress`).
 
     Attributes:

@@ -93,16 +93,18 @@ def test_checks_have_one_key_that_no_step_has() -> None:
 
 
 @dataclass(frozen=True)
-class Drawn(SquaredError):
+class SampledSquaredError(SquaredError):
     """The same error, of drawn outputs."""
 
-    def __call__(self, weights: Array, batch: tuple[Array, Array], *, key: Array) -> Array:  # type: ignore[override]
+    def __call__(  # type: ignore[override]
+        self, weights: Array, batch: tuple[Array, Array], *, key: Array
+    ) -> Array:
         inputs, targets = batch
         return jnp.mean((self.network.apply(weights, inputs, key=key)[:, 0] - targets) ** 2)
 
 
 def test_networks_with_shots_are_trained(compilations: Compilations) -> None:
-    loss, exact = Drawn(network().replace(shots=200)), SquaredError(network())
+    loss, exact = SampledSquaredError(network().replace(shots=200)), SquaredError(network())
     optimizer = optax.adam(0.1)
     given = {"batch_size": 12, "steps": 40}
     trained = minimize(loss, starts(1)[0], optimizer, points(), key=KEY, **given)
