@@ -168,8 +168,8 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
         classes_: the labels, sorted.
         network_: the network that was trained.
         weights_: the trained weights, shape `(num_weights,)`; also `weights`. Of steps that ended
-            with a `ConvergenceWarning`, as loss or weights became infinite or NaN, the last finite
-            ones.
+            with a `ConvergenceWarning`, as loss or weights became infinite or NaN, the last with a
+            finite loss.
         fit_result_: the optimizer's result; also `fit_result`.
         loss_: the loss that was reached, on the rows kept aside if there are any.
         loss_curve_: the loss of each step, or evaluation.

@@ -252,6 +252,7 @@ def _stepped_on_the_host(
     transformation: Any = way.optimizer(**way.settings) if way.settings else way.optimizer
     weights, state = start, transformation.init(start)
     with_more, num_steps, diverged = takes_more(transformation.update), _steps(schedule), False
+    before = weights
     with progress_bar(num_steps, schedule.progress, "steps") as advance:
         while len(evaluations.losses) < num_steps and not diverged:
             value, gradient = evaluations.value(weights), evaluations.gradient(weights)
@@ -260,7 +261,8 @@ def _stepped_on_the_host(
                 updates, state = transformation.update(gradient, state, weights, **told)
                 ahead = weights + np.asarray(updates, float)
             diverged = not (np.isfinite(value) and np.isfinite(ahead).all())
-            weights = weights if diverged else ahead
+            before = weights if np.isfinite(value) else before
+            weights = before if diverged else ahead
             advance(1)
     steps = len(evaluations.losses)
     return OptimizeResult(x=weights, nit=steps, success=not diverged, diverged=diverged)
