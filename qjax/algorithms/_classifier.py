@@ -158,15 +158,18 @@ class NeuralNetworkClassifier(NetworkClassifierBase):
         class_weight: factors by label, or "balanced", on the weights of samples.
         restarts: how many starting points to train from, in one program where steps are compiled;
             the best is kept, by the loss on the rows kept aside if there are any.
-        random_state: seed of starting points, batches and split.
+        random_state: seed of starting points, batches and split. Of a network with `shots` (or any
+            whose `needs_key` is True), of all draws too: each step of a training, or evaluation of
+            an optimizer on the host, has its own. Predictions have one key, so that the same call
+            gives the same prediction; a sample's draws follow from its place in `X`.
         progress: whether to show a bar (needs the extra `progress`).
 
     Attributes:
         classes_: the labels, sorted.
         network_: the network that was trained.
         weights_: the trained weights, shape `(num_weights,)`; also `weights`. Of steps that ended
-            with a `ConvergenceWarning`, as loss or weights became infinite or NaN, the last finite
-            ones.
+            with a `ConvergenceWarning`, as loss or weights became infinite or NaN, the last with a
+            finite loss.
         fit_result_: the optimizer's result; also `fit_result`.
         loss_: the loss that was reached, on the rows kept aside if there are any.
         loss_curve_: the loss of each step, or evaluation.

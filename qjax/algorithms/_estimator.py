@@ -21,7 +21,7 @@ from qjax._base.options import as_flag, as_whole
 from qjax._networks import Network, evaluate
 from qjax.algorithms._arguments import last_weights, mean_one, split, starting_points
 from qjax.algorithms._losses import Loss, as_loss
-from qjax.algorithms._objective import Batch, Objective
+from qjax.algorithms._objective import Batch, Objective, needs_key, objective_of
 from qjax.algorithms._optimizers import Way, as_way
 from qjax.algorithms._training import Schedule, check_schedule, trained
 from qjax.training import Plateau
@@ -38,7 +38,7 @@ class Task:
         rows: all rows that are trained on.
         validation: rows that are kept aside, or None.
         starts: shape `(restarts, weights)`.
-        seeds: of the batches, shape `(restarts,)`.
+        seeds: of batches and draws, shape `(restarts,)`.
         way: how weights are trained.
         schedule: for how long.
     """
@@ -170,7 +170,9 @@ class NetworkEstimator(BaseEstimator):
         )  # fmt: skip
         check_schedule(way, schedule, network, aside is not None)
         self.network_ = network
-        return Task(Objective(network, loss), rows, aside, starts, seeds, way, schedule)
+        # One more number, for predictions, where any is needed: all others are what they were.
+        self._seed = int(rng.randint(2**31 - 1)) if needs_key(network) else None
+        return Task(objective_of(network, loss), rows, aside, starts, seeds, way, schedule)
 
     def finish(self, results: Sequence[OptimizeResult], dtype: np.dtype) -> Self:
         """Keep the best of what a training gave, from one or more starting points.
@@ -215,14 +217,17 @@ class NetworkEstimator(BaseEstimator):
         """What scikit-learn asks of an estimator."""
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.non_deterministic = self.random_state is None and self.initial_point is None
+        given = vars(self)  # `neural_network` may be a property, of what is fitted
+        draws = given.get("shots") is not None or needs_key(given.get("neural_network"))
+        fixed = self.initial_point is not None and not draws
+        tags.non_deterministic = self.random_state is None and not fixed
         return tags
 
     def _outputs(self, X: Any) -> Float[np.ndarray, "samples outputs"]:
         """The network's outputs for new samples."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse="csr")
-        return evaluate(self.network_, self.weights_, _dense(X))
+        return evaluate(self.network_, self.weights_, _dense(X), seed=self._seed)
 
     def _strata(self, y: np.ndarray) -> np.ndarray | None:  # noqa: ARG002
         """What is to be as frequent among the rows that are kept aside as among all."""

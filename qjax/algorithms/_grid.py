@@ -205,7 +205,10 @@ def _train(group: list[_Fit], progress: bool) -> None:
     for index, (fit, task) in enumerate(zip(group, tasks, strict=True)):
         own = task.rows if task.validation is None else task.validation
         span = range(index * restarts, (index + 1) * restarts)
-        results = [as_result(task.objective, own, runs, run) for run in span]
+        results = [
+            as_result(task.objective, own, runs, run, int(seed))
+            for run, seed in zip(span, task.seeds, strict=True)
+        ]
         _last(fit.model).finish(results, task.starts.dtype)
 
 

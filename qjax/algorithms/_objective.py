@@ -47,9 +47,38 @@ class Objective:
         """The weighted mean loss of the batch."""
         return self.of_outputs(self.network.apply(weights, batch.inputs), batch)
 
+    @property
+    def draws(self) -> bool:
+        """Whether it is a function of a random key, too."""
+        return False
+
     def of_outputs(self, outputs: Array, batch: Batch) -> Float[Array, ""]:
         """The weighted mean loss, of what the network gave."""
         return (self.loss(outputs, batch.targets) * batch.weights).mean()
+
+
+@dataclass(frozen=True)
+class DrawnObjective(Objective):
+    """The same of a network with shots, whose outputs follow from a key, too."""
+
+    def __call__(self, weights: Array, batch: Batch, *, key: Array) -> Float[Array, ""]:  # type: ignore[override]
+        """The weighted mean loss of the batch, for those draws."""
+        return self.of_outputs(self.network.apply(weights, batch.inputs, key=key), batch)  # type: ignore[call-arg]
+
+    @property
+    def draws(self) -> bool:
+        """Whether it is a function of a random key, too."""
+        return True
+
+
+def objective_of(network: Network, loss: Loss) -> Objective:
+    """What is minimised, for a network that is exact or drawn."""
+    return DrawnObjective(network, loss) if needs_key(network) else Objective(network, loss)
+
+
+def needs_key(network: object) -> bool:
+    """Whether outputs of a network are drawn."""
+    return bool(getattr(network, "needs_key", False))
 
 
 def inputs_of(batch: Batch) -> dict[str, Array]:
@@ -58,13 +87,13 @@ def inputs_of(batch: Batch) -> dict[str, Array]:
 
 
 @kept()
-def compiled_value(objective: Objective) -> Callable[[Array, Batch], Array]:
+def compiled_value(objective: Objective) -> Callable[..., Array]:
     """The objective as a program."""
     return jax.jit(objective)
 
 
 @kept()
-def compiled_value_and_grad(objective: Objective) -> Callable[[Array, Batch], tuple[Array, Array]]:
+def compiled_value_and_grad(objective: Objective) -> Callable[..., tuple[Array, Array]]:
     """The objective and its gradient in the weights, as one program."""
     return jax.jit(jax.value_and_grad(objective))
 

@@ -103,8 +103,13 @@ def trained(
             seeds=seeds, validation=validation, callback=callback,
         )  # fmt: skip
         rows = batch if validation is None else validation
-        return [as_result(objective, rows, runs, index) for index in range(len(starts))]
-    return [_on_the_host(objective, batch, start, way, schedule, callback) for start in starts]
+        return [
+            as_result(objective, rows, runs, index, int(seed)) for index, seed in enumerate(seeds)
+        ]
+    return [
+        _on_the_host(objective, batch, start, way, schedule, callback, int(seed))
+        for start, seed in zip(starts, seeds, strict=True)
+    ]
 
 
 def stepped(
@@ -165,10 +170,12 @@ def _told(callback: Callback, num_runs: int) -> Callable[[Progress], None]:
     return tell
 
 
-def as_result(objective: Objective, rows: Batch, runs: Trained, index: int) -> OptimizeResult:
-    """What `trained` says of one of the runs: see there."""
+def as_result(
+    objective: Objective, rows: Batch, runs: Trained, index: int, seed: int
+) -> OptimizeResult:
+    """What `trained` says of one of the runs, of that seed: see there."""
     weights, steps = np.asarray(runs.weights[index]), int(runs.steps[index])
-    found = Evaluations(objective, rows, gradients=False).value(weights)
+    found = Evaluations(objective, rows, gradients=False, seed=seed).value(weights)
     return OptimizeResult(
         x=weights,
         fun=found,
@@ -186,11 +193,12 @@ def _on_the_host(
     way: Way,
     schedule: Schedule,
     callback: Callback | None,
+    seed: int,
 ) -> OptimizeResult:
     own = isinstance(way, Minimizer) and hasattr(way.owner, "callback")
     takes = not isinstance(way, ScipyMethod) or way.takes_gradient
     told = None if own else callback
-    evaluations = Evaluations(objective, batch, gradients=takes, tell=told)
+    evaluations = Evaluations(objective, batch, gradients=takes, seed=seed, tell=told)
     start = np.asarray(start, float)
     if isinstance(way, Steps):
         more: dict[str, Any] = inputs_of(batch)
@@ -244,6 +252,7 @@ def _stepped_on_the_host(
     transformation: Any = way.optimizer(**way.settings) if way.settings else way.optimizer
     weights, state = start, transformation.init(start)
     with_more, num_steps, diverged = takes_more(transformation.update), _steps(schedule), False
+    before = weights
     with progress_bar(num_steps, schedule.progress, "steps") as advance:
         while len(evaluations.losses) < num_steps and not diverged:
             value, gradient = evaluations.value(weights), evaluations.gradient(weights)
@@ -252,7 +261,8 @@ def _stepped_on_the_host(
                 updates, state = transformation.update(gradient, state, weights, **told)
                 ahead = weights + np.asarray(updates, float)
             diverged = not (np.isfinite(value) and np.isfinite(ahead).all())
-            weights = weights if diverged else ahead
+            before = weights if np.isfinite(value) else before
+            weights = before if diverged else ahead
             advance(1)
     steps = len(evaluations.losses)
     return OptimizeResult(x=weights, nit=steps, success=not diverged, diverged=diverged)

@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from qjax._base.options import as_whole
 from qjax._networks import Network, SamplerQNN
+from qjax._noise import NoiseModel
+from qjax._simulators import Simulator
 from qjax.algorithms._arguments import checked_network
 from qjax.algorithms._circuits import variational_circuit
 from qjax.algorithms._classifier import NetworkClassifierBase
@@ -38,6 +40,10 @@ class VQC(NetworkClassifierBase):
         loss, optimizer, warm_start, initial_point, callback: as in `NeuralNetworkClassifier`.
         sampler: what is asked for samples; None for exact probabilities.
         pass_manager: transpiles the circuit for the sampler.
+        simulator: how states are represented; one of `qjax.simulators`. None chooses.
+        noise: a `qjax.noise.NoiseModel`; None for an ideal device.
+        shots: how many measurements outputs are estimated from, at each step and in predictions;
+            None for exact outputs. Draws are as in `NeuralNetworkClassifier`.
         interpret: the measured integer -> the number of a class, instead of the remainder.
         output_shape: how many outputs there are; None for one for each class.
         learning_rate, max_iter, batch_size, validation_fraction, patience, convergence: as in
@@ -62,6 +68,9 @@ class VQC(NetworkClassifierBase):
         *,
         sampler: BaseSamplerV2 | None = None,
         pass_manager: BasePassManager | None = None,
+        simulator: Simulator | None = None,
+        noise: NoiseModel | None = None,
+        shots: int | None = None,
         interpret: Callable[[int], Any] | None = None,
         output_shape: int | None = None,
         learning_rate: object = None,
@@ -80,6 +89,9 @@ class VQC(NetworkClassifierBase):
         self.ansatz = ansatz
         self.sampler = sampler
         self.pass_manager = pass_manager
+        self.simulator = simulator
+        self.noise = noise
+        self.shots = shots
         self.interpret = interpret
         self.output_shape = output_shape
         self.class_weight = class_weight
@@ -133,6 +145,9 @@ class VQC(NetworkClassifierBase):
             output_shape=outputs,
             sampler=self.sampler,
             pass_manager=self.pass_manager,
+            simulator=self.simulator,
+            noise=self.noise,
+            shots=self.shots,
         )
         return checked_network(network, num_features, None)
 

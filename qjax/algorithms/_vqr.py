@@ -11,6 +11,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from qjax._networks import EstimatorQNN, Network
+from qjax._noise import NoiseModel
+from qjax._simulators import Simulator
 from qjax.algorithms._arguments import checked_network
 from qjax.algorithms._circuits import variational_circuit
 from qjax.algorithms._regressor import NetworkRegressorBase
@@ -33,6 +35,10 @@ class VQR(NetworkRegressorBase):
         loss, optimizer, warm_start, initial_point, callback: as in `NeuralNetworkClassifier`.
         estimator: what is asked for expectation values; None for exact ones.
         pass_manager: transpiles the circuit for the estimator.
+        simulator: how states are represented; one of `qjax.simulators`. None chooses.
+        noise: a `qjax.noise.NoiseModel`; None for an ideal device.
+        shots: how many measurements outputs are estimated from, at each step and in predictions;
+            None for exact outputs. Draws are as in `NeuralNetworkClassifier`.
         learning_rate, max_iter, batch_size, validation_fraction, patience, convergence: as in
             `NeuralNetworkClassifier`.
         restarts, random_state, progress: as there.
@@ -56,6 +62,9 @@ class VQR(NetworkRegressorBase):
         *,
         estimator: BaseEstimatorV2 | None = None,
         pass_manager: BasePassManager | None = None,
+        simulator: Simulator | None = None,
+        noise: NoiseModel | None = None,
+        shots: int | None = None,
         learning_rate: object = None,
         max_iter: int | None = None,
         batch_size: int | None = None,
@@ -72,6 +81,9 @@ class VQR(NetworkRegressorBase):
         self.observable = observable
         self.estimator = estimator
         self.pass_manager = pass_manager
+        self.simulator = simulator
+        self.noise = noise
+        self.shots = shots
         super().__init__(
             loss=loss,
             optimizer=optimizer,
@@ -120,5 +132,8 @@ class VQR(NetworkRegressorBase):
             weight_params=weights,
             estimator=self.estimator,
             pass_manager=self.pass_manager,
+            simulator=self.simulator,
+            noise=self.noise,
+            shots=self.shots,
         )
         return checked_network(network, num_features, None)

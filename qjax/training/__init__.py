@@ -8,6 +8,7 @@ This module is imported by name (`import qjax.training`): `import qjax` leaves i
 _minimize     losses, weights and data -> trained weights: what users call
 _runs         chunks of the compiled program, one after the other, and what happens between them
 _program      the compiled program: a chunk of steps of one run, or of many under `vmap`
+_loss         what a loss takes, by its signature
 _sampling     which rows of the data a step sees
 _plateau      when a training has converged
 _stepper      optimizers, and what each of them wants to know of a step

@@ -13,8 +13,8 @@ from qjax._base import tuning
 from qjax._base.arrays import as_real, check_key
 from qjax._base.options import as_flag, as_whole
 from qjax.training._data import as_data, as_rows, refuse_tracers
+from qjax.training._loss import Loss, needs_key, takes_key, takes_settings
 from qjax.training._plateau import Plateau
-from qjax.training._program import Loss, takes_settings
 from qjax.training._runs import Validation
 from qjax.training._sampling import GIVEN, Batches, Sampling
 from qjax.training._stepper import Optimizer, Transformation, missing_settings, settings_of
@@ -118,6 +118,21 @@ def as_seeds(key: Array | None, count: int) -> Int[np.ndarray, "runs words"]:
     check_key(key[0])
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     return np.asarray(jax.random.key_data(key) if typed else key)
+
+
+def as_keys(key: Array | None, loss: Loss) -> Array | None:
+    """What the keys of a loss follow from, for each run; None for a loss that takes none.
+
+    Raises:
+        TypeError: for a loss that needs a key where none was given.
+    """
+    if key is None and needs_key(loss):
+        raise TypeError(
+            "key: got None, but the loss has an argument `key`, as it draws: expected "
+            "key=jax.random.key(seed), from which each step's key follows (minimize_many: one for "
+            "each run, jax.random.split(key, runs))"
+        )
+    return None if key is None or not takes_key(loss) else jnp.asarray(key)
 
 
 def as_validation(

@@ -14,6 +14,7 @@ from qjax._base.options import as_flag, as_whole
 from qjax._base.process import check_process
 from qjax.training._arguments import (
     as_batches,
+    as_keys,
     as_seeds,
     as_settings,
     as_validation,
@@ -25,8 +26,9 @@ from qjax.training._arguments import (
     steps_of_a_chunk,
 )
 from qjax.training._data import as_chosen, as_data, as_rows
+from qjax.training._loss import Loss
 from qjax.training._plateau import Plateau
-from qjax.training._program import Given, Loss, Recipe
+from qjax.training._program import Given, Recipe
 from qjax.training._runs import Progress, Trained, only, trained
 from qjax.training._sampling import Sampling
 from qjax.training._stepper import Optimizer
@@ -66,7 +68,10 @@ def minimize(
 
     Args:
         loss: `(weights, batch)` -> real scalar, in JAX; `batch` is a pytree like `data`. With a
-            third argument it gets the settings, a dictionary; with one alone, the weights.
+            third argument it gets the settings, a dictionary; with one alone, the weights. One with
+            an argument named `key` draws, as networks with shots do: it gets a new JAX random key
+            at each step, and one more for all checks on validation data. A key that is bound to it
+            already, by `functools.partial`, stays.
         weights: pytree of real arrays, where the training starts.
         optimizer: a transformation of optax's or of `qjax.optimizers`. Or a function that makes
             one, such as `optax.adam`: it is called with those settings that it has arguments for.
@@ -79,7 +84,8 @@ def minimize(
             less than a batch at its end; "replacement" draws each row by itself. Or the positions
             of the rows that each step sees, shape `(steps, batch)`, without `batch_size`: those
             that another program drew, for example.
-        key: a JAX random key; batches are drawn from it.
+        key: a JAX random key; batches are drawn from it, and the keys of a loss that takes them
+            follow from it and from the number of the step.
         settings: numbers by name, for the optimizer's function and the loss: floats of the weights'
             dtype, whole numbers in arrays (seeds), or random keys. Others compile nothing.
         convergence: when to stop earlier; None for never.
@@ -97,7 +103,7 @@ def minimize(
     Raises:
         ValueError: for numbers of rows, steps, settings or options that do not fit; says which.
         TypeError: for a loss that is no scalar, for what is no number, function, key or optimizer,
-            and inside of JAX's transformations.
+            for a missing key of a loss that takes one, and inside of JAX's transformations.
     """
     weights = as_weights(weights)
     if key is not None:
@@ -204,7 +210,8 @@ def minimize_many(
         vectorized=as_vectorized(vectorized, weights),
     )
     dtype = common_dtype(*jax.tree.leaves(weights))
-    given = Given(as_settings(settings, loss, optimizer, dtype, count), rows)
+    numbers, seeds = as_settings(settings, loss, optimizer, dtype, count), as_seeds(key, count)
+    given = Given(numbers, rows, as_keys(key, loss))
     return trained(
         recipe,
         weights,
@@ -212,7 +219,7 @@ def minimize_many(
         data,
         num_steps,
         chosen=chosen,
-        seeds=as_seeds(key, count),
+        seeds=seeds,
         validation=as_validation(validation_data, validation_rows, patience, data, count),
         callback=callback,
         shown=as_flag(progress, "progress"),

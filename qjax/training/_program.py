@@ -7,7 +7,6 @@ program. Numbers, such as the learning rate and how many steps there are, are ar
 is done is carried along as it is.
 """
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,17 +14,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int
 
 from qjax._base import tuning
 from qjax._base.store import kept
+from qjax.training._loss import Loss, called
 from qjax.training._plateau import Plateau
 from qjax.training._sampling import Batches, rows_of
 from qjax.training._stepper import Optimizer, Settings, Step, transformation_of, updated
-
-Loss = Callable[..., Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Recipe:
     """What a program is compiled for; all else is an argument of it.
 
     Attributes:
-        loss: (weights, batch), or (weights, batch, settings) -> a scalar.
+        loss: (weights, batch), or (weights, batch, settings) -> a scalar; one with `key` draws.
         optimizer: a transformation, or settings -> a transformation.
         batches: how rows are drawn; None for all of them in each step, in their order.
         convergence: when a run is done before its last step.
@@ -58,6 +55,7 @@ class Run(NamedTuple):
 
     Attributes:
         weights: pytree.
+        before: those of the last step, where the loss was a number.
         state: the optimizer's.
         recent: the last losses, where convergence asks for them.
         steps: how many were taken.
@@ -67,6 +65,7 @@ class Run(NamedTuple):
     """
 
     weights: Any
+    before: Any
     state: Any
     recent: Float[Array, " window"]
     steps: Int[Array, ""]
@@ -76,10 +75,17 @@ class Run(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a run is given once: its numbers, and its rows of the data (or None)."""
+    """What a run is given once.
+
+    Attributes:
+        settings: its numbers.
+        rows: its rows of the data; None for all.
+        key: what the keys of its steps follow from; None for a loss that draws nothing.
+    """
 
     settings: Settings
     rows: Int[Array, " rows"] | None
+    key: Array | None
 
 
 @kept(tuning.PROGRAM_BYTES)
@@ -90,10 +96,10 @@ def compiled_start(recipe: Recipe) -> Callable[..., Run]:
         transformation = transformation_of(recipe.optimizer, given.settings)
         count = 2 * recipe.convergence.window if recipe.convergence else 0
         batch = _first_batch(recipe, given, data)
-        value = jax.eval_shape(_loss_of(recipe, batch, given.settings), weights)
+        value = jax.eval_shape(_loss_of(recipe, batch, given.settings, given.key), weights)
         no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
         recent = jnp.full(count, jnp.nan, value.dtype)
-        return Run(weights, transformation.init(weights), recent, none, ~no, no, no)
+        return Run(weights, weights, transformation.init(weights), recent, none, ~no, no, no)
 
     return jax.jit(jax.vmap(start, (0, 0, None)))
 
@@ -136,51 +142,23 @@ def _repeated(leaf: Array, times: int) -> Array:
 
 @kept(tuning.PROGRAM_BYTES)
 def compiled_values(loss: Loss, vectorized: bool) -> Callable[..., Float[Array, " runs"]]:
-    """((weights, settings, rows or None), each of many runs, data) -> their losses on those."""
+    """((weights, given), each of many runs, data) -> their losses on their rows of those.
 
-    def values(runs: tuple[Any, Settings, Array | None], data: Any) -> Array:
-        def value(own: tuple[Any, Settings, Array | None]) -> Array:
-            weights, settings, rows = own
-            return called(loss, weights, rows_of(data, rows), settings)
+    A loss that draws has one key for all checks of a run, so that these differ by weights alone.
+    """
+
+    def values(runs: tuple[Any, Given], data: Any) -> Array:
+        def value(own: tuple[Any, Given]) -> Array:
+            weights, given = own
+            key = None if given.key is None else jax.random.fold_in(given.key, _CHECKS)
+            return called(loss, weights, rows_of(data, given.rows), given.settings, key)
 
         return jax.vmap(value)(runs) if vectorized else lax.map(value, runs)
 
     return jax.jit(values)
 
 
-def called(loss: Loss, weights: Any, batch: Any, settings: Settings) -> Array:
-    """The value of a loss, with the settings if it takes them."""
-    given = (weights, batch, settings) if takes_settings(loss) else (weights, batch)
-    value = loss(weights) if takes_weights_alone(loss) else loss(*given)
-    expected = "loss: expected a function that returns a real scalar, got"
-    if not isinstance(value, (jax.Array, np.ndarray, np.number, int, float, complex)):
-        raise TypeError(f"{expected} {type(value).__name__}")
-    if jnp.shape(value) != () or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
-        raise TypeError(
-            f"{expected} shape {jnp.shape(value)} of {jnp.result_type(value)}; take the mean over "
-            "the batch"
-        )
-    return jnp.asarray(value)
-
-
-def takes_settings(loss: Loss) -> bool:
-    """Whether a loss has a third argument that it needs."""
-    return sum(parameter.default is parameter.empty for parameter in _positional(loss)) > 2
-
-
-def takes_weights_alone(loss: Loss) -> bool:
-    """Whether a loss has one argument only."""
-    return len(_positional(loss)) == 1
-
-
-def _positional(loss: Loss) -> list[inspect.Parameter]:
-    """Arguments that may be given by their place; of `*args`, three."""
-    several = inspect.Parameter.VAR_POSITIONAL
-    kinds = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    parameters = inspect.signature(loss).parameters.values()
-    if any(parameter.kind is several for parameter in parameters):
-        return [parameter for parameter in parameters for _ in range(3)]
-    return [parameter for parameter in parameters if parameter.kind in kinds]
+_CHECKS = 2**32 - 1  # no step has that number
 
 
 def _over_runs(chunk: Callable[..., Any], vectorized: bool) -> Callable[..., Any]:
@@ -207,10 +185,13 @@ def _step(
 ) -> tuple[Run, Float[Array, ""]]:
     """One step, and the loss before it.
 
-    Where loss or new weights are no numbers, the run ends at the weights before.
+    Where the new weights are no numbers, the run ends at those before; where the loss is none, at
+    the last weights whose loss was one.
     """
     batch = rows_of(data, drawn if given.rows is None else rows_of(given.rows, drawn))
-    loss = _loss_of(recipe, batch, given.settings)
+    # The number of the step, not its place in a chunk: chunks may be of any length.
+    key = None if given.key is None else jax.random.fold_in(given.key, run.steps)
+    loss = _loss_of(recipe, batch, given.settings, key)
     value, gradient = jax.value_and_grad(loss)(run.weights)
     more = recipe.update_arguments(batch) if recipe.update_arguments else {}
     weights, state = updated(
@@ -220,24 +201,30 @@ def _step(
         run.weights,
         more,
     )
-    going = jnp.isfinite(value) & _are_finite(weights)
-    weights, state = jax.tree.map(
-        lambda new, old: jnp.where(going, new, old), (weights, state), (run.weights, run.state)
-    )
+    known = jnp.isfinite(value)
+    going = known & _are_finite(weights)
+    before = _either(known, run.weights, run.before)
+    weights, state = _either(going, (weights, state), (before, run.state))
     recent = jnp.append(run.recent[1:], value) if len(run.recent) else run.recent
     converged = run.converged
     if recipe.convergence is not None:
         converged = recipe.convergence.is_reached(recent, run.steps) & going
-    run = Run(weights, state, recent, run.steps + 1, going & ~converged, converged, ~going)
+    run = Run(weights, before, state, recent, run.steps + 1, going & ~converged, converged, ~going)
     return run, value
+
+
+def _either(which: Bool[Array, ""], one: Any, other: Any) -> Any:
+    return jax.tree.map(lambda first, second: jnp.where(which, first, second), one, other)
 
 
 def _are_finite(weights: Any) -> Bool[Array, ""]:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)]).all()
 
 
-def _loss_of(recipe: Recipe, batch: Any, settings: Settings) -> Callable[[Any], Array]:
-    return lambda weights: called(recipe.loss, weights, batch, settings)
+def _loss_of(
+    recipe: Recipe, batch: Any, settings: Settings, key: Array | None
+) -> Callable[[Any], Array]:
+    return lambda weights: called(recipe.loss, weights, batch, settings, key)
 
 
 def _first_batch(recipe: Recipe, given: Given, data: Any) -> Any:

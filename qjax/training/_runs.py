@@ -40,7 +40,7 @@ class Trained:
         steps: how many were taken.
         converged: whether the training stopped because it had converged.
         diverged: whether it stopped because the loss, or the next weights, were no numbers; the
-            weights are the last that were.
+            weights are the last whose loss was one (of a loss that never was, the first).
         validation_losses: on the validation data, after each chunk; empty without.
         weights_before: pytree: the weights before each step, with an axis for the steps behind that
             of runs; None without `record_weights`.
@@ -231,7 +231,7 @@ def _validated(
     """Keep the best weights; end the runs that have not become better for too long."""
     values = np.asarray(
         compiled_values(recipe.loss, recipe.vectorized)(
-            (runs.weights, given.settings, validation.rows), validation.data
+            (runs.weights, given._replace(rows=validation.rows)), validation.data
         )
     )
     better = values < watch.best

@@ -198,6 +198,21 @@ def test_steps_past_all_numbers_keep_the_last_weights(network: object) -> None:
     assert model.loss_ < model.loss_curve_[0]
 
 
+@pytest.mark.parametrize("network", [PLAIN, REMOTE], ids=["simulated", "on a primitive"])
+def test_a_loss_that_becomes_nan_leaves_the_last_weights_with_a_finite_one(network: object) -> None:
+    least = PLAIN.forward(X[0], START[:4]).item() - 0.1
+
+    def downwards(predictions: jax.Array, targets: jax.Array) -> jax.Array:
+        return jax.numpy.where(predictions[:, 0] < least, np.nan, predictions[:, 0])
+
+    more = {"learning_rate": None, "optimizer": optax.sgd(0.3), "initial_point": START[:4]}
+    model = NeuralNetworkRegressor(network, downwards, **(STEPS | more | {"max_iter": 50}))
+    with pytest.warns(ConvergenceWarning, match="the loss became nan"):
+        model.fit(X[:1], [0.0])
+    assert np.isnan(model.loss_curve_[-1])
+    assert model.loss_ == pytest.approx(model.loss_curve_[-2], abs=1e-9)
+
+
 def test_a_bar_of_steps_on_a_primitive(capsys: pytest.CaptureFixture[str]) -> None:
     classifier(REMOTE, max_iter=3, progress=True).fit(X[:2], Y[:2])
     assert "3/3" in capsys.readouterr().err
