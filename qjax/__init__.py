@@ -34,6 +34,8 @@ The floors of the code, each importing only from those below; each package lists
    _readout                          state -> probabilities, samples, expectation values
 6  _engine                           circuit, parameters -> all of it, compiled and batched
 7  _simulation, _sampling, _fisher   the pure functions of a circuit
+   _estimation, _planning            means with their errors; what would run
+   _gate_application                 for simulators of one's own
    _remote                           networks on Qiskit's primitives
    mitigation                        noisy values -> estimates of those without noise
 8  _networks                         neural networks: what users hold, and their files
@@ -50,7 +52,9 @@ from qjax._base import name_hints
 from qjax._base.compilation_cache import enable_compilation_cache
 from qjax._base.errors import CircuitTooLargeError, NoExactFormError, UnsupportedInstructionError
 from qjax._circuit.circuit import Circuit
+from qjax._estimation import Estimate, estimate
 from qjax._fisher import quantum_fisher_information
+from qjax._gate_application import apply_gate
 from qjax._networks import (
     CircuitQNN,
     ComposedOp,
@@ -66,18 +70,11 @@ from qjax._networks import (
     load,
 )
 from qjax._plan import Plan
+from qjax._planning import plan
 from qjax._qiskit import AmplitudeEncoding, from_qasm, from_qiskit, to_qiskit
 from qjax._remote import CircuitCount
-from qjax._sampling import Estimate, Trajectories, estimate, sample, trajectories
-from qjax._simulation import (
-    apply_gate,
-    density_matrix,
-    expectation,
-    plan,
-    probabilities,
-    statevector,
-    unitary,
-)
+from qjax._sampling import Trajectories, sample, trajectories
+from qjax._simulation import density_matrix, expectation, probabilities, statevector, unitary
 from qjax._simulators import engine
 from qjax._version import __version__
 

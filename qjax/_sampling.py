@@ -1,4 +1,4 @@
-"""Floor 7. (circuit, params, key) -> samples, runs, and means over runs."""
+"""Floor 7. (circuit, params, key) -> samples, and runs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from jaxtyping import Complex, Float, UInt8
 from qiskit import QuantumCircuit
 
 from qjax._base import tuning
-from qjax._base.arrays import check_key
+from qjax._base.arrays import check_key, check_known_finite
 from qjax._base.errors import NoExactFormError
 from qjax._base.memory import check_states_fit
 from qjax._base.mesh import on_mesh
@@ -23,14 +23,9 @@ from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import measured_bits, measured_qubits, writes_bits
 from qjax._dynamic import deferred, num_records
 from qjax._engine import (
-    DrawnTask,
-    Expectations,
     MeasuredBits,
     MixedTask,
     circuit_of_bits,
-    compiled_drawn,
-    compiled_estimate,
-    compiled_estimates,
     deferred_with_noise,
     follow,
     measured_task,
@@ -39,11 +34,10 @@ from qjax._engine import (
     num_simulated,
     run_task,
     runs_at_once,
-    task_for,
     with_simulator,
 )
-from qjax._noise import NoiseModel, NoiseStructure, as_noise, reduced, structure_of
-from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
+from qjax._noise import NoiseModel, NoiseStructure, as_noise, structure_of
+from qjax._qiskit import ParameterValues, as_circuit, as_parameters
 from qjax._readout import (
     bits_of,
     check_shots,
@@ -54,7 +48,6 @@ from qjax._readout import (
 )
 from qjax._simulators import (
     DensityMatrix,
-    ExactSimulator,
     Simulator,
     StateVector,
     as_complex,
@@ -73,13 +66,6 @@ class Trajectories(NamedTuple):
 
     states: Complex[Array, "shots 2**n"]
     bits: UInt8[Array, "shots clbits"]
-
-
-class Estimate(NamedTuple):
-    """Means over runs of a circuit, and their standard errors."""
-
-    values: Float[Array, "*observables"]
-    errors: Float[Array, "*observables"]
 
 
 def sample(
@@ -122,7 +108,7 @@ def sample(
     values = as_parameters(circuit, params)
     if method not in (None, "exact", "trajectories"):
         raise ValueError(f"method: expected 'exact', 'trajectories' or None, got {method!r}")
-    _refuse_missing(values)
+    check_known_finite(values, "params")
     check_key(key)
     shots, given = check_shots(shots), as_simulator(simulator)
     _check_runs(given, shots, method)
@@ -165,106 +151,9 @@ def trajectories(
     check_process()
     circuit = as_circuit(circuit)
     values = as_parameters(circuit, params)
-    _refuse_missing(values)
+    check_known_finite(values, "params")
     check_key(key)
     return _compiled_trajectories(circuit, check_shots(shots))(values, key)
-
-
-def estimate(
-    circuit: Circuit | QuantumCircuit,
-    observables: object,
-    params: ParameterValues = (),
-    shots: int | None = None,
-    key: Array | None = None,
-    *,
-    simulator: Simulator | None = None,
-    noise: NoiseModel | None = None,
-) -> Estimate:
-    """Expectation values as means over runs of a circuit; observables as `expectation`.
-
-    Outcomes midway and what noise does are drawn; the value of each run is exact, so that a circuit
-    without any of those has the error 0. As everywhere, measurements that nothing comes after are
-    left out. Memory does not grow with the number of runs.
-
-    With `simulator=StateVector()` or `DensityMatrix()` what is measured is drawn too, as on a
-    device: values are those of `expectation(..., shots=shots, key=key)`, by groups of terms with so
-    many shots each, and errors are those of the shots.
-
-    With `simulator=Trajectories(samples)` means have derivatives in parameters and strengths of
-    noise, by `jax.grad` and in forward mode: unbiased ones, of values and of how likely the runs
-    are (the score function estimator, with the mean of other runs as a baseline: P. Glynn, CACM 33,
-    75 (1990); Kool, van Hoof and Welling, ICLR workshop 2019). Their standard errors fall as
-    1/sqrt(samples) too; in strengths they grow as 1/sqrt(p). The same key draws the same numbers,
-    whatever the parameters are. What has the probability 0 is never drawn: derivatives in a
-    strength of exactly 0 lack it, and are NaN for channels that are no mixtures of unitaries;
-    `DensityMatrix` has them.
-
-    Args:
-        circuit: as in `statevector`.
-        observables: as in `expectation`.
-        params: as in `statevector`.
-        shots: how many runs; None where `simulator` says it.
-        key: a JAX random key.
-        simulator: of `qjax.simulators`: `Trajectories(samples)`, for derivatives; another one for
-            what a device would measure.
-        noise: what goes wrong on the way; None for nothing.
-
-    Returns:
-        means and their standard errors, each of shape `()` for one observable, `(O,)` for a list.
-        A single run of a circuit with something to draw has the error NaN.
-
-    Raises:
-        ValueError: also for both `shots` and `Trajectories`.
-        TypeError: also where there is neither, for another simulator, and without a key.
-    """
-    check_process()
-    circuit, converted, shape = as_observables(circuit, observables, params)
-    values = as_parameters(circuit, params, converted)
-    _refuse_missing(values)
-    check_key(key)
-    assert key is not None
-    if isinstance(simulator, ExactSimulator):
-        chosen, model = with_simulator(circuit, simulator, as_noise(noise))
-        assert not isinstance(chosen, TrajectorySimulator)
-        sampled = task_for(circuit, Expectations(converted), chosen, model)
-        drawn = compiled_estimates(sampled, _number_of_runs(shots, None))(values, model, key)
-        return Estimate(*(statistic.reshape(shape) for statistic in drawn))
-    runs, model = _number_of_runs(shots, simulator), as_noise(noise)
-    if simulator is None and model is None:
-        statistics = compiled_estimate(circuit, converted, runs)(values, key)
-    else:
-        model = None if model is None else reduced(model, circuit)
-        structure = None if model is None else structure_of(model)
-        task = DrawnTask(circuit, frozenset(), Expectations(converted), structure, runs)
-        statistics = compiled_drawn(task)(values, model, key)
-    return Estimate(*(statistic.reshape(shape) for statistic in statistics))
-
-
-def _number_of_runs(shots: int | None, simulator: object) -> int:
-    if simulator is None:
-        if shots is None:
-            raise TypeError(
-                "shots: expected how many runs the means are of, got None; give shots=, or "
-                "simulator=qjax.simulators.Trajectories(samples)"
-            )
-        return check_shots(shots)
-    if not isinstance(simulator, TrajectorySimulator):
-        raise TypeError(
-            f"simulator: got {simulator!r}; expected one of qjax.simulators, such as "
-            "qjax.simulators.Trajectories(samples), or None"
-        )
-    if shots is not None:
-        raise ValueError(
-            f"shots: got {shots} beside {simulator}, which says how many runs there are; give one "
-            "of the two"
-        )
-    return check_shots(simulator.samples)
-
-
-def _refuse_missing(params: Float[Array, " params"]) -> None:
-    # Samples cannot say that a number was missing, as all other results do.
-    if not isinstance(params, jax.core.Tracer) and not np.isfinite(params).all():
-        raise ValueError("params: holds NaN or infinity; expected finite numbers")
 
 
 @kept(tuning.PROGRAM_BYTES)

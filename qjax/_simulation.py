@@ -3,24 +3,16 @@
 Every function compiles once per circuit, shape and dtype, also when it is called eagerly.
 """
 
-import operator
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Complex, Float, Shaped
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
 
-from qjax._base import tuning
-from qjax._base.arrays import as_any_number, enumerated
-from qjax._base.errors import CircuitTooLargeError
-from qjax._base.mesh import on_mesh, placed
-from qjax._base.options import check_ordered
+from qjax._base.mesh import on_mesh
 from qjax._base.process import check_process
+from qjax._circuit.checks import check_qubits
 from qjax._circuit.circuit import Circuit, preparations
 from qjax._engine import (
     Densities,
@@ -28,7 +20,6 @@ from qjax._engine import (
     Expectations,
     MisreadTask,
     MixedTask,
-    Outcomes,
     Readout,
     States,
     as_gradient,
@@ -41,14 +32,12 @@ from qjax._engine import (
     compiled_shots,
     compiled_unitary,
     outcomes_of,
-    plan_of_task,
     run,
     task_for,
     with_simulator,
 )
 from qjax._noise import NoiseModel, as_noise, structure_of
-from qjax._plan import Plan
-from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters, vectors_among
+from qjax._qiskit import ParameterValues, as_circuit, as_observables, as_parameters
 from qjax._simulators import (
     NATIVE,
     DensityMatrix,
@@ -195,7 +184,7 @@ def probabilities(
     check_process()
     circuit = as_circuit(circuit)
     everything = tuple(range(circuit.num_qubits))
-    kept = _check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
+    kept = check_qubits(everything if qubits is None else qubits, circuit.num_qubits)
     readout, values = outcomes_of(circuit, kept), as_parameters(circuit, params)
     return _read(circuit, readout, values, gradient, simulator, noise, shots=shots, key=key)
 
@@ -263,106 +252,6 @@ def expectation(
     return _read(circuit, readout, values, gradient, simulator, noise, shape, shots, key)
 
 
-def plan(
-    circuit: Circuit | QuantumCircuit,
-    inputs: Iterable[Parameter | str] | str = (),
-    *,
-    simulator: Simulator | None = None,
-    noise: NoiseModel | None = None,
-) -> Plan:
-    """How a circuit is simulated: `print(qjax.plan(circuit))` tells what was fused, and why.
-
-    A network's own is `qnn.plan`, where what its observables do not depend on is left out.
-
-    Args:
-        circuit: the circuit.
-        inputs: the parameters, or their names, that differ per sample, such as those that
-            `jax.vmap` maps over. The name of a vector of parameters stands for its elements.
-        simulator: as in `expectation`.
-        noise: what goes wrong on the way, a `qjax.noise.NoiseModel`, misread bits included; None
-            for nothing. A pytree: `jax.grad` differentiates in its numbers.
-
-    Raises:
-        ValueError: for parameters that are not in the circuit.
-        CircuitTooLargeError: where not even one state of all qubits fits into memory; `qnn.plan` of
-            a network with local observables needs none.
-        TypeError: for a single name instead of a sequence, and for what is no parameter.
-        UnsupportedInstructionError: see `from_qiskit`.
-    """
-    circuit = as_circuit(circuit)
-    names = _names(inputs, vectors_among(circuit.parameters))
-    if unknown := sorted(names - set(circuit.parameters)):
-        raise ValueError(
-            f"inputs: {enumerated(unknown)} are not among the circuit's parameters "
-            f"{enumerated(circuit.parameters)}"
-        )
-    positions = (position for position, name in enumerate(circuit.parameters) if name in names)
-    batched = frozenset(positions)
-    how, model = with_simulator(circuit, as_simulator(simulator), as_noise(noise))
-    try:
-        structure = structure_of(model) if model else None
-        if isinstance(how, Trajectories):
-            drawn = DrawnTask(circuit, batched, Outcomes(), structure, how.samples)
-            return plan_of_task(drawn)
-        task = task_for(circuit, Outcomes(), how, model)
-        return plan_of_task(replace(task, batched=batched))
-    except CircuitTooLargeError as error:
-        raise CircuitTooLargeError(
-            f"{error}. Of a network with local observables, qnn.plan is the plan"
-        ) from error
-
-
-def _names(inputs: Iterable[Parameter | str] | str, vectors: dict[str, list[str]]) -> set[str]:
-    if isinstance(inputs, str) and inputs in vectors:
-        return set(vectors[inputs])
-    if isinstance(inputs, (str, Parameter)) or not isinstance(inputs, Iterable):
-        raise TypeError(f"inputs: expected a sequence of parameters or names, got {inputs!r}")
-    names = list(inputs)
-    if strange := [name for name in names if not isinstance(name, (str, Parameter))]:
-        raise TypeError(
-            f"inputs: expected parameters or their names, got {strange[0]!r} of type "
-            f"{type(strange[0]).__name__}"
-        )
-    known = [vectors.get(name, [name]) if isinstance(name, str) else [name.name] for name in names]
-    return set().union(*known)
-
-
-def apply_gate(
-    state: Complex[Array, "2**n *batch"], matrix: Complex[Array, "2**k 2**k"], qubits: Sequence[int]
-) -> Complex[Array, "2**n *batch"]:
-    """Apply a matrix to some qubits of a state: the building block for one's own simulators.
-
-    Args:
-        state: amplitudes along the first axis; further axes, if any, are a batch.
-        matrix: need not be unitary; `qubits[0]` is the least significant bit of its index.
-        qubits: the k qubits, in the order of the matrix.
-
-    Raises:
-        ValueError: for shapes that do not fit, and qubits out of range or given twice.
-        TypeError: for what is not numbers, and for masked arrays.
-    """
-    check_process()
-    state, matrix = as_any_number(state, "state"), as_any_number(matrix, "matrix")
-    num_qubits = _check_state(state)
-    qubits = _check_qubits(qubits, num_qubits)
-    if matrix.shape != (2 ** len(qubits),) * 2:
-        raise ValueError(
-            f"matrix: expected shape {(2 ** len(qubits),) * 2} for {len(qubits)} qubits, "
-            f"got {matrix.shape}"
-        )
-    dtype = jax.dtypes.canonicalize_dtype(np.result_type(state.dtype, matrix.dtype, np.complex64))
-    leading = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
-
-    def act(state: Array, matrix: Array) -> Array:
-        split = state.reshape(*(2,) * num_qubits, -1)
-        front = jnp.moveaxis(split, leading, range(len(leading)))
-        rows = front.reshape(2 ** len(qubits), -1)
-        acted = jnp.matmul(matrix, rows, precision=tuning.PRECISION).reshape(front.shape)
-        return jnp.moveaxis(acted, range(len(leading)), leading).reshape(state.shape)
-
-    return on_mesh(act, state.astype(dtype), matrix.astype(dtype), result=placed(state))
-
-
 def _read(
     circuit: Circuit,
     readout: Readout,
@@ -407,32 +296,3 @@ def _refuse_gradient(gradient: Gradient | None) -> None:
             f"gradient: got {gradient!r} where states are density matrices, which choose by "
             "memory; leave it out"
         )
-
-
-def _check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:
-    expected = f"qubits: expected distinct numbers from 0 to {num_qubits - 1}"
-    if isinstance(qubits, (int, np.integer)):
-        raise TypeError(f"qubits: expected a sequence of numbers, such as [{qubits}], got {qubits}")
-    check_ordered(qubits, "qubits")
-    if not isinstance(qubits, Iterable):
-        raise TypeError(f"{expected}, got {type(qubits).__name__}")
-    checked = tuple(_whole_number(qubit, expected) for qubit in qubits)
-    if len(set(checked)) != len(checked) or any(not 0 <= q < num_qubits for q in checked):
-        raise ValueError(f"{expected}, got {checked}")
-    return checked
-
-
-def _whole_number(qubit: object, expected: str) -> int:
-    try:
-        if not isinstance(qubit, (bool, np.bool_)):
-            return operator.index(qubit)  # type: ignore[arg-type]
-    except TypeError as error:  # no integer, or one that has no value yet
-        raise TypeError(f"{expected}, got {qubit!r}: {error}") from error
-    raise TypeError(f"{expected}, got {qubit!r}")
-
-
-def _check_state(state: Array) -> int:
-    dimension = state.shape[0] if state.ndim else 0
-    if dimension.bit_count() != 1:
-        raise ValueError(f"state: expected the first axis to be of length 2**n, got {state.shape}")
-    return dimension.bit_length() - 1

@@ -271,3 +271,13 @@ def check_length(values: Float[Array, "..."], length: int, what: str, remedy: st
         raise ValueError(
             f"{what}: expected an array of shape ({length},), got {values.shape}. {remedy}"
         )
+
+
+def check_known_finite(values: Array, what: str) -> None:
+    """Require finite numbers, where they are known: samples cannot say that one was missing.
+
+    Raises:
+        ValueError: for NaN and infinity.
+    """
+    if not isinstance(values, jax.core.Tracer) and not np.isfinite(values).all():
+        raise ValueError(f"{what}: holds NaN or infinity; expected finite numbers")

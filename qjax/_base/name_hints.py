@@ -37,6 +37,7 @@ _BRIDGE = "from bridge import {0}"
 _DIAGNOSTIC = "from qjax.diagnostics import {1}, a function; theirs takes networks of qjax too"
 _OPTIMIZERS = "from qjax.optimizers import {1}"
 _OPERATIONS = "from qjax.operations import {0}"
+_NOISE = "from qjax.noise import {0}"
 _OPFLOW = "opflow's place is taken by qjax.ComposedOp(observable, circuit) and Qiskit's observables"
 _OPTIMIZER = (
     f"from {_LEARNING}.optimizers import {{0}}, or an optimizer of optax or torch; networks "
@@ -122,6 +123,11 @@ _WAYS = {
     "Gate Control Matrix Measure Reset Amplitudes Register gate matrix_gate": _OPERATIONS,
     "Switch Case For While Break Continue Store Declaration": _OPERATIONS,
     "Expression parameter constant": _OPERATIONS,
+    "Channel NoiseModel from_aer from_backend depolarizing pauli kraus coherent": _NOISE,
+    "bit_flip phase_flip amplitude_damping phase_damping thermal_relaxation": _NOISE,
+    "phase_amplitude_damping mixed_unitary": _NOISE,
+    "DensityMatrix StateVector": "from qjax.simulators import {0}",
+    "zero_noise_extrapolation calibration_matrix fold": "from qjax.mitigation import {0}",
     "TorchConnector jax2torch torch2jax to_jax to_torch": _BRIDGE,
 }
 

@@ -1,12 +1,13 @@
 """Floor 2. Whether what a circuit is written down as has a meaning: errors say what is wrong."""
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from qjax._base.arrays import counted
-from qjax._base.options import is_whole
+from qjax._base.options import check_ordered, is_whole
 from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.classical import Bits, ClassicalType, Variable
 from qjax._circuit.classical_types import (
@@ -265,3 +266,31 @@ def check_members(values: tuple, what: str, kind: type) -> None:
     for member in values:
         if not isinstance(member, kind):
             raise TypeError(f"{what}: expected a tuple of {kind.__name__}, it holds {member!r}")
+
+
+def check_qubits(qubits: Sequence[int], num_qubits: int) -> tuple[int, ...]:
+    """Require distinct numbers of qubits.
+
+    Raises:
+        ValueError: for numbers out of range or given twice.
+        TypeError: for what is no sequence of whole numbers.
+    """
+    expected = f"qubits: expected distinct numbers from 0 to {num_qubits - 1}"
+    if isinstance(qubits, (int, np.integer)):
+        raise TypeError(f"qubits: expected a sequence of numbers, such as [{qubits}], got {qubits}")
+    check_ordered(qubits, "qubits")
+    if not isinstance(qubits, Iterable):
+        raise TypeError(f"{expected}, got {type(qubits).__name__}")
+    checked = tuple(_whole_number(qubit, expected) for qubit in qubits)
+    if len(set(checked)) != len(checked) or any(not 0 <= q < num_qubits for q in checked):
+        raise ValueError(f"{expected}, got {checked}")
+    return checked
+
+
+def _whole_number(qubit: object, expected: str) -> int:
+    try:
+        if not isinstance(qubit, (bool, np.bool_)):
+            return operator.index(qubit)  # type: ignore[arg-type]
+    except TypeError as error:  # no integer, or one that has no value yet
+        raise TypeError(f"{expected}, got {qubit!r}: {error}") from error
+    raise TypeError(f"{expected}, got {qubit!r}")

@@ -22,7 +22,10 @@ from qjax._dynamic.known_qubits import Known, sum_of, without_known
 # Each record doubles the state.
 MAX_RECORDS = 24
 
-REMEDY = "Run it by trajectories: qjax.sample, qjax.estimate or qjax.trajectories"
+REMEDY = (
+    "Run it by trajectories: qjax.sample with method='trajectories', qjax.estimate or "
+    "qjax.trajectories"
+)
 
 Key = tuple[str, int]
 

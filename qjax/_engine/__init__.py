@@ -11,7 +11,9 @@ batching        those operations, mapped over a batch
 primitive       the rules of those operations
 misread_readouts  exact readouts -> what is read where bits are misread
 misread         the same of pure states, read so
-mixed           the same of density matrices, with noise
+mixed_task      what is asked of a noisy circuit -> the density matrices for it
+mixed           those, compiled
+simulator_choice  what simulates a circuit with noise
 runs            the states of many runs of a circuit
 noise_blocks    gates and noise -> blocks that act on the same few qubits
 block_matrices  gates, channels -> matrices on a block, and what is drawn
@@ -47,15 +49,14 @@ from qjax._engine.misread import compiled_misread as compiled_misread
 from qjax._engine.misread import measured_task as measured_task
 from qjax._engine.misread import misread_task as misread_task
 from qjax._engine.misread import plan_of_misread as plan_of_misread
-from qjax._engine.mixed import Densities as Densities
-from qjax._engine.mixed import MeasuredBits as MeasuredBits
-from qjax._engine.mixed import MixedTask as MixedTask
 from qjax._engine.mixed import compiled_mixed as compiled_mixed
-from qjax._engine.mixed import deferred_with_noise as deferred_with_noise
-from qjax._engine.mixed import mixed_program as mixed_program
 from qjax._engine.mixed import mixed_values as mixed_values
 from qjax._engine.mixed import plan_of_mixed as plan_of_mixed
-from qjax._engine.mixed import with_simulator as with_simulator
+from qjax._engine.mixed_task import Densities as Densities
+from qjax._engine.mixed_task import MeasuredBits as MeasuredBits
+from qjax._engine.mixed_task import MixedTask as MixedTask
+from qjax._engine.mixed_task import deferred_with_noise as deferred_with_noise
+from qjax._engine.mixed_task import mixed_program as mixed_program
 from qjax._engine.model import compiled_draws as compiled_draws
 from qjax._engine.model import compiled_jacobians as compiled_jacobians
 from qjax._engine.model import compiled_outputs as compiled_outputs
@@ -82,6 +83,7 @@ from qjax._engine.shots import as_sampling as as_sampling
 from qjax._engine.shots import compiled_estimates as compiled_estimates
 from qjax._engine.shots import compiled_shots as compiled_shots
 from qjax._engine.shots import run_with_shots as run_with_shots
+from qjax._engine.simulator_choice import with_simulator as with_simulator
 from qjax._engine.task import Expectations as Expectations
 from qjax._engine.task import Outcomes as Outcomes
 from qjax._engine.task import Readout as Readout

@@ -36,7 +36,7 @@ from qjax._engine.misread_readouts import (
     misread_values,
     that_matter,
 )
-from qjax._engine.mixed import MeasuredBits
+from qjax._engine.mixed_task import MeasuredBits
 from qjax._engine.noisy_runs import FinalBits, Finish, Statistics, noisy_means
 from qjax._engine.task import Expectations, Outcomes
 from qjax._noise import (

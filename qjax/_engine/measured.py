@@ -27,7 +27,8 @@ from qjax._circuit.commuting_groups import (
 from qjax._circuit.measurements import without_final_measurements
 from qjax._circuit.operations import Gate, gate
 from qjax._engine.misread import MisreadTask, misread_task, run_misread
-from qjax._engine.mixed import MeasuredBits, MixedTask, mixed_values
+from qjax._engine.mixed import mixed_values
+from qjax._engine.mixed_task import MeasuredBits, MixedTask
 from qjax._engine.primitive import run
 from qjax._engine.task import Expectations, Outcomes, Readout, Task, outcomes_of
 from qjax._expressions import parameter

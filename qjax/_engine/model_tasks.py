@@ -13,13 +13,8 @@ from qjax._dynamic import deferred
 from qjax._engine.drawn import DrawnTask, plan_of_drawn
 from qjax._engine.measured import SampledTask
 from qjax._engine.misread import MisreadTask, misread_task, plan_of_misread, pure_task_of
-from qjax._engine.mixed import (
-    MeasuredBits,
-    MixedTask,
-    check_density_fits,
-    mixed_program,
-    plan_of_mixed,
-)
+from qjax._engine.mixed import plan_of_mixed
+from qjax._engine.mixed_task import MeasuredBits, MixedTask, check_density_fits, mixed_program
 from qjax._engine.shots import Shots
 from qjax._engine.task import (
     Expectations,

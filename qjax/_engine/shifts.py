@@ -27,7 +27,7 @@ from qjax._circuit.shift_rules import ShiftRule, shift_rule
 from qjax._circuit.slopes import near_expression
 from qjax._dynamic import deferred
 from qjax._engine.measured import Measured, SampledTask, measured_of
-from qjax._engine.mixed import MeasuredBits, MixedTask, deferred_with_noise
+from qjax._engine.mixed_task import MeasuredBits, MixedTask, deferred_with_noise
 from qjax._engine.task import Outcomes, outcomes_of
 from qjax._expressions import Expression, ExpressionTable, Value, all_angles, expression_tables
 from qjax.gradients import SPSA, ParameterShift

@@ -88,4 +88,10 @@ def size_of(name: str) -> int | None:
         )
     controls = match["controls"]
     count = int(controls[1:]) if controls[1:].isdigit() else len(controls)
+    state = name.rpartition("_o")[2] if plain != name else "0"
+    if int(state) >= 2**count:
+        raise ValueError(
+            f"gates: {name!r} has controls on the values {state}, and {count} of them have less "
+            f"than {2**count}"
+        )
     return count + _BASES[match["base"]]

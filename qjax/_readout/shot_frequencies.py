@@ -12,6 +12,7 @@ from jax import Array, lax
 from jaxtyping import Float, Int, UInt32
 
 from qjax._base import tuning
+from qjax._base.mesh import alike
 from qjax._readout.measurement import choices_of, draw_states
 from qjax._simulators import draw_counts
 
@@ -57,5 +58,7 @@ def _counts(
         taken = (jnp.arange(most) < shots - number * most).astype(jnp.int32)
         return jax.vmap(lambda row, own: row.at[own].add(taken))(counts, states)
 
-    counts = lax.fori_loop(0, -(-shots // most), part, jnp.zeros((batch, size), jnp.int32))
+    # Loops expect one type throughout.
+    start, _ = alike((jnp.zeros((batch, size), jnp.int32), probabilities))
+    counts = lax.fori_loop(0, -(-shots // most), part, start)
     return counts[:, :outcomes].T.astype(probabilities.dtype)

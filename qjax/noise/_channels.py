@@ -150,7 +150,7 @@ def amplitude_damping(gamma: Strength, excited: Strength = 0.0) -> Channel:
     sqrt(1 - e) [[0, sqrt(gamma)], [0, 0]], and the same towards |1> with sqrt(e).
 
     Args:
-        gamma: the probability.
+        gamma: the probability; at 1, derivatives in it are not finite.
         excited: e, the population of |1> that it decays to.
 
     Raises:

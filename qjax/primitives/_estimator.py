@@ -23,9 +23,10 @@ from qjax._base.process import check_process
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.observable import Observable, PauliSum
 from qjax._engine import Expectations
+from qjax._estimation import estimate
 from qjax._noise import NoiseModel
 from qjax._qiskit import as_observable
-from qjax._sampling import estimate, has_exact_form
+from qjax._sampling import has_exact_form
 from qjax._simulators import Simulator
 from qjax.primitives._requests import (
     Seed,
