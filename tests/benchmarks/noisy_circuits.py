@@ -43,6 +43,8 @@ def deviations(count: int) -> dict[str, float]:
     worst: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     for seed, dynamic, case in tqdm(cases(count), total=count, desc="Density matrices"):
+        if seed % 20 == 0:
+            jax.clear_caches()  # a process may map memory so and so often, as each program does
         kinds.update(rule.channel.name for rule in case.rules)
         model = noise_model(case)
         expected = noisy.density_matrix(case) if dynamic else noisy.aer_density_matrix(case)
@@ -68,6 +70,8 @@ def slope_deviations(count: int) -> dict[str, float]:
     """The largest of slopes in parameters and strengths from finite differences of Aer's values."""
     worst: Counter[str] = Counter()
     for seed in tqdm(range(count), desc="Slopes"):
+        if seed % 5 == 0:
+            jax.clear_caches()
         num_qubits, dynamic = 1 + seed % 3, seed % 2 == 1
         case = noisy.random_case(2000 + seed, num_qubits, dynamic=dynamic)
         labels = ["Z" * num_qubits, "XYZ"[:num_qubits]]
