@@ -39,6 +39,7 @@ from qjax._networks.parameter_roles import unpacked as unpacked
 from qjax._networks.parametrized_circuit import ParametrizedCircuit as ParametrizedCircuit
 from qjax._networks.protocol import Network as Network
 from qjax._networks.protocol import way_from_qiskit_ml as way_from_qiskit_ml
+from qjax._networks.randomness import key_of_seed as key_of_seed
 from qjax._networks.sampler_qnn import SamplerQNN as SamplerQNN
 from qjax._networks.saved_network import SavedNetwork as SavedNetwork
 from qjax._networks.saving import export as export

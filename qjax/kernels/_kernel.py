@@ -116,11 +116,9 @@ class QuantumKernel(TrainableKernel):
         given = [] if self._are_missing(weights) else [vector]
         dtype = common_dtype(x, *([] if y is None else [y]), *given)
         settings = tuple(np.asarray(setting, dtype) for setting in self._settings())
+        points = x.astype(dtype), None if y is None else y.astype(dtype)
         return matrix_in_blocks(
-            self._features(),
-            x.astype(dtype),
-            None if y is None else y.astype(dtype),
-            vector.astype(dtype),
+            *self._compared(*points, vector.astype(dtype), seed),
             settings,
             max_bytes=max_bytes,
             progress=progress,
@@ -138,6 +136,16 @@ class QuantumKernel(TrainableKernel):
         values = self.evaluate(x, y)
         alone = y is not None and all(as_numpy(points, "points").ndim == 1 for points in (x, y))
         return float(values[0, 0]) if alone else values
+
+    def _compared(
+        self,
+        x: np.ndarray,
+        y: np.ndarray | None,
+        weights: np.ndarray,
+        seed: int | None,  # noqa: ARG002 - see `_sampler`
+    ) -> tuple[Features, np.ndarray, np.ndarray | None, np.ndarray]:
+        """Features, and what they are of: points and weights."""
+        return self._features(), x, y, weights
 
     def _sampler(self, seed: int | None) -> Callable[[np.ndarray, bool], np.ndarray] | None:
         """What shots make of the values of a block; None for no shots."""

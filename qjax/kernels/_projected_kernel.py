@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import jax
@@ -11,15 +12,18 @@ from jax import Array
 from jaxtyping import Float
 from qiskit import QuantumCircuit
 
-from qjax._base.arrays import Numbers, as_real_numpy
+from qjax._base import tuning
+from qjax._base.arrays import Numbers, as_real_numpy, check_key
+from qjax._base.options import as_whole
 from qjax._circuit.circuit import Circuit
-from qjax._engine import Expectations
-from qjax._networks import Parameters, WeightParameters, make_model, unpacked
+from qjax._engine import Expectations, Shots, compiled_outputs
+from qjax._networks import Parameters, WeightParameters, key_of_seed, make_model, unpacked
 from qjax._noise import NoiseModel, as_noise, reduced
 from qjax._qiskit import as_circuit, several, with_observables
+from qjax._readout import check_shots
 from qjax._simulators import Simulator, as_exact_simulator
-from qjax.kernels._features import ExpectationFeatures
-from qjax.kernels._gram import compiled_features
+from qjax.kernels._features import DrawnFeatures, ExpectationFeatures, Features
+from qjax.kernels._gram import compiled_block, compiled_features
 from qjax.kernels._kernel import QuantumKernel
 from qjax.kernels._known_noise import known
 
@@ -44,15 +48,17 @@ class ProjectedKernel(QuantumKernel):
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel` with known numbers, for which
             programs are compiled: the expectation values are then those of a device, misread bits
             included; None for nothing.
-        shots: None: values are those of infinitely many, so far.
+        shots: how many runs each group of observables that are measured together is read from, as
+            in `qjax.expectation`; then `matrix` and `features` take a `key`, and `evaluate` a
+            `seed`. Each point is drawn once; squared distances are too large by the features'
+            variances. Derivatives are those of infinitely many. None for those.
 
     Raises:
         ValueError: for parameters that are assigned twice or not at all, for a circuit without
-            inputs, observables that do not fit, and a gamma that is not positive.
+            inputs, observables that do not fit, a gamma that is not positive, and shots below 1.
         TypeError: for what is no circuit, parameter, observable, number, simulator or noise model,
             and for traced strengths.
         UnsupportedInstructionError: see `from_qiskit`.
-        NotImplementedError: for shots other than None.
     """
 
     def __init__(
@@ -65,13 +71,9 @@ class ProjectedKernel(QuantumKernel):
         weight_params: WeightParameters = (),
         simulator: Simulator | None = None,
         noise: NoiseModel | None = None,
-        shots: None = None,
+        shots: int | None = None,
     ) -> None:
-        if shots is not None:
-            raise NotImplementedError(
-                f"shots: got {shots!r}; projected kernels of a number of shots are not there yet, "
-                "values are exact. Leave it out, or give None"
-            )
+        shots = None if shots is None else check_shots(shots)
         noise = as_noise(noise)
         no_weights = isinstance(weight_params, tuple) and not weight_params
         circuit, inputs, weights = unpacked(
@@ -85,7 +87,7 @@ class ProjectedKernel(QuantumKernel):
         whole, converted = with_observables(bare, circuit, [read] if listed is None else listed)
         roles = inputs, weights, Expectations(converted)
         model = make_model(whole, *roles, simulator=simulator, noise=noise, others_are_inputs=True)
-        super().__init__(*model, noise, as_exact_simulator(simulator))
+        super().__init__(*model, noise, as_exact_simulator(simulator), shots)
         self._gamma = _checked_gamma(gamma)
         # What a copy is made of: what the caller has can change.
         self._bare, self._sources = bare, copy.deepcopy(observables)
@@ -100,14 +102,73 @@ class ProjectedKernel(QuantumKernel):
         """What squared distances are multiplied with."""
         return self._gamma
 
-    def features(self, x: Numbers, weights: Any = ()) -> Float[Array, "points observables"]:
+    def matrix(
+        self,
+        x: Numbers,
+        y: Numbers | None = None,
+        weights: Any = (),
+        *,
+        key: Array | None = None,
+    ) -> Float[Array, "x_points y_points"]:
+        """As of all kernels; with shots, points of `x` and `y` have draws of their own."""
+        if self._shots is None:
+            return super().matrix(x, y, weights, key=key)
+        x, y, vector = self._prepared(x, y, weights)
+        keys = jax.random.split(_checked_key(key))
+        left = self._drawn(x, vector, keys[0])
+        right = None if y is None else self._drawn(y, vector, keys[1])
+        pair = None if right is None else (right, right)
+        return compiled_block(DrawnFeatures())(
+            (left, left), pair, (jnp.asarray(self._gamma, x.dtype),)
+        )
+
+    def features(
+        self, x: Numbers, weights: Any = (), *, key: Array | None = None
+    ) -> Float[Array, "points observables"]:
         """The expectation values f, as a pure JAX function; arguments and errors as `matrix`.
 
         Returns:
             shape `(len(x), len(observables))`.
         """
         x, _, vector = self._prepared(x, None, weights)
-        return compiled_features(self._features())(x, vector)
+        if self._shots is None:
+            return compiled_features(self._features())(x, vector)
+        return self._drawn(x, vector, _checked_key(key))
+
+    def _drawn(self, x: Array, weights: Array, key: Array) -> Float[Array, "points observables"]:
+        assert self._shots is not None
+        model = replace(self._model, shots=Shots(self._shots, "exact"))
+        noise = None if self._noise is None else reduced(self._noise, self.circuit)
+        relevant = None if self._model.noise is None else noise
+        values: Array = compiled_outputs(model)(weights, x, relevant, key)
+        return values
+
+    def _compared(
+        self, x: np.ndarray, y: np.ndarray | None, weights: np.ndarray, seed: int | None
+    ) -> tuple[Features, np.ndarray, np.ndarray | None, np.ndarray]:
+        if self._shots is None:
+            return super()._compared(x, y, weights, seed)
+        number = None if seed is None else as_whole(seed, "seed", 0)
+        keys = jax.random.split(key_of_seed(number))
+        with jax.enable_x64(x.dtype == np.float64):
+            drawn = [
+                None if points is None else self._drawn_in_parts(points, weights, key)
+                for points, key in zip((x, y), keys, strict=True)
+            ]
+        assert drawn[0] is not None
+        return DrawnFeatures(), drawn[0], drawn[1], weights[:0]
+
+    def _drawn_in_parts(self, x: np.ndarray, weights: np.ndarray, key: Array) -> np.ndarray:
+        """Of any number of points, as many at once as a block of the matrix has."""
+        parts = [np.zeros((0, len(self.observables)), x.dtype)]
+        for start in range(0, len(x), tuning.KERNEL_BLOCK):
+            rows = jnp.asarray(x[start : start + tuning.KERNEL_BLOCK])
+            own = jax.random.fold_in(key, start)
+            parts.append(np.asarray(self._drawn(rows, jnp.asarray(weights), own)))
+        return np.concatenate(parts)
+
+    def _sampler(self, seed: int | None) -> None:
+        """Features are drawn, and not kernel values."""
 
     def with_scaled_gamma(self, x: Numbers, weights: Any = ()) -> Self:
         """The same kernel with gamma = 1 / (number of features * variance of all f(x)).
@@ -117,7 +178,7 @@ class ProjectedKernel(QuantumKernel):
         Raises:
             ValueError: also where all features of all points are equal, and for no points.
         """
-        values = self.features(x, weights)
+        values = compiled_features(self._features())(*self._prepared(x, None, weights)[::2])
         if not values.size:
             raise ValueError("x: got no points; expected two at least")
         variance = float(jnp.var(values))
@@ -147,6 +208,16 @@ class ProjectedKernel(QuantumKernel):
                 return self._sources
             case _:
                 return super()._argument(name)
+
+
+def _checked_key(key: Array | None) -> Array:
+    if key is None:
+        raise TypeError(
+            "key: a kernel with shots draws; expected a JAX random key, as in matrix(x, "
+            "key=jax.random.key(seed))"
+        )
+    check_key(key)
+    return key
 
 
 def _every_letter(num_qubits: int) -> list[list[tuple[str, list[int], float]]]:

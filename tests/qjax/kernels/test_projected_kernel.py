@@ -120,3 +120,31 @@ def test_bad_gamma(gamma: object, kind: type[Exception]) -> None:
 def test_no_observables() -> None:
     with pytest.raises(ValueError, match="observables: got an empty list"):
         ProjectedKernel(FEATURES, observables=[])
+
+
+def test_values_of_shots() -> None:
+    circuit = zz_feature_map(2, reps=1)
+    exact = ProjectedKernel(circuit, gamma=0.3)
+    kernel = exact.replace(shots=400)
+    points = np.random.default_rng(3).uniform(0, 2, (6, 2))
+    keys = jax.random.split(jax.random.key(0), 300)
+    features = jax.vmap(lambda key: kernel.features(points, key=key))(keys)
+    errors = features.std(axis=0) / np.sqrt(len(keys)) + 1e-6
+    assert (np.abs(features.mean(axis=0) - exact.features(points)) < 5 * errors).all()
+    # A letter of one qubit is read from all shots of its group.
+    expected = np.sqrt((1 - np.square(exact.features(points))) / 400)
+    assert np.allclose(features.std(axis=0), expected, atol=0.01)
+    matrix = kernel.matrix(points, key=keys[0])
+    distances = np.square(features[0][:, None] - features[0][None]).sum(axis=2)
+    again = kernel.features(points, key=jax.random.split(keys[0])[0])
+    distances = np.square(again[:, None] - again[None]).sum(axis=2)
+    assert np.allclose(matrix, np.exp(-0.3 * distances), atol=1e-6)
+    assert np.array_equal(matrix, matrix.T)
+    assert np.array_equal(kernel.evaluate(points, seed=4), kernel.evaluate(points, seed=4))
+    assert not np.array_equal(kernel.evaluate(points, seed=4), kernel.evaluate(points, seed=5))
+    assert (
+        np.abs(
+            kernel.evaluate(points, points[:2], seed=1) - exact.evaluate(points, points[:2])
+        ).max()
+        < 0.2
+    )
