@@ -135,7 +135,6 @@ def test_values_of_shots() -> None:
     expected = np.sqrt((1 - np.square(exact.features(points))) / 400)
     assert np.allclose(features.std(axis=0), expected, atol=0.01)
     matrix = kernel.matrix(points, key=keys[0])
-    distances = np.square(features[0][:, None] - features[0][None]).sum(axis=2)
     again = kernel.features(points, key=jax.random.split(keys[0])[0])
     distances = np.square(again[:, None] - again[None]).sum(axis=2)
     assert np.allclose(matrix, np.exp(-0.3 * distances), atol=1e-6)
