@@ -37,17 +37,18 @@ class View(NamedTuple):
 def views_of(
     circuit: Circuit,
     observables: Sequence[Observable],
-    least: int = tuning.MIN_QUBITS_TO_SPLIT,
+    least: int | None = None,
 ) -> tuple[View, ...]:
     """One view, or several where these are clearly cheaper.
 
     Args:
         circuit: not dynamic; its first qubits are those of the observables.
         observables: all of one size.
-        least: up to so many qubits there is one view.
+        least: up to so many qubits there is one view; None for those of state vectors.
     """
     together = _view(circuit, dict(enumerate(observables)))
     sums = [observable for observable in observables if isinstance(observable, PauliSum)]
+    least = tuning.MIN_QUBITS_TO_SPLIT if least is None else least
     if together.circuit.num_qubits < least or len(sums) < len(observables):
         return (together,)
     terms = _by_sight(sums)

@@ -11,7 +11,7 @@ from qjax._base.argument_hints import arguments_of, explained, way_for
 
 _MADE = "_made"
 
-_ON_A_MACHINE = "Leave it out, as simulation is exact; for shots give shots=, for a machine {}"
+_ON_A_MACHINE = "Leave it out, as simulation is exact unless shots= is given; for a machine give {}"
 _TWO_LAYERS = (
     "TwoLayerQNN has it; else give circuit=feature_map.compose(ansatz), "
     "input_params=feature_map.parameters and weight_params=ansatz.parameters"

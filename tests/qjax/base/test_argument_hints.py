@@ -49,7 +49,7 @@ class Own(qjax.EstimatorQNN):
             lambda: qjax.EstimatorQNN(**GIVEN, num_virtual_qubits=2),
             "'num_virtual_qubits'. Leave it out: the circuit",
         ),
-        (lambda: qjax.EstimatorQNN(**GIVEN, shots=9), "'shots'. Leave.*default_precision="),
+        (lambda: qjax.EstimatorQNN(**GIVEN, shot=9), "Did you mean shots?"),
         (lambda: qjax.SamplerQNN(**GIVEN, default_precision=0.1), "asked for shots="),
         (lambda: qjax.EstimatorQNN(**GIVEN, interpret=hash), "SamplerQNN and CircuitQNN have it"),
         (lambda: qjax.EstimatorQNN(**GIVEN, observable="Z"), "Did you mean observables?"),

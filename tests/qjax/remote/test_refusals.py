@@ -45,7 +45,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
     "precision without an estimator": (
         lambda: estimator("tutorial", default_precision=0.1), ValueError, "default_precision.*0.1",
     ),
-    "shots without a sampler": (lambda: sampler("tutorial", shots=10), ValueError, "shots.*10"),
+    "no shots without a sampler": (lambda: sampler("tutorial", shots=0), ValueError, "shots.*0"),
     "a pass manager without a sampler": (
         lambda: sampler("tutorial", pass_manager=PassManager()), ValueError, "pass_manager.*give",
     ),
