@@ -58,20 +58,27 @@ def products(
 
     The batch is 1 where none of them differs per sample.
     """
+    factors = chains(lists, banks, width)
+    while factors.shape[1] > 1:
+        factors = jnp.matmul(factors[:, 1::2], factors[:, 0::2], precision=tuning.PRECISION)
+    return factors[:, 0]
+
+
+def chains(
+    lists: Sequence[Sequence[PlacedEntry]], banks: Mapping[int, BankMatrices], width: int
+) -> Float[Array, "lists factors batch 4**w 4**w"]:
+    """The matrices of each list in order, filled up by 1 to a power of two."""
     size = 4**width
     parts, numbers = _expanded(lists, banks, width)
     batch = max((part.shape[1] for part in parts), default=1)
-    some = next(iter(banks.values()))[0] if banks else jnp.zeros((0,), jnp.float32)
+    some = next(iter(banks.values()))[0]
     eye = jnp.eye(size, dtype=some.dtype)[None, None]
     every = [jnp.broadcast_to(part, (len(part), batch, size, size)) for part in (eye, *parts)]
     most = max((len(members) for members in lists), default=0)
     table = np.zeros((len(lists), 1 << max(most - 1, 0).bit_length()), np.int32)
     for row, members in enumerate(numbers):
         table[row, : len(members)] = members
-    chains = jnp.concatenate(every)[jnp.asarray(table)]
-    while chains.shape[1] > 1:
-        chains = jnp.matmul(chains[:, 1::2], chains[:, 0::2], precision=tuning.PRECISION)
-    return chains[:, 0]
+    return jnp.concatenate(every)[table]
 
 
 def _expanded(

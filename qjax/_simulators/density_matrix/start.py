@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Complex, Float
 
 from qjax._base import tuning
+from qjax._base.mesh import alike
 from qjax._simulators.density_matrix.blocks import Schedule, layout_of_start
 from qjax._simulators.density_matrix.factors import PlacedAmplitudes
-from qjax._simulators.density_matrix.matrices import BankMatrices, products
+from qjax._simulators.density_matrix.matrices import BankMatrices, chains
 from qjax._simulators.statevector.product_state import encoded
 
 # |0><0| = (I + Z) / 2: the numbers tr(P |0><0|).
@@ -43,10 +44,17 @@ def start_vector(
     if not any(lists):
         vectors = jnp.broadcast_to(jnp.asarray(_ZERO, shared.dtype)[:, None], (len(alone), 4, 1))
     else:
-        matrices = products(lists, banks, 1)
-        # Times the vector of |0>, which has two entries.
-        vectors = jnp.moveaxis(matrices[..., 0] + matrices[..., 3], 1, 2)
+        matrices = jnp.moveaxis(chains(lists, banks, 1), 1, 0)
+        zero = jnp.broadcast_to(jnp.asarray(_ZERO, shared.dtype), matrices.shape[1:-1])
+        # Entry by entry: of small matrices, XLA takes longer for the call of each product.
+        vectors = jnp.moveaxis(lax.scan(_act, *alike((zero, matrices)))[0], 1, 2)
     return _product([*factors, *vectors], shared.dtype)
+
+
+def _act(
+    vectors: Float[Array, "qubits batch 4"], matrices: Float[Array, "qubits batch 4 4"]
+) -> tuple[Array, None]:
+    return (matrices * vectors[..., None, :]).sum(axis=-1), None
 
 
 def _product(factors: Sequence[Array], dtype: np.dtype) -> Float[Array, "rows batch"]:
