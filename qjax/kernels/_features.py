@@ -103,9 +103,27 @@ class StateFeatures:
         return _STATES_OF_POINT * states
 
 
+class _Gaussian:
+    """exp(-gamma |f - g|^2) of features f, g; the one setting is gamma."""
+
+    __slots__ = ()
+
+    def kernel(
+        self,
+        left: Float[Array, "left observables"],
+        right: Float[Array, "right observables"] | None,
+        settings: tuple[Array, ...],
+    ) -> Float[Array, "left right"]:
+        right = left if right is None else right
+        squares = [jnp.sum(values * values, axis=1) for values in (left, right)]
+        products = jnp.matmul(left, right.T, precision=tuning.PRECISION)
+        distances = squares[0][:, None] + squares[1][None, :] - 2 * products
+        return jnp.exp(-settings[0] * distances)
+
+
 @dataclass(frozen=True, slots=True)
-class DrawnFeatures:
-    """Features that were drawn before, in the place of points, and their Gaussian kernel."""
+class DrawnFeatures(_Gaussian):
+    """Features that were drawn before, in the place of points."""
 
     @property
     def is_exact(self) -> bool:
@@ -118,34 +136,13 @@ class DrawnFeatures:
     ) -> Float[Array, "points observables"]:
         return points
 
-    def kernel(
-        self,
-        left: Float[Array, "left observables"],
-        right: Float[Array, "right observables"] | None,
-        settings: tuple[Array, ...],
-    ) -> Float[Array, "left right"]:
-        return gaussian(left, right, settings[0])
-
     def bytes_of_point(self, dtype: np.dtype) -> int:
         return 16 * dtype.itemsize  # a few dozen at most
 
 
-def gaussian(
-    left: Float[Array, "left observables"],
-    right: Float[Array, "right observables"] | None,
-    gamma: Array,
-) -> Float[Array, "left right"]:
-    """exp(-gamma |f - g|^2) of all pairs of features."""
-    right = left if right is None else right
-    squares = [jnp.sum(values * values, axis=1) for values in (left, right)]
-    products = jnp.matmul(left, right.T, precision=tuning.PRECISION)
-    distances = squares[0][:, None] + squares[1][None, :] - 2 * products
-    return jnp.exp(-gamma * distances)
-
-
 @dataclass(frozen=True, slots=True)
-class ExpectationFeatures:
-    """Expectation values, and their Gaussian kernel; the one setting is gamma.
+class ExpectationFeatures(_Gaussian):
+    """Expectation values.
 
     Attributes:
         model: the circuit, the roles of its parameters, and the observables.
@@ -170,14 +167,6 @@ class ExpectationFeatures:
     ) -> Float[Array, "points observables"]:
         noise = None if self.noise is None else self.noise.model
         return outputs(self.model, weights, points, noise)
-
-    def kernel(
-        self,
-        left: Float[Array, "left observables"],
-        right: Float[Array, "right observables"] | None,
-        settings: tuple[Array, ...],
-    ) -> Float[Array, "left right"]:
-        return gaussian(left, right, settings[0])
 
     def bytes_of_point(self, dtype: np.dtype) -> int:
         width = num_simulated_of(self.model) * (1 + self.model.is_mixed)
