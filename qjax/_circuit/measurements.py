@@ -105,7 +105,7 @@ def without_unread_noise(circuit: Circuit) -> Circuit:
         for op, read in zip(circuit.ops, later, strict=True)
     )
     ops = tuple(op for op, drops in zip(circuit.ops, is_unread, strict=True) if not drops)
-    return replace(circuit, ops=ops)
+    return circuit if len(ops) == len(circuit.ops) else replace(circuit, ops=ops)
 
 
 def qubits_of(op: Op) -> set[int]:

@@ -143,8 +143,9 @@ def check_key_of(simulator: Trajectories, key: Array | None) -> None:
 @kept()
 def _program(task: DrawnTask) -> _Program:
     circuit, noise = task.circuit, task.noise
-    noisy = circuit if noise is None else noisy_circuit(circuit, noise)
-    if isinstance(task.readout, MeasuredBits):
+    bits = isinstance(task.readout, MeasuredBits)
+    noisy = circuit if noise is None else noisy_circuit(circuit, noise, bits)
+    if bits:
         if noisy.is_dynamic:
             return _Program(circuit_of_bits(circuit, noise), FinalBits(_shown(deferred(noisy))))
         looked_at = tuple(measured_qubits(noisy))

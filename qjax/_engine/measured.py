@@ -147,7 +147,7 @@ def _with_noise_in_places(task: SampledTask) -> SampledTask:
     """The gates that turn what is measured, which come later, have no noise."""
     if not isinstance(task, MixedTask) or task.rules is None:
         return task
-    return replace(task, circuit=noisy_circuit(task.circuit, task.rules), is_noisy=True)
+    return replace(task, circuit=noisy_circuit(task.circuit, task.rules, bits=False), is_noisy=True)
 
 
 def _turns(

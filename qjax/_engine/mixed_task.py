@@ -13,7 +13,7 @@ from qjax._base.store import kept
 from qjax._circuit.channels import Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.light_cone import light_cone
-from qjax._circuit.measurements import measured_qubits, measurements, without_unread_noise
+from qjax._circuit.measurements import measured_qubits, measurements
 from qjax._circuit.observable import turned_by
 from qjax._circuit.operations import Measure
 from qjax._dynamic import deferred
@@ -119,9 +119,7 @@ def deferred_with_noise(
     bits: bool = True,
 ) -> Circuit:
     """Gates, noise and final measurements: what a circuit is with noise in its places."""
-    noisy = circuit if noise is None else noisy_circuit(circuit, noise)
-    if not bits and noisy.is_dynamic:
-        noisy = without_unread_noise(noisy)
+    noisy = circuit if noise is None else noisy_circuit(circuit, noise, bits)
     return deferred(noisy, observed if noisy.is_dynamic else frozenset(), mixed=True, bits=bits)
 
 

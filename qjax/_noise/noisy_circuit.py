@@ -11,7 +11,7 @@ from qjax._base.store import kept
 from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import Block, For, Op, Switch, While, blocks_of
-from qjax._circuit.measurements import final_measurements
+from qjax._circuit.measurements import final_measurements, without_unread_noise
 from qjax._circuit.operations import Gate, Measure
 from qjax._noise.gate_names import name_of, qubits_in_order
 from qjax._noise.model import NoiseModel, check_size
@@ -34,7 +34,7 @@ def model_of(structure: NoiseStructure) -> NoiseModel:
 
 
 @kept()
-def noisy_circuit(circuit: Circuit, structure: NoiseStructure) -> Circuit:
+def noisy_circuit(circuit: Circuit, structure: NoiseStructure, bits: bool = True) -> Circuit:
     """The circuit with the channels of a model in their places, and misread bits midway.
 
     `Noise(channel, ...)` and `BitNoise(channel, ...)` name the channel `model.channels[channel]`.
@@ -44,6 +44,8 @@ def noisy_circuit(circuit: Circuit, structure: NoiseStructure) -> Circuit:
     Args:
         circuit: any circuit, control flow included.
         structure: of the model.
+        bits: whether the classical bits are looked at at the end. Where they are not, noise of bits
+            that nothing reads is left out, and a measurement that nothing follows has no effect.
 
     Raises:
         ValueError: for a channel of another size than the operation, a rule for qubits beyond the
@@ -54,7 +56,8 @@ def noisy_circuit(circuit: Circuit, structure: NoiseStructure) -> Circuit:
     check_qubits(circuit, model)
     ends = _Ends(measured_at_the_end(circuit), _last_measurements(circuit))
     ops = tuple(_with_noise(circuit.ops, _Rules(model), ends))
-    return circuit if ops == circuit.ops else replace(circuit, ops=ops)
+    noisy = circuit if ops == circuit.ops else replace(circuit, ops=ops)
+    return noisy if bits else without_unread_noise(noisy)
 
 
 def with_noise(circuit: Circuit, model: NoiseModel | None) -> Circuit:

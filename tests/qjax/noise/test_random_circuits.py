@@ -106,3 +106,23 @@ def test_bits_of_known_qubits_are_misread_too() -> None:
     bits = np.asarray(qjax.sample(circuit, (), 20_000, jax.random.key(0), noise=noise))
     shares = np.bincount(bits @ [1, 2], minlength=4) / 20_000
     assert np.allclose(shares, [0.81, 0.09, 0.09, 0.01], atol=0.01)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_misread_bits_that_nobody_reads_change_no_observable(*, dynamic: bool) -> None:
+    # Final measurements are left out, so X of a measured qubit keeps what the channel leaves of it.
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    if dynamic:
+        circuit.x(1)
+        circuit.reset(1)
+    circuit.measure([0, 1], [0, 1])
+    noise = qjax.noise.NoiseModel().readout(0.1).after("h", qjax.noise.depolarizing(0.02))
+    key, runs = jax.random.key(0), qjax.simulators.Trajectories(4000)
+    ways = [
+        qjax.expectation(circuit, "IX", noise=noise),
+        qjax.expectation(circuit, "IX", noise=noise, shots=40_000, key=key),
+        qjax.expectation(circuit, "IX", noise=noise, simulator=runs, key=key),
+    ]
+    assert np.allclose(ways, 0.8 * 0.98, atol=0.02)
+    assert np.isclose(ways[0], 0.8 * 0.98, atol=1e-6)
