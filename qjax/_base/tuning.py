@@ -352,5 +352,5 @@ READ_OUT_BYTES = 1 << 28
 
 # Amplitudes of noisy runs that are computed at once, and runs at least: the innermost loops of XLA
 # are over runs, and 8 of 14 qubits take three times as long each as 16 (two cores with AVX2).
-NOISY_RUNS_AT_ONCE = 1 << 18
+NOISY_RUNS_AT_ONCE = 1 << 20
 FEWEST_NOISY_RUNS = 16

@@ -107,6 +107,18 @@ def embedded(operators: Complex[Array, "m d d"], placed: PlacedChannel, width: i
     return jnp.concatenate([acting, jnp.asarray(passive).astype(acting.dtype)[None]])
 
 
+def multiplied(
+    left: Complex[Array, "*rest K K columns"], right: Complex[Array, "*rest K K runs"]
+) -> Complex[Array, "*rest K K runs"]:
+    """Products of matrices, one for each run."""
+    return (left[..., :, :, None, :] * right[..., None, :, :, :]).sum(axis=-3)
+
+
+def adjoint(matrices: Complex[Array, "K K runs"]) -> Complex[Array, "K K runs"]:
+    """The conjugate transposes."""
+    return matrices.swapaxes(0, 1).conj()
+
+
 # ---------------------------------------------------------------- what is drawn
 
 

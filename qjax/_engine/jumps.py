@@ -20,55 +20,47 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Float
 
+from qjax._base import tuning
 from qjax._base.mesh import alike
 from qjax._circuit.channels import FixedChannel
 from qjax._engine.block_matrices import (
-    choose,
     drawn_unitaries,
     embedded,
     gate_matrices,
+    multiplied,
     uniform,
 )
-from qjax._engine.block_states import State, apply_blocks, as_parts, products
+from qjax._engine.block_runs import Draws, Followed, followed, with_derivatives
+from qjax._engine.block_states import State, as_parts
 from qjax._engine.noise_blocks import Blocks, Noisy, blocks_of, width_of
 from qjax._noise import Channel
 
 
-class _Jumps(NamedTuple):
-    """Kraus operators of all jumps, padded with zeros, and the identity.
+class _Given(NamedTuple):
+    """What blocks consist of.
 
     Attributes:
-        operators: K_m.
-        effects: K_m^+ K_m.
+        parts: the unitary parts, for each run or for all.
+        operators: Kraus operators of all jumps, padded with zeros, and the identity.
+        numbers: what is drawn with.
+        start: the states before, or no rows for |0...0>.
     """
 
+    parts: Complex[Array, "blocks parts K K columns"]
     operators: Complex[Array, "jumps m K K"]
-    effects: Complex[Array, "jumps m K K"]
-
-
-class _Block(NamedTuple):
-    """What a step of the loop takes: one block.
-
-    Attributes:
-        where: which qubits.
-        parts: the unitary parts.
-        jumping: which jump follows each but the last.
-        numbers: what it is drawn with.
-    """
-
-    where: Int[Array, ""]
-    parts: Complex[Array, "parts K K runs"]
-    jumping: Int[Array, " jumps"]
-    numbers: Float[Array, "jumps runs"]
+    numbers: Float[Array, "blocks parts-1 runs"]
+    start: State
 
 
 def with_noise(
     ops: Sequence[Noisy],
     params: Float[Array, "params runs"],
     channels: Sequence[Channel],
-    state: State,
+    state: State | None,
+    num_qubits: int,
+    runs: int,
     key: Array,
 ) -> State:
     """Apply gates and channels.
@@ -77,46 +69,44 @@ def with_noise(
         ops: none wider than `width_of(ops, ...)`.
         params: one column, or one for each run.
         channels: those that the operations name by their numbers.
-        state: normalised.
+        state: normalised; None for |0...0>.
+        num_qubits: of the states.
+        runs: how many.
         key: a JAX random key.
     """
-    num_qubits, runs = state.shape[1].bit_length() - 1, state.shape[-1]
     mixed = [channel.is_mixture for channel in channels]
     blocks = blocks_of(ops, num_qubits, width_of(ops, num_qubits), mixed)
     for_mixtures, for_jumps = jax.random.split(key)
-    parts = _unitary_parts(blocks, params, channels, for_mixtures, state)
-    numbers = uniform(for_jumps, (*blocks.jumping.shape, runs), state.dtype)
-    steps = _Block(jnp.asarray(blocks.where), parts, jnp.asarray(blocks.jumping), numbers)
-    jumps = _jumps(blocks, channels, parts.dtype) if blocks.jumps else None
-    state, steps, jumps = alike((state, steps, jumps))
-
-    def body(state: State, step: _Block) -> tuple[State, None]:
-        if jumps is None:
-            matrices = step.parts[0]
-        else:
-            rho = products(blocks.supports, step.where, *(lax.stop_gradient(state),) * 2)
-            matrices = _jumped(step, jumps, lax.complex(rho[0], rho[1]))
-        return apply_blocks(blocks.supports, step.where, as_parts(matrices), state), None
-
-    return lax.scan(body, state, steps)[0]
+    dtype = params.dtype
+    numbers = uniform(for_jumps, (*blocks.program.jumping_table.shape, runs), dtype)
+    start = jnp.zeros((2, 0, runs), dtype) if state is None else state
+    parts = _unitary_parts(blocks, params, channels, for_mixtures, runs)
+    given = alike(_Given(parts, _operators(blocks, channels, parts.dtype), numbers, start))
+    fixed = lax.stop_gradient(given)
+    effects = jnp.einsum(
+        "smji,smjk->smik", fixed.operators.conj(), fixed.operators, precision=tuning.PRECISION
+    )
+    draws = Draws(as_parts(fixed.parts), as_parts(fixed.operators), as_parts(effects), numbers)
+    found = followed(blocks.program, draws, fixed.start)
+    matrices = as_parts(_matrices(blocks, given, found))
+    return with_derivatives(blocks.program, matrices, given.start, found.state)
 
 
 def _unitary_parts(
-    blocks: Blocks, params: Array, channels: Sequence[Channel], key: Array, state: State
-) -> Complex[Array, "blocks parts K K runs"]:
-    """All unitary parts of all blocks, for all runs."""
-    size, runs = 1 << blocks.width, state.shape[-1]
-    dtype = np.result_type(state.dtype, np.complex64)
-    pieces = [jnp.eye(size, dtype=dtype)[None, :, :, None]]
+    blocks: Blocks, params: Array, channels: Sequence[Channel], key: Array, runs: int
+) -> Complex[Array, "blocks parts K K columns"]:
+    """All unitary parts of all blocks, for each run where they differ."""
+    width = blocks.program.width
+    dtype = np.result_type(params.dtype, np.complex64)
+    pieces = [jnp.eye(1 << width, dtype=dtype)[None, :, :, None]]
     if blocks.mixtures:
-        numbers = uniform(key, (len(blocks.mixtures), runs), state.dtype)
-        drawn = drawn_unitaries(blocks.mixtures, channels, numbers, blocks.width)
-        pieces.insert(0, drawn)
+        numbers = uniform(key, (len(blocks.mixtures), runs), params.dtype)
+        pieces.insert(0, drawn_unitaries(blocks.mixtures, channels, numbers, width))
     if blocks.gates:
-        pieces.insert(0, gate_matrices(blocks.gates, params, blocks.width))
-    own = max(piece.shape[-1] for piece in pieces)
+        pieces.insert(0, gate_matrices(blocks.gates, params, width))
+    columns = max(piece.shape[-1] for piece in pieces)
     factors = jnp.concatenate(
-        [jnp.broadcast_to(piece, (*piece.shape[:-1], own)) for piece in pieces]
+        [jnp.broadcast_to(piece, (*piece.shape[:-1], columns)) for piece in pieces]
     )
     first, *later = np.moveaxis(blocks.factors, 2, 0)
 
@@ -127,52 +117,42 @@ def _unitary_parts(
     product = factors[first]
     if later:
         product = lax.scan(multiply, product, jnp.asarray(np.stack(later)))[0]
-    return jnp.broadcast_to(product, (*product.shape[:-1], runs))
+    return product
 
 
-def multiplied(
-    left: Complex[Array, "*rest K K runs"], right: Complex[Array, "*rest K K runs"]
-) -> Complex[Array, "*rest K K runs"]:
-    """Products of matrices, one for each run."""
-    return (left[..., :, :, None, :] * right[..., None, :, :, :]).sum(axis=-3)
-
-
-def _jumps(blocks: Blocks, channels: Sequence[Channel], dtype: np.dtype) -> _Jumps:
-    identity = jnp.eye(1 << blocks.width, dtype=dtype)[None]
-    several = [identity]
-    for placed in reversed(blocks.jumps):
+def _operators(
+    blocks: Blocks, channels: Sequence[Channel], dtype: np.dtype
+) -> Complex[Array, "jumps m K K"]:
+    width = blocks.program.width
+    several = []
+    for placed in blocks.jumps:
         number = placed.channel
         channel = number if isinstance(number, FixedChannel) else channels[number]
-        kraus = jnp.asarray(channel.kraus).astype(dtype)
-        several.insert(0, embedded(kraus, placed, blocks.width))
+        several.append(embedded(jnp.asarray(channel.kraus).astype(dtype), placed, width))
+    several.append(jnp.eye(1 << width, dtype=dtype)[None])
     most = max(map(len, several))
-    operators = jnp.stack(
-        [jnp.pad(each, ((0, most - len(each)), (0, 0), (0, 0))) for each in several]
-    )
-    fixed = lax.stop_gradient(operators)
-    effects = jnp.einsum("smji,smjk->smik", fixed.conj(), fixed, precision="highest")
-    return _Jumps(operators, effects)
+    return jnp.stack([jnp.pad(each, ((0, most - len(each)), (0, 0), (0, 0))) for each in several])
 
 
-def _jumped(
-    step: _Block, jumps: _Jumps, rho: Complex[Array, "K K runs"]
-) -> Complex[Array, "K K runs"]:
-    """What a block does to the states of all runs, given their density matrices on its qubits."""
+def _matrices(blocks: Blocks, given: _Given, found: Followed) -> Complex[Array, "blocks K K runs"]:
+    """What each block did to the state of each run."""
+    jumping = blocks.program.jumping_table
+    numbers = jnp.arange(given.operators.shape[1], dtype=jnp.int32)
 
-    def jump(matrices: Array, given: tuple[Array, ...]) -> tuple[Array, None]:
-        which, numbers, following = given
-        now = lax.stop_gradient(matrices)
-        reached = multiplied(multiplied(now, rho), _adjoint(now))
-        likely = jnp.einsum("mij,jir->mr", jumps.effects[which], reached, precision="highest").real
-        drawn = choose(likely, numbers)
-        chosen = jnp.moveaxis(jumps.operators[which][drawn], 0, -1)
-        probability = jnp.take_along_axis(likely, drawn[None], axis=0)
-        chosen = chosen * lax.rsqrt(probability)[None].astype(chosen.dtype)
+    def jump(matrices: Array, step: tuple[Array, ...]) -> tuple[Array, None]:
+        which, drawn, probabilities, following = step
+        # A product, whose transpose is one too, where that of taking items adds up one by one.
+        is_drawn = (drawn[:, None] == numbers[None, :, None]).astype(matrices.dtype)
+        chosen = jnp.einsum(
+            "bmij,bmr->bijr", given.operators[which], is_drawn, precision=tuning.PRECISION
+        )
+        chosen = chosen * lax.rsqrt(probabilities)[:, None, None].astype(chosen.dtype)
         return multiplied(following, multiplied(chosen, matrices)), None
 
-    steps = step.jumping, step.numbers, step.parts[1:]
-    return lax.scan(jump, step.parts[0], steps)[0]
-
-
-def _adjoint(matrices: Complex[Array, "K K runs"]) -> Complex[Array, "K K runs"]:
-    return matrices.swapaxes(0, 1).conj()
+    first = given.parts[:, 0]
+    first = jnp.broadcast_to(first, (*first.shape[:-1], given.numbers.shape[-1]))
+    steps = (
+        jnp.asarray(jumping.T),
+        *(jnp.moveaxis(x, 1, 0) for x in (found.drawn, found.probabilities, given.parts[:, 1:])),
+    )
+    return lax.scan(jump, first, steps)[0] if jumping.shape[1] else first

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int32
 
 from qjax._circuit.channels import FixedChannel, Noise
 from qjax._circuit.operations import Gate
@@ -51,31 +52,52 @@ class PlacedChannel(NamedTuple):
     controls: tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class BlockProgram:
+    """Where blocks act, and where in them something is drawn.
+
+    Attributes:
+        num_qubits: of the circuit.
+        width: how many qubits each block acts on, k.
+        supports: those of any block, ascending; the first is bit 0 of its index.
+        where: which of them, for each block.
+        jumping: of each block, which jump follows a part: all as many as the longest has, filled up
+            with the identity, which comes last.
+        num_jumps: how many kinds of them there are, but for the identity.
+    """
+
+    num_qubits: int
+    width: int
+    supports: tuple[tuple[int, ...], ...]
+    where: tuple[int, ...]
+    jumping: tuple[tuple[int, ...], ...]
+    num_jumps: int
+
+    @property
+    def jumping_table(self) -> Int32[np.ndarray, "blocks jumps"]:
+        """The same as an array, which has its second axis where nothing jumps too."""
+        return np.array(self.jumping, np.int32).reshape(len(self.jumping), -1)
+
+
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """Operations in blocks, each as sequence of unitary parts with jumps between them.
 
     Attributes:
-        width: how many qubits each acts on, k.
-        supports: those of any block, ascending; the first is bit 0 of its index.
-        where: `(blocks,)` which of them.
+        program: where they act.
         gates: all gates.
         mixtures: channels that are mixtures of unitaries: what they do is drawn beforehand.
         jumps: kinds of other channels in their places in a block; what they do is drawn from the
             state.
         factors: `(blocks, parts, length)` what a unitary part consists of, in the order of time:
             numbers of gates, then those of mixtures, then the identity's.
-        jumping: `(blocks, parts - 1)` which jump follows a part; the identity's comes last.
     """
 
-    width: int
-    supports: tuple[tuple[int, ...], ...]
-    where: np.ndarray
+    program: BlockProgram
     gates: tuple[PlacedGate, ...]
     mixtures: tuple[PlacedChannel, ...]
     jumps: tuple[PlacedChannel, ...]
-    factors: np.ndarray
-    jumping: np.ndarray
+    factors: Int32[np.ndarray, "blocks parts length"]
 
 
 @dataclass
@@ -118,23 +140,21 @@ def blocks_of(
     most = max(len(following) for _, following in rows)
     identity = len(table.gates) + len(table.mixtures)
     factors = np.full((len(rows), most + 1, length), identity, np.int32)
-    jumping = np.full((len(rows), most), len(table.jumps), np.int32)
-    for number, (parts, following) in enumerate(rows):
-        jumping[number, : len(following)] = following
+    for number, (parts, _) in enumerate(rows):
         for place, part in enumerate(parts):
             factors[number, place, : len(part)] = [
                 index + (len(table.gates) if is_drawn else 0) for is_drawn, index in part
             ]
-    return Blocks(
+    nothing = len(table.jumps)
+    program = BlockProgram(
+        num_qubits,
         width,
         supports,
-        np.array([supports.index(draft.qubits) for draft in drafts], np.int32),
-        tuple(table.gates),
-        tuple(table.mixtures),
-        tuple(table.jumps),
-        factors,
-        jumping,
+        tuple(supports.index(draft.qubits) for draft in drafts),
+        tuple((*jumps, *[nothing] * (most - len(jumps))) for _, jumps in rows),
+        nothing,
     )
+    return Blocks(program, tuple(table.gates), tuple(table.mixtures), tuple(table.jumps), factors)
 
 
 def _drafts(ops: Sequence[Noisy], width: int) -> list[_Draft]:

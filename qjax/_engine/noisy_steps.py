@@ -20,10 +20,29 @@ def with_noise(
     ops: Sequence[Noisy], params: Array, channels: Sequence[Channel], world: World, runs: Runs
 ) -> World:
     """Apply gates and channels where these runs are."""
+    after = _with_noise(ops, params, channels, world, world.state)
+    return after._replace(state=kept_where(runs, after.state, world.state))
+
+
+def noisy_start(
+    ops: Sequence[Noisy], params: Array, channels: Sequence[Channel], world: World
+) -> World:
+    """Apply gates and channels to |0...0>, which all runs are in: states grow with its qubits."""
+    return _with_noise(ops, params, channels, world, None)
+
+
+def _with_noise(
+    ops: Sequence[Noisy],
+    params: Array,
+    channels: Sequence[Channel],
+    world: World,
+    state: Array | None,
+) -> World:
     key, fresh = jax.random.split(world.key)
     columns = params if params.ndim == 2 else params[:, None]
-    state = jumps.with_noise(ops, columns, channels, world.state, fresh)
-    return world._replace(state=kept_where(runs, state, world.state), key=key)
+    num_qubits, count = world.state.shape[1].bit_length() - 1, world.state.shape[2]
+    after = jumps.with_noise(ops, columns, channels, state, num_qubits, count, fresh)
+    return world._replace(state=after, key=key)
 
 
 def misread(world: World, channel: Channel, clbits: Sequence[int], runs: Runs) -> World:

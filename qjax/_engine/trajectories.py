@@ -8,7 +8,7 @@ gates between two measurements run as one plan, or with noise among them as bloc
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,7 @@ from qjax._circuit.control_flow import (
 )
 from qjax._circuit.operations import Amplitudes, Gate, Measure
 from qjax._engine.noise_blocks import MOST_QUBITS
-from qjax._engine.noisy_steps import misread, with_noise
+from qjax._engine.noisy_steps import misread, noisy_start, with_noise
 from qjax._engine.runs import Runs, World, measured, prepared, reset, with_gates
 from qjax._noise import Channel
 from qjax._simulators import zero_state
@@ -121,7 +121,20 @@ def follow_noisy(
     given = world, (jnp.ones(runs, bool),), params, tuple(channels)
     world, running, params, channels = alike(given)
     site = _Site(circuit, params, tuple(channels), set())
-    return _block(site, circuit.ops, world, running)[0]
+    first = _first_blocks(circuit.ops)
+    if first:
+        world = noisy_start(first, params, channels, world)
+    return _block(site, circuit.ops[len(first) :], world, running)[0]
+
+
+def _first_blocks(block: Block) -> tuple[Gate | Noise, ...]:
+    """What comes before anything that is no block, where noise is among it."""
+    first: list[Gate | Noise] = []
+    for op in block:
+        if not _fits_blocks(op):
+            break
+        first.append(op)
+    return tuple(first) if any(isinstance(op, Noise) for op in first) else ()
 
 
 @jax.custom_jvp
@@ -168,17 +181,17 @@ def _gates_and_noise(
     if not any(isinstance(op, Noise) for op in block):
         gates = tuple(op for op in block if isinstance(op, Gate))
         return with_gates(site.circuit, site.params, gates, world, runs)
-    for is_wide, ops in groupby(block, _is_wide):
-        if is_wide:
+    for fits, ops in groupby(block, _fits_blocks):
+        if fits:
+            world = with_noise(tuple(ops), site.params, site.channels, world, runs)
+        else:
             gates = tuple(op for op in ops if isinstance(op, Gate))
             world = with_gates(site.circuit, site.params, gates, world, runs)
-        else:
-            world = with_noise(tuple(ops), site.params, site.channels, world, runs)
     return world
 
 
-def _is_wide(op: Gate | Noise) -> bool:
-    return isinstance(op, Gate) and len(op.support) > MOST_QUBITS
+def _fits_blocks(op: Op) -> TypeGuard[Gate | Noise]:
+    return isinstance(op, Noise) or (isinstance(op, Gate) and len(op.support) <= MOST_QUBITS)
 
 
 def _step(site: _Site, op: Op, world: World, running: Running) -> tuple[World, Running]:

@@ -285,6 +285,58 @@ ffi::Error draw(ffi::ThreadPool pool, int64_t shots, Numbers<D> probabilities,
   });
 }
 
+// The words of blocks of noisy runs: a header, then blocks, then which jumps they have.
+template <ffi::DataType D>
+TrajectoryCall<Number<D>> trajectory_call_of(Words& words, Numbers<D>& start, int64_t runs) {
+  TrajectoryCall<Number<D>> call{};
+  const auto* header = reinterpret_cast<const TrajectoryHeader*>(words.typed_data());
+  call.header = *header;
+  call.blocks = reinterpret_cast<const TrajectoryBlock*>(header + 1);
+  call.jumping = reinterpret_cast<const int32_t*>(call.blocks + header->num_blocks);
+  call.start = start.element_count() ? start.typed_data() : nullptr;
+  call.runs = runs;
+  return call;
+}
+
+template <typename T, typename Run>
+void each_tile(const TrajectoryCall<T>& call, ffi::ThreadPool pool, Run run) {
+  const int64_t lanes = kernels<T>().lanes, tiles = (call.runs + lanes - 1) / lanes;
+  each(tiles, lanes * call.num_rows() * call.header.num_blocks, pool,
+       [&](int64_t k) { run(call, k); });
+}
+
+template <ffi::DataType D>
+ffi::Error follow(ffi::ThreadPool pool, Words words, Numbers<D> parts, Numbers<D> operators,
+                  Numbers<D> effects, Numbers<D> numbers, Numbers<D> start, Result<D> state,
+                  ffi::Result<ffi::Buffer<ffi::S32>> drawn, Result<D> probabilities) {
+  return guarded([&] {
+    auto call = trajectory_call_of<D>(words, start, state->dimensions().back());
+    call.columns = parts.dimensions().back();
+    call.parts = parts.typed_data();
+    call.operators = operators.typed_data();
+    call.effects = effects.typed_data();
+    call.numbers = numbers.typed_data();
+    call.state = state->typed_data();
+    call.drawn = drawn->typed_data();
+    call.probabilities = probabilities->typed_data();
+    each_tile(call, pool, kernels<Number<D>>().follow);
+  });
+}
+
+template <ffi::DataType D>
+ffi::Error pull_back_trajectories(ffi::ThreadPool pool, Words words, Numbers<D> matrices,
+                                  Numbers<D> start, Numbers<D> cotangent, Result<D> to_matrices,
+                                  Result<D> to_start) {
+  return guarded([&] {
+    auto call = trajectory_call_of<D>(words, start, cotangent.dimensions().back());
+    call.matrices = matrices.typed_data();
+    call.cotangent = cotangent.typed_data();
+    call.to_matrices = to_matrices->typed_data();
+    call.to_start = to_start->element_count() ? to_start->typed_data() : nullptr;
+    each_tile(call, pool, kernels<Number<D>>().pull_back_trajectories);
+  });
+}
+
 template <ffi::DataType D> auto bind_draw() {
   return ffi::Ffi::Bind()
       .Ctx<ffi::ThreadPool>()
@@ -292,6 +344,15 @@ template <ffi::DataType D> auto bind_draw() {
       .template Arg<Numbers<D>>()
       .template Arg<ffi::Buffer<ffi::U32>>()
       .template Ret<Numbers<D>>();
+}
+
+template <ffi::DataType D> auto bind_trajectories() {
+  return ffi::Ffi::Bind()
+      .Ctx<ffi::ThreadPool>()
+      .Arg<Words>()
+      .template Arg<Numbers<D>>()
+      .template Arg<Numbers<D>>()
+      .template Arg<Numbers<D>>();
 }
 
 // What all calls take: the program, its angles, and the states to start from, or none.
@@ -363,6 +424,16 @@ QJAX_SUPER_CALL(QjaxSuperoperators, superoperators, QJAX_SUPER);
 #define QJAX_SUPER_BACK(D) \
   QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D) QJAX_RESULT(D)
 QJAX_SUPER_CALL(QjaxPullBackSuperoperators, pull_back_superoperators, QJAX_SUPER_BACK);
+#define QJAX_TRAJECTORIES(name, function, binding)                                                  \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F32, qjax::function<xla::ffi::F32>,                           \
+                                qjax::bind_trajectories<xla::ffi::F32>() binding(xla::ffi::F32));   \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F64, qjax::function<xla::ffi::F64>,                           \
+                                qjax::bind_trajectories<xla::ffi::F64>() binding(xla::ffi::F64))
+#define QJAX_FOLLOW(D) \
+  QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D).Ret<xla::ffi::Buffer<xla::ffi::S32>>() QJAX_RESULT(D)
+QJAX_TRAJECTORIES(QjaxTrajectories, follow, QJAX_FOLLOW);
+#define QJAX_TRAJECTORIES_BACK(D) QJAX_RESULT(D) QJAX_RESULT(D)
+QJAX_TRAJECTORIES(QjaxPullBackTrajectories, pull_back_trajectories, QJAX_TRAJECTORIES_BACK);
 XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxDrawF32, qjax::draw<xla::ffi::F32>,
                               qjax::bind_draw<xla::ffi::F32>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxDrawF64, qjax::draw<xla::ffi::F64>,

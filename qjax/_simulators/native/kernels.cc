@@ -13,6 +13,7 @@
 #include "draws.h"
 #include "readout.h"
 #include "superoperators.h"
+#include "trajectories.h"
 
 namespace qjax {
 namespace QJAX_ISA {
@@ -120,11 +121,22 @@ template <typename T> void backward_values(const Call<T>& call, int64_t number, 
   tile.run_back();
 }
 
+template <typename T> void follow(const TrajectoryCall<T>& call, int64_t tile) {
+  Amplitudes<T>* memory = workspace<T>(call.num_rows());
+  of_width(call, tile, [&](auto runs) { runs.run(memory); });
+}
+
+template <typename T> void pull_back_trajectories(const TrajectoryCall<T>& call, int64_t tile) {
+  const int64_t states = states_of_pull_back(call.header.num_blocks);
+  Amplitudes<T>* memory = workspace<T>(states * call.num_rows());
+  of_width(call, tile, [&](auto runs) { runs.pull_back(memory); });
+}
+
 }  // namespace
 
 #define QJAX_KERNELS(T)                                                                 \
   {forward<T>, backward<T>, forward_values<T>, backward_values<T>, kLanes<T>, superoperate<T>, \
-   superoperate_back<T>, draw_counts<T>}
+   superoperate_back<T>, draw_counts<T>, follow<T>, pull_back_trajectories<T>}
 extern const Kernels<float> single_kernels = QJAX_KERNELS(float);
 extern const Kernels<double> double_kernels = QJAX_KERNELS(double);
 #undef QJAX_KERNELS

@@ -6,6 +6,7 @@
 #include "program.h"
 #include "reading.h"
 #include "superoperator_call.h"
+#include "trajectory_call.h"
 
 namespace qjax {
 
@@ -53,6 +54,8 @@ template <typename T> struct Kernels {
   void (*superoperate_back)(const SuperCall<T>& call, const T* start, int64_t every, const T* kept,
                             T* cotangent, T* to_shared, T* to_per_sample);
   void (*draw_counts)(const Draws<T>& draws, int64_t number);
+  void (*follow)(const TrajectoryCall<T>& call, int64_t tile);
+  void (*pull_back_trajectories)(const TrajectoryCall<T>& call, int64_t tile);
 };
 
 #define QJAX_DECLARE(isa)                        \

@@ -23,9 +23,11 @@ _KERNELS = (
     "Superoperators",
     "PullBackSuperoperators",
     "Draw",
+    "Trajectories",
+    "PullBackTrajectories",
 )
 _PREFIX = "qjax_"
-_FORMAT = 4  # `kFormat` of `program.h`
+_FORMAT = 5  # `kFormat` of `program.h`
 _SWITCH = "QJAX_ENGINE"
 _FOR_TESTS = "QJAX_NATIVE_LIBRARY"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}

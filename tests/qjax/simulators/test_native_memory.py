@@ -141,3 +141,30 @@ def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> 
             )
             slope = sum((s * a).sum() for s, a in zip(slopes, along, strict=True))
             assert abs(slope - (ahead - behind) / 2e-5) < 1e-7 * (1 + abs(slope))
+
+
+# Blocks of one, two or three qubits; runs that fill vectors, and runs that do not.
+@pytest.mark.parametrize(("num_qubits", "runs"), [(1, 3), (2, 17), (4, 33)])
+@pytest.mark.parametrize("is_midway", [False, True])
+def test_noisy_runs(num_qubits: int, runs: int, is_midway: bool, precision: Precision) -> None:
+    damping = qjax.noise.amplitude_damping(0.2)
+    model = qjax.noise.NoiseModel().after("ry", damping).after("cx", damping.tensor(damping))
+    circuit = random_circuit(1, num_qubits, 4, symbolic=True)
+    if is_midway:
+        circuit.reset(0)
+    for qubit in range(num_qubits):
+        circuit.ry(0.3, qubit)
+        if qubit:
+            circuit.cx(qubit - 1, qubit)
+    at = jnp.linspace(0, 1, circuit.num_parameters, dtype=precision.real)
+
+    def total(params: jax.Array) -> jax.Array:
+        simulator = qjax.simulators.Trajectories(runs)
+        return qjax.probabilities(
+            circuit, params, key=jax.random.key(1), simulator=simulator, noise=model
+        ).sum()
+
+    value, slopes = jax.value_and_grad(total)(at)
+    assert abs(value - 1) < precision.tolerance
+    # Of the mean of ones, whatever the parameters: what scores add up to is taken away.
+    assert np.abs(slopes).max() < 10 * precision.tolerance
