@@ -131,7 +131,8 @@ def plan_of_mixed(task: MixedTask) -> Plan:
     widths = sorted({len(block.qubits) for block in schedule.blocks})
     blocks = counted(len(schedule.blocks), "block")
     on = f" on {' and '.join(map(str, widths))} qubits" if widths else ""
-    whole = deferred_with_noise(task.circuit, task.noise)
+    bits = isinstance(task.readout, MeasuredBits)
+    whole = deferred_with_noise(task.circuit, task.rules, bits=bits)
     records = whole.num_qubits - task.circuit.num_qubits
     noise = "without noise" if task.noise is None else "with noise"
     summary = (
