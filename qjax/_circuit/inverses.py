@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from qjax._circuit.gates import ConstantGate
 from qjax._circuit.operations import Gate, freeze_matrix
 
@@ -25,6 +27,8 @@ def inverse_of(gate: Gate) -> Gate:
         return replace(gate, qubits=gate.qubits[::-1])
     if gate.name == "u":
         theta, phi, lam = gate.angles
+        if gate.label == "u2":  # whose first angle is always pi / 2
+            return replace(gate, angles=(theta, -lam - np.pi, -phi + np.pi))
         return replace(gate, angles=(-theta, -lam, -phi))
     if gate.name in ("r", "xx_plus_yy", "xx_minus_yy"):  # the second angle is that of the axis
         return replace(gate, angles=(-gate.angles[0], gate.angles[1]))

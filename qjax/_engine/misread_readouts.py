@@ -3,7 +3,8 @@
 Bits are misread after all else, so that what is read depends on the exact probabilities, or values
 of Pauli strings, alone; the density matrix of the whole is not needed. A misreading of k qubits
 makes of each string 2**k others at most, whose coefficients `qjax._noise.misreading` derives;
-misreadings act on strings from the last to the first.
+misreadings act on strings from the last to the first. A qubit is measured in the basis of the
+observable's letter, also where a later misreading has left the letter out.
 """
 
 from collections.abc import Sequence
@@ -133,9 +134,11 @@ def misread_strings(
         _check_factors(observable, wrong, number)
     reading = mixed_reading(observables, num_params, batched)
     strings, steps = np.asarray(reading.strings), []
-    for one in reversed(misread):
-        if strings[:, list(one.bits)].any():
-            step, strings = _before(one, strings)
+    bases = np.where(strings > 0, strings, 3)
+    for number in reversed(range(len(misread))):
+        bases = _bases_that_matter(bases, misread[: number + 1])
+        if strings[:, list(misread[number].bits)].any():
+            step, strings, bases = _before(misread[number], strings, bases)
             steps.append(step)
     return MisreadStrings(tuple(map(_observable, strings)), tuple(reversed(steps)), reading)
 
@@ -160,8 +163,16 @@ def _num_factors(term: PauliTerm, wrong: set[int]) -> int:
     return misread + len(term.projectors)
 
 
-def _before(one: Misreading, strings: np.ndarray) -> tuple[ReadStrings, np.ndarray]:
-    """What is read of strings by a misreading, and the strings before it."""
+def _bases_that_matter(bases: np.ndarray, misread: Sequence[Misreading]) -> np.ndarray:
+    """The bases that qubits are measured in; Z where none of these brings a letter back."""
+    joint = [bit for one in misread if len(one.bits) > 1 for bit in one.bits]
+    return np.where(np.isin(np.arange(bases.shape[1]), joint), bases, 3)
+
+
+def _before(
+    one: Misreading, strings: np.ndarray, bases: np.ndarray
+) -> tuple[ReadStrings, np.ndarray, np.ndarray]:
+    """What is read of strings by a misreading, and the strings before it with their bases."""
     bits, k = list(one.bits), len(one.bits)
     weights = 4 ** np.arange(k)
     rows = strings[:, bits] @ weights
@@ -169,16 +180,19 @@ def _before(one: Misreading, strings: np.ndarray) -> tuple[ReadStrings, np.ndarr
     columns = table[rows]
     counts = (rows[:, None] > 0) | (np.arange(2**k) == 0)
     columns = np.where(counts, columns, 0)
-    before = np.repeat(strings[:, None], 2**k, axis=1)
-    before[:, :, bits] = columns[:, :, None] // weights & 3
-    distinct, places = np.unique(before.reshape(-1, strings.shape[1]), axis=0, return_inverse=True)
+    digits = columns[:, :, None] // weights & 3
+    is_new = (digits > 0) & (strings[:, None, bits] == 0)
+    before = np.repeat(np.stack([strings, bases], axis=-1)[:, None], 2**k, axis=1)
+    before[:, :, bits, 0] = np.where(is_new, bases[:, None, bits], digits)
+    distinct, places = np.unique(before.reshape(-1, *before.shape[2:]), axis=0, return_inverse=True)
     if len(distinct) > MOST_STRINGS:
         raise ValueError(
             f"noise: with misread bits the observables are sums of more than {MOST_STRINGS} Pauli "
             "strings; expected fewer observables, or shots= and a key, which measures bits, or "
             "simulator=DensityMatrix() of qjax.simulators where it fits"
         )
-    return ReadStrings(one.readout, rows, columns, counts, places.reshape(rows.size, -1)), distinct
+    step = ReadStrings(one.readout, rows, columns, counts, places.reshape(rows.size, -1))
+    return step, distinct[..., 0], distinct[..., 1]
 
 
 def _observable(digits: np.ndarray) -> PauliSum:

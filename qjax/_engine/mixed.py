@@ -1,6 +1,6 @@
 """Floor 6. (circuit, parameters, noise) -> what is read out of density matrices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -13,11 +13,13 @@ from qjax._base import tuning
 from qjax._base.arrays import counted
 from qjax._base.mesh import on_mesh
 from qjax._base.store import kept
+from qjax._engine.misread_readouts import misread_probabilities
 from qjax._engine.mixed_task import (
     MeasuredBits,
     MixedPart,
     MixedProgram,
     MixedTask,
+    bits_of_all,
     check_density_fits,
     deferred_with_noise,
     mixed_program,
@@ -25,6 +27,7 @@ from qjax._engine.mixed_task import (
 from qjax._engine.task import Outcomes
 from qjax._noise import (
     Channel,
+    Misreading,
     NoiseModel,
     names_without_noise,
 )
@@ -97,11 +100,20 @@ def _rows_of(layout: tuple[int, ...], qubits: tuple[int, ...]) -> Int[np.ndarray
 def _channels(program: MixedProgram, model: NoiseModel | None) -> tuple[Channel, ...]:
     if model is None:
         return ()
-    misread = (
-        Channel("misread_strings", width, (model.readouts[number].matrix,))
-        for number, width in program.misread
-    )
+    misread = (_of_misreadings(one_by_one, model) for one_by_one in program.misread)
     return (*model.channels, *misread)
+
+
+def _of_misreadings(misread: Sequence[Misreading], model: NoiseModel) -> Channel:
+    """What misreadings one after the other make of Pauli strings."""
+    bits = bits_of_all(misread)
+    width = len(bits)
+    if len(misread) == 1:
+        return Channel("misread_strings", width, (model.readouts[misread[0].readout].matrix,))
+    # Column i is what is read where i is true.
+    true = jnp.eye(2**width, dtype=jnp.result_type(float))
+    columns = misread_probabilities(true, misread, bits, width, model)
+    return Channel("misread_strings", width, (columns.T,))
 
 
 @kept(tuning.PROGRAM_BYTES)
@@ -119,7 +131,8 @@ def plan_of_mixed(task: MixedTask) -> Plan:
     widths = sorted({len(block.qubits) for block in schedule.blocks})
     blocks = counted(len(schedule.blocks), "block")
     on = f" on {' and '.join(map(str, widths))} qubits" if widths else ""
-    whole = deferred_with_noise(task.circuit, task.noise)
+    bits = isinstance(task.readout, MeasuredBits)
+    whole = deferred_with_noise(task.circuit, task.rules, bits=bits)
     records = whole.num_qubits - task.circuit.num_qubits
     noise = "without noise" if task.noise is None else "with noise"
     summary = (

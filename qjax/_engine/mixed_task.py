@@ -1,7 +1,8 @@
 """Floor 6. What is asked of a noisy circuit -> the density matrices that are simulated for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from qjax._engine.misread_readouts import that_matter
 from qjax._engine.task import Expectations, Outcomes
 from qjax._engine.views import views_of
 from qjax._noise import (
+    Misreading,
     NoiseStructure,
     misreadings,
     model_of,
@@ -32,6 +34,7 @@ from qjax._readout import (
     mixed_reading,
 )
 from qjax._simulators import (
+    MOST_QUBITS_TOGETHER,
     MixedPlan,
     plan_mixed,
 )
@@ -100,12 +103,12 @@ class MixedProgram(NamedTuple):
 
     Attributes:
         parts: circuits that are simulated, one after the other.
-        misread: the readout errors of the model that circuits name beyond its channels: the number
-            of each, and of how many qubits it is.
+        misread: what circuits name beyond the channels of the model: each as misreadings one after
+            the other, of the bits of `bits_of_all`.
     """
 
     parts: tuple[MixedPart, ...]
-    misread: tuple[tuple[int, int], ...]
+    misread: tuple[tuple[Misreading, ...], ...]
 
     @property
     def widest(self) -> MixedPart:
@@ -146,11 +149,47 @@ def mixed_program(task: MixedTask) -> MixedProgram:
         misread = misreadings(task.noise, range(count))
         if isinstance(readout, Outcomes) and readout.qubits is not None:
             misread, _ = that_matter(misread, readout.qubits)
+    together = _together(misread, observed)
     first = len(model_of(task.noise).channels)
-    ops = tuple(Noise(first + k, wrong.bits) for k, wrong in enumerate(misread))
+    ops = tuple(Noise(first + k, bits_of_all(wrong)) for k, wrong in enumerate(together))
     whole = replace(whole, ops=whole.ops + ops)
-    numbers = tuple((wrong.readout, len(wrong.bits)) for wrong in misread)
-    return MixedProgram(tuple(_parts(task, whole)), numbers)
+    return MixedProgram(tuple(_parts(task, whole)), together)
+
+
+def bits_of_all(misread: Sequence[Misreading]) -> tuple[int, ...]:
+    """The bits of misreadings one after the other; of a single one in its own order."""
+    return tuple(dict.fromkeys(bit for wrong in misread for bit in wrong.bits))
+
+
+def _together(
+    misread: Sequence[Misreading], observed: frozenset[int]
+) -> tuple[tuple[Misreading, ...], ...]:
+    """Misreadings, as one where a string alone does not tell the basis that a qubit is measured in.
+
+    One that leaves a letter out, X or Y, is followed by a joint one that brings it back, as Z.
+
+    Raises:
+        CircuitTooLargeError: for more bits together than a superoperator acts on.
+    """
+    groups: list[tuple[Misreading, ...]] = []
+    for wrong in misread:
+        touched = [group for group in groups if not set(wrong.bits).isdisjoint(bits_of_all(group))]
+        groups = [group for group in groups if group not in touched]
+        groups.append((*chain.from_iterable(touched), wrong))
+    together: list[tuple[Misreading, ...]] = []
+    for group in groups:
+        bits = bits_of_all(group)
+        if observed.isdisjoint(bits):
+            together += [(wrong,) for wrong in group]
+            continue
+        if len(bits) > MOST_QUBITS_TOGETHER:
+            raise CircuitTooLargeError(
+                f"readout errors that overlap on the qubits {sorted(bits)}: density matrices take "
+                f"{MOST_QUBITS_TOGETHER} at most where one is measured in X or Y; expected fewer "
+                "that are misread jointly, or shots= and a key, which measures bits"
+            )
+        together.append(group)
+    return tuple(together)
 
 
 def _planned(circuit: Circuit, batched: frozenset[int]) -> MixedPlan:

@@ -69,7 +69,8 @@ def measured_part(circuit: Circuit) -> Circuit:
     """The measurements alone, on the qubits (and records of outcomes) that they read."""
     circuit = deferred(circuit)
     position = {qubit: k for k, qubit in enumerate(measured_qubits(circuit))}
-    final = tuple(Measure(position[op.qubit], op.clbit) for op in measurements(circuit))
+    latest = {op.clbit: op.qubit for op in measurements(circuit)}  # others are overwritten
+    final = tuple(Measure(position[qubit], clbit) for clbit, qubit in latest.items())
     return Circuit(len(position), final, (), circuit.num_clbits)
 
 

@@ -168,7 +168,8 @@ class Channel:
 def in_one_precision(strengths: Any) -> Any:
     """A pytree of numbers as arrays of one precision: that of JAX's among them, or its default."""
     leaves = jax.tree.leaves(strengths)
-    dtypes = {jnp.finfo(leaf.dtype).dtype for leaf in leaves if isinstance(leaf, jax.Array)}
+    arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array)]
+    dtypes = {jnp.finfo(a.dtype).dtype for a in arrays if jnp.issubdtype(a.dtype, jnp.inexact)}
     real = max(dtypes, key=lambda dtype: dtype.itemsize, default=jnp.result_type(float))
     of_complex = np.result_type(real, np.complex64)
 

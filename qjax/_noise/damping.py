@@ -21,9 +21,14 @@ def _share_to_zero(excited: Array | float) -> Array | float:
     return 1 - 2 * excited
 
 
+def _root(share: Array | float) -> Array:
+    """The square root of what probabilities leave of 1, where rounding may leave less than 0."""
+    return jnp.sqrt(jnp.maximum(share, 0))
+
+
 def phase_amplitude_transfer(a: Array, b: Array, excited: Array | float = 0.0) -> Array:
     """The matrix of `phase_amplitude_kraus` in the Pauli basis, `(4, 4)`."""
-    return _transfer(jnp.sqrt(1 - a - b), 1 - a, a * _share_to_zero(excited))
+    return _transfer(_root(1 - a - b), 1 - a, a * _share_to_zero(excited))
 
 
 def amplitude_transfer(a: Array, excited: Array | float = 0.0) -> Array:
@@ -62,8 +67,12 @@ def _towards(operators: list[Array], excited: Array | None) -> Complex[Array, "m
 
 def phase_amplitude_kraus(a: Array, b: Array, excited: Array | None = None) -> Array:
     """Kraus operators `(m, 2, 2)`: decay with probability a, dephasing with probability b."""
+    return _kraus(a, b, _root(1 - a - b), excited)
+
+
+def _kraus(a: Array, b: Array, coherence: Array, excited: Array | None) -> Array:
     zero = jnp.zeros_like(a)
-    kept = _operator(zero + 1, zero, zero, jnp.sqrt(1 - a - b))
+    kept = _operator(zero + 1, zero, zero, coherence)
     decayed = _operator(zero, jnp.sqrt(a), zero, zero)
     return _towards([kept, decayed, _operator(zero, zero, zero, jnp.sqrt(b))], excited)
 
@@ -77,16 +86,17 @@ def amplitude_kraus(a: Array, excited: Array | None = None) -> Array:
 
 def thermal_kraus(t1: Array, t2: Array, time: Array, excited: Array | None = None) -> Array:
     """Kraus operators `(m, 2, 2)`: what a qubit does in a time, with its constants T1 and T2."""
-    # The coherence exp(-t/T2) is sqrt(1 - a - b) with the decay a = 1 - exp(-t/T1).
+    # The coherence exp(-t/T2) is sqrt(1 - a - b) with the decay a = 1 - exp(-t/T1), a difference
+    # of which rounding leaves nothing after long times.
     kept = jnp.exp(-time / t1)
     dephased = kept * -jnp.expm1(-time * jnp.maximum(2 / t2 - 1 / t1, 0))
-    return phase_amplitude_kraus(-jnp.expm1(-time / t1), dephased, excited)
+    return _kraus(-jnp.expm1(-time / t1), dephased, jnp.exp(-time / t2), excited)
 
 
 def reset_kraus(p0: Array, p1: Array | None = None) -> Array:
     """Kraus operators `(m, 2, 2)`: reset to |0> or |1> with these probabilities."""
     zero = jnp.zeros_like(p0)
-    kept = jnp.sqrt(1 - p0 - (zero if p1 is None else p1))
+    kept = _root(1 - p0 - (zero if p1 is None else p1))
     operators = [
         _operator(kept, zero, zero, kept),
         _operator(jnp.sqrt(p0), zero, zero, zero),

@@ -24,9 +24,13 @@ _OTHERS: dict[str, int | None] = {
     "mcphase": None,
     "mcu1": None,
 }
+# May end in a number for the values of controls.
+_SEVERAL_CONTROLS = ("c-unitary", "mcx", "mcphase", "mcu1")
 # Qiskit has these, but what is imported is no gate with controls.
 _EXPANDED = re.compile(r"(cc|c\d+)u(_o\d+)?|(c|cc|c\d+)(u2|id)(_o\d+)?")
-_PATTERN = re.compile(rf"(?P<controls>|c|cc|c(?:[3-9]|\d\d+))(?P<base>{'|'.join(_BASES)})(_o\d+)?")
+_PATTERN = re.compile(
+    rf"(?P<controls>|c|cc|c(?:[3-9]|[1-9]\d+))(?P<base>{'|'.join(_BASES)})(_o(0|[1-9]\d*))?"
+)
 
 
 def name_of(op: Op) -> str | None:
@@ -75,8 +79,8 @@ def size_of(name: str) -> int | None:
             "gates: expected Qiskit's name of a gate, such as 'cx', or a list of them, got the "
             f"{type(name).__name__} {name!r}"
         )
-    plain = re.sub(r"_o\d+$", "", name)
-    if plain in _OTHERS:
+    plain = re.sub(r"_o(0|[1-9]\d*)$", "", name)
+    if plain in (_OTHERS if plain == name else _SEVERAL_CONTROLS):
         return _OTHERS[plain]
     match = _PATTERN.fullmatch(name)
     if match is None or _EXPANDED.fullmatch(name):
@@ -86,12 +90,13 @@ def size_of(name: str) -> int | None:
             "such as cx, ccx, cp or cswap. What has another name becomes gates of these when it is "
             "imported, as its definition says, and delays are dropped"
         )
-    controls = match["controls"]
+    controls, base = match["controls"], match["base"]
     count = int(controls[1:]) if controls[1:].isdigit() else len(controls)
-    state = name.rpartition("_o")[2] if plain != name else "0"
-    if int(state) >= 2**count:
-        raise ValueError(
-            f"gates: {name!r} has controls on the values {state}, and {count} of them have less "
-            f"than {2**count}"
-        )
-    return count + _BASES[match["base"]]
+    least, several = _MANY_CONTROLS.get(base, (count + 1, ""))
+    if count >= least:
+        raise ValueError(f"gates: no operation is called {name!r}; expected Qiskit's {several!r}")
+    state = name.rpartition("_o")[2] if plain != name else ""
+    if state and int(state) >= 2**count - 1:
+        others = f", or a number below {2**count - 1}: controls all on 1 have none" if count else ""
+        raise ValueError(f"gates: no operation is called {name!r}; expected {plain!r}{others}")
+    return count + _BASES[base]

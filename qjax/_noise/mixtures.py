@@ -25,7 +25,8 @@ def transfer_of_mixture(mixture: UnitaryMixture) -> Float[Array, "4**k 4**k"]:
 
 def kraus_of_mixture(mixture: UnitaryMixture) -> Complex[Array, "m 2**k 2**k"]:
     """The Kraus operators of a mixture."""
-    return scaled(jnp.sqrt(mixture.probabilities), mixture.unitaries)
+    # What others leave of 1 may be below 0 by rounding.
+    return scaled(jnp.sqrt(jnp.maximum(mixture.probabilities, 0)), mixture.unitaries)
 
 
 def coherent(unitary: Complex[Array, "2**k 2**k"]) -> UnitaryMixture:

@@ -1,6 +1,6 @@
 """Floor 3. Circuit, noise model -> circuit with channels in their places."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -149,6 +149,8 @@ class _Rules:
             (number, readout)
             for number, readout in enumerate(model.readouts, start=len(model.rules))
         ]
+        joint = (each for each in model.readouts if each.channel.num_qubits > 1)
+        self._joint = [place for each in joint for place in each.places or ()]
 
     def beside(self, op: Op) -> tuple[list[Noise], list[Noise]]:
         """What acts before and after an operation."""
@@ -161,36 +163,59 @@ class _Rules:
                 (before if rule.when == "before" else after).append(Noise(number, qubits))
         return before, after
 
-    def misread(self, op: Measure, together: dict[int, int]) -> Iterator[BitNoise]:
+    def misread(self, op: Measure, together: Sequence[Measure]) -> Iterator[BitNoise]:
         """What misreads the bit of a measurement midway.
 
         Args:
             op: the measurement.
-            together: the bits of all measurements next to it, itself included, by their qubits.
+            together: all measurements next to it, itself included, in order.
         """
+        joint = [place for place in self._joint if op.qubit in place]
+        if not joint:
+            alone = (number for number, each in self._readouts if each.holds_for((op.qubit,)))
+            yield from (BitNoise(number, (op.clbit,)) for number in alone)
+            return
+        for place in joint:
+            _check_together(op, place, together)
+        bit_of = {each.qubit: each.clbit for each in together}
+        before = {each.qubit for each in together[: together.index(op)]}
+        done = self._read(before)
+        for number, place in self._read(before | {op.qubit}):
+            if (number, place) not in done:
+                yield BitNoise(number, tuple(bit_of[qubit] for qubit in place))
+
+    def _read(self, measured: set[int]) -> list[tuple[int, Place]]:
+        """What has misread these qubits, in order: others wait for one that lacks a qubit."""
+        read: list[tuple[int, Place]] = []
+        waiting: set[int] = set()
         for number, readout in self._readouts:
-            if readout.channel.num_qubits == 1:
-                if readout.holds_for((op.qubit,)):
-                    yield BitNoise(number, (op.clbit,))
-                continue
-            for place in readout.places or ():
-                if op.qubit in place and _is_last(op, place, together):
-                    yield BitNoise(number, tuple(together[qubit] for qubit in place))
+            alone = ((qubit,) for qubit in sorted(measured))
+            for place in readout.places or filter(readout.holds_for, alone):
+                if measured.issuperset(place) and waiting.isdisjoint(place):
+                    read.append((number, place))
+                else:
+                    waiting.update(place)
+        return read
 
 
-def _is_last(op: Measure, place: Place, together: dict[int, int]) -> bool:
-    """Whether a measurement is the last of qubits that are misread jointly.
+def _check_together(op: Measure, place: Place, together: Sequence[Measure]) -> None:
+    """Require that qubits that are misread jointly are measured next to each other.
 
     Raises:
-        ValueError: where they are not measured one next to the other.
+        ValueError: where they are not, or not each once into a bit of its own.
     """
-    missing = [qubit for qubit in place if qubit not in together]
-    if missing:
+    own = [each for each in together if each.qubit in place]
+    if missing := [qubit for qubit in place if qubit not in {each.qubit for each in own}]:
         raise ValueError(
             f"noise: the qubits {place} are misread jointly, and {op} stands apart from the "
             f"measurement of {missing}; measure them one after the other, with nothing between"
         )
-    return [qubit for qubit in together if qubit in place][-1] == op.qubit
+    written = [each.clbit for each in together]
+    if len(own) > len(place) or any(written.count(each.clbit) > 1 for each in own):
+        raise ValueError(
+            f"noise: the qubits {place} are misread jointly, and measured by {own}: one of them "
+            "twice, or into a bit that is overwritten; measure each once, into a bit of its own"
+        )
 
 
 def _with_noise(block: Block, rules: _Rules, ends: _Ends) -> Iterator[Op]:
@@ -205,15 +230,14 @@ def _with_noise(block: Block, rules: _Rules, ends: _Ends) -> Iterator[Op]:
             yield from after
 
 
-def _measured_around(block: Block, index: int, final: frozenset[int]) -> dict[int, int]:
-    """The bits of measurements midway in the unbroken run around one, by their qubits."""
+def _measured_around(block: Block, index: int, final: frozenset[int]) -> list[Measure]:
+    """The measurements midway in the unbroken run around one."""
     first = last = index
     while first > 0 and _is_midway(block, first - 1, final):
         first -= 1
     while last + 1 < len(block) and _is_midway(block, last + 1, final):
         last += 1
-    run = (op for op in block[first : last + 1] if isinstance(op, Measure))
-    return {op.qubit: op.clbit for op in run}
+    return [op for op in block[first : last + 1] if isinstance(op, Measure)]
 
 
 def _is_midway(block: Block, index: int, final: frozenset[int]) -> bool:

@@ -16,6 +16,9 @@ from qjax._simulators.choice import as_exact_simulator as as_exact_simulator
 from qjax._simulators.choice import as_simulator as as_simulator
 from qjax._simulators.choice import engine as engine
 from qjax._simulators.choice import resolved as resolved
+from qjax._simulators.density_matrix.factors import (
+    MOST_QUBITS_TOGETHER as MOST_QUBITS_TOGETHER,
+)
 from qjax._simulators.density_matrix.simulation import MixedPlan as MixedPlan
 from qjax._simulators.density_matrix.simulation import pauli_vector as pauli_vector
 from qjax._simulators.density_matrix.simulation import plan_mixed as plan_mixed

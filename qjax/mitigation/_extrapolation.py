@@ -67,8 +67,14 @@ def zero_noise_extrapolation(
     if isinstance(model, NoiseModel):
         values = [function(scaled(model, factor)) for factor in numbers.tolist()]
     elif isinstance(model, (Circuit, QuantumCircuit)):
+        attained = [folded_length(model, factor, gates) for factor in numbers.tolist()]
+        if len(set(attained)) < len(attained):
+            raise ValueError(
+                "factors: expected distinct numbers also as attained, such as odd ones; "
+                f"for {factors}, foldings of this circuit attain {np.round(attained, 3).tolist()}"
+            )
         values = [function(fold(model, factor, gates=gates)) for factor in numbers.tolist()]
-        numbers = np.array([folded_length(model, factor, gates) for factor in numbers.tolist()])
+        numbers = np.array(attained)
     else:
         raise TypeError(
             f"model: expected a NoiseModel, or a circuit to fold, got {type(model).__name__}"

@@ -13,6 +13,7 @@ from qjax._circuit.circuit import Circuit
 from qjax._circuit.control_flow import Op, blocks_of
 from qjax._circuit.inverses import inverse_of
 from qjax._circuit.operations import Gate
+from qjax._noise.gate_names import name_of
 from qjax._qiskit import as_circuit
 
 Folded = TypeVar("Folded", Circuit, QuantumCircuit)
@@ -34,7 +35,7 @@ def fold(circuit: Folded, factor: float, *, gates: Sequence[str] | None = None) 
     Args:
         circuit: one of Qiskit's, or of ours; measurements and resets stay as they are.
         factor: how many times as long, at least 1.
-        gates: names of those that are folded, such as `("cx",)`; None for all.
+        gates: Qiskit's names of those that are folded, such as `("cx",)`; None for all.
 
     Returns:
         a circuit of the same kind.
@@ -50,7 +51,7 @@ def fold(circuit: Folded, factor: float, *, gates: Sequence[str] | None = None) 
         as_circuit(circuit)  # says what was expected
     if any(blocks_of(op) for op in circuit.ops):
         raise _has_control_flow()
-    chosen = [isinstance(op, Gate) and _is_chosen(_name(op), names) for op in circuit.ops]
+    chosen = [isinstance(op, Gate) and _is_chosen(name_of(op), names) for op in circuit.ops]
     counts = _foldings(chosen, number, names)
     ops: list[Op] = []
     for op, count in zip(circuit.ops, counts, strict=True):
@@ -67,7 +68,7 @@ def folded_length(
     if isinstance(circuit, QuantumCircuit):
         chosen = [_is_chosen_of_qiskit(one.operation, names) for one in circuit.data]
     else:
-        chosen = [isinstance(op, Gate) and _is_chosen(_name(op), names) for op in circuit.ops]
+        chosen = [isinstance(op, Gate) and _is_chosen(name_of(op), names) for op in circuit.ops]
     counts = _foldings(chosen, _checked_factor(factor), names)
     return 1 + 2 * sum(counts) / sum(chosen)
 
@@ -108,12 +109,8 @@ def _is_chosen_of_qiskit(operation: Instruction, names: frozenset[str] | None) -
     return isinstance(operation, QiskitGate) and _is_chosen(operation.name, names)
 
 
-def _is_chosen(name: str, names: frozenset[str] | None) -> bool:
+def _is_chosen(name: str | None, names: frozenset[str] | None) -> bool:
     return name != "global_phase" if names is None else name in names
-
-
-def _name(op: Gate) -> str:
-    return "c" * len(op.controls) + op.name
 
 
 def _checked_factor(factor: Any) -> float:

@@ -89,7 +89,9 @@ def _values(
             f"values: expected shape (..., {len(strings.masks)}), a value for each observable, got "
             f"{numbers.shape}"
         )
-    steps = misreadings_of(model, _qubits(qubits, strings.num_qubits), numbers.dtype)
+    places = _qubits(qubits, strings.num_qubits)
+    _check_device(model, places)
+    steps = misreadings_of(model, places, numbers.dtype)
     result = true_values(numbers[..., None] if alone else numbers, strings, steps)
     return result[..., 0] if alone else result
 

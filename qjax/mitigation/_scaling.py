@@ -58,7 +58,7 @@ def _checked(channel: Channel, factor: float) -> Channel:
     if is_known(matrix) and jnp.isnan(matrix).any():
         raise ValueError(
             f"factor: {channel} is out of range where it is {factor} times as strong; expected a "
-            "smaller factor"
+            "factor nearer to 1"
         )
     return result
 

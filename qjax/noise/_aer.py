@@ -20,7 +20,9 @@ def from_aer(noise_model: Any) -> NoiseModel:
     specific qubits takes the place of the one for all qubits. Mixtures of Pauli strings and of
     unitaries, and resets, stay such; all else becomes Kraus operators. The relaxation in delays
     that Aer's `from_backend` adds is left out, as circuits hold no delays. Bits that are misread
-    jointly are so here; Aer does not apply such errors to circuits of Qiskit's.
+    jointly are so here; Aer does not apply such errors to circuits of Qiskit's. Aer looks a gate up
+    by its label, where it has one, and runs controls on the value 0 as X gates around the gate;
+    here a gate goes by its name alone, and those have names of their own, such as "cx_o0".
 
     Args:
         noise_model: Aer's, from 0.13 on.

@@ -9,6 +9,7 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator, Pauli
 
 from qjax._noise import Channel
+from qjax._noise.kinds import most_depolarizing
 from qjax._noise.transfer import pauli_strings
 from qjax.noise._channels import coherent, depolarizing, kraus, mixed_unitary, pauli, reset
 
@@ -73,7 +74,8 @@ def _operators(instruction: Instruction, what: str) -> Sequence[np.ndarray]:
     known = get_standard_gate_name_mapping().get(name)
     if known is None or not hasattr(known, "to_matrix"):
         raise ValueError(
-            f"{what}: it holds the instruction {name!r}; expected gates, resets and Kraus operators"
+            f"{what}: it holds the instruction {name!r}; expected Qiskit's standard gates, unitary "
+            "matrices, resets and Kraus operators"
         )
     return [np.asarray(type(known.to_mutable())(*parameters).to_matrix())]
 
@@ -106,7 +108,9 @@ def _pauli_probabilities(parts: list[_Operators], num_qubits: int) -> np.ndarray
 def _of_paulis(probabilities: np.ndarray, num_qubits: int) -> Channel:
     errors = probabilities[1:]
     if np.ptp(errors) <= 1e-14:
-        return depolarizing(4**num_qubits * errors.mean(), num_qubits)
+        strength = 4**num_qubits * errors.mean()
+        # The most is rounded.
+        return depolarizing(min(strength, most_depolarizing(num_qubits)), num_qubits)
     labels = ["".join(letters) for letters in product("IXYZ", repeat=num_qubits)][1:]
     return pauli(dict(zip(labels, errors, strict=True)))
 

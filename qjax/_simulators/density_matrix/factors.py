@@ -19,7 +19,7 @@ from qjax._plan import Encoding, encoding_of
 from qjax._simulators.density_matrix.transfer import controlled, of_known_channel, of_unitary
 
 # Qubits. The matrix of one more would take 16 times as much: 134 MB in double for 6.
-MOST_QUBITS = 5
+MOST_QUBITS_TOGETHER = 5
 
 
 class Entry(NamedTuple):
@@ -180,10 +180,10 @@ def _draft(
     width = len(qubits)
     if width == 0:
         return None  # a global phase
-    if width > MOST_QUBITS:
+    if width > MOST_QUBITS_TOGETHER:
         raise CircuitTooLargeError(
             f"{_name(op)} on {width} qubits: density matrices take operations on at most "
-            f"{MOST_QUBITS}; write it as smaller gates, such as by "
+            f"{MOST_QUBITS_TOGETHER}; write it as smaller gates, such as by "
             "qiskit.transpile(circuit, basis_gates=['u', 'cx'])"
         )
     controls = tuple(control.value for control in op.controls)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import Operator, SparsePauliOp
+from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 
 import qjax
+from qjax import CircuitTooLargeError
 from qjax.noise import NoiseModel, depolarizing
 from qjax.simulators import DensityMatrix, StateVector, Trajectories
 
@@ -61,6 +62,37 @@ def test_expectation_values():
 
     assert difference(values) < 1e-12
     np.testing.assert_allclose(values(StateVector()), values(None), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("simulator", [None, DensityMatrix()])
+def test_all_readout_errors_see_the_basis_of_a_letter(simulator):
+    """Those of one qubit, which may leave a letter out, come after joint ones, which need it."""
+    labels = ["IXYI", "ZYXY", "IIXI", "IYII", "IIIX"]
+    noise = model().readout(0.15, 0.3)
+    values = qjax.expectation(circuit(), labels, POINT, noise=noise, simulator=simulator)
+    expected = [read_in_its_basis(label) for label in labels]
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
+
+
+def read_in_its_basis(label):
+    """By Qiskit's probabilities of bits; qubits without a letter are measured in Z."""
+    turns = {"X": Operator.from_label("H"), "Y": Operator(np.array([[1, -1j], [1, 1j]]) / 2**0.5)}
+    state = Statevector(circuit().assign_parameters(POINT))
+    for qubit, letter in enumerate(reversed(label)):
+        state = state.evolve(turns[letter], [qubit]) if letter in turns else state
+    bits = state.probabilities().reshape((2,) * 4)  # qubit 3 first
+    wrong = [((qubit,), [[0.9, 0.1], [0.05, 0.95]]) for qubit in range(4)]
+    wrong += [((1,), [[0.8, 0.2], [0.2, 0.8]]), ((2, 0), confusion(2, 1))]
+    wrong += [((1, 2), confusion(2, 2))]
+    wrong += [((qubit,), [[0.85, 0.15], [0.3, 0.7]]) for qubit in range(4)]
+    for qubits, matrix in wrong:
+        axes = [3 - qubit for qubit in reversed(qubits)]
+        split = np.reshape(matrix, (2,) * (2 * len(axes)))
+        read = np.tensordot(bits, split, (axes, range(len(axes))))
+        bits = np.moveaxis(read, range(-len(axes), 0), axes)
+    for letter in label:
+        bits = bits.sum(axis=0) if letter == "I" else bits[0] - bits[1]
+    return bits
 
 
 def test_coefficients_with_parameters():
@@ -156,6 +188,9 @@ def test_errors():
     wide = QuantumCircuit(13)
     with pytest.raises(ValueError, match=r"13 factors that are misread.*shots="):
         qjax.expectation(wide, "Z" * 13, noise=NoiseModel().readout(0.1))
+    chained = NoiseModel().readout(confusion(2, 0), qubits=[(k, k + 1) for k in range(5)])
+    with pytest.raises(CircuitTooLargeError, match=r"overlap on the qubits.*5 at most.*shots="):
+        qjax.expectation(QuantumCircuit(6), "X" * 6, noise=chained, simulator=DensityMatrix())
     noise = NoiseModel().after("ry", depolarizing(0.1))
     with pytest.raises(ValueError, match="StateVector has pure states"):
         qjax.expectation(circuit(), "ZZZZ", POINT, noise=noise, simulator=StateVector())

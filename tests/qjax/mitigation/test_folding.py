@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit, transpile
-from qiskit.circuit import Parameter, ParameterVector
+from qiskit.circuit import Parameter, ParameterVector, library
 from qiskit.quantum_info import Operator, random_unitary
 
 import qjax
@@ -85,6 +85,21 @@ def test_named_gates_alone_are_folded() -> None:
     assert folded.count_ops() == {"cx": 3, "barrier": 2, "rx": 1, "s": 1, "crz": 1, "measure": 2}
     ours = qjax.Circuit(2, (gate("x", 1, controls=[0]), gate("h", 0)))
     assert fold(ours, 3, gates=["cx"]).ops == (ours.ops[0],) * 3 + ours.ops[1:]
+
+
+@pytest.mark.parametrize("name", ["u2", "u3", "mcx", "mcphase", "cx_o0"])
+def test_gates_have_the_names_that_qiskit_gives_them(name: str) -> None:
+    circuit = QuantumCircuit(4)
+    circuit.append(library.U2Gate(0.1, 0.2), [0])
+    circuit.append(library.U3Gate(0.1, 0.2, 0.3), [0])
+    circuit.mcx([0, 1, 2], 3)
+    circuit.mcp(0.2, [0, 1], 2)
+    circuit.cx(0, 1, ctrl_state=0)
+    for one in (circuit, qjax.from_qiskit(circuit)):
+        longer = qjax.to_qiskit(qjax.from_qiskit(fold(one, 3, gates=[name])))
+        assert longer.size() == 7
+        assert longer.count_ops()[name] == 3
+        assert Operator(longer) == Operator(circuit)
 
 
 def flow() -> QuantumCircuit:

@@ -33,6 +33,7 @@ SINGLE = SINGLE.readout(MATRICES[2], qubits=2)
 JOINT = NoiseModel().readout(PAIR, qubits=(2, 0)).readout(MATRICES[1], qubits=1)
 OVERLAPPING = NoiseModel().readout(MATRICES[0], qubits=[0, 1]).readout(PAIR, qubits=(2, 0))
 EVERYWHERE = NoiseModel().readout(MATRICES[0])
+DEVICE = NoiseModel(num_qubits=1, is_of_device=True).readout(MATRICES[0])
 
 
 def joint_matrix(model: NoiseModel, num_bits: int = 3) -> np.ndarray:
@@ -229,7 +230,9 @@ def test_samples_in_single_precision_stay_single() -> None:
         ([0.5, 0.5], NoiseModel().readout(PAIR, qubits=(2, 0)), {}, ValueError, "together"),
         ([0.5, 0.5], EVERYWHERE, {"qubits": (0, 1)}, ValueError, "qubits: expected 1 distinct"),
         ([0.5, 0.5], EVERYWHERE, {"project": 1}, TypeError, "project: expected True or False"),
+        ([0.2, 0.8, 0, 0], DEVICE, {}, ValueError, "a device with 1 qubits"),
         ([0.5], EVERYWHERE, {"observables": ["ZZ"]}, ValueError, "of ZZ, parts are missing"),
+        ([0.5], DEVICE, {"observables": "ZI"}, ValueError, "a device with 1 qubits"),
         ([0.5], EVERYWHERE, {"observables": []}, ValueError, "observables: got an empty list"),
         ([0.5], EVERYWHERE, {"observables": [3]}, TypeError, "observables: expected Pauli strings"),
         ([0.5], EVERYWHERE, {"observables": 3}, TypeError, "observables: expected Pauli strings"),

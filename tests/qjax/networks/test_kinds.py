@@ -78,6 +78,13 @@ def test_classical_bits_beyond_a_machine_word() -> None:
     assert error(qnn.forward(None, None), [[0, 1]]) < DOUBLE_TOLERANCE
 
 
+def test_a_bit_shows_the_qubit_that_was_measured_into_it_last() -> None:
+    circuit = QuantumCircuit(2, 1)
+    circuit.x(0)
+    circuit.measure([0, 1], [0, 0])
+    assert error(qjax.SamplerQNN(circuit=circuit).forward(None, None), [[1, 0]]) < DOUBLE_TOLERANCE
+
+
 def test_interpret_may_leave_outputs_empty() -> None:
     x, w = networks.tutorial().data(3)
     outputs = sampler("tutorial", interpret=parity, output_shape=5).forward(x, w)

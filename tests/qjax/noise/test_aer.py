@@ -24,6 +24,7 @@ def relaxation(t2: float) -> Any:
 
 ERRORS: dict[str, tuple[Any, str]] = {
     "depolarizing": (aer.depolarizing_error(0.2, 2), "depolarizing"),
+    "depolarizing, its most": (aer.depolarizing_error(64 / 63, 3), "depolarizing"),
     "Pauli strings": (aer.pauli_error([("XZ", 0.1), ("II", 0.9)]), "pauli"),
     "composed Pauli strings": (
         aer.pauli_error([("X", 0.1), ("I", 0.9)]).expand(aer.depolarizing_error(0.1, 1)),
@@ -52,7 +53,7 @@ ERRORS: dict[str, tuple[Any, str]] = {
 def test_errors_keep_their_structure(name: str) -> None:
     error, kind = ERRORS[name]
     model = aer.NoiseModel()
-    gate = "x" if error.num_qubits == 1 else "cx"
+    gate = {1: "x", 2: "cx", 3: "ccx"}[error.num_qubits]
     model.add_all_qubit_quantum_error(error, gate)
     (rule,) = from_aer(model).rules
     assert (rule.channel.name, rule.channel.num_qubits) == (kind, error.num_qubits)

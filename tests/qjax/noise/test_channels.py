@@ -133,6 +133,26 @@ def test_channels_are_composed_as_qiskits() -> None:
         one.tensor("x")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "channel",
+    [
+        # In one of the precisions, what these leave of 1 is rounded to less than 0.
+        noise.phase_amplitude_damping(0.9, 0.1),
+        noise.phase_amplitude_damping(0.6, 0.4, 0.3),
+        noise.reset(0.9, 0.1),
+        noise.reset(0.6, 0.4),
+        noise.pauli({"X": 0.8, "Y": 0.2}),
+        # After long times little is left of the coherence.
+        noise.thermal_relaxation(3.0, 2.0, 17.0),
+        noise.thermal_relaxation(3.0, 2.0, 100.0, 0.2),
+    ],
+    ids=repr,
+)
+def test_nothing_may_be_left(channel: Channel, precision: Precision) -> None:
+    transfer, kraus = map(np.asarray, everything(channel)[:2])
+    np.testing.assert_allclose(matrix_of(Kraus(list(kraus))), transfer, atol=precision.tolerance)
+
+
 @pytest.mark.usefixtures("x64")
 def test_times_may_be_infinite() -> None:
     still = noise.thermal_relaxation(np.inf, np.inf, 0.3)

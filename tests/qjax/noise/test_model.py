@@ -21,6 +21,7 @@ from qjax.noise import NoiseModel, bit_flip, depolarizing, phase_flip, reset
 from qjax.operations import For, Measure, Reset, Switch, While, gate
 
 ONE, TWO = bit_flip(0.1), depolarizing(0.2, num_qubits=2)
+JOINT = NoiseModel().readout(np.eye(4), qubits=(0, 1))
 
 
 def placed(circuit: QuantumCircuit | Circuit, model: NoiseModel) -> list[Any]:
@@ -132,6 +133,19 @@ def test_measurements_midway_are_misread() -> None:
     both = (Measure(1, 0), BitNoise(3, (0, 1)), Noise(1, (1,)))
     end = (Noise(0, (0,)), Measure(0, 1), BitNoise(2, (1,)), Measure(1, 0), BitNoise(3, (0, 1)))
     assert placed(circuit, model) == [*start, *both, *flip, *end]
+
+
+def test_readout_errors_midway_act_in_their_order() -> None:
+    # Those of one qubit wait for joint ones that come before them, and these for each other.
+    circuit = QuantumCircuit(3, 3)
+    circuit.measure([1, 2, 0], [0, 1, 2])
+    circuit.x([0, 1, 2])
+    swap = np.eye(4)[::-1]
+    model = NoiseModel().readout(swap, qubits=(0, 1)).readout(0.1).readout(swap, qubits=(1, 2))
+    structure = structure_of(model)
+    noisy = noisy_circuit(qjax.from_qiskit(circuit), structure)
+    misread = [(op.channel, op.clbits) for op in noisy.ops if isinstance(op, BitNoise)]
+    assert misread == [(1, (1,)), (0, (2, 0)), (1, (2,)), (1, (0,)), (2, (0, 1))]
 
 
 def test_final_measurements_are_misread_by_their_bits() -> None:
@@ -258,6 +272,10 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
         r"2 qubits.*tensor\(channel\) acts",
     ),
     (lambda: NoiseModel().after(["x", "cx"], TWO), ValueError, "'x' acts on 1 qubit, and"),
+    (lambda: NoiseModel().after("cx_o1", TWO), ValueError, "expected 'cx', or a number below 1"),
+    (lambda: NoiseModel().after("x_o0", ONE), ValueError, "expected 'x'$"),
+    (lambda: NoiseModel().after("ccp", TWO), ValueError, "expected Qiskit's 'mcphase'"),
+    (lambda: NoiseModel().after("reset_o1", ONE), ValueError, "no operation is called 'reset_o1'"),
     (lambda: NoiseModel().after("cx", TWO, (0, 1, 2)), ValueError, r"2 qubits, got \(0, 1, 2\)"),
     (lambda: NoiseModel().after("cx", TWO, (0, 0)), ValueError, "holds a qubit twice"),
     (lambda: NoiseModel().after("cx", TWO, [(0, 1)] * 2), ValueError, "different places"),
@@ -283,9 +301,21 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
         "2 qubits, and bit",
     ),
     (
-        lambda: placed(apart(), NoiseModel().readout(np.eye(4), qubits=(0, 1))),
+        lambda: placed(apart(), JOINT),
         ValueError,
         r"misread jointly.*stands apart from the measurement of \[1\]",
+    ),
+    (
+        lambda: placed(
+            shown((0, 0), (0, 1), (1, 2)), NoiseModel().readout(np.eye(4), qubits=(0, 1))
+        ),
+        ValueError,
+        r"misread jointly.*one of them twice",
+    ),
+    (
+        lambda: placed(shown((0, 0), (1, 0)), JOINT),
+        ValueError,
+        r"misread jointly.*into a bit that is overwritten",
     ),
 ]
 
@@ -293,6 +323,12 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
 def wide() -> QuantumCircuit:
     circuit = QuantumCircuit(2)
     circuit.unitary(np.eye(4), [0, 1])
+    return circuit
+
+
+def shown(*places: tuple[int, int]) -> QuantumCircuit:
+    circuit = QuantumCircuit(2, 3)
+    circuit.measure(*zip(*places, strict=True))
     return circuit
 
 

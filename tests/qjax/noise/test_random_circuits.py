@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 pytest.importorskip("qiskit_aer")
 
 from qiskit import QuantumCircuit
+from qiskit.quantum_info import Operator
 
 import qjax
 from tests import noisy
@@ -95,6 +98,20 @@ def test_samples_have_the_distribution(seed: int, dynamic: bool) -> None:
     bits = qjax.sample(circuit, case.values, SHOTS, jax.random.key(0), noise=noise_model(case))
     counts = noisy.counted(np.asarray(bits))
     assert noisy.p_value(counts, SHOTS * noisy.distribution(case)) > 1e-3
+
+
+def test_matrices_are_observed_beside_strings_after_measurements_midway() -> None:
+    # The qubits are followed by records of outcomes, which the matrix is not on.
+    case = noisy.random_case(25, 2, 16, dynamic=True)
+    matrix = np.random.default_rng(0).normal(size=(4, 4))
+    matrix += matrix.T
+    noise = dataclasses.replace(noise_model(case), readouts=())
+    with double():
+        observables = ["ZX", Operator(matrix)]
+        values = qjax.expectation(case.circuit, observables, case.values, noise=noise)
+    state = noisy.density_matrix(dataclasses.replace(case, readouts={}))
+    expected = [np.trace(state @ each) for each in (Operator.from_label("ZX").data, matrix)]
+    np.testing.assert_allclose(values, np.real(expected), atol=DOUBLE)
 
 
 def test_bits_of_known_qubits_are_misread_too() -> None:

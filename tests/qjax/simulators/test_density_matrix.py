@@ -256,3 +256,18 @@ def test_the_plan_tells_what_runs() -> None:
     text = str(qjax.plan(layered(3, 2), "x", noise=DAMPED))
     assert "density matrix of 3 qubits, with noise" in text
     assert "4**3" in text
+
+
+def test_the_plan_counts_the_records_that_there_are() -> None:
+    circuit = QuantumCircuit(1, 2)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.h(0)
+    circuit.measure(0, 1)
+    noise = NoiseModel().after("h", depolarizing(0.1)).readout(0.1)
+    # The last bit has a record only where bits are looked at.
+    for kind, count in ((qjax.EstimatorQNN, 1), (qjax.SamplerQNN, 2)):
+        text = str(kind(circuit=circuit, noise=noise).plan)
+        assert f"density matrix of {1 + count} qubits" in text
+        assert f"dynamic: {count} further qubit" in text
