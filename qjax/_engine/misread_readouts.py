@@ -172,13 +172,16 @@ def _before(one: Misreading, strings: np.ndarray) -> tuple[ReadStrings, np.ndarr
     before = np.repeat(strings[:, None], 2**k, axis=1)
     before[:, :, bits] = columns[:, :, None] // weights & 3
     distinct, places = np.unique(before.reshape(-1, strings.shape[1]), axis=0, return_inverse=True)
+    places = places.reshape(rows.size, -1)
     if len(distinct) > MOST_STRINGS:
         raise ValueError(
             f"noise: with misread bits the observables are sums of more than {MOST_STRINGS} Pauli "
             "strings; expected fewer observables, or shots= and a key, which measures bits, or "
             "simulator=DensityMatrix() of qjax.simulators where it fits"
         )
-    return ReadStrings(one.readout, rows, columns, counts, places.reshape(rows.size, -1)), distinct
+    # Programs in single and double precision share them: of 64 bits they would be of either's dtype.
+    rows, columns, places = (table.astype(np.int32) for table in (rows, columns, places))
+    return ReadStrings(one.readout, rows, columns, counts, places), distinct
 
 
 def _observable(digits: np.ndarray) -> PauliSum:
