@@ -179,7 +179,7 @@ def _before(one: Misreading, strings: np.ndarray) -> tuple[ReadStrings, np.ndarr
             "strings; expected fewer observables, or shots= and a key, which measures bits, or "
             "simulator=DensityMatrix() of qjax.simulators where it fits"
         )
-    # Programs in single and double precision share them: of 64 bits they would be of either's dtype.
+    # Programs in single and double precision share them, and keep one dtype of those of 64 bits.
     rows, columns, places = (table.astype(np.int32) for table in (rows, columns, places))
     return ReadStrings(one.readout, rows, columns, counts, places), distinct
 
