@@ -56,8 +56,10 @@ def mixed_reading(
 ) -> MixedReading:
     """Tables for observables, whose coefficients are expressions of the circuit's parameters."""
     columns: dict[tuple[int, ...], int] = {}
+    # A matrix is on the first qubits; what it is not on are records of outcomes, behind them.
+    num_qubits = max(observable.num_qubits for observable in observables)
     entries = [
-        (row, columns.setdefault(digits, len(columns)), factor, coefficient)
+        (row, columns.setdefault(_filled(digits, num_qubits), len(columns)), factor, coefficient)
         for row, observable in enumerate(observables)
         for digits, factor, coefficient in _strings(observable)
     ]
@@ -74,9 +76,12 @@ def mixed_reading(
         {parameter: place for place, parameter in enumerate(order)},
     )
     rows, at, factors = (np.array([m[k] for m in moving]) for k in range(3))
-    num_qubits = observables[0].num_qubits
     strings = np.array(list(columns), np.int32).reshape(len(columns), num_qubits)
     return MixedReading(strings, table, rows, at, factors, tables, np.array(places, np.int32))
+
+
+def _filled(digits: tuple[int, ...], num_qubits: int) -> tuple[int, ...]:
+    return digits + (0,) * (num_qubits - len(digits))
 
 
 def _strings(
@@ -130,8 +135,8 @@ def mixed_expectations(
     batched: Float[Array, "batched batch"],
 ) -> Float[Array, "observables batch"]:
     """tr(O rho) of each observable and sample."""
-    weights = _weights(layout)
-    rows = reading.strings @ weights
+    # Of matrices alone strings end before the records of outcomes.
+    rows = reading.strings @ _weights(layout)[: reading.strings.shape[1]]
     return sums_of_values(reading, vector[jnp.asarray(rows.astype(np.int32))], shared, batched)
 
 
