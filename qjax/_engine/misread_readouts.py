@@ -180,8 +180,8 @@ def _before(one: Misreading, strings: np.ndarray) -> tuple[ReadStrings, np.ndarr
             "simulator=DensityMatrix() of qjax.simulators where it fits"
         )
     # Programs in single and double precision share them, and keep one dtype of those of 64 bits.
-    rows, columns, places = (table.astype(np.int32) for table in (rows, columns, places))
-    return ReadStrings(one.readout, rows, columns, counts, places), distinct
+    narrow = [table.astype(np.int32) for table in (rows, columns, places)]
+    return ReadStrings(one.readout, narrow[0], narrow[1], counts, narrow[2]), distinct
 
 
 def _observable(digits: np.ndarray) -> PauliSum:

@@ -147,9 +147,9 @@ def test_matrices_as_observables_beside_records_of_outcomes(double: None) -> Non
     circuit = QuantumCircuit(2, 1)
     circuit.ry(0.8, 0)
     circuit.measure(0, 0)
+    circuit.ry(0.3, 0)
     with circuit.if_test((circuit.clbits[0], 1)):
         circuit.x(1)
-    circuit.ry(0.3, 0)
     matrix = np.random.default_rng(0).normal(size=(4, 4))
     operator = Operator(matrix + matrix.T)
     one, turn = np.sin(0.4) ** 2, QuantumCircuit(2)
