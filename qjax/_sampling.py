@@ -186,7 +186,7 @@ def _compiled_noisy_sample(
         # Rounding may leave negative numbers where a probability is 0.
         return _drawn_bits(jnp.maximum(outcomes, 0), bits, shots, key)
 
-    return jax.jit(draw)
+    return jax.jit(partial(on_mesh, draw))
 
 
 def _places_of_bits(circuit: Circuit) -> list[int | None]:

@@ -191,6 +191,8 @@ def _before(
             "strings; expected fewer observables, or shots= and a key, which measures bits, or "
             "simulator=DensityMatrix() of qjax.simulators where it fits"
         )
+    # Programs in single and double precision share them, and keep one dtype of those of 64 bits.
+    rows, columns, places = (table.astype(np.int32) for table in (rows, columns, places))
     step = ReadStrings(one.readout, rows, columns, counts, places.reshape(rows.size, -1))
     return step, distinct[..., 0], distinct[..., 1]
 

@@ -66,6 +66,8 @@ class MixedTask:
         readout: what to read out.
         noise: the model, without its numbers; None for none.
         is_noisy: whether the circuit has its channels in their places already.
+        misread: what happens to readings, by the qubits of the circuit; None where it is as the
+            model has it. Where records of outcomes are qubits already, it is not.
     """
 
     circuit: Circuit
@@ -73,6 +75,7 @@ class MixedTask:
     readout: MixedReadout
     noise: NoiseStructure | None
     is_noisy: bool = False
+    misread: tuple[Misreading, ...] | None = None
 
     @property
     def rules(self) -> NoiseStructure | None:
@@ -143,7 +146,9 @@ def mixed_program(task: MixedTask) -> MixedProgram:
     whole = replace(whole, ops=tuple(op for op in whole.ops if not isinstance(op, Measure)))
     if task.noise is None or isinstance(readout, Densities):
         return MixedProgram(tuple(_parts(task, whole)), ())
-    if isinstance(readout, MeasuredBits):
+    if task.misread is not None:
+        misread = task.misread
+    elif isinstance(readout, MeasuredBits):
         misread = misread_at_the_end(task.circuit, held, task.noise)
     else:
         misread = misreadings(task.noise, range(count))

@@ -22,14 +22,17 @@ from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.free_angles import FreeAngle, free_angles, places_of
 from qjax._circuit.light_cone import light_cone
-from qjax._circuit.measurements import measured_qubits
+from qjax._circuit.measurements import measured_qubits, measurements
 from qjax._circuit.shift_rules import ShiftRule, shift_rule
 from qjax._circuit.slopes import near_expression
 from qjax._dynamic import deferred
 from qjax._engine.measured import Measured, SampledTask, measured_of
+from qjax._engine.misread import MisreadTask, misread_at_the_end
+from qjax._engine.misread_readouts import that_matter
 from qjax._engine.mixed_task import MeasuredBits, MixedTask, deferred_with_noise
-from qjax._engine.task import Outcomes, outcomes_of
+from qjax._engine.task import Outcomes, Task, outcomes_of
 from qjax._expressions import Expression, ExpressionTable, Value, all_angles, expression_tables
+from qjax._noise import Misreading, misreadings
 from qjax.gradients import SPSA, ParameterShift
 
 Rule = ParameterShift | SPSA
@@ -213,7 +216,8 @@ def _space_of_parameters(task: SampledTask) -> Space:
 def _space_of_angles(task: SampledTask) -> Space:
     measured = measured_of(task)
     plain = _plain(measured.task)
-    qubits, readout = _looked_at(measured.task, plain)
+    looked_at, readout = _looked_at(measured.task, plain)
+    misread, qubits = that_matter(_misread(measured.task, plain), looked_at)
     freed = free_angles(plain)
     # The angles that turn what is measured stand at the end.
     count = len(freed.expressions) - len(measured.settings) * (measured.settings.shape[1] > 1)
@@ -236,6 +240,7 @@ def _space_of_angles(task: SampledTask) -> Space:
             batched=everything,
             readout=readout,
             is_noisy=True,
+            misread=misread,
         )
     else:
         assert isinstance(readout, Outcomes)
@@ -258,6 +263,17 @@ def _plain(task: SampledTask) -> Circuit:
         bits = isinstance(task.readout, MeasuredBits)
         return deferred_with_noise(task.circuit, task.rules, bits=bits)
     return deferred(task.circuit)
+
+
+def _misread(task: SampledTask, plain: Circuit) -> tuple[Misreading, ...]:
+    """What happens to readings, by the qubits of a circuit like `plain`."""
+    if isinstance(task, MisreadTask):
+        return task.misread
+    if isinstance(task, Task) or task.noise is None:
+        return ()
+    if isinstance(task.readout, MeasuredBits):
+        return misread_at_the_end(task.circuit, measurements(plain), task.noise)
+    return misreadings(task.noise, range(task.circuit.num_qubits))
 
 
 def _looked_at(

@@ -56,11 +56,10 @@ def mixed_reading(
 ) -> MixedReading:
     """Tables for observables, whose coefficients are expressions of the circuit's parameters."""
     columns: dict[tuple[int, ...], int] = {}
-    # A matrix is on the first qubits where the circuit has more, for records of outcomes.
+    # A matrix is on the first qubits; what it is not on are records of outcomes, behind them.
     num_qubits = max(observable.num_qubits for observable in observables)
-    idle = (0,) * num_qubits
     entries = [
-        (row, columns.setdefault((digits + idle)[:num_qubits], len(columns)), factor, coefficient)
+        (row, columns.setdefault(_filled(digits, num_qubits), len(columns)), factor, coefficient)
         for row, observable in enumerate(observables)
         for digits, factor, coefficient in _strings(observable)
     ]
@@ -79,6 +78,10 @@ def mixed_reading(
     rows, at, factors = (np.array([m[k] for m in moving]) for k in range(3))
     strings = np.array(list(columns), np.int32).reshape(len(columns), num_qubits)
     return MixedReading(strings, table, rows, at, factors, tables, np.array(places, np.int32))
+
+
+def _filled(digits: tuple[int, ...], num_qubits: int) -> tuple[int, ...]:
+    return digits + (0,) * (num_qubits - len(digits))
 
 
 def _strings(
@@ -132,6 +135,7 @@ def mixed_expectations(
     batched: Float[Array, "batched batch"],
 ) -> Float[Array, "observables batch"]:
     """tr(O rho) of each observable and sample."""
+    # Of matrices alone strings end before the records of outcomes.
     rows = reading.strings @ _weights(layout)[: reading.strings.shape[1]]
     return sums_of_values(reading, vector[jnp.asarray(rows.astype(np.int32))], shared, batched)
 

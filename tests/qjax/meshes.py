@@ -37,6 +37,7 @@ DENSE = Operator(WHOLE + WHOLE.T)
 LABELS = ["XX", "XY", "ZZ", "YI", "IY", "YZ", "ZX", "IX", "XI", "ZY", "IZ", "YY"]
 STRINGS = SparsePauliOp(LABELS, np.arange(1, 13) / 9)
 KEY = jax.random.key(3)
+NOISE = qjax.noise.NoiseModel().after("ry", qjax.noise.depolarizing(0.1))
 
 
 def on_mesh(array: np.ndarray, *spec: str | None) -> jax.Array:
@@ -89,6 +90,7 @@ def draws() -> dict[str, Function]:
     corrected = flipping()
     return {
         "samples": lambda p: qjax.sample(CIRCUIT, p, 9, KEY).astype(np.float32),
+        "noisy samples": lambda p: qjax.sample(CIRCUIT, p, 9, KEY, noise=NOISE).astype(np.float32),
         "runs": lambda p: (
             0 * p[0] + qjax.sample(corrected, (), 5, KEY, method="trajectories").astype(np.float32)
         ),

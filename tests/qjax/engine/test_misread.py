@@ -95,6 +95,18 @@ def read_in_its_basis(label):
     return bits
 
 
+def test_single_and_double_precision_take_turns():
+    observables = ["XZYI", SparsePauliOp(["ZIIZ", "IIYI"], [0.3, 0.5])]
+
+    def values(dtype):
+        with jax.enable_x64(dtype is np.float64):
+            return qjax.expectation(circuit(), observables, POINT.astype(dtype), noise=model())
+
+    single, double, again = map(values, (np.float32, np.float64, np.float32))
+    assert (single.dtype, double.dtype, again.dtype) == (np.float32, np.float64, np.float32)
+    np.testing.assert_allclose(single, double, atol=2e-6)
+
+
 def test_coefficients_with_parameters():
     observable = SparsePauliOp(["XXYZ", "ZIIZ"], [Parameter("c"), 2 * Parameter("d")])
     values = {"a": 0.7, "b": 1.3, "c": 0.3, "d": -1.1}

@@ -1,5 +1,7 @@
 """Functions with shots: means and spreads of values and of gradients, against exact ones."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -177,6 +179,44 @@ def test_noise_acts_before_what_is_measured_is_turned():
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-6), by_strength, sampled)
     with pytest.raises(ValueError, match="strengths of noise have no shift rule"):
         jax.grad(lambda n: loss(PARAMS, n, shots=9, key=key))(noise)
+
+
+def assert_gradients_are_exact(function, shots=1_000_000):
+    """Of so many shots that what is left out of a derivative is no noise."""
+    exact = jax.jacfwd(function)(PARAMS)
+    draw = functools.partial(function, shots=shots, key=jax.random.key(0))
+    np.testing.assert_allclose(jax.jacfwd(draw)(PARAMS), exact, atol=0.008)
+    return np.asarray(exact)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.2])
+def test_what_is_misread_jointly_depends_on_qubits_that_are_not_looked_at(strength):
+    circuit = QuantumCircuit(2)
+    circuit.ry(A, 0)
+    circuit.ry(B, 1)
+    matrix = np.array([[0.8, 0, 0, 0.2], [0.1, 0.9, 0, 0], [0, 0.6, 0.4, 0], [0.3, 0, 0, 0.7]])
+    noise = qjax.noise.NoiseModel().readout(matrix, qubits=(0, 1))
+    noise = noise.after("ry", qjax.noise.depolarizing(strength)) if strength else noise
+    exact = assert_gradients_are_exact(
+        lambda p, **options: qjax.probabilities(circuit, p, [0], noise=noise, **options)
+    )
+    assert (np.abs(exact) > 0.05).all()
+
+
+def test_bits_of_outcomes_midway_are_misread_once_at_shifted_angles_too():
+    circuit = QuantumCircuit(2, 2)
+    circuit.ry(A, 0)
+    circuit.measure(0, 0)
+    circuit.ry(B, 0)
+    circuit.cx(0, 1)
+    circuit.measure(1, 1)
+    noise = qjax.noise.NoiseModel().readout(0.15, 0.2)
+
+    def shares(params, shots=None, **options):
+        qnn = qjax.SamplerQNN(circuit=circuit, weight_params=[A, B], noise=noise, shots=shots)
+        return qnn.apply(params, **options)
+
+    assert_gradients_are_exact(shares)
 
 
 def test_draws_follow_from_the_key():

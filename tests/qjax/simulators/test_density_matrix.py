@@ -9,7 +9,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.circuit.random import random_circuit
-from qiskit.quantum_info import DensityMatrix, Kraus, SparsePauliOp, random_statevector
+from qiskit.quantum_info import DensityMatrix, Kraus, Operator, SparsePauliOp, random_statevector
 
 import qjax
 from qjax._base import tuning
@@ -140,6 +140,28 @@ def test_few_states_are_kept(engine: str, double: None, monkeypatch: pytest.Monk
         kept.cache_clear()
     monkeypatch.setattr(tuning, "KEPT_MIXED_BYTES", 0)
     assert np.allclose(slopes(), every, rtol=0, atol=1e-12)
+
+
+def test_matrices_as_observables_beside_records_of_outcomes(double: None) -> None:
+    """A coin decides on X, and its outcome is a qubit that the matrices are not on."""
+    circuit = QuantumCircuit(2, 1)
+    circuit.ry(0.8, 0)
+    circuit.measure(0, 0)
+    circuit.ry(0.3, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    matrix = np.random.default_rng(0).normal(size=(4, 4))
+    operator = Operator(matrix + matrix.T)
+    one, turn = np.sin(0.4) ** 2, QuantumCircuit(2)
+    turn.ry(0.3, 0)
+    coin = (1 - one) * DensityMatrix.from_label("00").data
+    coin = coin + one * DensityMatrix.from_label("11").data
+    expected = DensityMatrix(coin).evolve(turn).expectation_value(operator).real
+
+    alone = qjax.expectation(circuit, operator, simulator=MIXED)
+    beside = qjax.expectation(circuit, ["ZI", operator], simulator=MIXED)
+    np.testing.assert_allclose(alone, expected, atol=1e-12)
+    np.testing.assert_allclose(beside, [1 - 2 * one, expected], atol=1e-12)
 
 
 def test_derivatives_of_all_orders(double: None) -> None:
