@@ -97,7 +97,7 @@ inline DrawWords binomial(DrawWords shots, DrawNumbers left, DrawNumbers right, 
     const int64_t whole = int64_t(share);
     highs[k] = uint32_t(whole);  // 0 for a share of 1
     lows[k] = uint32_t(int64_t((share - double(whole)) * 0x1p32));
-    sure[k] = right[k] <= 0 ? ~0u : 0u;
+    sure[k] = share >= 0x1p32 ? ~0u : 0u;  // also where the other's is lost by rounding
   }
   DrawWords high, low, below;
   std::memcpy(&high, highs, sizeof high);

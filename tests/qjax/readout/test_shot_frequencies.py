@@ -63,6 +63,12 @@ def test_samples_of_a_batch_are_independent():
     assert np.abs(correlations).max() < 5.5 / np.sqrt(len(KEYS))
 
 
+@pytest.mark.parametrize("tiny", [0.0, 1e-15, 1e-16, 1e-17, 1e-30])
+def test_what_rounding_left_is_not_drawn_in_place_of_what_is_certain(tiny):
+    given = jnp.array([[1.0, tiny], [tiny, 1.0]], jnp.float32)
+    assert np.array_equal(frequencies_of(given, 1000, KEYS[0]), np.eye(2))
+
+
 def test_missing_numbers_stay_missing_and_derivatives_are_those_of_probabilities():
     given = jnp.array([[0.5, jnp.nan, 0.0], [0.5, 1.0, 1.0]], jnp.float32)
     shares = frequencies_of(given, 10, KEYS[0])
