@@ -25,11 +25,19 @@ def frequencies_of(
 
     NaN for samples whose probabilities hold any.
     """
-    words = jax.random.bits(key, (4,), jnp.uint32)
-    counts = draw_counts(probabilities, words, shots, _counts)
-    # A sum that is NaN or infinite says that a number was missing.
-    missing = jnp.sum(probabilities, axis=0, keepdims=True) * 0
-    return counts / shots + missing
+    return draw_counts(probabilities, _words_of(key), shots, _counts) / shots
+
+
+def _words_of(key: Array) -> UInt32[Array, " 4"]:
+    """The key itself, where it fits: what draws by it makes streams of random bits of it.
+
+    `jax.random.bits` would be ten operations of XLA's for four words, which cost more than the
+    draws of a small circuit.
+    """
+    words = jax.random.key_data(key)
+    if words.size not in (2, 4):
+        return jax.random.bits(key, (4,), jnp.uint32)
+    return jnp.tile(words, 4 // words.size)
 
 
 @frequencies_of.defjvp
@@ -50,7 +58,9 @@ def _counts(
     padded = jnp.pad(jnp.maximum(probabilities, 0), ((0, size - outcomes), (0, 0)))
     choices = jax.vmap(choices_of, in_axes=1)(padded)
     most = max(1, min(shots, tuning.SHOTS_AT_ONCE // batch))
-    key = jax.random.wrap_key_data(words[:2], impl="threefry2x32")
+    given = jax.random.wrap_key_data(words[:2], impl="threefry2x32")
+    # Callers may split and fold in what they gave, too.
+    key = jax.random.wrap_key_data(jax.random.bits(given, (2,), jnp.uint32), impl="threefry2x32")
 
     def part(number: Int[Array, ""], counts: Int[Array, "batch size"]) -> Int[Array, "batch size"]:
         keys = jax.random.split(jax.random.fold_in(key, number), batch)
@@ -61,4 +71,6 @@ def _counts(
     # Loops expect one type throughout.
     start, _ = alike((jnp.zeros((batch, size), jnp.int32), probabilities))
     counts = lax.fori_loop(0, -(-shots // most), part, start)
-    return counts[:, :outcomes].T.astype(probabilities.dtype)
+    # A sum that is NaN or infinite says that a number was missing.
+    missing = jnp.sum(probabilities, axis=0, keepdims=True) * 0
+    return counts[:, :outcomes].T.astype(probabilities.dtype) + missing

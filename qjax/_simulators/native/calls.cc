@@ -277,10 +277,9 @@ ffi::Error draw(ffi::ThreadPool pool, int64_t shots, Numbers<D> probabilities,
     const int64_t outcomes = sizes[sizes.size() - 2], batch = sizes.back();
     if (outcomes == 0 || batch == 0) return;
     const int64_t rows = probabilities.element_count() / (outcomes * batch);
-    const int64_t tiles = rows * ((batch + kDrawLanes - 1) / kDrawLanes);
     const Draws<Number<D>> draws{outcomes, batch, uint64_t(shots), probabilities.typed_data(),
                                  words.typed_data(), counts->typed_data()};
-    each(tiles, 64 * (shots + 64 * outcomes), pool,
+    each(rows * draws.tiles_of_row(), draws.samples_of_tile() * (64 * draws.leaves() + shots), pool,
          [&](int64_t k) { kernels<Number<D>>().draw_counts(draws, k); });
   });
 }

@@ -1,7 +1,7 @@
 """Floor 4. Probabilities -> counts of outcomes: a kernel where there is one, else the caller's way.
 
 The kernel shares the shots out down a tree of binomial draws (`draws.h`), by a generator of its
-own that starts from 128 random bits: about two bits for each shot and level, not a word. Which
+own that starts from four words: about two random bits for each shot and level, not a word. Which
 counts come of a key therefore depends on where they are drawn; how they are distributed does not.
 """
 
@@ -33,11 +33,11 @@ def draw_counts(
     shots: int,
     otherwise: Draw,
 ) -> Float[Array, "outcomes batch"]:
-    """How many of `shots` shots of each sample had each outcome.
+    """How many of `shots` shots of each sample had each outcome; NaN if a probability is none.
 
     Args:
         probabilities: at least 0; they need not add up to 1 exactly.
-        words: random.
+        words: random, or other ones for each draw: streams of random bits start from their hash.
         shots: how many.
         otherwise: what draws where there is no kernel; a function that lives as long as programs.
     """

@@ -1,6 +1,7 @@
 // What the kernels of each instruction set offer to the calls from XLA.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 
 #include "program.h"
@@ -39,9 +40,16 @@ template <typename T> struct Draws {
   const T* probabilities;  // (rows, outcomes, batch)
   const uint32_t* words;   // (rows, 4), random
   T* counts;               // (rows, outcomes, batch)
-};
 
-constexpr int kDrawLanes = 8;  // samples that are drawn side by side
+  int64_t leaves() const {
+    int64_t count = 1;
+    while (count < outcomes) count *= 2;
+    return count;
+  }
+  // Samples that are drawn together, whatever runs them: the same numbers in every run.
+  int64_t samples_of_tile() const { return std::max<int64_t>(1, 1024 / leaves()); }
+  int64_t tiles_of_row() const { return (batch + samples_of_tile() - 1) / samples_of_tile(); }
+};
 
 // Tile `number` of a call: as many samples as a vector has lanes, or one.
 template <typename T> struct Kernels {

@@ -1,5 +1,7 @@
 """Drawn counts: their distribution, and that they are drawn anew for each key and sample."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,17 +58,39 @@ def test_covariances_are_those_of_shots():
     assert (np.abs(np.cov(shares.T) - exact) <= 5 * error + 1e-12).all()
 
 
-def test_samples_of_a_batch_are_independent():
-    probabilities = jnp.full((2, 64), 0.5, jnp.float32)
+@pytest.mark.parametrize("outcomes", [2, 64])
+def test_samples_of_a_batch_are_independent(outcomes):
+    probabilities = jnp.full((outcomes, 64), 1 / outcomes, jnp.float32)
     first = np.asarray(by_keys(probabilities, 100))[:, 0]
     correlations = np.corrcoef(first.T) - np.eye(64)
     assert np.abs(correlations).max() < 5.5 / np.sqrt(len(KEYS))
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "rbg"])
+def test_keys_of_neighbouring_seeds_are_independent(impl):
+    probabilities, count = jnp.full((2, 8), 0.5, jnp.float32), 3000
+    keys = jax.vmap(partial(jax.random.key, impl=impl))(jnp.arange(count))
+    heads = np.asarray(jax.jit(jax.vmap(lambda key: frequencies_of(probabilities, 100, key)))(keys))
+    spread = (heads[:, 0] - 0.5) * np.sqrt(4 * 100)
+    assert abs(spread.mean()) < 5 / np.sqrt(spread.size)
+    assert abs(spread.var() - 1) < 5 * np.sqrt(2 / spread.size)
+    for distance in (1, 2, 8):
+        product = (spread[distance:] * spread[:-distance]).mean()
+        assert abs(product) < 5 / np.sqrt(spread[distance:].size)
+
+
+@pytest.mark.parametrize("tiny", [0.0, 1e-15, 1e-16, 1e-17, 1e-30])
+def test_what_rounding_left_is_not_drawn_in_place_of_what_is_certain(tiny):
+    given = jnp.array([[1.0, tiny], [tiny, 1.0]], jnp.float32)
+    assert np.array_equal(frequencies_of(given, 1000, KEYS[0]), np.eye(2))
 
 
 def test_missing_numbers_stay_missing_and_derivatives_are_those_of_probabilities():
     given = jnp.array([[0.5, jnp.nan, 0.0], [0.5, 1.0, 1.0]], jnp.float32)
     shares = frequencies_of(given, 10, KEYS[0])
     assert np.isnan(shares[:, 1]).all()
+    counts = _counts(given, jax.random.bits(KEYS[1], (4,), jnp.uint32), 10)
+    np.testing.assert_array_equal(np.isnan(counts), np.isnan(shares))
     assert np.array_equal(shares[:, 2], [0, 1])
     jacobian = jax.jacrev(lambda p: frequencies_of(p, 10, KEYS[0]))(given[:, ::2])
     np.testing.assert_array_equal(np.asarray(jacobian).reshape(4, 4), np.eye(4))
