@@ -178,7 +178,9 @@ def _before(one: Misreading, strings: np.ndarray) -> tuple[ReadStrings, np.ndarr
             "strings; expected fewer observables, or shots= and a key, which measures bits, or "
             "simulator=DensityMatrix() of qjax.simulators where it fits"
         )
-    return ReadStrings(one.readout, rows, columns, counts, places.reshape(rows.size, -1)), distinct
+    # JAX 0.10 takes an index of 64 bits in one precision only: the one that it met first.
+    own = [index.astype(np.int32) for index in (rows, columns, places.reshape(rows.size, -1))]
+    return ReadStrings(one.readout, own[0], own[1], counts, own[2]), distinct
 
 
 def _observable(digits: np.ndarray) -> PauliSum:
