@@ -8,8 +8,9 @@ take one:
 
 `DensityMatrix()`: mixed states, exactly, with noise. `Trajectories(samples)`: runs of the circuit
 with noise drawn at random, where density matrices do not fit: means over runs, drawn with a key,
-with unbiased derivatives; `estimate` tells their standard errors too. Noise that does nothing but
-misread bits leaves states pure.
+with unbiased derivatives; `estimate` and `qjax.primitives.Estimator` tell their standard errors
+too. Both are taken by kernels and primitives as well. Noise that does nothing but misread bits
+leaves states pure.
 """
 
 from qjax._simulators import DensityMatrix, StateVector, Trajectories

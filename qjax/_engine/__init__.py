@@ -22,6 +22,7 @@ jumps           gates and noise on the states of many runs, by quantum jumps
 noisy_steps     noise in some runs of a circuit, misread bits included
 trajectories    dynamic and noisy circuits, run by run
 noisy_runs      means over those runs, with errors and derivatives
+drawn_bits      what is measured in each of those runs
 drawn           tasks whose values are such means
 estimates       means of observables over runs without noise
 unitary         circuit -> its matrix
@@ -37,9 +38,9 @@ from qjax._engine.derivatives import of_moving as of_moving
 from qjax._engine.drawn import DrawnTask as DrawnTask
 from qjax._engine.drawn import check_alone as check_alone
 from qjax._engine.drawn import check_key_of as check_key_of
-from qjax._engine.drawn import circuit_of_bits as circuit_of_bits
 from qjax._engine.drawn import compiled_drawn as compiled_drawn
 from qjax._engine.drawn import plan_of_drawn as plan_of_drawn
+from qjax._engine.drawn_bits import circuit_of_bits as circuit_of_bits
 from qjax._engine.estimates import compiled_estimate as compiled_estimate
 from qjax._engine.estimates import runs_at_once as runs_at_once
 from qjax._engine.measured import run_task as run_task
@@ -61,6 +62,7 @@ from qjax._engine.model import compiled_draws as compiled_draws
 from qjax._engine.model import compiled_jacobians as compiled_jacobians
 from qjax._engine.model import compiled_outputs as compiled_outputs
 from qjax._engine.model import outputs as outputs
+from qjax._engine.model import statistics as statistics
 from qjax._engine.model_tasks import Model as Model
 from qjax._engine.model_tasks import NetworkReadout as NetworkReadout
 from qjax._engine.model_tasks import Probabilities as Probabilities

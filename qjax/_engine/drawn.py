@@ -16,18 +16,15 @@ from qjax._base.arrays import check_key, counted
 from qjax._base.memory import check_states_fit
 from qjax._base.mesh import on_mesh
 from qjax._base.store import kept
-from qjax._circuit.channels import BitNoise, Noise
+from qjax._circuit.channels import Noise
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import (
     draws_outcomes,
-    measured_bits,
     measured_qubits,
     measurements,
     without_final_measurements,
-    writes_bits,
 )
-from qjax._circuit.operations import Measure
-from qjax._dynamic import deferred
+from qjax._engine.drawn_bits import circuit_of_bits, shown_bits
 from qjax._engine.misread import misread_at_the_end
 from qjax._engine.misread_readouts import (
     MisreadStrings,
@@ -43,14 +40,21 @@ from qjax._noise import (
     Misreading,
     NoiseModel,
     NoiseStructure,
-    final_misreadings,
     misreadings,
-    model_of,
     names_without_noise,
     noisy_circuit,
 )
 from qjax._plan import Plan
 from qjax._simulators import Trajectories
+
+
+@dataclass(frozen=True, slots=True)
+class CountedBits:
+    """Read out how often each outcome is measured at the end, where each run is one shot.
+
+    Outcomes are those of `MeasuredBits`, in its order, whose probabilities these frequencies are
+    unbiased estimates of.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class DrawnTask:
 
     circuit: Circuit
     batched: frozenset[int]
-    readout: Expectations | Outcomes | MeasuredBits
+    readout: Expectations | Outcomes | MeasuredBits | CountedBits
     noise: NoiseStructure | None
     samples: int
 
@@ -88,24 +92,6 @@ class _Program(NamedTuple):
     strings: MisreadStrings | None = None
     misread: tuple[Misreading, ...] = ()
     looked_at: int = 0
-
-
-def circuit_of_bits(circuit: Circuit, noise: NoiseStructure | None) -> Circuit:
-    """The circuit with noise, after which all bits are as a sample shows them.
-
-    Without measurements, all qubits are measured, into the bits of their numbers.
-    """
-    noisy = circuit if noise is None else noisy_circuit(circuit, noise)
-    if not writes_bits(circuit.ops):
-        everything = tuple(Measure(qubit, qubit) for qubit in range(circuit.num_qubits))
-        num_clbits = max(circuit.num_clbits, circuit.num_qubits)
-        noisy = replace(noisy, ops=noisy.ops + everything, num_clbits=num_clbits)
-    if noise is None:
-        return noisy
-    first = len(model_of(noise).rules)
-    misread = final_misreadings(circuit, noise)
-    ends = tuple(BitNoise(first + wrong.readout, wrong.bits) for wrong in misread)
-    return replace(noisy, ops=noisy.ops + ends)
 
 
 def check_alone(simulator: Trajectories, shots: object, gradient: object) -> None:
@@ -143,11 +129,12 @@ def check_key_of(simulator: Trajectories, key: Array | None) -> None:
 @kept()
 def _program(task: DrawnTask) -> _Program:
     circuit, noise = task.circuit, task.noise
-    bits = isinstance(task.readout, MeasuredBits)
+    counted = isinstance(task.readout, CountedBits)
+    bits = counted or isinstance(task.readout, MeasuredBits)
     noisy = circuit if noise is None else noisy_circuit(circuit, noise, bits)
     if bits:
-        if noisy.is_dynamic:
-            return _Program(circuit_of_bits(circuit, noise), FinalBits(_shown(deferred(noisy))))
+        if counted or noisy.is_dynamic:
+            return _Program(circuit_of_bits(circuit, noise), FinalBits(shown_bits(noisy)))
         looked_at = tuple(measured_qubits(noisy))
         misread = () if noise is None else misread_at_the_end(circuit, measurements(noisy), noise)
     else:
@@ -169,12 +156,6 @@ def _looked_at(task: DrawnTask) -> tuple[int, ...]:
     if isinstance(task.readout, Outcomes) and task.readout.qubits is not None:
         return task.readout.qubits
     return everything
-
-
-def _shown(form: Circuit) -> tuple[int, ...]:
-    """A classical bit for each measured qubit, or record of an outcome, in order."""
-    shows = {qubit: bit for bit, qubit in enumerate(measured_bits(form)) if qubit is not None}
-    return tuple(shows[qubit] for qubit in measured_qubits(form))
 
 
 def drawn_statistics(

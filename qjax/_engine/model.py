@@ -20,7 +20,8 @@ from qjax._base.mesh import alike, on_mesh, placed
 from qjax._base.store import kept
 from qjax._base.weight_tree import joined
 from qjax._engine.directions import Kind, check_directions
-from qjax._engine.drawn import drawn_values
+from qjax._engine.drawn import drawn_statistics, drawn_values
+from qjax._engine.drawn_bits import drawn_states
 from qjax._engine.measured import run_task
 from qjax._engine.model_tasks import (
     Model,
@@ -28,6 +29,7 @@ from qjax._engine.model_tasks import (
     pure_part_of,
     sampled_task_of,
 )
+from qjax._engine.noisy_runs import Statistics
 from qjax._engine.shots import run_with_shots
 from qjax._engine.task import (
     Expectations,
@@ -144,7 +146,10 @@ def _one_output_at_a_time(function: Callable[..., Array], count: int) -> Callabl
 
 @kept(tuning.PROGRAM_BYTES)
 def compiled_draws(model: Model, shots: int) -> Callable[..., Int[Array, "batch shots"]]:
-    """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`."""
+    """(weights, inputs of shape (batch, num_inputs), key) -> measured states `(batch, shots)`.
+
+    By `Trajectories` each shot is a run of its own.
+    """
 
     def draw(
         weights: Array, inputs: Array, key: Array, noise: NoiseModel | None = None
@@ -152,6 +157,9 @@ def compiled_draws(model: Model, shots: int) -> Callable[..., Int[Array, "batch 
         check_shots_fit(shots, 4 * len(inputs))
         if len(inputs) == 0:
             return jnp.zeros((0, shots), jnp.int32)
+        if model.runs is not None:
+            params = _columns(model, weights, inputs)
+            return drawn_states(model.circuit, model.noise, params, shots, noise, key)
         probabilities = _run(model, weights, inputs, noise)
         choices = jax.vmap(choices_of, in_axes=1)(probabilities)
 
@@ -195,6 +203,18 @@ def outputs(
     return _transposed(model, _read(model, weights, samples, noise, key)).reshape(*batch, *shape)
 
 
+def statistics(
+    model: Model, inputs: Float[Array, "batch inputs"], noise: NoiseModel | None, key: Array
+) -> Statistics:
+    """Means over runs and their standard errors, `(outputs, batch)`, of a model without weights.
+
+    Of probabilities, each measured state is an output, whatever it counts for.
+    """
+    shared = jnp.zeros((0,), inputs.dtype)
+    batched = _in_circuit_order(inputs.T, model.inputs)
+    return drawn_statistics(drawn_task_of(model), shared, batched, noise, key)
+
+
 def _read(
     model: Model,
     weights: Array,
@@ -221,12 +241,18 @@ def _run(
 ) -> Shaped[Array, "outputs batch"]:
     shared = _in_circuit_order(weights, model.weights)
     batched = _in_circuit_order(_transposed(model, inputs), model.inputs)
-    if model.shots is not None and key is not None:
-        return run_with_shots(sampled_task_of(model), model.shots, shared, batched, noise, key)
     if model.runs is not None:
         assert key is not None
         return drawn_values(drawn_task_of(model), shared, batched, noise, key)
+    if model.shots is not None and key is not None:
+        return run_with_shots(sampled_task_of(model), model.shots, shared, batched, noise, key)
     return run_task(sampled_task_of(model), shared, batched, noise)
+
+
+def _columns(model: Model, weights: Array, inputs: Array) -> Float[Array, "params batch"]:
+    """All parameters, in the circuit's order, a column for each sample."""
+    same = jnp.broadcast_to(weights[:, None], (len(weights), len(inputs)))
+    return _in_circuit_order(jnp.concatenate([inputs.T, same]), (*model.inputs, *model.weights))
 
 
 def _transposed(model: Model, matrix: Float[Array, "rows columns"]) -> Float[Array, "columns rows"]:

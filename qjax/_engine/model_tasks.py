@@ -10,7 +10,7 @@ from qjax._base.memory import check_states_fit
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.measurements import measured_qubits
 from qjax._dynamic import deferred
-from qjax._engine.drawn import DrawnTask, plan_of_drawn
+from qjax._engine.drawn import CountedBits, DrawnTask, plan_of_drawn
 from qjax._engine.measured import SampledTask
 from qjax._engine.misread import MisreadTask, misread_task, plan_of_misread, pure_task_of
 from qjax._engine.mixed import plan_of_mixed
@@ -74,7 +74,8 @@ class Model:
         gradient: how reverse mode works; None chooses by the memory it would need.
         simulator: which one, and by which engine; None chooses where it runs.
         noise: what goes wrong, without its numbers.
-        shots: how many runs stand for the exact values; None for those.
+        shots: how many runs stand for the exact values; None for those. Beside `Trajectories`,
+            whose samples are the runs: that each of them is one shot.
     """
 
     circuit: Circuit
@@ -143,7 +144,11 @@ def sampled_task_of(model: Model) -> SampledTask:
 def drawn_task_of(model: Model) -> DrawnTask:
     """What is run so many times."""
     assert model.runs is not None
-    readout = model.readout if isinstance(model.readout, Expectations) else MeasuredBits()
+    readout: Expectations | MeasuredBits | CountedBits = MeasuredBits()
+    if isinstance(model.readout, Expectations):
+        readout = model.readout
+    elif model.shots is not None:
+        readout = CountedBits()
     return DrawnTask(model.circuit, frozenset(model.inputs), readout, model.noise, model.runs)
 
 

@@ -47,7 +47,8 @@ class CircuitQNN(SamplerQNN):
         shots: how many samples `sample`, and with `sampling` `forward`, draw for each input, by
             default 1024. Probabilities are shares of so many samples, as in `SamplerQNN`; None
             leaves them exact, or to a sampler's own number.
-        gradient, simulator: as in `SamplerQNN`.
+        gradient, simulator: as in `SamplerQNN`. By `Trajectories(samples)` each sample that is
+            drawn is a run, and there are so many, which `shots` need not say.
         seed: fixes the samples of a simulation, unless a call has a seed or a key of its own; None
             draws fresh ones at every call. A sampler has its own.
     """
@@ -94,15 +95,16 @@ class CircuitQNN(SamplerQNN):
             shots=None if sampling and sampler is None else shots,
             pass_manager=pass_manager,
         )
-        if sampling and self._model.runs is not None:
+        runs = self._model.runs
+        if runs is not None and shots not in (None, runs):
             raise ValueError(
-                f"sampling=True: got {simulator}, whose outputs are means over runs; expected "
-                "DensityMatrix() or None, of which samples are drawn, or sampling=False"
+                f"shots: got {shots} beside {simulator}, whose samples are the runs: each is one "
+                f"shot; leave shots out, or give Trajectories({shots})"
             )
         self._sampling = sampling
         self._interpret = interpret
         self._asked = shots
-        self._shots = check_shots(_SHOTS if shots is None else shots)
+        self._shots = check_shots((runs or _SHOTS) if shots is None else shots)
         self._seed = check_seed(seed)
         if sampler is not None and seed is not None:
             raise ValueError("seed: the sampler draws the samples; give it the seed")

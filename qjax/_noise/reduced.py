@@ -7,6 +7,9 @@ program.
 from dataclasses import replace
 from typing import NamedTuple
 
+import jax
+import numpy as np
+
 from qjax._base.store import kept
 from qjax._circuit.channels import BitNoise, Noise
 from qjax._circuit.circuit import Circuit
@@ -41,13 +44,25 @@ def reduced(model: NoiseModel, circuit: Circuit) -> NoiseModel:
     """
     chosen = _kept(circuit, structure_of(model))
     _check_known(model, chosen)
-    if (len(chosen.rules), len(chosen.readouts)) == (len(model.rules), len(model.readouts)):
-        return model
-    return replace(
-        model,
-        rules=tuple(model.rules[number] for number in chosen.rules),
-        readouts=tuple(model.readouts[number] for number in chosen.readouts),
+    if (len(chosen.rules), len(chosen.readouts)) != (len(model.rules), len(model.readouts)):
+        model = replace(
+            model,
+            rules=tuple(model.rules[number] for number in chosen.rules),
+            readouts=tuple(model.readouts[number] for number in chosen.readouts),
+        )
+    return _with_own_arrays(model)
+
+
+def _with_own_arrays(model: NoiseModel) -> NoiseModel:
+    """The same in arrays that nothing else has.
+
+    While a program lives that has an array of NumPy's as a constant, JAX 0.10 gives all others what
+    it made of it, in the precision of that program.
+    """
+    copied: NoiseModel = jax.tree.map(
+        lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, model
     )
+    return copied
 
 
 def _check_known(model: NoiseModel, chosen: _Kept) -> None:

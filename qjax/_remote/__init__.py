@@ -5,6 +5,7 @@ stencils   where to evaluate around a point, for derivatives
 outputs    the function of such a network, differentiable
 arguments  what the caller chose -> such a network
 noise      the interface of primitives on this engine: exact values, then noise that they draw
+runs       such primitives whose values are means over runs
 """
 
 from qjax._remote.arguments import on_estimator as on_estimator

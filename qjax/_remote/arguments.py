@@ -24,6 +24,7 @@ from qjax._qiskit import (
 )
 from qjax._readout import check_shots
 from qjax._remote.network import Remote, Rule, moving_groups
+from qjax._remote.noise import Blurred
 from qjax._remote.stencils import stencil_size
 from qjax.gradients import SPSA, ParameterShift
 
@@ -46,6 +47,7 @@ def on_estimator(
             has no rule for.
     """
     check_estimator(estimator, precision)
+    _check_accuracy(estimator, precision)
     check_pass_manager(pass_manager)
     assert isinstance(model.readout, Expectations)
     free = free_angles(model.circuit)
@@ -75,11 +77,17 @@ def on_sampler(
     _refuse_transpiling(free.circuit, pass_manager)
     held = _held(pass_manager)
     accuracy = None if shots is None else check_shots(shots)
+    _check_accuracy(sampler, accuracy)
     source = SamplerSource(
         free.circuit, readout.targets, readout.num_outputs, Held(sampler), held, accuracy
     )
     remote = Remote(model, source, free.expressions, _rule(gradient))
     return _prepared(remote, with_inputs)
+
+
+def _check_accuracy(primitive: object, accuracy: float | None) -> None:
+    if isinstance(primitive, Blurred):
+        primitive.check_accuracy(accuracy)
 
 
 def _refuse_parameters(observables: tuple[Observable, ...]) -> None:

@@ -6,16 +6,17 @@ import numpy as np
 from jaxtyping import Float
 
 from qjax._circuit.circuit import Circuit
-from qjax._engine import Model, NetworkReadout, with_simulator
+from qjax._engine import Model, NetworkReadout, Shots, with_simulator
 from qjax._noise import NoiseModel, structure_of
-from qjax._simulators import ExactSimulator
+from qjax._simulators import Simulator, Trajectories
 
 
 class Blurred(ABC):
     """A primitive whose results are exact values, then the noise of a precision or of shots.
 
     A compiled program computes the values by itself and asks for that noise only: a primitive that
-    runs JAX while the program waits for it might wait for the program.
+    runs JAX while the program waits for it might wait for the program. Where the primitive's values
+    are means over runs, the program draws those, and asks for what fixes the draws.
     """
 
     @property
@@ -25,7 +26,7 @@ class Blurred(ABC):
 
     @property
     @abstractmethod
-    def simulator(self) -> ExactSimulator | None:
+    def simulator(self) -> Simulator | None:
         """How states are represented; None chooses."""
 
     @abstractmethod
@@ -39,14 +40,36 @@ class Blurred(ABC):
             accuracy: precision or shots; None for the primitive's own.
         """
 
+    @abstractmethod
+    def check_accuracy(self, accuracy: float | None) -> None:
+        """Require a precision, or shots, that the simulator can give.
+
+        Raises:
+            ValueError: for others than the runs of `Trajectories` are.
+        """
+
+    @abstractmethod
+    def counts_runs(self, accuracy: float | None) -> bool:
+        """Whether each run of `Trajectories` is one shot, and results are frequencies of those."""
+
+    @abstractmethod
+    def seeds(self, count: int) -> Float[np.ndarray, "count 2"]:
+        """What fixes the draws of so many sets of runs, with NumPy alone.
+
+        Whole numbers below 2**24, so that single precision holds them.
+        """
+
 
 def simulated(
     circuit: Circuit,
     readout: NetworkReadout,
-    simulator: ExactSimulator | None = None,
+    simulator: Simulator | None = None,
     noise: NoiseModel | None = None,
+    counts_runs: bool = False,
 ) -> tuple[Model, NoiseModel | None]:
     """A circuit as a network without weights, all of its parameters being inputs.
+
+    With `counts_runs`, probabilities are the frequencies of runs that are one shot each.
 
     Returns:
         the network, and the noise that it has to be told of: what of the model has an effect.
@@ -57,4 +80,5 @@ def simulated(
     how, relevant = with_simulator(circuit, simulator, noise)
     structure = structure_of(relevant) if relevant else None
     inputs = tuple(range(circuit.num_params))
-    return Model(circuit, inputs, (), readout, None, how, structure), relevant
+    shots = Shots(how.samples, "exact") if isinstance(how, Trajectories) and counts_runs else None
+    return Model(circuit, inputs, (), readout, None, how, structure, shots), relevant

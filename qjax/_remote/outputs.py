@@ -33,6 +33,7 @@ from qjax._remote.network import (
     rows_of,
 )
 from qjax._remote.noise import Blurred, simulated
+from qjax._remote.runs import draws_runs, sample_by_sample, values_of_runs
 from qjax._remote.stencils import slope, stencil, stencil_size
 
 # ---------------------------------------------------------------- inside of JAX
@@ -49,7 +50,11 @@ def remote_outputs(
     samples = inputs.reshape(prod(batch) if remote.model.inputs else 1, inputs.shape[-1])
     if any(isinstance(array, jax.core.Tracer) for array in (weights, inputs)):
         own, samples = alike((weights, samples))
-        values = jax.vmap(partial(_outputs_of_one, remote), (None, 0))(own, samples)
+        of_one = partial(_outputs_of_one, remote)
+        if draws_runs(remote.source.primitive.value):
+            values = sample_by_sample(remote, of_one, own, samples)
+        else:
+            values = jax.vmap(of_one, (None, 0))(own, samples)
     else:
         values = jnp.asarray(_values(remote, weights, samples).astype(weights.dtype))
     if remote.model.inputs:
@@ -86,6 +91,8 @@ def _values_at(remote: Remote, points: tuple[Point, ...]) -> tuple[Array, ...]:
     if not isinstance(primitive, Blurred):
         return tuple(call(source, *rows))
     model, noise = _simulated(remote, primitive)
+    if draws_runs(primitive):
+        return values_of_runs(source, model, noise, rows)
     exact = [outputs(model, jnp.zeros((0,), row.dtype), row, noise) for row in rows]
     flat = [values.reshape(*row.shape[:-1], -1) for values, row in zip(exact, rows, strict=True)]
     return tuple(call(_Blur(source), *flat))
@@ -130,8 +137,9 @@ class _Blur:
 
 def _simulated(remote: Remote, primitive: Blurred) -> tuple[Model, NoiseModel | None]:
     """The network whose inputs are all angles, simulated on this engine, and its noise."""
-    free = remote.source.circuit
-    return simulated(free, remote.model.readout, primitive.simulator, primitive.noise)
+    free, readout = remote.source.circuit, remote.model.readout
+    counts = primitive.counts_runs(remote.source.accuracy)
+    return simulated(free, readout, primitive.simulator, primitive.noise, counts)
 
 
 # ---------------------------------------------------------------- on NumPy data, without callbacks

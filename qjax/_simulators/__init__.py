@@ -12,7 +12,6 @@ from qjax._simulators.choice import ExactSimulator as ExactSimulator
 from qjax._simulators.choice import Simulator as Simulator
 from qjax._simulators.choice import StateVector as StateVector
 from qjax._simulators.choice import Trajectories as Trajectories
-from qjax._simulators.choice import as_exact_simulator as as_exact_simulator
 from qjax._simulators.choice import as_simulator as as_simulator
 from qjax._simulators.choice import engine as engine
 from qjax._simulators.choice import resolved as resolved

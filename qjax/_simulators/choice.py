@@ -105,22 +105,6 @@ def as_simulator(simulator: object) -> Simulator | None:
     )
 
 
-def as_exact_simulator(simulator: object) -> ExactSimulator | None:
-    """The same where values are exact.
-
-    Raises:
-        TypeError: also for one that draws runs.
-    """
-    chosen = as_simulator(simulator)
-    if isinstance(chosen, Trajectories):
-        raise TypeError(
-            f"simulator: got {chosen}, which draws runs, with a key; expected StateVector() or "
-            "DensityMatrix() of qjax.simulators, or None, which chooses. Networks, `expectation`, "
-            "`probabilities`, `sample` and `estimate` take it"
-        )
-    return chosen
-
-
 def resolved(simulator: StateVector | None) -> StateVector:
     """The same with an engine: the one that was asked for, or the best one there is.
 

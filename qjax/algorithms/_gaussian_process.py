@@ -29,7 +29,8 @@ class GaussianProcessKernel(Kernel):
     are not searched by their logarithm: `theta` and `bounds` are in radians.
 
     Args:
-        quantum_kernel: one of `qjax.kernels`.
+        quantum_kernel: one of `qjax.kernels`; an exact one, without shots and `Trajectories`, where
+            weights are searched.
         weights: where the search starts, shape `(num_weights,)`; None for the numbers that the
             kernel has.
         weight_bounds: between which numbers each weight is searched, a pair or shape
@@ -83,6 +84,7 @@ class GaussianProcessKernel(Kernel):
             raise ValueError("Gradient can only be evaluated when Y is None.")
         if not self._searched:
             return values, np.zeros((*values.shape, 0))
+        _check_exact(kernel)
         with jax.enable_x64(True):
             points = np.asarray(X, np.float64)
             return values, np.array(_compiled_jacobian(kernel.without_weights())(numbers, points))
@@ -133,6 +135,15 @@ class GaussianProcessKernel(Kernel):
                 "search starts, GaussianProcessKernel(kernel, weights), or kernel.with_weights(...)"
             )
         return vector
+
+
+def _check_exact(kernel: QuantumKernel) -> None:
+    if kernel.needs_key:
+        raise ValueError(
+            "quantum_kernel: its values are drawn, and weights are searched by the derivatives of "
+            "exact ones; expected kernel.replace(shots=None, simulator=None), or "
+            "weight_bounds='fixed'"
+        )
 
 
 def _checked_bounds(bounds: Any, count: int) -> Any:

@@ -12,16 +12,17 @@ from qjax._base.arrays import (
     Numbers,
     as_real,
     as_real_numpy,
+    check_key,
     common_dtype,
     enumerated,
     in_order,
 )
 from qjax._base.process import check_process
 from qjax._base.weight_tree import WeightStructure, as_vector, joined
-from qjax._engine import Model
+from qjax._engine import Model, check_alone, check_key_of
 from qjax._networks import ParametrizedCircuit, check_defined
 from qjax._noise import NoiseModel
-from qjax._simulators import Simulator
+from qjax._simulators import Simulator, Trajectories
 from qjax.kernels._known_noise import known
 
 _WAYS = {
@@ -59,6 +60,8 @@ class KernelDescription(ParametrizedCircuit):
                 f"one that is no weight, of {enumerated(model.circuit.parameters)}"
             )
         self._model, self._structure = model, structure
+        if isinstance(simulator, Trajectories):
+            check_alone(simulator, shots, None)
         self._noise, self._simulator, self._shots = noise, simulator, shots
         self._known_noise = known(noise)
         self._bound: tuple[float, ...] | None = None
@@ -143,6 +146,29 @@ class KernelDescription(ParametrizedCircuit):
     def noise(self) -> NoiseModel | None:
         """What goes wrong on the way; None for nothing."""
         return self._noise
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether values are drawn, with `shots` or by `Trajectories`: `matrix` takes a `key`."""
+        return self._shots is not None or isinstance(self._simulator, Trajectories)
+
+    def _checked_key(self, key: Array | None) -> Array:
+        """The random key that values are drawn with.
+
+        Raises:
+            TypeError: without one, and for what is no key.
+        """
+        if isinstance(self._simulator, Trajectories):
+            check_key_of(self._simulator, key)
+        elif key is None:
+            raise TypeError(
+                "key: a kernel with shots draws; expected a JAX random key, as in matrix(x, "
+                "key=jax.random.key(seed))"
+            )
+        else:
+            check_key(key)
+        assert key is not None
+        return key
 
     def _implied(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         brings = isinstance(changes.get("circuit"), tuple)  # its inputs and weights

@@ -16,7 +16,7 @@ from qjax._base.options import as_flag, as_whole
 from qjax._base.progress import progress_bar
 from qjax._base.row_files import Destination, open_array
 from qjax.kernels._features import Features
-from qjax.kernels._gram import compiled_block, compiled_features, compiled_matrix
+from qjax.kernels._gram import compiled_block, compiled_features, compiled_matrix, of_block
 
 # Sizes of small blocks are powers of two from here on, so that few programs are compiled.
 _LEAST_POINTS = 16
@@ -40,7 +40,7 @@ def matrix_in_blocks(
     x: np.ndarray,
     y: np.ndarray | None,
     weights: np.ndarray,
-    settings: tuple[np.ndarray, ...],
+    settings: tuple[Any, ...],
     *,
     max_bytes: int | None,
     progress: bool,
@@ -85,7 +85,7 @@ class _Evaluation:
         features: Features,
         dtype: np.dtype,
         weights: np.ndarray,
-        settings: tuple[np.ndarray, ...],
+        settings: tuple[Any, ...],
         max_bytes: int | None,
     ) -> None:
         self._of_points, self._kernel = compiled_features(features), compiled_block(features)
@@ -113,10 +113,12 @@ class _Evaluation:
             return
         for number, row in enumerate(left):
             own = self._features_of(row, True)
-            for column in right[number:] if y is None else right:
+            first = number if y is None else 0
+            for place, column in enumerate(right[first:], first):
                 alone = y is None and column.start == row.start
                 other = None if alone else (column.points, self._features_of(column, y is None))
-                values = np.asarray(self._kernel((row.points, own), other, self._settings))
+                settings = of_block(self._settings, number * len(right) + place)
+                values = np.asarray(self._kernel((row.points, own), other, settings))
                 rows, columns = slice(row.start, row.stop), slice(column.start, column.stop)
                 yield rows, columns, values[: row.stop - row.start, : column.stop - column.start]
 

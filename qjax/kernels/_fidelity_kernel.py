@@ -9,7 +9,7 @@ from qjax._engine import Expectations, num_simulated
 from qjax._networks import Parameters, WeightParameters, make_model, unpacked
 from qjax._noise import NoiseModel, as_noise
 from qjax._readout import check_shots
-from qjax._simulators import DensityMatrix, Simulator, as_exact_simulator
+from qjax._simulators import Simulator, StateVector, as_simulator
 from qjax.kernels._features import StateFeatures
 from qjax.kernels._kernel import QuantumKernel
 from qjax.kernels._overlap import OverlapFeatures, overlap_features
@@ -29,13 +29,19 @@ class FidelityKernel(QuantumKernel):
     and k(x, y) is not k(y, x): of one set of points each pair is taken in the order of its rows.
     Inverse gates have names of their own, such as sdg of s, which the model has to know.
 
+    With `simulator=Trajectories(samples)` that probability is a mean over so many runs of each
+    pair's circuit, in which noise is drawn: for circuits whose density matrices do not fit. Its
+    standard error is at most 0.5 / sqrt(samples), and derivatives are unbiased.
+
     Args:
         circuit: the feature map; or (circuit, inputs, weights), which says what the next two are.
         input_params: the parameters (or their names) that take a point, in this order; None for all
             that are not weights, in the circuit's order.
         weight_params: the parameters that are trained, in this order; a tree as in `EstimatorQNN`.
         simulator: how states are represented, and by which engine: `StateVector(engine)` of
-            `qjax.simulators`, or `DensityMatrix()`, which simulates pairs; None chooses.
+            `qjax.simulators`; or `DensityMatrix()`, which simulates pairs; or
+            `Trajectories(samples)`, means over so many runs of each pair: then `matrix` takes a
+            `key`, and `evaluate` a `seed`. None chooses.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel` with known numbers, for which
             programs are compiled; None for nothing.
         shots: how many runs each value is a mean of, 1 at least: then `matrix` takes a `key`, and
@@ -45,7 +51,7 @@ class FidelityKernel(QuantumKernel):
     Raises:
         ValueError: for parameters that are assigned twice or not at all, for a circuit without
             inputs, and for one that measures midway; with noise, for one that starts from given
-            amplitudes; for shots below 1.
+            amplitudes; for shots below 1, and for any beside `Trajectories`.
         TypeError: for what is no circuit, parameter, simulator or noise model, and for traced
             strengths.
         UnsupportedInstructionError: see `from_qiskit`.
@@ -62,10 +68,10 @@ class FidelityKernel(QuantumKernel):
         shots: int | None = None,
     ) -> None:
         shots = None if shots is None else check_shots(shots)
-        simulator, noise = as_exact_simulator(simulator), as_noise(noise)
+        simulator, noise = as_simulator(simulator), as_noise(noise)
         weights = None if isinstance(weight_params, tuple) and not weight_params else weight_params
         given = unpacked(circuit, input_params, weights)
-        pure = None if isinstance(simulator, DensityMatrix) else simulator
+        pure = simulator if isinstance(simulator, StateVector) else None
         model = make_model(*given, Expectations(()), simulator=pure, others_are_inputs=True)
         super().__init__(*model, noise, simulator, shots)
         features = self._features()
@@ -74,6 +80,6 @@ class FidelityKernel(QuantumKernel):
                 num_simulated(task)  # what has no state shows here
 
     def _features(self) -> StateFeatures | OverlapFeatures:
-        if self._noise is None and not isinstance(self._simulator, DensityMatrix):
+        if self._noise is None and isinstance(self._simulator, StateVector | None):
             return StateFeatures(self._model)
-        return overlap_features(self._model, as_exact_simulator(self._simulator), self._noise)
+        return overlap_features(self._model, self._simulator, self._noise)

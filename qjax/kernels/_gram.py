@@ -71,6 +71,16 @@ def _matrix(
     )
 
 
+def of_block(settings: Settings, number: int | Array) -> Settings:
+    """The settings of a block: a random key among them becomes a key of its own."""
+    return tuple(
+        setting
+        if jnp.issubdtype(setting.dtype, jnp.floating)
+        else jax.random.fold_in(setting, number)
+        for setting in settings
+    )
+
+
 def _check_size(rows: int, columns: int, dtype: np.dtype) -> None:
     check_fits(
         _MATRICES * rows * columns * dtype.itemsize,
@@ -120,16 +130,17 @@ def _in_blocks(
     rows, columns = _split(x, size), _split(x if y is None else y, size)
 
     @jax.checkpoint
-    def block(left: Array, right: Array) -> Array:
+    def block(left: Array, right: Array, number: Array) -> Array:
         pair = [(points, features.of_points(points, weights)) for points in (left, right)]
-        return _block(features, pair[0], pair[1], settings)
+        return _block(features, pair[0], pair[1], of_block(settings, number))
 
     def of_row(i: Array) -> Array:
         def below_or_not(j: Array) -> Array:
             nothing, _ = alike((jnp.zeros((rows.shape[1], columns.shape[1]), x.dtype), rows))
+            number = i * len(columns) + j
             if y is not None:
-                return block(rows[i], columns[j])
-            return lax.cond(j < i, lambda: nothing, lambda: block(rows[i], columns[j]))
+                return block(rows[i], columns[j], number)
+            return lax.cond(j < i, lambda: nothing, lambda: block(rows[i], columns[j], number))
 
         return lax.map(below_or_not, jnp.arange(len(columns)))
 

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from qjax._base.arrays import Numbers, as_numpy, as_real_numpy, common_dtype
 from qjax._base.options import as_whole
 from qjax._base.process import check_process
+from qjax._networks import key_of_seed
+from qjax._simulators import Trajectories
 from qjax.kernels._description import as_numpy_vector
 from qjax.kernels._evaluation import matrix_in_blocks
 from qjax.kernels._features import Features
@@ -48,7 +50,8 @@ class QuantumKernel(TrainableKernel):
                 and without noise its diagonal exactly 1, and the derivative of that exactly 0.
             weights: real, shape `(num_weights,)`, or the tree of `weight_structure`; left out where
                 there are none, or where the kernel has numbers for them.
-            key: a JAX random key, for a kernel with shots.
+            key: a JAX random key, for a kernel with shots or by `Trajectories`; the same key gives
+                the same draws.
 
         Returns:
             shape `(len(x), len(y))`, in [0, 1]; without noise 1 where two points are equal.
@@ -56,12 +59,16 @@ class QuantumKernel(TrainableKernel):
         Raises:
             ValueError: for another shape, for weights that are missing, and for what does not fit
                 into memory.
-            TypeError: for values that are not real, and for shots without a key.
+            TypeError: for values that are not real, and for draws without a key.
         """
         x, y, vector = self._prepared(x, y, weights)
-        settings = tuple(jnp.asarray(setting, x.dtype) for setting in self._settings())
-        values = compiled_matrix(self._features())(x, y, vector, settings)
-        return values if self._shots is None else sampled(values, self._shots, key, y is None)
+        numbers = tuple(jnp.asarray(setting, x.dtype) for setting in self._settings())
+        own = self._checked_key(key) if self.needs_key else None
+        keys = () if own is None or self._shots is not None else (own,)
+        values = compiled_matrix(self._features())(x, y, vector, (*numbers, *keys))
+        if self._shots is None or own is None:
+            return values
+        return sampled(values, self._shots, own, y is None)
 
     def evaluate(
         self,
@@ -92,7 +99,7 @@ class QuantumKernel(TrainableKernel):
             out: where the result goes: an array or `numpy.memmap` of its shape and dtype, or the
                 path of a `.npy` file, which appears when it is complete. Default: a new array.
             overwrite: whether a file that exists at `out` is replaced.
-            seed: of a kernel with shots; None draws others in each call.
+            seed: of a kernel with shots or by `Trajectories`; None draws others in each call.
 
         Returns:
             `out`, or a new array, of shape `(len(x_vec), len(y_vec))`; for a path, the file as a
@@ -115,11 +122,11 @@ class QuantumKernel(TrainableKernel):
             y = None
         given = [] if self._are_missing(weights) else [vector]
         dtype = common_dtype(x, *([] if y is None else [y]), *given)
-        settings = tuple(np.asarray(setting, dtype) for setting in self._settings())
+        numbers = tuple(np.asarray(setting, dtype) for setting in self._settings())
         points = x.astype(dtype), None if y is None else y.astype(dtype)
         return matrix_in_blocks(
             *self._compared(*points, vector.astype(dtype), seed),
-            settings,
+            (*numbers, *self._run_keys(seed)),
             max_bytes=max_bytes,
             progress=progress,
             out=out,
@@ -142,17 +149,24 @@ class QuantumKernel(TrainableKernel):
         x: np.ndarray,
         y: np.ndarray | None,
         weights: np.ndarray,
-        seed: int | None,  # noqa: ARG002 - see `_sampler`
+        seed: int | None,  # noqa: ARG002 - see `_run_keys` and `_sampler`
     ) -> tuple[Features, np.ndarray, np.ndarray | None, np.ndarray]:
         """Features, and what they are of: points and weights."""
         return self._features(), x, y, weights
+
+    def _run_keys(self, seed: int | None) -> tuple[Array, ...]:
+        """The random key of the runs that values are means of; none for other simulators."""
+        by_runs = isinstance(self._simulator, Trajectories)
+        return (self._key_of_seed(seed),) if by_runs else ()
+
+    def _key_of_seed(self, seed: int | None) -> Array:
+        return key_of_seed(_checked_seed(seed))
 
     def _sampler(self, seed: int | None) -> Callable[[np.ndarray, bool], np.ndarray] | None:
         """What shots make of the values of a block; None for no shots."""
         if self._shots is None:
             return None
-        number = None if seed is None else as_whole(seed, "seed", 0)
-        random, shots = np.random.default_rng(number), self._shots
+        random, shots = np.random.default_rng(_checked_seed(seed)), self._shots
         return lambda values, alone: sampled_block(values, shots, random, alone)
 
     def _features(self) -> Features:
@@ -200,3 +214,7 @@ class QuantumKernel(TrainableKernel):
                 f"{what}[{int(np.argmin(finite))}]: holds NaN or infinity; expected finite numbers"
             )
         return self._checked_points(array[None] if array.ndim == 1 else array, what, weights)
+
+
+def _checked_seed(seed: int | None) -> int | None:
+    return None if seed is None else as_whole(seed, "seed", 0)

@@ -20,7 +20,7 @@ from qjax._circuit.operations import Gate
 from qjax._engine import Model, Probabilities, num_simulated_of, outputs
 from qjax._noise import NoiseModel
 from qjax._remote import simulated
-from qjax._simulators import ExactSimulator
+from qjax._simulators import Simulator
 from qjax.kernels._known_noise import KnownNoise, known
 
 # What a density matrix takes while it is simulated, in multiples of itself.
@@ -30,6 +30,8 @@ _COPIES = 4
 @dataclass(frozen=True, slots=True)
 class OverlapFeatures:
     """Points themselves, and the probability of all zeros of each pair's circuit.
+
+    The one setting is a random key, where that is a mean over runs; else there is none.
 
     Attributes:
         model: that circuit, whose inputs are those of the left point, those of the right one, and
@@ -57,7 +59,7 @@ class OverlapFeatures:
         self,
         left: tuple[Float[Array, "left inputs"], Float[Array, " weights"]],
         right: tuple[Float[Array, "right inputs"], Float[Array, " weights"]] | None,
-        settings: tuple[Array, ...],  # noqa: ARG002 - of other kernels
+        settings: tuple[Array, ...],
     ) -> Float[Array, "left right"]:
         rows, weights = left
         columns = rows if right is None else right[0]
@@ -70,13 +72,18 @@ class OverlapFeatures:
             ],
             axis=2,
         ).reshape(shape[0] * shape[1], -1)
-        return self._of_pairs(pairs).reshape(shape)
+        return self._of_pairs(pairs, *settings).reshape(shape)
 
     def bytes_of_point(self, dtype: np.dtype) -> int:
         return dtype.itemsize * (self.num_inputs + self.model.circuit.num_params)
 
-    def _of_pairs(self, pairs: Float[Array, "pairs params"]) -> Float[Array, " pairs"]:
-        """In parts that fit into memory and cache; reverse mode computes each again."""
+    def _of_pairs(
+        self, pairs: Float[Array, "pairs params"], key: Array | None = None
+    ) -> Float[Array, " pairs"]:
+        """In parts that fit into memory and cache; reverse mode computes each again.
+
+        Each pair has runs of its own, where those are drawn.
+        """
         size = min(len(pairs), samples_per_pass(self._bytes(pairs.dtype), jax.devices()[0]))
         missing = -len(pairs) % size
         parts = jnp.pad(pairs, ((0, missing), (0, 0)), mode="edge").reshape(
@@ -86,10 +93,12 @@ class OverlapFeatures:
         none = jnp.zeros((0,), pairs.dtype)
 
         @jax.checkpoint
-        def part(rows: Array) -> Array:
-            return outputs(self.model, none, rows, noise)[:, 0]
+        def part(rows: Array, number: Array) -> Array:
+            own = None if key is None else jax.random.fold_in(key, number)
+            return outputs(self.model, none, rows, noise, own)[:, 0]
 
-        return lax.map(part, parts).reshape(-1)[: len(pairs)]
+        numbers = jnp.arange(len(parts))
+        return lax.map(lambda each: part(*each), (parts, numbers)).reshape(-1)[: len(pairs)]
 
     def _bytes(self, dtype: np.dtype) -> int:
         width = num_simulated_of(self.model)
@@ -99,7 +108,7 @@ class OverlapFeatures:
 
 
 def overlap_features(
-    model: Model, simulator: ExactSimulator | None, noise: NoiseModel | None
+    model: Model, simulator: Simulator | None, noise: NoiseModel | None
 ) -> OverlapFeatures:
     """What a kernel with this model compares.
 

@@ -13,15 +13,14 @@ from jaxtyping import Float
 from qiskit import QuantumCircuit
 
 from qjax._base import tuning
-from qjax._base.arrays import Numbers, as_real_numpy, check_key
-from qjax._base.options import as_whole
+from qjax._base.arrays import Numbers, as_real_numpy
 from qjax._circuit.circuit import Circuit
 from qjax._engine import Expectations, Shots, compiled_outputs
-from qjax._networks import Parameters, WeightParameters, key_of_seed, make_model, unpacked
+from qjax._networks import Parameters, WeightParameters, make_model, unpacked
 from qjax._noise import NoiseModel, as_noise, reduced
 from qjax._qiskit import as_circuit, several, with_observables
 from qjax._readout import check_shots
-from qjax._simulators import Simulator, as_exact_simulator
+from qjax._simulators import Simulator
 from qjax.kernels._features import DrawnFeatures, ExpectationFeatures, Features
 from qjax.kernels._gram import compiled_block, compiled_features
 from qjax.kernels._kernel import QuantumKernel
@@ -33,7 +32,9 @@ class ProjectedKernel(QuantumKernel):
 
     H.-Y. Huang et al., Nature Communications 12, 2631 (2021), eq. 9: with X, Y and Z of every qubit
     |f(x) - f(y)|^2 is twice the sum of |rho_k(x) - rho_k(y)|_F^2 over the reduced states of one
-    qubit, so this gamma is half of the paper's. Each point is simulated once.
+    qubit, so this gamma is half of the paper's. Each point is simulated once. Where expectation
+    values are drawn, with shots or by `Trajectories`, each point is drawn once, and squared
+    distances are too large by the variances of both points' values.
 
     Args:
         circuit: the feature map; or (circuit, inputs, weights), which says what the next two are.
@@ -44,18 +45,20 @@ class ProjectedKernel(QuantumKernel):
         input_params: the parameters (or their names) that take a point, in this order; None for all
             that are not weights, in the circuit's order.
         weight_params: the parameters that are trained, in this order; a tree as in `EstimatorQNN`.
-        simulator: as in `EstimatorQNN`.
+        simulator: as in `EstimatorQNN`. By `Trajectories(samples)` the expectation values of each
+            point are means over so many runs, drawn with a `key` or `seed` as those of shots are;
+            their derivatives are unbiased.
         noise: what goes wrong on the way, a `qjax.noise.NoiseModel` with known numbers, for which
             programs are compiled: the expectation values are then those of a device, misread bits
             included; None for nothing.
         shots: how many runs each group of observables that are measured together is read from, as
             in `qjax.expectation`; then `matrix` and `features` take a `key`, and `evaluate` a
-            `seed`. Each point is drawn once; squared distances are too large by the features'
-            variances. Derivatives are those of infinitely many. None for those.
+            `seed`. Derivatives are those of infinitely many. None for those.
 
     Raises:
         ValueError: for parameters that are assigned twice or not at all, for a circuit without
-            inputs, observables that do not fit, a gamma that is not positive, and shots below 1.
+            inputs, observables that do not fit, a gamma that is not positive, shots below 1, and
+            any beside `Trajectories`.
         TypeError: for what is no circuit, parameter, observable, number, simulator or noise model,
             and for traced strengths.
         UnsupportedInstructionError: see `from_qiskit`.
@@ -87,7 +90,7 @@ class ProjectedKernel(QuantumKernel):
         whole, converted = with_observables(bare, circuit, [read] if listed is None else listed)
         roles = inputs, weights, Expectations(converted)
         model = make_model(whole, *roles, simulator=simulator, noise=noise, others_are_inputs=True)
-        super().__init__(*model, noise, as_exact_simulator(simulator), shots)
+        super().__init__(*model, noise, simulator, shots)
         self._gamma = _checked_gamma(gamma)
         # What a copy is made of: what the caller has can change.
         self._bare, self._sources = bare, copy.deepcopy(observables)
@@ -110,11 +113,11 @@ class ProjectedKernel(QuantumKernel):
         *,
         key: Array | None = None,
     ) -> Float[Array, "x_points y_points"]:
-        """As of all kernels; with shots, points of `x` and `y` have draws of their own."""
-        if self._shots is None:
+        """As of all kernels; points of `x` and `y` have draws of their own."""
+        if not self.needs_key:
             return super().matrix(x, y, weights, key=key)
         x, y, vector = self._prepared(x, y, weights)
-        keys = jax.random.split(_checked_key(key))
+        keys = jax.random.split(self._checked_key(key))
         left = self._drawn(x, vector, keys[0])
         right = None if y is None else self._drawn(y, vector, keys[1])
         pair = None if right is None else (right, right)
@@ -131,13 +134,13 @@ class ProjectedKernel(QuantumKernel):
             shape `(len(x), len(observables))`.
         """
         x, _, vector = self._prepared(x, None, weights)
-        if self._shots is None:
+        if not self.needs_key:
             return compiled_features(self._features())(x, vector)
-        return self._drawn(x, vector, _checked_key(key))
+        return self._drawn(x, vector, self._checked_key(key))
 
     def _drawn(self, x: Array, weights: Array, key: Array) -> Float[Array, "points observables"]:
-        assert self._shots is not None
-        model = replace(self._model, shots=Shots(self._shots, "exact"))
+        shots = None if self._shots is None else Shots(self._shots, "exact")
+        model = replace(self._model, shots=shots)
         noise = None if self._noise is None else reduced(self._noise, self.circuit)
         relevant = None if self._model.noise is None else noise
         values: Array = compiled_outputs(model)(weights, x, relevant, key)
@@ -146,10 +149,9 @@ class ProjectedKernel(QuantumKernel):
     def _compared(
         self, x: np.ndarray, y: np.ndarray | None, weights: np.ndarray, seed: int | None
     ) -> tuple[Features, np.ndarray, np.ndarray | None, np.ndarray]:
-        if self._shots is None:
+        if not self.needs_key:
             return super()._compared(x, y, weights, seed)
-        number = None if seed is None else as_whole(seed, "seed", 0)
-        keys = jax.random.split(key_of_seed(number))
+        keys = jax.random.split(self._key_of_seed(seed))
         with jax.enable_x64(x.dtype == np.float64):
             drawn = [
                 None if points is None else self._drawn_in_parts(points, weights, key)
@@ -170,15 +172,22 @@ class ProjectedKernel(QuantumKernel):
     def _sampler(self, seed: int | None) -> None:
         """Features are drawn, and not kernel values."""
 
-    def with_scaled_gamma(self, x: Numbers, weights: Any = ()) -> Self:
+    def _run_keys(self, seed: int | None) -> tuple[()]:  # noqa: ARG002 - so too
+        return ()
+
+    def with_scaled_gamma(self, x: Numbers, weights: Any = (), *, key: Array | None = None) -> Self:
         """The same kernel with gamma = 1 / (number of features * variance of all f(x)).
 
-        What scikit-learn calls `gamma="scale"`, of the points that a model is trained on.
+        What scikit-learn calls `gamma="scale"`, of the points that a model is trained on. With
+        shots, of the exact features; by `Trajectories`, of those that are drawn with `key`.
 
         Raises:
             ValueError: also where all features of all points are equal, and for no points.
         """
-        values = compiled_features(self._features())(*self._prepared(x, None, weights)[::2])
+        if self._shots is None:
+            values = self.features(x, weights, key=key)
+        else:
+            values = compiled_features(self._features())(*self._prepared(x, None, weights)[::2])
         if not values.size:
             raise ValueError("x: got no points; expected two at least")
         variance = float(jnp.var(values))
@@ -208,16 +217,6 @@ class ProjectedKernel(QuantumKernel):
                 return self._sources
             case _:
                 return super()._argument(name)
-
-
-def _checked_key(key: Array | None) -> Array:
-    if key is None:
-        raise TypeError(
-            "key: a kernel with shots draws; expected a JAX random key, as in matrix(x, "
-            "key=jax.random.key(seed))"
-        )
-    check_key(key)
-    return key
 
 
 def _every_letter(num_qubits: int) -> list[list[tuple[str, list[int], float]]]:

@@ -10,24 +10,13 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from qjax._base.arrays import check_key
 from qjax.kernels._gram import mirrored
 
 
 def sampled(
-    values: Float[Array, "left right"], shots: int, key: Array | None, is_symmetric: bool
+    values: Float[Array, "left right"], shots: int, key: Array, is_symmetric: bool
 ) -> Float[Array, "left right"]:
-    """Relative frequencies; derivatives are those of the values.
-
-    Raises:
-        TypeError: without a key.
-    """
-    if key is None:
-        raise TypeError(
-            "key: a kernel with shots draws; expected a JAX random key, as in matrix(x, "
-            "key=jax.random.key(seed))"
-        )
-    check_key(key)
+    """Relative frequencies; derivatives are those of the values."""
     known = lax.stop_gradient(values)
     draws = jax.random.binomial(key, shots, jnp.clip(known, 0, 1), dtype=values.dtype)
     seen = values + lax.stop_gradient(draws / shots - known)

@@ -21,6 +21,9 @@ from qjax.training import Plateau, Progress, minimize
 LossName = Literal["alignment", "centered_alignment", "svc"]
 MatrixLoss = Callable[[Array, Array], Array]
 
+# Points, labels, and the kernel's settings for each point.
+KernelBatch = tuple[Array, Array, tuple[Array, ...]]
+
 
 @dataclass(frozen=True)
 class TrainedKernel:
@@ -63,7 +66,8 @@ def train(
 
     The loop is compiled, as in `qjax.training.minimize`: Gram matrix, loss, gradient and step are
     one program, of which weights and gamma are arguments. Computes in the dtype of weights and
-    points. A batch of one class has no alignment, and no gradient.
+    points. A batch of one class has no alignment, and no gradient. A kernel that draws, with shots
+    or by `Trajectories`, gets a new key at each step.
 
         trained = qjax.kernels.train(kernel, x, labels, key=jax.random.key(0))
         SVC(kernel=trained.kernel.evaluate).fit(x, labels)
@@ -83,14 +87,15 @@ def train(
         settings: numbers by name for the optimizer's function, as in `minimize`.
         steps: how many are taken at most.
         batch_size: points of a batch, drawn anew in each step; None for all of them.
-        key: a JAX random key, for weights and batches.
+        key: a JAX random key, for weights, batches, and what the kernel draws.
         convergence: when to stop earlier; None for never.
         callback: called after each chunk of steps; the training stops where it returns True.
         progress: whether to show a progress bar (needs the extra `progress`).
 
     Raises:
         ValueError: for a kernel without weights, and for numbers and shapes that do not fit.
-        TypeError: for what is no kernel, loss, key or optimizer, and for values that are not real.
+        TypeError: for what is no kernel, loss, key or optimizer, for values that are not real, and
+            for a kernel that draws without a key.
         ImportError: without optax, where no optimizer is given.
     """
     _check_kernel(kernel)
@@ -100,8 +105,9 @@ def train(
     points, targets = _data(kernel, x, labels, loss)
     settings_of_kernel = kernel._settings()
     standing_in = kernel.without_weights()._with_settings((1.0,) * len(settings_of_kernel))
+    kind = DrawnKernelLoss if kernel.needs_key else KernelLoss
     result = minimize(
-        KernelLoss(standing_in, _matrix_loss(loss)),
+        kind(standing_in, _matrix_loss(loss)),
         start,
         optimizer,
         (points, targets, _columns(settings_of_kernel, points)),
@@ -131,10 +137,20 @@ class KernelLoss:
     kernel: QuantumKernel
     of_matrix: MatrixLoss
 
-    def __call__(self, weights: Any, batch: tuple[Array, Array, tuple[Array, ...]]) -> Array:
+    def __call__(self, weights: Any, batch: KernelBatch) -> Array:
+        return self._value(weights, batch)
+
+    def _value(self, weights: Any, batch: KernelBatch, key: Array | None = None) -> Array:
         points, labels, columns = batch
         kernel = self.kernel._with_settings(tuple(column[0] for column in columns))
-        return self.of_matrix(kernel.matrix(points, weights=weights), labels)
+        return self.of_matrix(kernel.matrix(points, weights=weights, key=key), labels)
+
+
+class DrawnKernelLoss(KernelLoss):
+    """The same of a kernel that draws, with a random key for each step."""
+
+    def __call__(self, weights: Any, batch: KernelBatch, key: Array) -> Array:  # type: ignore[override]
+        return self._value(weights, batch, key)
 
 
 def misalignment(matrix: Array, labels: Array) -> Array:

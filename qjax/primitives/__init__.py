@@ -6,8 +6,10 @@ so are those of pubs in a row that ask for the same. With `noise=` results are t
 This module is imported by name (`import qjax.primitives`): `import qjax` leaves it out.
 
 _requests   pubs -> what is asked of the engine, and jobs that answer it
+_runs       the same where values are means over runs: `Trajectories`
 _strengths  noise model <-> one vector, as programs are told of it
 _estimator  expectation values, and the noise on them
+_outcomes   what pubs measure: samples, or how those are distributed
 _sampler    samples of classical registers, or their exact probabilities
 """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from qiskit.primitives import (
     BaseEstimatorV2,
     DataBin,
@@ -41,6 +41,7 @@ from qjax.primitives._requests import (
     unmasked,
     values_of,
 )
+from qjax.primitives._runs import means_of_runs
 
 
 class Estimator(Simulating, BaseEstimatorV2):
@@ -49,10 +50,16 @@ class Estimator(Simulating, BaseEstimatorV2):
     Circuits with more outcomes than can be followed exactly need a precision: they are run shot by
     shot, as by `qjax.estimate`, so often that the standard error is at most that.
 
+    With `simulator=Trajectories(samples)` values are means over so many runs for each parameter
+    set, in which noise and outcomes midway are drawn, and `stds` their standard errors, of the
+    observables as a whole. So the number of runs is told, and no precision is taken beside it. All
+    observables of a pub are read from the same runs; those of parameter sets are independent.
+
     Args:
         default_precision: the standard error of pubs that state none. 0 is exact; else normal
             noise of that size is added.
-        seed: of the noise; an integer gives the same noise in each run.
+        seed: of the noise, and of the runs of `Trajectories`; an integer gives the same noise in
+            each run.
         exact: True ignores every precision that is asked for, for programs that always ask for
             one, such as Qiskit Machine Learning's networks.
         noise: a `qjax.noise.NoiseModel`: values are those of the noisy states, misread bits
@@ -61,8 +68,8 @@ class Estimator(Simulating, BaseEstimatorV2):
         simulator: how states are represented, one of `qjax.simulators`; None chooses.
 
     Raises:
-        ValueError: for a precision that is negative or not finite, or any but 0 beside `exact`; for
-            a negative seed.
+        ValueError: for a precision that is negative or not finite, or any but 0 beside `exact` or
+            `Trajectories`; for a negative seed.
         TypeError: for a precision that is no number, another kind of seed, and what is no noise
             model or simulator.
     """
@@ -83,6 +90,7 @@ class Estimator(Simulating, BaseEstimatorV2):
                 f"default_precision: got {default_precision} with exact=True, which has none; "
                 "leave out one of them"
             )
+        self.check_accuracy(self._default_precision)
 
     @property
     def default_precision(self) -> float:
@@ -104,12 +112,14 @@ class Estimator(Simulating, BaseEstimatorV2):
             precision: for pubs that state none. With `exact`, no precision is heeded.
 
         Returns:
-            a job; its result holds `data.evs` and `data.stds` for each pub. It raises
+            a job; its result holds `data.evs` and `data.stds` for each pub, and in its metadata
+            the `target_precision`, and of `Trajectories` how many `shots` were run. It raises
             `UnsupportedInstructionError` for circuits that `from_qiskit` refuses, ValueError for
             observables that are not Hermitian, and `NoExactFormError` where a precision is needed.
 
         Raises:
-            ValueError: for a precision that is negative or not finite.
+            ValueError: for a precision that is negative or not finite, or any but 0 beside
+                `Trajectories`.
             TypeError: for a precision that is no number, and for what are no pubs.
         """
         check_process()
@@ -119,11 +129,13 @@ class Estimator(Simulating, BaseEstimatorV2):
             EstimatorPub.coerce(of_qiskit(unmasked(pub, 2), 2), chosen) for pub in listed(pubs)
         ]
         for pub in coerced:
-            check_precision(pub.precision, "precision of a pub")
+            self.check_accuracy(check_precision(pub.precision, "precision of a pub"))
         return submit(self._results, coerced)
 
     def _results(self, pubs: list[EstimatorPub]) -> list[PubResult]:
         asked = list(zip(pubs, circuits_of(pubs), strict=True))
+        if self._runs is not None:
+            return [self._over_runs(pub, circuit) for pub, circuit in asked]
         # Without a precision, what has no exact form is refused below.
         drawn = [self._precision(pub) > 0 and not has_exact_form(circuit) for pub, circuit in asked]
         exact = self._expectations(
@@ -146,6 +158,18 @@ class Estimator(Simulating, BaseEstimatorV2):
         values_of_pubs = values_of(zip(requests, points, strict=True))
         for (pub, _), (coefficients, _), values in zip(asked, tables, values_of_pubs, strict=True):
             yield _combined(pub, coefficients, values)
+
+    def _over_runs(self, pub: EstimatorPub, circuit: Circuit) -> PubResult:
+        """By `Trajectories`: terms share their runs, so that errors are of whole observables."""
+        rows = [_observable(labels) for labels in pub.observables.ravel().tolist()]
+        read = tuple(dict.fromkeys(rows))
+        points = points_of(pub.circuit, pub.parameter_values)
+        random = np.random.default_rng(self._seed)
+        found = means_of_runs(self, circuit, Expectations(read), points, random)
+        point, row = _pairs(pub)
+        columns = np.array([read.index(observable) for observable in rows], int)[row]
+        evs, stds = (values[point, columns].reshape(pub.shape) for values in found)
+        return self._result(pub, evs, stds, shots=self._runs)
 
     def _noisy(self, pub: EstimatorPub, exact: np.ndarray) -> np.ndarray:
         return self.blurred(exact, pub.precision)
@@ -171,11 +195,14 @@ class Estimator(Simulating, BaseEstimatorV2):
             ]
         return _combined(pub, coefficients, np.reshape(means, (len(points), len(strings))))
 
-    def _result(self, pub: EstimatorPub, evs: np.ndarray) -> PubResult:
+    def _result(
+        self, pub: EstimatorPub, evs: np.ndarray, stds: np.ndarray | None = None, **told: Any
+    ) -> PubResult:
         precision = self._precision(pub)
-        data = DataBin(evs=evs, stds=np.full(evs.shape, precision), shape=evs.shape)
+        errors = np.full(evs.shape, precision) if stds is None else stds
+        data = DataBin(evs=evs, stds=errors, shape=evs.shape)
         metadata = {"target_precision": precision, "circuit_metadata": pub.circuit.metadata}
-        return PubResult(data, metadata=metadata)
+        return PubResult(data, metadata=metadata | told)
 
     def blurred(
         self, exact: Float[np.ndarray, "*shape"], accuracy: float | None
@@ -186,16 +213,39 @@ class Estimator(Simulating, BaseEstimatorV2):
             return exact
         return np.asarray(np.random.default_rng(self._seed).normal(exact, precision))
 
+    def check_accuracy(self, accuracy: float | None) -> None:
+        """Require that no precision is asked for where values are means over runs."""
+        if accuracy and self._runs is not None and not self._exact:
+            raise ValueError(
+                f"precision: got {accuracy} beside {self.simulator}, whose samples are the runs "
+                "that values are means of; leave precision out, and see stds for the standard "
+                "errors. For programs that always ask for one, Estimator(exact=True) ignores it"
+            )
+
+    def counts_runs(self, accuracy: float | None) -> bool:  # noqa: ARG002 - of samplers
+        """False: the value of each run is exact."""
+        return False
+
 
 def _combined(
     pub: EstimatorPub, coefficients: csr_array, values: Float[np.ndarray, "points paulis"]
 ) -> Float[np.ndarray, "*shape"]:
     """The expectation values of a pub, from those of Pauli strings."""
-    # Which parameter set and which observable each value of the pub is of.
+    point, row = _pairs(pub)
+    return coefficients[row].multiply(values[point]).sum(axis=1).reshape(pub.shape)
+
+
+def _pairs(pub: EstimatorPub) -> tuple[Int[np.ndarray, " values"], Int[np.ndarray, " values"]]:
+    """Which parameter set, and which observable, each value of a pub is of."""
     points = np.arange(pub.parameter_values.size).reshape(pub.parameter_values.shape)
     rows = np.arange(pub.observables.size).reshape(pub.observables.shape)
     point, row = (indices.ravel() for indices in np.broadcast_arrays(points, rows))
-    return coefficients[row].multiply(values[point]).sum(axis=1).reshape(pub.shape)
+    return point, row
+
+
+def _observable(labels: dict[str, float]) -> Observable:
+    sparse = SparseObservable.from_list(list(labels.items()))
+    return as_observable(sparse, sparse.num_qubits)
 
 
 def _table(observables: list[dict[str, float]]) -> tuple[csr_array, tuple[Observable, ...]]:
@@ -203,8 +253,7 @@ def _table(observables: list[dict[str, float]]) -> tuple[csr_array, tuple[Observ
     entries = []
     column: dict[Observable, int] = {}
     for row, labelled in enumerate(observables):
-        sparse = SparseObservable.from_list(list(labelled.items()))
-        total = as_observable(sparse, sparse.num_qubits)
+        total = _observable(labelled)
         for term in total.terms if isinstance(total, PauliSum) else ():
             string = PauliSum(total.num_qubits, (term._replace(coefficient=1.0),))
             entries.append((row, column.setdefault(string, len(column)), term.coefficient))

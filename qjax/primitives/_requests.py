@@ -27,7 +27,7 @@ from qjax._networks import evaluate
 from qjax._noise import NoiseModel, as_noise
 from qjax._qiskit import as_qiskit, from_qiskit
 from qjax._remote import Blurred, simulated
-from qjax._simulators import ExactSimulator, as_exact_simulator
+from qjax._simulators import Simulator, Trajectories, as_simulator
 from qjax.primitives._strengths import Strengths, numbers_of, strengths_of
 
 Seed = np.random.Generator | int | None
@@ -60,11 +60,11 @@ class Simulating(Blurred):
         flag = as_flag(exact, "exact")
         _check_seed(seed)
         self._seed, self._exact = seed, flag
-        self._noise, self._simulator = as_noise(noise), as_exact_simulator(simulator)
+        self._noise, self._simulator = as_noise(noise), as_simulator(simulator)
 
     @property
     def exact(self) -> bool:
-        """Whether results are exact, whatever is asked for."""
+        """Whether no precision or shots are heeded: results are exact, or means over runs."""
         return self._exact
 
     @property
@@ -73,14 +73,24 @@ class Simulating(Blurred):
         return self._noise
 
     @property
-    def simulator(self) -> ExactSimulator | None:
+    def simulator(self) -> Simulator | None:
         """How states are represented; None chooses."""
         return self._simulator
+
+    @property
+    def _runs(self) -> int | None:
+        """How many runs values are means of, by `Trajectories`; None for other simulators."""
+        how = self._simulator
+        return how.samples if isinstance(how, Trajectories) else None
 
     @property
     def seed(self) -> Seed:
         """What random numbers are drawn from."""
         return self._seed
+
+    def seeds(self, count: int) -> Float[np.ndarray, "count 2"]:
+        """What fixes the draws of so many sets of runs."""
+        return np.random.default_rng(self._seed).integers(2**24, size=(count, 2)).astype(float)
 
 
 def _check_seed(seed: object) -> None:

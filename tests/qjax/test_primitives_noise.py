@@ -157,7 +157,7 @@ def test_loops_without_end_have_noise_too() -> None:
     assert abs(values.result()[0].data.evs + 0.6) < 0.1
     measured = endless()
     measured.measure_all()
-    # Runs of samples have no noise yet: nothing is drawn without it.
+    # Density matrices follow all outcomes; by `Trajectories` there are runs.
     with pytest.raises(qjax.NoExactFormError):
         Sampler(noise=noise).run([measured]).result()
 

@@ -14,6 +14,7 @@ from sklearn.svm import SVC
 
 from qjax.algorithms import GaussianProcessKernel
 from qjax.kernels import FidelityKernel, ProjectedKernel
+from qjax.simulators import Trajectories
 from tests.circuits import error
 
 X, NEW = np.split(np.random.default_rng(0).uniform(-1, 1, (28, 2)), [20])
@@ -102,6 +103,9 @@ def test_bad_input() -> None:
         GaussianProcessRegressor(GaussianProcessKernel(trainable())).fit(X, TARGETS)
     with pytest.raises(ValueError, match=r"theta: expected shape \(3,\)"):
         GaussianProcessKernel(trainable(), START).theta = [1.0]
+    for drawn in (trainable().replace(shots=10), trainable().replace(simulator=Trajectories(2))):
+        with pytest.raises(ValueError, match=r"values are drawn.*weight_bounds='fixed'"):
+            GaussianProcessRegressor(GaussianProcessKernel(drawn, START)).fit(X[:2], TARGETS[:2])
 
 
 @pytest.mark.parametrize(

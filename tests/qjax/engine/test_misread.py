@@ -176,6 +176,15 @@ def test_shots_and_samples():
         assert (np.abs(counts / 20_000 - shares) < 4.5 * spread).all()
 
 
+def test_one_precision_after_the_other():
+    """Of the same observables and model, which are compiled for both."""
+    observables, noise = OBSERVABLES[:2], model()
+    for x64 in (False, True, False):
+        with jax.enable_x64(x64):
+            values = qjax.expectation(circuit(), observables, POINT, noise=noise)
+            assert values.dtype == (np.float64 if x64 else np.float32)
+
+
 def test_runs_are_misread_on_average():
     """Without anything else to draw, each run is the exact value."""
     how = {"key": KEY, "simulator": Trajectories(3), "noise": model()}

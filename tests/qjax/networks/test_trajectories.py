@@ -98,8 +98,23 @@ def test_the_older_names():
         values = network.apply(WEIGHTS, INPUTS, key=KEY)
         np.testing.assert_allclose(values, network.exact().apply(WEIGHTS, INPUTS), atol=0.06)
     assert np.array_equal(*(probabilities.forward(INPUTS, WEIGHTS) for _ in range(2)))
-    with pytest.raises(ValueError, match="sampling=True"):
-        qjax.CircuitQNN(*parts, **options, sampling=True)
+
+
+@pytest.mark.parametrize("made", [circuit, dynamic])
+def test_samples_are_runs(made):
+    """Each sample is a run of its own, in which bits are misread too."""
+    options = {"simulator": RUNS, "noise": MISREAD, "seed": 4}
+    network = qjax.CircuitQNN(made(), ["x"], ["w"], **options, sampling=True)
+    assert network.output_shape == (2000, 1)
+    states = network.forward(INPUTS, WEIGHTS)
+    assert np.array_equal(states, network.sample(INPUTS, WEIGHTS))
+    shares = np.array([np.bincount(row[:, 0], minlength=4) for row in states]) / 2000
+    exact = np.asarray(sampler(made).exact().apply(WEIGHTS, INPUTS))
+    assert (np.abs(shares - exact) <= 4.5 * np.sqrt(exact * (1 - exact) / 2000)).all()
+    means = qjax.CircuitQNN(made(), ["x"], ["w"], **options)
+    assert np.array_equal(means.sample(INPUTS, WEIGHTS), states)
+    with pytest.raises(ValueError, match=r"shots: got 9 beside .*Trajectories\(9\)"):
+        network.replace(shots=9)
 
 
 def test_functions_of_a_circuit():
@@ -151,9 +166,6 @@ def test_seeds_and_batches():
         (lambda: qjax.statevector(circuit(), [1.0, 2.0], simulator=RUNS), ValueError, "no state"),
         (lambda: sample(7), ValueError, "each is one shot"),
         (lambda: sample(2000, method="exact"), ValueError, "method: got 'exact'"),
-        (lambda: qjax.primitives.Estimator(simulator=RUNS), TypeError, "draws runs"),
-        (lambda: qjax.kernels.FidelityKernel(circuit(), simulator=RUNS), TypeError, "draws runs"),
-        (lambda: qjax.kernels.ProjectedKernel(circuit(), simulator=RUNS), TypeError, "draws runs"),
         (lambda: estimator(simulator=Trajectories), TypeError, r"such as Trajectories\(1000\)"),
     ],
 )

@@ -243,6 +243,23 @@ def test_a_model_is_reduced_to_what_a_circuit_needs() -> None:
     assert switch.cases[0].block == (gate("x", 1, controls=[0]), Noise(1, (0, 1)))
 
 
+def test_a_model_serves_both_precisions() -> None:
+    """Also while a program lives that has its numbers as constants."""
+    circuit = QuantumCircuit(1)
+    circuit.h(0)
+    model = NoiseModel().after("h", depolarizing(0.1)).readout([[0.9, 0.1], [0.2, 0.8]])
+
+    def value(angle: jax.Array) -> jax.Array:
+        return angle * qjax.expectation(circuit, ["Z", "X"], noise=model)
+
+    single = jax.jit(value)
+    first = single(np.float32(1))
+    with jax.enable_x64(True):
+        second = value(np.float64(1))
+        assert second.dtype == np.float64
+    assert np.allclose(first, second, atol=1e-6)
+
+
 def test_a_device_has_so_many_qubits() -> None:
     model = NoiseModel(num_qubits=2, is_of_device=True).after("x", ONE, 1)
     assert placed(QuantumCircuit(1), model) == []
