@@ -192,8 +192,8 @@ def _before(
             "simulator=DensityMatrix() of qjax.simulators where it fits"
         )
     # Programs in single and double precision share them, and keep one dtype of those of 64 bits.
-    rows, columns, places = (table.astype(np.int32) for table in (rows, columns, places))
-    step = ReadStrings(one.readout, rows, columns, counts, places.reshape(rows.size, -1))
+    tables = [table.astype(np.int32) for table in (rows, columns, places.reshape(rows.size, -1))]
+    step = ReadStrings(one.readout, tables[0], tables[1], counts, tables[2])
     return step, distinct[..., 0], distinct[..., 1]
 
 
