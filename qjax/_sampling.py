@@ -90,7 +90,7 @@ def sample(
             much); "trajectories" runs the circuit once for each shot; None chooses the second where
             the first needs more than 20 qubits and records, or does not exist.
         simulator: as in `statevector`; or `DensityMatrix()`; or `Trajectories(shots)`, each of
-            whose runs is one shot. Trajectories run through XLA.
+            whose runs is one shot. Runs without noise go through XLA.
         noise: what goes wrong on the way, misread bits included; None for nothing.
 
     Returns:

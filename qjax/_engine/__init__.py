@@ -17,7 +17,8 @@ simulator_choice  what simulates a circuit with noise
 runs            the states of many runs of a circuit
 noise_blocks    gates and noise -> blocks that act on the same few qubits
 block_matrices  gates, channels -> matrices on a block, and what is drawn
-block_states    matrices of blocks, one for each run, on states
+block_states    matrices of blocks, one for each run, on states, by XLA
+block_runs      blocks on the states of all runs, and what is drawn: a kernel, or a loop of XLA
 jumps           gates and noise on the states of many runs, by quantum jumps
 noisy_steps     noise in some runs of a circuit, misread bits included
 trajectories    dynamic and noisy circuits, run by run
