@@ -66,13 +66,18 @@ def plan(
         structure = structure_of(model) if model else None
         if isinstance(how, Trajectories):
             drawn = DrawnTask(circuit, batched, Outcomes(), structure, how.samples)
-            return plan_of_task(drawn)
-        task = task_for(circuit, Outcomes(), how, model)
-        return plan_of_task(replace(task, batched=batched))
+            found = plan_of_task(drawn)
+        else:
+            task = task_for(circuit, Outcomes(), how, model)
+            found = plan_of_task(replace(task, batched=batched))
     except CircuitTooLargeError as error:
         raise CircuitTooLargeError(
             f"{error}. Of a network with local observables, qnn.plan is the plan"
         ) from error
+    if noise is None or model is not None:
+        return found
+    unused = "\n  no rule of the noise model is for anything in this circuit: it is without noise"
+    return replace(found, summary=found.summary + unused)
 
 
 def _names(inputs: Iterable[Parameter | str] | str, vectors: dict[str, list[str]]) -> set[str]:

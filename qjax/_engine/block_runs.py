@@ -14,6 +14,7 @@ from jax import Array, lax
 from jaxtyping import Complex, Float, Int, Int32
 
 from qjax._base.linear_map import linear_map
+from qjax._base.mesh import alike
 from qjax._base.store import kept
 from qjax._engine.block_matrices import adjoint, choose, multiplied
 from qjax._engine.block_states import Parts, State, apply_blocks, as_parts, products
@@ -134,7 +135,7 @@ class _Block(NamedTuple):
 
 
 def _by_xla(draws: Draws, start: State, *, program: BlockProgram) -> list[Array]:
-    state = _start(program, start)
+    state, draws = alike((_start(program, start), draws))
     operators, effects = (lax.complex(x[0], x[1]) for x in (draws.operators, draws.effects))
     steps = _Block(
         jnp.asarray(program.where, jnp.int32),
@@ -188,8 +189,8 @@ def _applied(program: BlockProgram, matrices: Array, start: State) -> State:
     def body(state: State, given: tuple[Array, Parts]) -> tuple[State, None]:
         return apply_blocks(program.supports, *given, state), None
 
-    steps = where, jnp.moveaxis(matrices, 1, 0)
-    return lax.scan(body, _start(program, start), steps)[0]
+    state, matrices = alike((_start(program, start), matrices))
+    return lax.scan(body, state, (where, jnp.moveaxis(matrices, 1, 0)))[0]
 
 
 def _back_by_xla(

@@ -153,8 +153,9 @@ def _check_factors(observable: Observable, wrong: set[int], number: int) -> None
     if most > MOST_FACTORS:
         raise ValueError(
             f"noise: observables[{number}] has {what}, whose reading is a sum of 2**{most} "
-            f"Pauli strings; expected 2**{MOST_FACTORS} at most; give shots= and a key, which "
-            "measures bits, or simulator=DensityMatrix() of qjax.simulators where it fits"
+            f"Pauli strings; expected 2**{MOST_FACTORS} at most; measure bits instead, by "
+            "shots= and a key or by qjax.sample, which trajectories have too, or give "
+            "simulator=DensityMatrix() of qjax.simulators where it fits"
         )
 
 

@@ -25,7 +25,7 @@ def frequencies_of(
 
     NaN for samples whose probabilities hold any.
     """
-    return draw_counts(probabilities, _words_of(key), shots, _counts) / shots
+    return draw_counts(probabilities, _words_of(key), shots, _counts) / float(shots)
 
 
 def _words_of(key: Array) -> UInt32[Array, " 4"]:
@@ -65,7 +65,7 @@ def _counts(
     def part(number: Int[Array, ""], counts: Int[Array, "batch size"]) -> Int[Array, "batch size"]:
         keys = jax.random.split(jax.random.fold_in(key, number), batch)
         states = jax.vmap(draw_states, in_axes=(0, None, 0))(choices, most, keys)
-        taken = (jnp.arange(most) < shots - number * most).astype(jnp.int32)
+        taken = (jnp.arange(most) <= shots - 1 - number * most).astype(jnp.int32)
         return jax.vmap(lambda row, own: row.at[own].add(taken))(counts, states)
 
     # Loops expect one type throughout.

@@ -40,6 +40,9 @@ class DensityMatrix:
     """
 
 
+_MOST_RUNS = 2**31 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Trajectories:
     """Pure states that jump: 2**n amplitudes for each run of the circuit, noise drawn at random.
@@ -52,13 +55,13 @@ class Trajectories:
 
     Raises:
         TypeError: for what is no whole number.
-        ValueError: for less than one.
+        ValueError: for less than one, and for more than indices of 32 bits tell apart.
     """
 
     samples: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", as_whole(self.samples, "samples", 1))
+        object.__setattr__(self, "samples", as_whole(self.samples, "samples", 1, _MOST_RUNS))
 
 
 ExactSimulator = StateVector | DensityMatrix

@@ -152,6 +152,18 @@ class KernelDescription(ParametrizedCircuit):
         """Whether values are drawn, with `shots` or by `Trajectories`: `matrix` takes a `key`."""
         return self._shots is not None or isinstance(self._simulator, Trajectories)
 
+    def _check_no_key(self, key: Array | None) -> None:
+        """Require that there is none, where nothing is drawn.
+
+        Raises:
+            TypeError: for a key.
+        """
+        if key is not None:
+            raise TypeError(
+                "key: got one, but nothing is drawn: this kernel is exact. Leave it out, or make "
+                "the kernel with shots= or simulator=Trajectories(samples)"
+            )
+
     def _checked_key(self, key: Array | None) -> Array:
         """The random key that values are drawn with.
 

@@ -20,6 +20,8 @@ from qjax.kernels._gram import compiled_block, compiled_features, compiled_matri
 
 # Sizes of small blocks are powers of two from here on, so that few programs are compiled.
 _LEAST_POINTS = 16
+# Of kernels that simulate each pair, where more points cost more than another program.
+_LEAST_IN_PAIRS = 2
 
 
 class _Block(NamedTuple):
@@ -91,6 +93,7 @@ class _Evaluation:
         self._of_points, self._kernel = compiled_features(features), compiled_block(features)
         self._whole = compiled_matrix(features)
         self._weights, self._settings = jax.device_put(weights), jax.device_put(settings)
+        self._least = _LEAST_POINTS if features.is_exact else _LEAST_IN_PAIRS
         self._bytes_of_point = features.bytes_of_point(dtype)
         if max_bytes is None:
             self._room = min(tuning.KERNEL_BYTES, available_memory(jax.devices()[0]) // 4)
@@ -123,7 +126,7 @@ class _Evaluation:
                 yield rows, columns, values[: row.stop - row.start, : column.stop - column.start]
 
     def _split(self, points: np.ndarray) -> list[_Block]:
-        size = min(self._most, _filled(len(points)))
+        size = min(self._most, _filled(len(points), self._least))
         blocks = []
         for start in range(0, len(points), size):
             rows = points[start : start + size]
@@ -148,12 +151,12 @@ def _side(num_bytes: int, dtype: np.dtype) -> int:
     return int((num_bytes / (4 * dtype.itemsize)) ** 0.5)
 
 
-def _filled(count: int) -> int:
-    """How many points a block has that holds so many: one of a few sizes.
+def _filled(count: int, least: int = _LEAST_POINTS) -> int:
+    """How many points a block has that holds so many: one of a few sizes, from the least on.
 
     From 64 on, sizes are an eighth of a power of two apart, so that at most 12.5 % is added.
     """
     if count <= 4 * _LEAST_POINTS:
-        return max(_LEAST_POINTS, 1 << (count - 1).bit_length())
+        return max(least, 1 << (count - 1).bit_length())
     step = (1 << count.bit_length()) >> 4
     return -(-count // step) * step

@@ -59,11 +59,14 @@ class QuantumKernel(TrainableKernel):
         Raises:
             ValueError: for another shape, for weights that are missing, and for what does not fit
                 into memory.
-            TypeError: for values that are not real, and for draws without a key.
+            TypeError: for values that are not real, for draws without a key, and for a key where
+                nothing is drawn.
         """
         x, y, vector = self._prepared(x, y, weights)
         numbers = tuple(jnp.asarray(setting, x.dtype) for setting in self._settings())
         own = self._checked_key(key) if self.needs_key else None
+        if own is None:
+            self._check_no_key(key)
         keys = () if own is None or self._shots is not None else (own,)
         values = compiled_matrix(self._features())(x, y, vector, (*numbers, *keys))
         if self._shots is None or own is None:

@@ -135,6 +135,7 @@ class ProjectedKernel(QuantumKernel):
         """
         x, _, vector = self._prepared(x, None, weights)
         if not self.needs_key:
+            self._check_no_key(key)
             return compiled_features(self._features())(x, vector)
         return self._drawn(x, vector, self._checked_key(key))
 

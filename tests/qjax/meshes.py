@@ -90,6 +90,9 @@ def draws() -> dict[str, Function]:
     corrected = flipping()
     return {
         "samples": lambda p: qjax.sample(CIRCUIT, p, 9, KEY).astype(np.float32),
+        "noisy runs": lambda p: qjax.expectation(
+            CIRCUIT, "ZX", p, noise=NOISE, simulator=qjax.simulators.Trajectories(5), key=KEY
+        ),
         "noisy samples": lambda p: qjax.sample(CIRCUIT, p, 9, KEY, noise=NOISE).astype(np.float32),
         "runs": lambda p: (
             0 * p[0] + qjax.sample(corrected, (), 5, KEY, method="trajectories").astype(np.float32)

@@ -98,7 +98,8 @@ def _batched(
 
 
 def _now(probabilities: Array, words: Array, **settings: Any) -> Array:
-    return jax.jit(lambda *given: _draw_p.bind(*given, **settings))(probabilities, words)
+    with jax.disable_jit(False):
+        return jax.jit(lambda *given: _draw_p.bind(*given, **settings))(probabilities, words)
 
 
 _draw_p.def_impl(_now)

@@ -59,6 +59,13 @@ def check(draws: Any, right: Any) -> None:
     assert (errors > 0).all()
 
 
+def test_exact_kernels_refuse_a_key(exact: FidelityKernel) -> None:
+    with pytest.raises(TypeError, match="nothing is drawn"):
+        exact.matrix(POINTS, key=KEY)
+    with pytest.raises(TypeError, match="nothing is drawn"):
+        projected(simulator=DensityMatrix()).features(POINTS, key=KEY)
+
+
 def test_fidelities_are_means(exact: FidelityKernel, drawn: FidelityKernel) -> None:
     assert drawn.needs_key
     assert not exact.needs_key

@@ -94,3 +94,9 @@ def test_missing_numbers_stay_missing_and_derivatives_are_those_of_probabilities
     assert np.array_equal(shares[:, 2], [0, 1])
     jacobian = jax.jacrev(lambda p: frequencies_of(p, 10, KEYS[0]))(given[:, ::2])
     np.testing.assert_array_equal(np.asarray(jacobian).reshape(4, 4), np.eye(4))
+
+
+def test_draws_where_nothing_is_compiled() -> None:
+    with jax.disable_jit():
+        found = frequencies_of(jnp.array([[0.25], [0.75]]), 10**6, jax.random.key(0))
+    assert abs(found[0, 0] - 0.25) < 0.003

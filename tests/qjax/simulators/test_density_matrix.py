@@ -280,6 +280,18 @@ def test_the_plan_tells_what_runs() -> None:
     assert "4**3" in text
 
 
+def test_the_plan_says_that_no_rule_is_for_anything() -> None:
+    noise = NoiseModel().after("rx", depolarizing(0.1))
+    circuit = QuantumCircuit(1)
+    circuit.ry(0.1, 0)
+    for simulator in (None, MIXED):
+        assert "no rule of the noise model" in str(
+            qjax.plan(circuit, noise=noise, simulator=simulator)
+        )
+    circuit.rx(0.1, 0)
+    assert "no rule of the noise model" not in str(qjax.plan(circuit, noise=noise))
+
+
 def test_the_plan_counts_the_records_that_there_are() -> None:
     circuit = QuantumCircuit(1, 2)
     circuit.h(0)

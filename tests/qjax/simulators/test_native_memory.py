@@ -9,9 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
+from scipy.linalg import hadamard
 
 import qjax
 from qjax._engine import Expectations, Outcomes, States, Task, run
+from qjax._engine.block_runs import Draws, followed, with_derivatives
+from qjax._engine.noise_blocks import BlockProgram
 from qjax._qiskit import as_observable
 from qjax._readout import frequencies_of
 from qjax._simulators.density_matrix.simulation import pauli_vector, plan_mixed
@@ -144,27 +147,45 @@ def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> 
 
 
 # Blocks of one, two or three qubits; runs that fill vectors, and runs that do not.
-@pytest.mark.parametrize(("num_qubits", "runs"), [(1, 3), (2, 17), (4, 33)])
-@pytest.mark.parametrize("is_midway", [False, True])
-def test_noisy_runs(num_qubits: int, runs: int, is_midway: bool, precision: Precision) -> None:
-    damping = qjax.noise.amplitude_damping(0.2)
-    model = qjax.noise.NoiseModel().after("ry", damping).after("cx", damping.tensor(damping))
-    circuit = random_circuit(1, num_qubits, 4, symbolic=True)
-    if is_midway:
-        circuit.reset(0)
-    for qubit in range(num_qubits):
-        circuit.ry(0.3, qubit)
-        if qubit:
-            circuit.cx(qubit - 1, qubit)
-    at = jnp.linspace(0, 1, circuit.num_parameters, dtype=precision.real)
+@pytest.mark.parametrize(("num_qubits", "width", "runs"), [(1, 1, 3), (4, 2, 17), (5, 3, 33)])
+@pytest.mark.parametrize("from_zero", [False, True])
+def test_blocks_of_noisy_runs(
+    num_qubits: int, width: int, runs: int, from_zero: bool, precision: Precision
+) -> None:
+    """Walsh-Hadamard matrices, and jumps that halve one half of the rows or keep the other."""
+    size, blocks = 1 << width, 5
+    supports = tuple(tuple(range(first, first + width)) for first in range(num_qubits - width + 1))
+    where = tuple(block % len(supports) for block in range(blocks))
+    program = BlockProgram(num_qubits, width, supports, where, ((0, 0), (0, 1)) * 2 + ((1, 1),), 1)
+    upper = np.arange(size) >= size // 2
+    operators = [np.diag(np.where(upper, 0.5, 1)), np.diag(np.where(upper, 0.75**0.5, 0))]
+    kinds = np.array([operators, [np.eye(size), np.zeros((size, size))]])
 
-    def total(params: jax.Array) -> jax.Array:
-        simulator = qjax.simulators.Trajectories(runs)
-        return qjax.probabilities(
-            circuit, params, key=jax.random.key(1), simulator=simulator, noise=model
-        ).sum()
+    def planes(x: np.ndarray) -> jax.Array:
+        return jnp.asarray(np.stack([x, 0 * x]), precision.real)
 
-    value, slopes = jax.value_and_grad(total)(at)
-    assert abs(value - 1) < precision.tolerance
-    # Of the mean of ones, whatever the parameters: what scores add up to is taken away.
-    assert np.abs(slopes).max() < 10 * precision.tolerance
+    turn = hadamard(size) / size**0.5
+    rows = [
+        [turn, *(turn if jump == 0 else np.eye(size) for jump in jumps)]
+        for jumps in program.jumping
+    ]
+    numbers = np.random.default_rng(0).random((blocks, 2, runs))
+    draws = Draws(
+        planes(np.array(rows)[..., None]),
+        planes(kinds),
+        planes(kinds.swapaxes(-1, -2) @ kinds),
+        jnp.asarray(numbers, precision.real),
+    )
+    start = jnp.zeros((2, 0 if from_zero else 1 << num_qubits, runs), precision.real)
+    start = start if from_zero else start.at[0, -1].set(1)
+    found = followed(program, draws, start)
+    assert jnp.abs(jnp.square(found.state).sum(axis=(0, 1)) - 1).max() < precision.tolerance
+
+    same = planes(np.array([turn] * blocks))[..., None]
+    matrices = jnp.broadcast_to(same, (*same.shape[:-1], runs))
+
+    def total(matrices: jax.Array, start: jax.Array) -> jax.Array:
+        return with_derivatives(program, matrices, start, found.state).sum()
+
+    slopes = jax.grad(total, (0, 1))(matrices, start)
+    assert all(jnp.isfinite(each).all() for each in slopes)
