@@ -350,7 +350,10 @@ EXPORTED_BLOCK = 64
 # a sampler.
 READ_OUT_BYTES = 1 << 28
 
-# Amplitudes of noisy runs that are computed at once, and runs at least: the innermost loops of XLA
-# are over runs, and 8 of 14 qubits take three times as long each as 16 (two cores with AVX2).
-NOISY_RUNS_AT_ONCE = 1 << 20
+# Amplitudes of noisy runs that are computed at once, and runs at least. The kernel has a run in
+# each lane of a vector, and a vector for each thread: 16 qubits take 1.3 times as long in parts of
+# 2**20. XLA keeps all states in reverse mode, and its innermost loops are over runs: 8 of 14 qubits
+# take three times as long each as 16 (two cores with AVX2).
+NOISY_RUNS_AT_ONCE = 1 << 22
+NOISY_RUNS_AT_ONCE_BY_XLA = 1 << 18
 FEWEST_NOISY_RUNS = 16

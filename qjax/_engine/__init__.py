@@ -74,6 +74,7 @@ from qjax._engine.model_tasks import plan_of_task as plan_of_task
 from qjax._engine.model_tasks import sampled_task_of as sampled_task_of
 from qjax._engine.model_tasks import task_of as task_of
 from qjax._engine.noisy_runs import Statistics as Statistics
+from qjax._engine.noisy_runs import amplitudes_at_once as amplitudes_at_once
 from qjax._engine.noisy_runs import noisy_means as noisy_means
 from qjax._engine.noisy_runs import noisy_runs as noisy_runs
 from qjax._engine.padding import padded_size as padded_size

@@ -29,7 +29,7 @@ from qjax._engine.model_tasks import (
     pure_part_of,
     sampled_task_of,
 )
-from qjax._engine.noisy_runs import Statistics
+from qjax._engine.noisy_runs import Statistics, amplitudes_at_once
 from qjax._engine.shots import run_with_shots
 from qjax._engine.task import (
     Expectations,
@@ -117,7 +117,7 @@ def _sample_by_sample(
 ) -> tuple[Array, ...]:
     """As many samples side by side as there are runs at once."""
     assert model.runs is not None
-    at_once = max(1, tuning.NOISY_RUNS_AT_ONCE // (model.runs << model.circuit.num_qubits))
+    at_once = max(1, amplitudes_at_once() // (model.runs << model.circuit.num_qubits))
     rows = alike((inputs, keys))
 
     def own(row: tuple[Array, Array]) -> tuple[Array, ...]:

@@ -30,6 +30,7 @@ from qjax._engine.trajectories import follow_noisy
 from qjax._noise import Channel
 from qjax._plan import canonical_frame
 from qjax._readout import expectation_values, marginal, probabilities_of, reading_of
+from qjax._simulators.native.library import why_not
 
 # (values, shared, batched) of runs -> what is read of them.
 Finish = Callable[[Array, Array, Array], Array]
@@ -182,8 +183,14 @@ def noisy_means(
     return _combined(sums, grid, batch, samples)
 
 
+def amplitudes_at_once() -> int:
+    """How many amplitudes of runs are computed at once, where so many fit."""
+    by_kernel = why_not() is None
+    return tuning.NOISY_RUNS_AT_ONCE if by_kernel else tuning.NOISY_RUNS_AT_ONCE_BY_XLA
+
+
 def _grid(batch: int, samples: int, num_qubits: int) -> _Grid:
-    at_once = max(tuning.FEWEST_NOISY_RUNS, tuning.NOISY_RUNS_AT_ONCE >> num_qubits)
+    at_once = max(tuning.FEWEST_NOISY_RUNS, amplitudes_at_once() >> num_qubits)
     run_parts = -(-samples // at_once)
     runs = -(-samples // run_parts)
     side_by_side = max(1, min(batch, at_once // runs))

@@ -13,9 +13,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from qjax._base import tuning
 from qjax._base.host_call import call
-from qjax._engine import Model, outputs
+from qjax._engine import Model, amplitudes_at_once, outputs
 from qjax._noise import NoiseModel
 from qjax._qiskit import Source
 from qjax._remote.network import Remote
@@ -57,7 +56,7 @@ def sample_by_sample(
     """The outputs of all samples, as many side by side as there are runs at once."""
     simulator = remote.source.primitive.value.simulator
     states = simulator.samples << remote.model.circuit.num_qubits
-    at_once = max(1, tuning.NOISY_RUNS_AT_ONCE // states)
+    at_once = max(1, amplitudes_at_once() // states)
     return lax.map(lambda inputs: of_one(weights, inputs), samples, batch_size=at_once)
 
 
