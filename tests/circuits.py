@@ -271,3 +271,12 @@ NAMED: dict[str, Callable[[], QuantumCircuit]] = {
     "efficient_su2": lambda: efficient_su2(2, reps=1),
 }
 """Small parametrised circuits on which every transformation of JAX is tried."""
+
+
+def applied(matrix: np.ndarray, qubits: Sequence[int], state: np.ndarray) -> np.ndarray:
+    """A matrix on some qubits of a state vector, the first of them as bit 0 of its rows."""
+    count = state.size.bit_length() - 1
+    axes = [count - 1 - qubit for qubit in reversed(qubits)]
+    front = np.moveaxis(state.reshape([2] * count), axes, range(len(axes)))
+    after = (matrix @ front.reshape(len(matrix), -1)).reshape(front.shape)
+    return np.moveaxis(after, range(len(axes)), axes).reshape(-1)

@@ -364,6 +364,17 @@ _FUNCTIONS = {
 }  # fmt: skip
 
 
+def endless():
+    """Coins are tossed until one shows 0."""
+    circuit = QuantumCircuit(1, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.h(0)
+        circuit.measure(0, 0)
+    return circuit
+
+
 def read_midway():
     """A qubit in superposition whose outcome is in a bit."""
     circuit = QuantumCircuit(2, 2)

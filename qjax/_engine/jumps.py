@@ -86,7 +86,9 @@ def with_noise(
     effects = jnp.einsum(
         "smji,smjk->smik", fixed.operators.conj(), fixed.operators, precision=tuning.PRECISION
     )
-    draws = Draws(as_parts(fixed.parts), as_parts(fixed.operators), as_parts(effects), numbers)
+    draws = Draws(
+        as_parts(fixed.parts), as_parts(fixed.operators), as_parts(effects), fixed.numbers
+    )
     found = followed(blocks.program, draws, fixed.start)
     matrices = as_parts(_matrices(blocks, given, found))
     return with_derivatives(blocks.program, matrices, given.start, found.state)

@@ -25,6 +25,7 @@ from jaxtyping import Bool, Float, Int
 from qjax._base import tuning
 from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit
+from qjax._engine.drawn_bits import states_of_bits
 from qjax._engine.task import Expectations, Outcomes
 from qjax._engine.trajectories import follow_noisy
 from qjax._noise import Channel
@@ -107,8 +108,9 @@ def noisy_runs(
     seen = probabilities_of(state)
     weights = seen.sum(axis=0)
     if isinstance(readout, FinalBits):
-        hits = _outcomes_of(world.bits, readout.clbits).astype(weights.dtype)
-        return hits * weights[None], weights
+        outcomes = jnp.arange(2 ** len(readout.clbits), dtype=jnp.int32)
+        hits = outcomes[:, None] == states_of_bits(world.bits, readout.clbits)[None]
+        return hits.astype(weights.dtype) * weights[None], weights
     if isinstance(readout, Outcomes):
         return (seen if readout.qubits is None else marginal(seen, readout.qubits)), weights
     sizes = circuit.num_qubits, circuit.num_params
@@ -117,16 +119,6 @@ def noisy_runs(
     tables = in_precision(reading, jax.config.read("jax_enable_x64"))
     planes = seen[None] if reading.diagonal else state
     return expectation_values(tables, planes, shared, batched), weights
-
-
-def _outcomes_of(
-    bits: Bool[Array, "clbits runs"], clbits: tuple[int, ...]
-) -> Bool[Array, "2**k runs"]:
-    """Which outcome each run has, the first bit as the least significant."""
-    shown = jnp.zeros(bits.shape[1], jnp.int32)
-    for position, clbit in enumerate(clbits):
-        shown = shown | bits[clbit].astype(jnp.int32) << position
-    return jnp.arange(2 ** len(clbits), dtype=jnp.int32)[:, None] == shown[None]
 
 
 def _merged(shared: Array, batched: Array, places: tuple[int, ...]) -> Array:

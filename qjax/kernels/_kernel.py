@@ -1,6 +1,7 @@
 """Floor 10. What all kernels compute: Gram matrices, in JAX and in NumPy."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from qjax.kernels._shots import sampled, sampled_block
 from qjax.kernels._trainable_kernel import TrainableKernel
 
 
-class QuantumKernel(TrainableKernel):
+class QuantumKernel(TrainableKernel, ABC):
     """A kernel of data points by a circuit: `matrix` in JAX, `evaluate` in NumPy.
 
     Kernels are immutable, hashable and equal by value, so they may be static arguments of `jit`;
@@ -172,8 +173,9 @@ class QuantumKernel(TrainableKernel):
         random, shots = np.random.default_rng(_checked_seed(seed)), self._shots
         return lambda values, alone: sampled_block(values, shots, random, alone)
 
+    @abstractmethod
     def _features(self) -> Features:
-        raise NotImplementedError
+        """What the kernel is made of."""
 
     def _settings(self) -> tuple[Any, ...]:
         """Numbers besides the weights that the kernel depends on, as arguments of the program."""

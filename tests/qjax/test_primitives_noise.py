@@ -21,6 +21,7 @@ from scipy.stats import chisquare
 import qjax
 from qjax.noise import NoiseModel, bit_flip, depolarizing, thermal_relaxation
 from qjax.primitives import Estimator, Sampler
+from tests.dynamic import endless
 
 MATRIX = [[0.97, 0.03], [0.08, 0.92]]
 RELAXATION = (50.0, 60.0, 2.0)
@@ -139,27 +140,16 @@ def test_precision_is_beside_the_noise() -> None:
     assert 0 < abs(blurred.evs - exact).max() < 0.05
 
 
-def endless() -> QuantumCircuit:
-    """Coins are tossed until one shows 0, then the qubit is flipped."""
-    circuit = QuantumCircuit(1, 1)
-    circuit.h(0)
-    circuit.measure(0, 0)
-    with circuit.while_loop((circuit.clbits[0], 1)):
-        circuit.h(0)
-        circuit.measure(0, 0)
-    circuit.x(0)
-    return circuit
-
-
 def test_loops_without_end_have_noise_too() -> None:
     noise = NoiseModel().after("x", bit_flip(0.2))
-    values = Estimator(noise=noise, seed=1).run([(endless(), "Z")], precision=0.02)
+    circuit = endless()
+    circuit.x(0)
+    values = Estimator(noise=noise, seed=1).run([(circuit, "Z")], precision=0.02)
     assert abs(values.result()[0].data.evs + 0.6) < 0.1
-    measured = endless()
-    measured.measure_all()
+    circuit.measure_all()
     # Density matrices follow all outcomes; by `Trajectories` there are runs.
     with pytest.raises(qjax.NoExactFormError):
-        Sampler(noise=noise).run([measured]).result()
+        Sampler(noise=noise).run([circuit]).result()
 
 
 QNN: dict[str, Any] = {

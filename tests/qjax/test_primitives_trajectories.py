@@ -17,6 +17,7 @@ import qjax
 from qjax.noise import NoiseModel, amplitude_damping, bit_flip, depolarizing
 from qjax.primitives import Estimator, Sampler
 from qjax.simulators import Trajectories
+from tests.dynamic import endless
 
 NOISE = (
     NoiseModel()
@@ -122,13 +123,7 @@ def test_samples_and_probabilities(made: Any) -> None:
 
 
 def test_loops_without_end_have_noise() -> None:
-    """Coins are tossed until one shows 0, then the qubit is flipped."""
-    circuit = QuantumCircuit(1, 1)
-    circuit.h(0)
-    circuit.measure(0, 0)
-    with circuit.while_loop((circuit.clbits[0], 1)):
-        circuit.h(0)
-        circuit.measure(0, 0)
+    circuit = endless()
     circuit.x(0)
     how: dict[str, Any] = {"noise": NoiseModel().after("x", bit_flip(0.2)), "simulator": RUNS}
     found = Estimator(**how, seed=1).run([(circuit, "Z")]).result()[0].data

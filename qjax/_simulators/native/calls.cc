@@ -387,7 +387,8 @@ template <ffi::DataType D> auto bind_superoperators() {
 
 extern "C" int QjaxFormat() { return qjax::kFormat; }
 
-#define QJAX_CALL(name, function, binding)                                             \
+// A function for both precisions, by what `binding` makes of its own arguments and results.
+#define QJAX_CALL(name, function, bind, binding)                                       \
   XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F32, qjax::function<xla::ffi::F32>,              \
                                 qjax::bind<xla::ffi::F32>() binding(xla::ffi::F32));   \
   XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F64, qjax::function<xla::ffi::F64>,              \
@@ -395,47 +396,25 @@ extern "C" int QjaxFormat() { return qjax::kFormat; }
 #define QJAX_NUMBERS(D) .Arg<qjax::Numbers<D>>()
 #define QJAX_READING .Attr<bool>("of_strings").Arg<qjax::Words>()
 #define QJAX_RESULT(D) .Ret<xla::ffi::Buffer<D>>()
+#define QJAX_RESULTS(D) QJAX_RESULT(D) QJAX_RESULT(D)
+#define QJAX_BACK(D) QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULTS(D) QJAX_RESULT(D)
+#define QJAX_NO_MORE(D)
 
-#define QJAX_STATE(D) QJAX_RESULT(D)
-QJAX_CALL(QjaxState, simulate, QJAX_STATE);
-#define QJAX_BACK(D) \
-  QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D) QJAX_RESULT(D)
-QJAX_CALL(QjaxPullBackState, pull_back, QJAX_BACK);
+QJAX_CALL(QjaxState, simulate, bind, QJAX_RESULT);
+QJAX_CALL(QjaxPullBackState, pull_back, bind, QJAX_BACK);
 #define QJAX_VALUES(D) QJAX_READING QJAX_RESULT(D)
-QJAX_CALL(QjaxValues, values, QJAX_VALUES);
-#define QJAX_TILES(D) QJAX_READING QJAX_RESULT(D) QJAX_RESULT(D)
-QJAX_CALL(QjaxValuesAndTiles, values_and_tiles, QJAX_TILES);
+QJAX_CALL(QjaxValues, values, bind, QJAX_VALUES);
+#define QJAX_TILES(D) QJAX_READING QJAX_RESULTS(D)
+QJAX_CALL(QjaxValuesAndTiles, values_and_tiles, bind, QJAX_TILES);
 #define QJAX_BACK_VALUES(D) QJAX_READING QJAX_BACK(D)
-QJAX_CALL(QjaxPullBackValues, pull_back_values, QJAX_BACK_VALUES);
-
-XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxTransposeF32, qjax::transposed<xla::ffi::F32>,
-                              qjax::bind_transpose<xla::ffi::F32>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxTransposeF64, qjax::transposed<xla::ffi::F64>,
-                              qjax::bind_transpose<xla::ffi::F64>());
-
-#define QJAX_SUPER_CALL(name, function, binding)                                                  \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F32, qjax::function<xla::ffi::F32>,                         \
-                                qjax::bind_superoperators<xla::ffi::F32>() binding(xla::ffi::F32)); \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F64, qjax::function<xla::ffi::F64>,                         \
-                                qjax::bind_superoperators<xla::ffi::F64>() binding(xla::ffi::F64))
-#define QJAX_SUPER(D) QJAX_RESULT(D) QJAX_RESULT(D)
-QJAX_SUPER_CALL(QjaxSuperoperators, superoperators, QJAX_SUPER);
-#define QJAX_SUPER_BACK(D) \
-  QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D) QJAX_RESULT(D) QJAX_RESULT(D)
-QJAX_SUPER_CALL(QjaxPullBackSuperoperators, pull_back_superoperators, QJAX_SUPER_BACK);
-#define QJAX_TRAJECTORIES(name, function, binding)                                                  \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F32, qjax::function<xla::ffi::F32>,                           \
-                                qjax::bind_trajectories<xla::ffi::F32>() binding(xla::ffi::F32));   \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(name##F64, qjax::function<xla::ffi::F64>,                           \
-                                qjax::bind_trajectories<xla::ffi::F64>() binding(xla::ffi::F64))
+QJAX_CALL(QjaxPullBackValues, pull_back_values, bind, QJAX_BACK_VALUES);
+QJAX_CALL(QjaxTranspose, transposed, bind_transpose, QJAX_NO_MORE);
+QJAX_CALL(QjaxSuperoperators, superoperators, bind_superoperators, QJAX_RESULTS);
+QJAX_CALL(QjaxPullBackSuperoperators, pull_back_superoperators, bind_superoperators, QJAX_BACK);
 #define QJAX_FOLLOW(D) \
   QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D).Ret<xla::ffi::Buffer<xla::ffi::S32>>() QJAX_RESULT(D)
-QJAX_TRAJECTORIES(QjaxTrajectories, follow, QJAX_FOLLOW);
-#define QJAX_TRAJECTORIES_BACK(D) QJAX_RESULT(D) QJAX_RESULT(D)
-QJAX_TRAJECTORIES(QjaxPullBackTrajectories, pull_back_trajectories, QJAX_TRAJECTORIES_BACK);
-XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxDrawF32, qjax::draw<xla::ffi::F32>,
-                              qjax::bind_draw<xla::ffi::F32>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(QjaxDrawF64, qjax::draw<xla::ffi::F64>,
-                              qjax::bind_draw<xla::ffi::F64>());
+QJAX_CALL(QjaxTrajectories, follow, bind_trajectories, QJAX_FOLLOW);
+QJAX_CALL(QjaxPullBackTrajectories, pull_back_trajectories, bind_trajectories, QJAX_RESULTS);
+QJAX_CALL(QjaxDraw, draw, bind_draw, QJAX_NO_MORE);
 
 #pragma GCC visibility pop

@@ -21,7 +21,14 @@ from qiskit.quantum_info import (
 
 import qjax
 from qjax._dynamic.deferral import deferred, num_records
-from tests.dynamic import branches, distribution, mean, random_dynamic_circuit, read_midway
+from tests.dynamic import (
+    branches,
+    distribution,
+    endless,
+    mean,
+    random_dynamic_circuit,
+    read_midway,
+)
 
 OBSERVABLE = SparsePauliOp(["XYZ", "ZIX", "IYI", "IIZ"], [0.3, 0.8, -1.1, 0.4])
 
@@ -206,16 +213,6 @@ def test_what_has_no_statevector_says_so():
         qjax.statevector(circuit)
     with pytest.raises(ValueError, match="no unitary"):
         qjax.unitary(circuit)
-
-
-def endless():
-    circuit = QuantumCircuit(1, 1)
-    circuit.h(0)
-    circuit.measure(0, 0)
-    with circuit.while_loop((circuit.clbits[0], 1)):
-        circuit.h(0)
-        circuit.measure(0, 0)
-    return circuit
 
 
 def test_a_loop_without_end_has_no_exact_form():

@@ -9,6 +9,7 @@ from scipy.stats import unitary_group
 from qjax._engine.block_runs import Draws, followed, with_derivatives
 from qjax._engine.noise_blocks import BlockProgram
 from qjax._simulators.native.library import why_missing
+from tests.circuits import applied
 
 ENGINES = [
     pytest.param("native", marks=pytest.mark.skipif(why_missing() is not None, reason="no kernel")),
@@ -73,8 +74,7 @@ def one_run(program, parts, operators, effects, numbers, state):
                 matrix = operators[kind, chosen] / np.sqrt(likely[chosen]) @ matrix
                 matrix = parts[block, place + 1] @ matrix
         blocks.append(matrix)
-        after = (matrix @ rows).reshape(front.shape)
-        state = np.moveaxis(after, range(len(axes)), axes).reshape(-1)
+        state = applied(matrix, program.supports[where], state)
     return state, drawn, np.stack(blocks)
 
 
@@ -141,7 +141,7 @@ def test_runs_are_those_of_a_loop(monkeypatch, engine, num_qubits, width, runs, 
             for run in range(runs):
                 state = start[:, run]
                 for block, where in enumerate(program.where):
-                    state = applied(program, where, moved[block, :, :, run], state)
+                    state = applied(moved[block, :, :, run], program.supports[where], state)
                 after.append(state)
             slopes.append((planes(np.stack(after, axis=-1), float) * weights).sum())
         np.testing.assert_allclose(
@@ -149,11 +149,3 @@ def test_runs_are_those_of_a_loop(monkeypatch, engine, num_qubits, width, runs, 
         )
         tangent = jax.jvp(lambda shift: loss(matrices, begin, shift), (0.0,), (1.0,))[1]
         np.testing.assert_allclose(tangent, gradients[2], rtol=1e-10)
-
-
-def applied(program, where, matrix, state):
-    count = program.num_qubits
-    axes = [count - 1 - qubit for qubit in reversed(program.supports[where])]
-    front = np.moveaxis(state.reshape([2] * count), axes, range(len(axes)))
-    after = (matrix @ front.reshape(1 << len(axes), -1)).reshape(front.shape)
-    return np.moveaxis(after, range(len(axes)), axes).reshape(-1)
