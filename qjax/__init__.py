@@ -75,7 +75,7 @@ from qjax._qiskit import AmplitudeEncoding, from_qasm, from_qiskit, to_qiskit
 from qjax._remote import CircuitCount
 from qjax._sampling import Trajectories, sample, trajectories
 from qjax._simulation import density_matrix, expectation, probabilities, statevector, unitary
-from qjax._simulators import engine
+from qjax._simulators import StateSharding, engine
 from qjax._version import __version__
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ __all__ = [
     "Plan",
     "SamplerQNN",
     "SavedNetwork",
+    "StateSharding",
     "Trajectories",
     "TwoLayerQNN",
     "UnsupportedInstructionError",

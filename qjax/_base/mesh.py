@@ -33,16 +33,17 @@ def alike(tree: Any) -> Any:
     axes = _varying(map(jax.typeof, leaves))
     if not axes:
         return tree
-    return jax.tree.unflatten(structure, [_made_varying(leaf, axes) for leaf in leaves])
+    return jax.tree.unflatten(structure, [made_varying(leaf, axes) for leaf in leaves])
 
 
 def zeros_of(type_: jax.ShapeDtypeStruct, shape: tuple[int, ...]) -> Array:
     """Zeros that vary like what `jax.eval_shape` says, for the start of a loop that fills them."""
     zeros, kind = jnp.zeros(shape, type_.dtype), type_.manual_axis_type
-    return zeros if kind is None else _made_varying(zeros, kind.varying)
+    return zeros if kind is None else made_varying(zeros, kind.varying)
 
 
-def _made_varying(array: Array, axes: frozenset[str]) -> Array:
+def made_varying(array: Array, axes: frozenset[str]) -> Array:
+    """An array of each device along these manual axes: cotangents of it are not added up."""
     missing = tuple(sorted(axes - jax.typeof(array).manual_axis_type.varying))
     return lax.pcast(array, missing, to="varying") if missing else array
 

@@ -9,6 +9,9 @@ directions      what derivatives take in memory, and how many side by side fit
 derivatives     a simulation and its derivatives as operations of JAX
 batching        those operations, mapped over a batch
 primitive       the rules of those operations
+sharded_program  a task -> what devices run that hold a part of each state
+sharded_states  what each of them computes, forwards and backwards
+sharded         that, with its derivatives
 misread_readouts  exact readouts -> what is read where bits are misread
 misread         the same of pure states, read so
 mixed_task      what is asked of a noisy circuit -> the density matrices for it

@@ -28,6 +28,7 @@ from qjax._engine.derivatives import (
 )
 from qjax._engine.directions import columns_at_once, is_large
 from qjax._engine.execution import always_compiled, differentiate_now
+from qjax._engine.sharded import compiled_sharded
 from qjax._engine.task import Task, lack_slopes
 from qjax._simulators import resolved
 
@@ -49,6 +50,8 @@ def run(
     """
     if (simulator := resolved(task.simulator)) != task.simulator:
         task = replace(task, simulator=simulator)
+    if simulator.sharding is not None:
+        return compiled_sharded(task)(shared, batched)
     return run_p.bind(*alike((shared, batched)), task=task)
 
 

@@ -20,6 +20,7 @@ matrix_tables      blocks -> tables that build their matrices
 pass_tables        passes that are decided on -> their tables
 builder            blocks -> segments of passes
 summary            plan -> text
+sharding           the same where each of several devices holds a part of the state
 """
 
 from qjax._plan.encoding import encoding_of as encoding_of
@@ -46,4 +47,12 @@ from qjax._plan.program import NativeProgram as NativeProgram
 from qjax._plan.program import Program as Program
 from qjax._plan.program import Segment as Segment
 from qjax._plan.program import Start as Start
+from qjax._plan.sharding.endings import LocalString as LocalString
+from qjax._plan.sharding.endings import Order as Order
+from qjax._plan.sharding.layouts import Exchange as Exchange
+from qjax._plan.sharding.sharded_plan import LocalStage as LocalStage
+from qjax._plan.sharding.sharded_plan import ShardedPlan as ShardedPlan
+from qjax._plan.sharding.sharded_plan import Wanted as Wanted
+from qjax._plan.sharding.sharded_plan import plan_sharded as plan_sharded
 from qjax._plan.step_tables import Steps as Steps
+from qjax._plan.step_tables import on_devices as on_devices

@@ -1,7 +1,7 @@
 """Floor 3. The tables in which the steps of the native engine are written."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -153,6 +153,56 @@ class StepTables:
             place = self.places[numbers] = len(self.numbers)
             self.numbers += numbers
         return place
+
+
+def on_devices(steps: Steps, num_local: int) -> Steps:
+    """The tables of each device that holds `2**num_local` rows, where nothing mixes others.
+
+    What a parity of a row's bits decides is decided in part by the bits of the device: they flip
+    classes of rows and values of controls, and change signs of phases. Rows end where they stand.
+
+    Returns:
+        words of shape `(devices, words)`.
+    """
+    header, *tables = (table[None] for table in _tables_of(steps))
+    devices = np.arange(1 << (steps.num_qubits - num_local))[:, None]
+
+    def odd(masks: np.ndarray) -> np.ndarray:
+        return np.bitwise_count(masks >> num_local & devices) & 1
+
+    header, rows, factors, terms, controls, targets, columns = (
+        np.repeat(table, len(devices), axis=0) for table in (header, *tables)
+    )
+    low, count = (1 << num_local) - 1, len(steps.numbers)
+    is_pairs = rows[..., 0] == _PAIRS
+    for bit, column in enumerate((4, 5)):
+        rows[..., 6] ^= np.where(is_pairs, odd(rows[..., column]), 0) << bit
+        rows[..., column] = np.where(is_pairs, rows[..., column] & low, rows[..., column])
+    rows[..., 8] = num_local
+    # Numbers are there twice, the second time with the other sign.
+    terms[..., 3] += count * odd(terms[..., 0])
+    controls[..., 1] ^= odd(controls[..., 0])
+    targets[..., 1] ^= odd(targets[..., 0])
+    for table in (terms, controls, targets):
+        table[..., 0] &= low
+    chosen = devices >> np.arange(steps.num_qubits - num_local) & 1
+    header[:, 0] = num_local
+    header[:, -1] ^= np.bitwise_xor.reduce(chosen * columns[:, num_local:], axis=1)
+    header[:, -1] &= low
+    tables = [header, rows, factors, terms, controls, targets, columns[:, :num_local] & low]
+    words = [table.reshape(len(devices), -1) for table in tables]
+    numbers = np.concatenate([steps.numbers, -steps.numbers])
+    return Steps(num_local, np.concatenate(words, axis=1).astype(np.int32), numbers)
+
+
+def _tables_of(steps: Steps) -> Iterator[np.ndarray]:
+    """The header, the tables of steps to targets, and the columns."""
+    words, place = steps.words, _HEADER
+    yield words[:_HEADER]
+    for count, width in zip(words[1:6], (_STEP, _FACTOR, _TERM, _CONTROL, _TARGET), strict=True):
+        yield words[place : place + count * width].reshape(count, width)
+        place += count * width
+    yield words[place:]
 
 
 _PAIRS, _PHASES, _MATRIX = 0, 1, 2

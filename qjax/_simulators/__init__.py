@@ -3,6 +3,8 @@
 density_matrix  mixed states, exactly, as Pauli vectors
 statevector  pure states, exactly, with reverse mode by hand
 native       the same on CPUs, by compiled kernels
+sharded      the same where each of several devices holds a part
+state_sharding  which devices hold which part
 choice       which of these, as `simulator=` says
 """
 
@@ -27,6 +29,15 @@ from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_values as native_values
 from qjax._simulators.native.reading import NativeReading as NativeReading
 from qjax._simulators.native.transpose import transposed as transposed
+from qjax._simulators.sharded.exchange import LocalState as LocalState
+from qjax._simulators.sharded.exchange import exchange as exchange
+from qjax._simulators.sharded.exchange import exchange_back as exchange_back
+from qjax._simulators.sharded.exchange import moved as moved
+from qjax._simulators.sharded.stages import Own as Own
+from qjax._simulators.sharded.stages import Parameters as Parameters
+from qjax._simulators.sharded.stages import run_stage as run_stage
+from qjax._simulators.sharded.stages import undo_stage as undo_stage
+from qjax._simulators.state_sharding import StateSharding as StateSharding
 from qjax._simulators.statevector.matrices import gate_entries as gate_entries
 from qjax._simulators.statevector.simulation import Gradient as Gradient
 from qjax._simulators.statevector.simulation import angles_of as angles_of

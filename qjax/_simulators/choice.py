@@ -1,10 +1,12 @@
 """Floor 4. What `simulator=` takes: how states are represented, and by which engine."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from qjax._base.options import as_whole
-from qjax._simulators.native.library import why_not
+from qjax._simulators.native.library import why_missing, why_not
+from qjax._simulators.state_sharding import StateSharding
 
 Engine = Literal["native", "xla"]
 
@@ -17,14 +19,23 @@ class StateVector:
         engine: "native" for compiled kernels, "xla" for XLA's operations, None for "native" where
             it is there (see `qjax.engine`). Both give the same numbers; what "native" lacks, XLA
             computes in either case.
+        sharding: a `qjax.StateSharding`, on which devices which part of a state lies; None: every
+            state is on one device.
 
     Raises:
         ValueError: for another engine.
+        TypeError: for what is no `StateSharding`.
     """
 
     engine: Engine | None = None
+    sharding: StateSharding | None = None
 
     def __post_init__(self) -> None:
+        if self.sharding is not None and not isinstance(self.sharding, StateSharding):
+            raise TypeError(
+                f"sharding: got {self.sharding!r} of type {type(self.sharding).__name__}; expected "
+                'qjax.StateSharding(mesh, state="..."), or None'
+            )
         is_name = isinstance(self.engine, str) and self.engine in get_args(Engine)
         if self.engine is not None and not is_name:
             raise ValueError(
@@ -114,6 +125,8 @@ def resolved(simulator: StateVector | None) -> StateVector:
     Raises:
         ValueError: for the native engine where it cannot run.
     """
+    if simulator is not None and simulator.sharding is not None:
+        return _resolved_for_several(simulator, simulator.sharding)
     if simulator == XLA:
         return XLA
     reason = why_not(asked=simulator == NATIVE)
@@ -125,3 +138,18 @@ def resolved(simulator: StateVector | None) -> StateVector:
             "it cannot"
         )
     return XLA
+
+
+def _resolved_for_several(simulator: StateVector, sharding: StateSharding) -> StateVector:
+    """Each device runs alone between exchanges, so that meshes are no hindrance."""
+    reason = why_missing() if sharding.platform == "cpu" else "the mesh is not one of CPUs"
+    if reason is None and simulator.engine is None and os.environ.get("QJAX_ENGINE") == "xla":
+        reason = "QJAX_ENGINE=xla"
+    if reason is None and simulator.engine != "xla":
+        return replace(simulator, engine="native")
+    if simulator.engine == "native":
+        raise ValueError(
+            f"simulator: the native engine cannot run: {reason}; leave engine out, for XLA where "
+            "it cannot"
+        )
+    return replace(simulator, engine="xla")

@@ -160,10 +160,11 @@ template <ffi::DataType D>
 ffi::Error pull_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
                      Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Numbers<D> state,
                      Numbers<D> cotangent, Result<D> to_shared, Result<D> to_batched,
-                     Result<D> to_start) {
+                     Result<D> to_start, Result<D> before) {
   return guarded([&] {
     auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
     call.state = state.typed_data();
+    call.before = before->element_count() ? before->typed_data() : nullptr;
     set_cotangents<D>(call, cotangent, to_batched, to_start);
     run_back(call, pool, shared.element_count(), to_shared->typed_data(),
              kernels<Number<D>>().backward);
@@ -401,7 +402,8 @@ extern "C" int QjaxFormat() { return qjax::kFormat; }
 #define QJAX_NO_MORE(D)
 
 QJAX_CALL(QjaxState, simulate, bind, QJAX_RESULT);
-QJAX_CALL(QjaxPullBackState, pull_back, bind, QJAX_BACK);
+#define QJAX_UNDO(D) QJAX_BACK(D) QJAX_RESULT(D)
+QJAX_CALL(QjaxPullBackState, pull_back, bind, QJAX_UNDO);
 #define QJAX_VALUES(D) QJAX_READING QJAX_RESULT(D)
 QJAX_CALL(QjaxValues, values, bind, QJAX_VALUES);
 #define QJAX_TILES(D) QJAX_READING QJAX_RESULTS(D)

@@ -69,7 +69,8 @@ Tile<T> tile_of(const Call<T>& call, int64_t number, double* shared_cotangents =
           nullptr,
           nullptr,
           call.start,
-          call.to_start};
+          call.to_start,
+          call.before};
 }
 
 // Without the last phases where those do not matter.

@@ -25,6 +25,7 @@ template <typename T> struct Call {
   const T* batched;       // (angles, batch)
   const T* start;         // (2, rows, batch), rows as they stand, or null for |0...0>
   T* to_start;            // its cotangent, or null
+  T* before;              // where the states to start from go in reverse mode, or null
   T* state;               // (2, rows, batch), rows in the order of basis states
   const T* cotangent;     // of the state, or of the values
   T* tiles;               // the final states of all tiles as they stand, or null

@@ -27,7 +27,7 @@ _KERNELS = (
     "PullBackTrajectories",
 )
 _PREFIX = "qjax_"
-_FORMAT = 5  # `kFormat` of `program.h`
+_FORMAT = 6  # `kFormat` of `program.h`
 _SWITCH = "QJAX_ENGINE"
 _FOR_TESTS = "QJAX_NATIVE_LIBRARY"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}

@@ -163,11 +163,18 @@ def _moved(
 
 
 def _call(
-    name: str, program: NativeProgram, given: Given, results: Any, *more: Array, **how: bool
+    name: str,
+    program: NativeProgram,
+    given: Given,
+    results: Any,
+    *more: Array,
+    in_place: dict[int, int] | None = None,
+    **how: bool,
 ) -> Any:
     shared, batched, start = given
     steps = program.steps
-    call = jax.ffi.ffi_call(target(name, shared.dtype), results)
+    named = target(name, shared.dtype)
+    call = jax.ffi.ffi_call(named, results, input_output_aliases=in_place)
     numbers = jnp.asarray(steps.numbers, shared.dtype)
     by_samples = lanes_are_samples(program.num_qubits, batched.shape[1], shared.dtype)
     start = jnp.zeros((0,), shared.dtype) if start is None else start
@@ -203,10 +210,10 @@ def _values_types(
     return [values, jax.ShapeDtypeStruct((size,), dtype)] if keep else [values]
 
 
-def _cotangent_types(given: Given) -> list[jax.ShapeDtypeStruct]:
-    """Of what is given; of no states to start from, there is an empty one."""
+def _cotangent_types(given: Given, *more: tuple[int, ...]) -> list[jax.ShapeDtypeStruct]:
+    """Of what is given; of no states to start from, there is an empty one. And of these shapes."""
     start = (0,) if given.start is None else given.start.shape
-    shapes = (given.shared.shape, given.batched.shape, start)
+    shapes = (given.shared.shape, given.batched.shape, start, *more)
     return [jax.ShapeDtypeStruct(shape, given.shared.dtype) for shape in shapes]
 
 
@@ -216,6 +223,8 @@ def _cotangents_by_xla(
     shared, batched, start = pull_back_by_xla(function, given, cotangent)
     return [shared, batched, jnp.zeros((0,), shared.dtype) if start is None else start]
 
+
+_NOTHING = (0,)
 
 _state = kernel_primitive(
     "state",
@@ -227,12 +236,77 @@ _state = kernel_primitive(
 _state_back = kernel_primitive(
     "state_back",
     lambda program, given, state, cotangent: _call(
-        "PullBackState", program, given, _cotangent_types(given), state, cotangent
-    ),
+        "PullBackState", program, given, _cotangent_types(given, _NOTHING), state, cotangent
+    )[:3],
     lambda program, given, _, cotangent: _cotangents_by_xla(
         lambda at: state_by_xla(program, at), given, cotangent
     ),
     lambda _, given, *__: _cotangent_types(given),
+)
+
+# ---------------------------------------------------------------- rows of one device of several
+
+
+def native_rows(program: NativeProgram, shared: Array, batched: Array, rows: State) -> State:
+    """The rows that a device holds after a program, from those before; kernels only.
+
+    Args:
+        program: what this device runs.
+        shared: the angles that all samples share.
+        batched: those that differ per sample.
+        rows: those before.
+    """
+    return _rows(program, Given(shared, batched, rows))[0]
+
+
+def native_rows_back(
+    program: NativeProgram, shared: Array, batched: Array, rows: State, cotangent: State
+) -> tuple[Array, Array, State, State]:
+    """From the rows after a program and their cotangents back; kernels only.
+
+    Returns:
+        the cotangents of the angles, the rows before and their cotangents.
+    """
+    to_shared, to_batched, to_before, before = _rows_back(
+        program, Given(shared, batched), rows, cotangent
+    )
+    return to_shared, to_batched, before, to_before
+
+
+def _kernels_only(*_: Any) -> Sequence[Array]:
+    raise NotImplementedError(
+        "a state that several devices hold was to run on the native engine, on devices that have "
+        "no kernels, or to be exported; use simulator=StateVector('xla', sharding=...)"
+    )
+
+
+def _rows_back_types(program: NativeProgram, given: Given, *_: Any) -> list[jax.ShapeDtypeStruct]:
+    (rows,) = _state_types(program, given)
+    return [*_cotangent_types(given)[:2], rows, rows]
+
+
+_rows = kernel_primitive(
+    "rows",
+    lambda program, given: _call(
+        "State", program, given, _state_types(program, given), in_place={4: 0}
+    ),
+    _kernels_only,
+    _state_types,
+)
+
+_rows_back = kernel_primitive(
+    "rows_back",
+    lambda program, given, rows, cotangent: _call(
+        "PullBackState",
+        program,
+        given,
+        _rows_back_types(program, given),
+        rows,
+        cotangent,
+        in_place={6: 2, 5: 3},
+    ),
+    _kernels_only,
+    _rows_back_types,
 )
 
 

@@ -56,8 +56,7 @@ def kernel_primitive(
 
     def lower_on_cpu(ctx: Any, *operands: Any, **parameters: Any) -> Any:
         module = ctx.module_context
-        is_alone = getattr(module.axis_context, "num_devices", None) in (1, None)
-        uses_kernel = is_alone and not module.lowering_parameters.for_export
+        uses_kernel = _is_alone(module.axis_context) and not module.lowering_parameters.for_export
         return (kernel if uses_kernel else xla)(ctx, *operands, **parameters)
 
     primitive.def_abstract_eval(abstract)
@@ -66,6 +65,17 @@ def kernel_primitive(
     mlir.register_lowering(primitive, xla)
     batching.primitive_batchers[primitive] = _one_by_one(primitive)
     return bind
+
+
+def _is_alone(context: Any) -> bool:
+    """Whether each device runs the whole program: the only one, or with a block of its own.
+
+    In `shard_map` over all axes of a mesh, nothing is left for the compiler to partition.
+    """
+    manual = getattr(context, "manual_axes", None)
+    if manual is not None:
+        return frozenset(context.mesh.axis_names) == manual
+    return getattr(context, "num_devices", None) in (1, None)
 
 
 def _compiled(primitive: Primitive) -> Callable[..., Any]:

@@ -19,6 +19,7 @@ template <typename T> struct Tile {
   Amplitudes<T>* cotangent;  // for reverse mode
   const T* given;            // the states to start from, or null
   T* to_given;               // their cotangents, or null
+  T* before;                 // where those states go in reverse mode, or null
 
   bool lanes_are_samples() const { return samples.are_lanes; }
 
@@ -33,6 +34,7 @@ template <typename T> struct Tile {
   void run_back() const {
     run_sweeps(true, 0);
     if (to_given != nullptr) store_rows(cotangent, to_given);
+    if (before != nullptr) store_rows(state, before);
   }
 
   // How many steps the state to start from is already through.

@@ -115,6 +115,35 @@ def _run_segments(
     return state, last
 
 
+def undone(
+    program: Program,
+    shared: Float[Array, " shared"],
+    batched: Float[Array, "batched batch"],
+    state: State,
+    cotangent: State,
+) -> tuple[Array, Array, State, State]:
+    """From the states after a whole program, and their cotangents, back to those before.
+
+    Returns:
+        the cotangents of the parameters, the states before and their cotangents.
+    """
+    segments = (*program.segments, program.end)
+
+    def operands_of(shared: Array, batched: Array) -> list[tuple[Operands, ...]]:
+        angles = angles_of(program, shared, batched)
+        return [segment_operands(segment, *angles) for segment in segments]
+
+    operands, pull_back = jax.vjp(operands_of, shared, batched)
+    cotangents = []
+    for segment, numbers in zip(segments[::-1], operands[::-1], strict=True):
+        residuals = segment, numbers, None, state, ()
+        to_operands, before, cotangent = _undo(residuals, cotangent)
+        assert before is not None
+        state = before
+        cotangents.append(to_operands)
+    return (*pull_back(cotangents[::-1]), state, cotangent)
+
+
 def _rows(program: Program | NativeProgram, shared: Array, batched: Array) -> Array:
     if not program.mixed:
         return batched
@@ -246,6 +275,12 @@ def _push_forward(residuals: tuple, tangents: tuple) -> State:
 
 
 def _pull_back(residuals: tuple, cotangent: State) -> tuple[tuple[Operands, ...], State]:
+    to_operands, _, cotangent = _undo(residuals, cotangent)
+    return to_operands, cotangent
+
+
+def _undo(residuals: tuple, cotangent: State) -> tuple[tuple[Operands, ...], State | None, State]:
+    """(cotangents of the operands, the state before if none were kept, its cotangent)."""
     segment, operands, _, result, kept = residuals
 
     def body(carry: tuple, step: _Step) -> tuple[tuple, tuple[Operands, ...]]:
@@ -267,6 +302,6 @@ def _pull_back(residuals: tuple, cotangent: State) -> tuple[tuple[Operands, ...]
 
     steps = _steps(segment, operands)._replace(kept=kept)
     carry = (None if kept else result, cotangent)
-    (_, cotangent), flat = _loop(body, carry, steps, segment, reverse=True)
+    (before, cotangent), flat = _loop(body, carry, steps, segment, reverse=True)
     to_operands = jax.tree.map(lambda x, y: x.reshape(y.shape), flat, operands)
-    return to_operands, cotangent
+    return to_operands, before, cotangent

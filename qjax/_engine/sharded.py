@@ -1,0 +1,205 @@
+"""Floor 6. (task, parameters) -> what is read out of states of which each device holds a part.
+
+Reverse mode is the adjoint method on all devices at once: from the rows at the end back to the
+start, exchanges included. Forward mode and second derivatives are JAX's own, of XLA's passes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Shaped
+
+from qjax._base.linear_map import linear_map
+from qjax._base.store import kept
+from qjax._engine.sharded_program import ShardedProgram, sharded_program
+from qjax._engine.sharded_states import local_cotangents, local_values
+from qjax._engine.task import Expectations, Outcomes, Part, States, Task, lack_slopes, seen_of
+from qjax._plan import Order
+from qjax._readout import sums_of_strings
+from qjax._simulators import Gradient, Own, Parameters, StateSharding, as_complex
+
+
+@dataclass(frozen=True, slots=True)
+class _Sharded:
+    """What runs for a part of a task, as a key.
+
+    Attributes:
+        part: the circuit, and what is read out.
+        near: the same beside points where angles have no slope, for derivatives.
+        batched: the indices of the parameters that differ per sample.
+        sharding: on which devices.
+        native: whether the native engine runs.
+        x64: the precision of the tables.
+        gradient: how reverse mode works.
+    """
+
+    part: Part
+    near: Part
+    batched: frozenset[int]
+    sharding: StateSharding
+    native: bool
+    x64: bool
+    gradient: Gradient
+
+    @property
+    def beside(self) -> "_Sharded":
+        """What derivatives are taken of."""
+        return replace(self, part=self.near)
+
+    @property
+    def program(self) -> ShardedProgram:
+        bits = self.sharding.num_devices.bit_length() - 1
+        return sharded_program(self.part, self.batched, bits, self.native, self.x64)
+
+
+def run_sharded(
+    task: Task, shared: Float[Array, " shared"], batched: Float[Array, "batched batch"]
+) -> Shaped[Array, "outputs batch"]:
+    """What is read out, for all samples at once; as `run`.
+
+    Args:
+        task: what to simulate; its simulator says on which devices.
+        shared: the parameters that all samples have in common, in the circuit's order.
+        batched: those that differ per sample, in the circuit's order, batch last.
+    """
+    assert task.simulator is not None
+    assert task.simulator.sharding is not None
+    sharding, batch = task.simulator.sharding, batched.shape[1]
+    shared, batched = jnp.asarray(shared), jnp.asarray(batched)
+    more = -batch % sharding.num_batches
+    padded = jnp.pad(batched, ((0, 0), (0, more)), mode="edge") if more else batched
+    parts = seen_of(task).parts
+    values = [_part_values(part, task, sharding, Parameters(shared, padded)) for part in parts]
+    if len(values) > 1:
+        assert isinstance(task.readout, Expectations)
+        outputs = np.concatenate([part.outputs for part in parts])
+        count = len(task.readout.observables)
+        values = [jax.ops.segment_sum(jnp.concatenate(values), outputs, num_segments=count)]
+    return values[0][:, :batch] if more else values[0]
+
+
+def _part_values(part: Part, task: Task, sharding: StateSharding, given: Parameters) -> Array:
+    assert task.simulator is not None
+    native = task.simulator.engine == "native"
+    x64 = jax.config.read("jax_enable_x64")
+    near = part
+    if lack_slopes(task):
+        near = seen_of(replace(task, near=True)).parts[seen_of(task).parts.index(part)]
+    key = _Sharded(part, near, task.batched, sharding, native, x64, task.gradient or "adjoint")
+    values = _values(key, given)
+    if isinstance(part.readout, States):
+        return as_complex(values)
+    reading = key.program.reading
+    if reading is None:
+        return values
+    return sums_of_strings(reading, values, *given)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _values(key: _Sharded, given: Parameters) -> Array:
+    return _mapped(key, given)[0]
+
+
+@_values.defjvp
+def _values_jvp(key: _Sharded, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    (given,), (moving,), beside = primals, tangents, key.beside
+    if key.gradient == "backprop" and not key.native:
+        value = _mapped(key, given)[0]
+        return value, jax.jvp(partial(_by_xla, beside), (given,), (moving,))[1]
+    value, rows = _mapped(key, given)
+    if beside != key:
+        rows = _mapped(beside, given)[1]
+    residuals = given, rows
+    moved = linear_map(
+        lambda kept, along: jax.jvp(partial(_by_xla, beside), (kept[0],), (along,))[1],
+        lambda kept, cotangent: _pulled_back(beside, kept, cotangent),
+        residuals,
+        moving,
+        like=value,
+    )
+    return value, moved
+
+
+def _by_xla(key: _Sharded, given: Parameters) -> Array:
+    """The same by XLA's passes, which JAX differentiates."""
+    return _mapped(replace(key, native=False), given)[0]
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _pulled_back(key: _Sharded, residuals: tuple, cotangent: Array) -> Parameters:
+    """The cotangents of the parameters."""
+    given, rows = residuals
+    program, spec, parameters = key.program, key.sharding.spec, _spec_of_parameters(key)
+    back = jax.shard_map(
+        partial(local_cotangents, program, key.sharding),
+        mesh=key.sharding.auto_mesh,
+        in_specs=(
+            spec("state", None),
+            parameters,
+            spec(None, "state", "batch"),
+            _spec_of_values(key),
+        ),
+        out_specs=parameters,
+    )
+    return back(_owns(key, given), given, rows, cotangent)
+
+
+@_pulled_back.defjvp
+def _pulled_back_jvp(key: _Sharded, primals: tuple, tangents: tuple) -> tuple:
+    """The rows move with the parameters: both are taken from those."""
+    (given, _), cotangent = primals
+    (moved, _), along = tangents
+
+    def cotangents(given: Parameters, cotangent: Array) -> Parameters:
+        pulled: Parameters = jax.vjp(partial(_by_xla, key), given)[1](cotangent)[0]
+        return pulled
+
+    return _pulled_back(key, *primals), jax.jvp(cotangents, (given, cotangent), (moved, along))[1]
+
+
+def _mapped(key: _Sharded, given: Parameters) -> tuple[Array, Array]:
+    """(what is read out, the rows of all devices at the end)."""
+    spec = key.sharding.spec
+    run = jax.shard_map(
+        partial(local_values, key.program, key.sharding, key.gradient),
+        mesh=key.sharding.auto_mesh,
+        in_specs=(spec("state", None), _spec_of_parameters(key)),
+        out_specs=(_spec_of_values(key), spec(None, "state", "batch")),
+    )
+    values: tuple[Array, Array] = run(_owns(key, given), given)
+    return values
+
+
+def _spec_of_parameters(key: _Sharded) -> Parameters:
+    specs: list[Any] = [key.sharding.spec(None), key.sharding.spec(None, "batch")]
+    return Parameters(*specs)
+
+
+def _owns(key: _Sharded, given: Parameters) -> list[Own]:
+    """What devices have of their own, in the precision of the parameters."""
+    dtype = given.shared.dtype
+    return [
+        Own(jnp.asarray(words), jnp.asarray(parities, dtype), jnp.asarray(signs, dtype))
+        for words, parities, signs in (stage.own for stage in key.program.stages)
+    ]
+
+
+def _spec_of_values(key: _Sharded) -> Any:
+    spec, end = key.sharding.spec, key.program.plan.end
+    if not isinstance(end, Order):
+        return spec(None, "batch")
+    if isinstance(key.part.readout, Outcomes):
+        return spec("state", "batch")
+    return spec(None, "state", "batch")
+
+
+@kept()
+def compiled_sharded(task: Task) -> Callable[..., Array]:
+    """(shared, batched) -> what is read out."""
+    return jax.jit(partial(run_sharded, task))

@@ -1,0 +1,226 @@
+"""Floor 6. What is asked of a circuit -> what runs where each device holds a part of a state.
+
+Observables become Pauli strings: a device measures them in its part of the state, with a sign.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from qjax._base.arrays import counted
+from qjax._base.store import kept
+from qjax._base.tables import in_precision
+from qjax._circuit.circuit import Circuit
+from qjax._circuit.observable import DenseObservable, Observable, PauliSum, PauliTerm
+from qjax._engine.task import Expectations, Outcomes, Part, States
+from qjax._plan import (
+    Exchange,
+    LocalStage,
+    LocalString,
+    NativeProgram,
+    Program,
+    ShardedPlan,
+    Wanted,
+    canonical_frame,
+    on_devices,
+    plan_circuit,
+    plan_native,
+    plan_sharded,
+)
+from qjax._readout import Reading, reading_of
+
+_MOST_STRINGS = 1 << 12
+
+# |letter><letter| is half of the identity plus, or minus, this Pauli matrix.
+_PROJECTIONS = {
+    "0": ("Z", 1),
+    "1": ("Z", -1),
+    "+": ("X", 1),
+    "-": ("X", -1),
+    "r": ("Y", 1),
+    "l": ("Y", -1),
+}
+
+
+class OwnTables(NamedTuple):
+    """What each device has of its own, as `Own`; the first axes are the devices'."""
+
+    words: np.ndarray
+    parities: np.ndarray
+    signs: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ShardedStage:
+    """What runs between two exchanges.
+
+    Attributes:
+        exchange: what comes before.
+        program: what all devices run.
+        own: what each has of its own.
+        strings: which strings are measured after it.
+        reading: these, of local qubits.
+    """
+
+    exchange: Exchange | None
+    program: Program | NativeProgram
+    own: OwnTables
+    strings: np.ndarray
+    reading: Reading | None
+
+
+@dataclass(frozen=True, eq=False)
+class ShardedProgram:
+    """What runs for a part of a task.
+
+    Attributes:
+        plan: what was planned.
+        starts: the programs of the local qubits' state to start from, and of the factors of all
+            devices.
+        stages: in order.
+        reading: how observables follow from all strings; None where others things are read out.
+    """
+
+    plan: ShardedPlan
+    starts: tuple[Program, Program]
+    stages: tuple[ShardedStage, ...]
+    reading: Reading | None
+
+
+@kept(for_tracing=True)
+def sharded_program(
+    part: Part, batched: frozenset[int], num_device_bits: int, native: bool, x64: bool
+) -> ShardedProgram:
+    """What runs for a part of a task on so many devices.
+
+    Args:
+        part: a circuit without measurements midway, and what is read out.
+        batched: the indices of the parameters that differ per sample.
+        num_device_bits: the logarithm of the number of devices.
+        native: whether the native engine runs.
+        x64: whether tables are in double.
+
+    Raises:
+        ValueError: for what does not fit so many devices, and for observables of too many strings.
+    """
+    circuit, readout = part.circuit, part.readout
+    reading = None
+    if isinstance(readout, Expectations):
+        reading = _reading_of_strings(circuit, readout, batched)
+    plan = plan_sharded(circuit, num_device_bits, _wanted(readout, reading))
+    stages = [_stage(stage, plan, batched, native) for stage in plan.stages]
+    starts = tuple(
+        plan_circuit(start, batched).program for start in (plan.local_start, plan.device_start)
+    )
+    assert len(starts) == 2
+    tables = in_precision((starts, [(s.program, s.own, s.reading) for s in stages], reading), x64)
+    programs = [
+        replace(stage, program=program, own=own, reading=own_reading)
+        for stage, (program, own, own_reading) in zip(stages, tables[1], strict=True)
+    ]
+    return ShardedProgram(plan, tables[0], tuple(programs), tables[2])
+
+
+def _wanted(readout: States | Outcomes | Expectations, reading: Reading | None) -> Wanted:
+    if reading is not None:
+        assert reading.masks is not None
+        return Wanted(tuple((int(x), int(z)) for x, z in reading.masks.T))
+    if isinstance(readout, Outcomes):
+        return Wanted(qubits=readout.qubits, probabilities=True)
+    return Wanted()
+
+
+def _reading_of_strings(
+    circuit: Circuit, readout: Expectations, batched: frozenset[int]
+) -> Reading:
+    observables = [_as_strings(observable) for observable in readout.observables]
+    frame = canonical_frame(circuit.num_qubits)
+    sizes = circuit.num_qubits, circuit.num_params
+    reading = reading_of(observables, *sizes, batched, frame, kernels=True)
+    assert reading.masks is not None
+    return reading
+
+
+def _as_strings(observable: Observable) -> PauliSum:
+    if isinstance(observable, DenseObservable):
+        return _strings_of_matrix(observable)
+    terms = [string for term in observable.terms for string in _expanded(term)]
+    return replace(observable, terms=tuple(terms))
+
+
+def _expanded(term: PauliTerm) -> list[PauliTerm]:
+    """A term without projectors."""
+    count = len(term.projectors)
+    if 1 << count > _MOST_STRINGS:
+        raise ValueError(
+            f"an observable with projectors of {count} qubits is 2**{count} Pauli strings, which "
+            "is too many for a state that several devices hold; measure probabilities instead"
+        )
+    strings = []
+    for chosen in product((False, True), repeat=count):
+        x, z, sign = term.x, term.z, 1
+        for (qubit, letter), is_taken in zip(term.projectors, chosen, strict=True):
+            pauli, own = _PROJECTIONS[letter]
+            if is_taken:
+                x |= (pauli in "XY") << qubit
+                z |= (pauli in "ZY") << qubit
+                sign *= own
+        strings.append(PauliTerm(x, z, sign * 0.5**count * term.coefficient))
+    return strings
+
+
+def _strings_of_matrix(observable: DenseObservable) -> PauliSum:
+    """tr(P M) / 2**n for all strings P."""
+    size, matrix = observable.matrix.dimension, observable.matrix.array
+    if size**2 > _MOST_STRINGS:
+        raise ValueError(
+            f"an observable that is a matrix of {counted(observable.num_qubits, 'qubit')} is "
+            f"4**{observable.num_qubits} Pauli strings, which is too many for a state that several "
+            "devices hold; give it as a sum of Pauli strings, such as a SparsePauliOp"
+        )
+    rows, terms = np.arange(size), []
+    for x, z in product(range(size), repeat=2):
+        signs = 1 - 2 * (np.bitwise_count(rows & z) & 1).astype(int)
+        trace = (signs * matrix[rows ^ x, rows]).sum() * (-1j) ** ((x & z).bit_count())
+        if abs(trace.real) > 1e-15 * size:
+            terms.append(PauliTerm(x, z, float(trace.real) / size))
+    return PauliSum(observable.num_qubits, tuple(terms))
+
+
+def _stage(
+    stage: LocalStage, plan: ShardedPlan, batched: frozenset[int], native: bool
+) -> ShardedStage:
+    wired = plan_native(stage.wired, batched, from_zero=False) if native else None
+    devices, words = plan.num_devices, np.zeros((plan.num_devices, 0), np.int32)
+    if wired is None:
+        program: Program | NativeProgram = plan_circuit(stage.told, batched, False).program
+        parities = [[_odd(mask & d) for mask in stage.numbers] for d in range(devices)]
+    else:
+        steps, parities = on_devices(wired.steps, plan.num_local), [[] for _ in range(devices)]
+        words = steps.words
+        program = replace(wired, num_qubits=plan.num_local, steps=steps, source=None)
+    signs = [
+        [string.sign * (-1) ** _odd(string.device & d) for string in stage.strings]
+        for d in range(devices)
+    ]
+    own = OwnTables(words, *(np.array(x, float).reshape(devices, -1) for x in (parities, signs)))
+    order = np.array([string.index for string in stage.strings], np.int32)
+    return ShardedStage(stage.exchange, program, own, order, _local_reading(stage, plan))
+
+
+def _odd(mask: int) -> int:
+    return mask.bit_count() & 1
+
+
+def _local_reading(stage: LocalStage, plan: ShardedPlan) -> Reading | None:
+    if not stage.strings:
+        return None
+    count = plan.num_local
+    sums = [_alone(string, count) for string in stage.strings]
+    return reading_of(sums, count, 0, frozenset(), canonical_frame(count))
+
+
+def _alone(string: LocalString, num_qubits: int) -> PauliSum:
+    return PauliSum(num_qubits, (PauliTerm(string.x, string.z, 1.0),))
