@@ -99,7 +99,7 @@ def compiled_jacobians(model: Model, with_inputs: bool) -> Callable[..., tuple[A
         if model.runs is not None:
             return _sample_by_sample(model, jacobian, weights, inputs, *keys)
         every = jax.vmap(jacobian, in_axes=(None, 0, *(0 for _ in keys)))
-        if model.is_mixed:
+        if model.is_mixed or pure_part_of(model).sharding is not None:
             return every(weights, inputs, *keys)
         samples = len(inputs) if model.inputs else 1
         at_once, directions = (1, samples * num_params) if forward else (samples, 1)

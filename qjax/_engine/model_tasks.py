@@ -15,6 +15,7 @@ from qjax._engine.measured import SampledTask
 from qjax._engine.misread import MisreadTask, misread_task, plan_of_misread, pure_task_of
 from qjax._engine.mixed import plan_of_mixed
 from qjax._engine.mixed_task import MeasuredBits, MixedTask, check_density_fits, mixed_program
+from qjax._engine.sharded import plan_of_sharded
 from qjax._engine.shots import Shots
 from qjax._engine.task import (
     Expectations,
@@ -170,7 +171,9 @@ def plan_of_task(task: SampledTask | DrawnTask) -> Plan:
         return plan_of_drawn(task)
     if isinstance(task, MixedTask):
         return plan_of_mixed(task)
-    return plan_of_misread(task) if isinstance(task, MisreadTask) else plan_of(task)
+    if isinstance(task, MisreadTask):
+        return plan_of_misread(task)
+    return plan_of(task) if task.sharding is None else plan_of_sharded(task)
 
 
 def task_of(model: Model) -> Task:

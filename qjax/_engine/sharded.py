@@ -19,10 +19,19 @@ from qjax._base.linear_map import linear_map
 from qjax._base.store import kept
 from qjax._engine.sharded_program import ShardedProgram, sharded_program
 from qjax._engine.sharded_states import local_cotangents, local_values
-from qjax._engine.task import Expectations, Outcomes, Part, States, Task, lack_slopes, seen_of
-from qjax._plan import Order
+from qjax._engine.task import (
+    Expectations,
+    Outcomes,
+    Part,
+    States,
+    Task,
+    check_width,
+    lack_slopes,
+    seen_of,
+)
+from qjax._plan import Order, Plan, summarise_sharded
 from qjax._readout import sums_of_strings
-from qjax._simulators import Gradient, Own, Parameters, StateSharding, as_complex
+from qjax._simulators import Gradient, Own, Parameters, StateSharding, as_complex, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +94,7 @@ def run_sharded(
 
 
 def _part_values(part: Part, task: Task, sharding: StateSharding, given: Parameters) -> Array:
-    assert task.simulator is not None
-    native = task.simulator.engine == "native"
-    x64 = jax.config.read("jax_enable_x64")
-    near = part
-    if lack_slopes(task):
-        near = seen_of(replace(task, near=True)).parts[seen_of(task).parts.index(part)]
-    key = _Sharded(part, near, task.batched, sharding, native, x64, task.gradient or "adjoint")
+    key = _key(part, task, sharding)
     values = _values(key, given)
     if isinstance(part.readout, States):
         return as_complex(values)
@@ -101,20 +104,43 @@ def _part_values(part: Part, task: Task, sharding: StateSharding, given: Paramet
     return sums_of_strings(reading, values, *given)
 
 
+def _key(part: Part, task: Task, sharding: StateSharding) -> _Sharded:
+    assert task.simulator is not None
+    native = task.simulator.engine == "native"
+    x64 = jax.config.read("jax_enable_x64")
+    near = part
+    if lack_slopes(task):
+        near = seen_of(replace(task, near=True)).parts[seen_of(task).parts.index(part)]
+    return _Sharded(part, near, task.batched, sharding, native, x64, task.gradient or "adjoint")
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _values(key: _Sharded, given: Parameters) -> Array:
     return _mapped(key, given)[0]
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _values_and_rows(key: _Sharded, given: Parameters) -> tuple[Array, Array]:
+    """The same, with the rows of all devices at the end, for reverse mode."""
+    return _mapped(key, given)
+
+
+@_values_and_rows.defjvp
+def _values_and_rows_jvp(key: _Sharded, primals: tuple, tangents: tuple) -> tuple:
+    """Nothing takes the tangents of the rows: whatever uses those computes them anew."""
+    value, rows = _values_and_rows(key, *primals)
+    moved = jax.jvp(partial(_values, key), primals, tangents)[1]
+    return (value, rows), (moved, jnp.zeros_like(rows))
 
 
 @_values.defjvp
 def _values_jvp(key: _Sharded, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     (given,), (moving,), beside = primals, tangents, key.beside
     if key.gradient == "backprop" and not key.native:
-        value = _mapped(key, given)[0]
-        return value, jax.jvp(partial(_by_xla, beside), (given,), (moving,))[1]
-    value, rows = _mapped(key, given)
+        return _values(key, given), jax.jvp(partial(_by_xla, beside), (given,), (moving,))[1]
+    value, rows = _values_and_rows(key, given)
     if beside != key:
-        rows = _mapped(beside, given)[1]
+        rows = _values_and_rows(beside, given)[1]
     residuals = given, rows
     moved = linear_map(
         lambda kept, along: jax.jvp(partial(_by_xla, beside), (kept[0],), (along,))[1],
@@ -197,6 +223,21 @@ def _spec_of_values(key: _Sharded) -> Any:
     if isinstance(key.part.readout, Outcomes):
         return spec("state", "batch")
     return spec(None, "state", "batch")
+
+
+def plan_of_sharded(task: Task) -> Plan:
+    """How a task is simulated, in words; of the widest part, where there are several."""
+    check_width(task)
+    simulator = resolved(task.simulator)
+    assert simulator.sharding is not None
+    (key,) = [
+        _key(part, replace(task, simulator=simulator), simulator.sharding)
+        for part in seen_of(task).parts
+        if part is seen_of(task).widest
+    ][:1]
+    plan = key.program.plan
+    summary = summarise_sharded(plan, len(seen_of(task).parts))
+    return Plan(plan, None, len(plan.stages), f"{summary}\n  engine: {simulator.engine}")
 
 
 @kept()

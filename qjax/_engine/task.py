@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, get_args
 
+import jax
 import numpy as np
 
 from qjax._base import tuning
 from qjax._base.arrays import counted
-from qjax._base.memory import check_states_fit
+from qjax._base.memory import bytes_of_states, check_fits, check_states_fit
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, gates
 from qjax._circuit.light_cone import light_cone
@@ -17,7 +18,7 @@ from qjax._circuit.slopes import expressions_of, near, without_slopes
 from qjax._dynamic import deferred
 from qjax._engine.views import View, check_view, views_of
 from qjax._plan import NativeProgram, Plan, plan_circuit, plan_native, unknown_gate
-from qjax._simulators import NATIVE, Gradient, StateVector, engine, resolved
+from qjax._simulators import NATIVE, Gradient, StateSharding, StateVector, engine, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,11 @@ class Task:
     def kernels(self) -> bool:
         """Whether the native engine runs where it can."""
         return self.simulator == NATIVE
+
+    @property
+    def sharding(self) -> StateSharding | None:
+        """Which devices hold which part of a state; None where one holds all."""
+        return None if self.simulator is None else self.simulator.sharding
 
 
 class Part(NamedTuple):
@@ -189,10 +195,34 @@ def check_width(task: Task) -> None:
         CircuitTooLargeError: otherwise; names the observable that depends on most qubits.
     """
     circuit, readout, outputs = seen_of(task).widest
-    if isinstance(readout, Expectations) and isinstance(task.readout, Expectations):
+    if task.sharding is not None:
+        check_parts_fit(circuit.num_qubits, 1, np.dtype(np.complex64), task.sharding)
+    elif isinstance(readout, Expectations) and isinstance(task.readout, Expectations):
         check_view(View(circuit, readout.observables, outputs), len(task.readout.observables))
     else:
         check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
+
+
+def check_parts_fit(
+    num_qubits: int, columns: int, dtype: np.dtype, sharding: StateSharding
+) -> None:
+    """Require that the parts of states that devices hold fit into their memory.
+
+    Raises:
+        CircuitTooLargeError: otherwise.
+    """
+    bits = sharding.num_devices.bit_length() - 1
+    own = [d for d in sharding.mesh.devices.flat if d.process_index == jax.process_index()]
+    # Devices that are parts of one CPU share its memory.
+    together = max(1, len(own)) if sharding.platform == "cpu" else 1
+    parts = together * bytes_of_states(num_qubits, columns * dtype.itemsize) >> bits
+    check_fits(
+        4 * parts,
+        f"the parts of {columns} statevector(s) of {num_qubits} qubits in {dtype.name} on "
+        f"{counted(together, 'device')} of {sharding.num_devices}, their cotangents and what a "
+        "stage writes",
+        "more devices, fewer qubits or smaller batches",
+    )
 
 
 def plan_of(task: Task) -> Plan:

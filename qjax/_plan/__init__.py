@@ -54,5 +54,7 @@ from qjax._plan.sharding.sharded_plan import LocalStage as LocalStage
 from qjax._plan.sharding.sharded_plan import ShardedPlan as ShardedPlan
 from qjax._plan.sharding.sharded_plan import Wanted as Wanted
 from qjax._plan.sharding.sharded_plan import plan_sharded as plan_sharded
+from qjax._plan.sharding.sharded_summary import bytes_sent as bytes_sent
+from qjax._plan.sharding.sharded_summary import summarise_sharded as summarise_sharded
 from qjax._plan.step_tables import Steps as Steps
 from qjax._plan.step_tables import on_devices as on_devices

@@ -31,7 +31,8 @@ def summarise(
     passes = "pass" if builder.num_passes == 1 else "passes"
     lines = [
         f"{counted(num_qubits, 'qubit')}, {counted(num_gates, 'gate')}: {builder.num_passes} "
-        f"{passes} over the state, {_count(flops)}flop and {_count(moved)}B (float32) per sample"
+        f"{passes} over the state, {with_unit(flops)}flop and {with_unit(moved)}B (float32) per "
+        "sample"
     ]
     factors = [f"{counted(num_start, 'gate')} on single qubits"] if num_start else []
     factors += [f"amplitudes of {counted(num_given, 'qubit')}"] if num_given else []
@@ -116,7 +117,8 @@ def _work(segments: Sequence[MadeSegment], num_qubits: int) -> tuple[float, floa
     return flops, moved
 
 
-def _count(number: float) -> str:
+def with_unit(number: float) -> str:
+    """Three digits and a prefix of thousands."""
     for unit in ("", "k", "M", "G"):
         if number < 1000:
             return f"{number:.3g} {unit}"

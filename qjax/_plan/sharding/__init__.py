@@ -8,4 +8,5 @@ wiring          parities and differences of places -> single bits
 stage_circuits  a stage -> the circuit that each device runs
 endings         what is read out -> where rows must stand for it
 sharded_plan    all of it
+sharded_summary  that, in words
 """

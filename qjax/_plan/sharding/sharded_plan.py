@@ -49,6 +49,7 @@ class LocalStage:
 
     Attributes:
         exchange: what comes before it.
+        num_operations: how many matrices and phases it applies.
         wired: the circuit, with the bits of the device as qubits behind the local ones.
         told: the same of local qubits; its last parameters are parities of the device's number.
         numbers: the masks of these parities.
@@ -56,6 +57,7 @@ class LocalStage:
     """
 
     exchange: Exchange | None
+    num_operations: int
     wired: Circuit
     told: Circuit
     numbers: tuple[int, ...]
@@ -199,6 +201,7 @@ def _written(
     ]
     return LocalStage(
         stage.exchange,
+        len(stage.operations),
         Circuit(circuit.num_qubits, tuple(wired.gates), circuit.parameters),
         Circuit(num_local, tuple(told.gates), circuit.parameters + numbers),
         tuple(told.numbers),

@@ -1,10 +1,13 @@
 """Floor 4. What devices send each other: all-to-alls of parts of their states."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 from jaxtyping import Float, Int
 
 from qjax._plan import Exchange
@@ -55,5 +58,27 @@ def _shifted(parts: Array, how: Exchange, device: Array) -> Array:
 
 
 def _all_to_all(parts: Array, how: Exchange, axes: tuple[str, ...]) -> Array:
-    groups = [list(group) for group in how.groups]
-    return lax.all_to_all(parts, axes, 1, 1, axis_index_groups=groups, tiled=True)
+    sent: Array = _all_to_all_p.bind(parts, groups=how.groups, axes=axes)
+    return sent
+
+
+def _sent(parts: Array, *, groups: tuple[tuple[int, ...], ...], axes: tuple[str, ...]) -> Array:
+    lists = [list(group) for group in groups]
+    return lax.all_to_all(parts, axes, 1, 1, axis_index_groups=lists, tiled=True)
+
+
+def _mapped(arguments: Sequence[Array], mapped: Sequence[int], **how: Any) -> tuple[Array, int]:
+    """What is mapped over is sent together."""
+    (parts,), (axis,) = arguments, mapped
+    moved = jnp.moveaxis(parts, axis, 2)
+    together = moved.reshape(*moved.shape[:2], -1, moved.shape[-1])
+    return _all_to_all_p.bind(together, **how).reshape(moved.shape), 2
+
+
+# Part k of device j and part j of device k change places, in each group: the inverse, and the
+# transpose, is the same again. A primitive of our own, since JAX does not map one with groups.
+_all_to_all_p = Primitive("exchange_parts")
+_all_to_all_p.def_abstract_eval(lambda parts, **_: parts)
+mlir.register_lowering(_all_to_all_p, mlir.lower_fun(_sent, multiple_results=False))
+ad.deflinear(_all_to_all_p, lambda cotangent, **how: [_all_to_all_p.bind(cotangent, **how)])
+batching.primitive_batchers[_all_to_all_p] = _mapped
