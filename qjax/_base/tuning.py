@@ -357,3 +357,6 @@ READ_OUT_BYTES = 1 << 28
 NOISY_RUNS_AT_ONCE = 1 << 22
 NOISY_RUNS_AT_ONCE_BY_XLA = 1 << 18
 FEWEST_NOISY_RUNS = 16
+
+# Of a device's part of a state: larger ones are sent in pieces of this size, in place.
+EXCHANGED_BYTES = 4 << 20

@@ -10,6 +10,7 @@ hold, in one all-to-all.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from qjax._plan.sharding.subspaces import Span, applied, inverse, parity, pulled_back
 
@@ -45,22 +46,37 @@ class Layout:
         return Span(self.inverse[: self.num_local])
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """From one layout to the next.
+class SentBit(NamedTuple):
+    """A local bit of places that is exchanged for one of the device.
 
     Attributes:
-        num_bits: k: how many bits of the device are exchanged for local ones.
-        rows: for each local bit, the mask of those whose parity it becomes before the exchange;
-            the highest k say which device of the group a row goes to.
-        groups: devices that exchange, each group in order.
-        shifts: for each device, what is added to the highest k bits of its rows first.
+        bit: which one.
+        mask: of the bits of a place whose parity says, together with the device, which of a group
+            of devices a row goes to; `bit` is among them.
     """
 
-    num_bits: int
-    rows: tuple[int, ...]
+    bit: int
+    mask: int
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """From one layout to the next: which device a row goes to, at the place that the old one tells.
+
+    Attributes:
+        sent: k bits, in ascending order.
+        groups: devices that exchange, each group in order.
+        shifts: for each device, k bits that are added to the parities.
+    """
+
+    sent: tuple[SentBit, ...]
     groups: tuple[tuple[int, ...], ...]
     shifts: tuple[int, ...]
+
+    @property
+    def num_bits(self) -> int:
+        """k: how many bits of the device are exchanged for local ones."""
+        return len(self.sent)
 
     @property
     def share(self) -> float:
@@ -87,12 +103,10 @@ def exchanged(layout: Layout, directions: Iterable[int]) -> tuple[Exchange, Layo
     local, num_devices = layout.num_local, 1 << (len(layout.columns) - layout.num_local)
     moved, kept = _parted((layout.difference(d) for d in directions), local)
     count = len(moved)
-    chosen = _annihilators(kept, local)
-    below = [1 << bit for bit in range(local) if not any(top == bit for top, _ in chosen)]
-    rows = (*below, *(functional for _, functional in chosen))
+    sent = _annihilators(kept, local)
     # What is added for each device bit that is exchanged, so that the new ones vanish on `moved`.
     shifts = [
-        sum(parity(functional & vector) << k for k, (_, functional) in enumerate(chosen))
+        sum(parity(functional & vector) << k for k, (_, functional) in enumerate(sent))
         for _, vector in moved
     ]
 
@@ -111,15 +125,14 @@ def exchanged(layout: Layout, directions: Iterable[int]) -> tuple[Exchange, Layo
 
     def place(old: int) -> int:
         device, own = old >> local, old & ((1 << local) - 1)
-        ordered = sum(parity(row & own) << bit for bit, row in enumerate(rows))
-        low = ordered & ((1 << (local - count)) - 1)
-        target = ordered >> (local - count) ^ shift(device)
-        return member(device, target) << local | index(device) << (local - count) | low
+        target = sum(parity(mask & own) << k for k, (_, mask) in enumerate(sent)) ^ shift(device)
+        for k, (bit, _) in enumerate(sent):
+            own ^= (own >> bit ^ index(device) >> k & 1) & 1 and 1 << bit
+        return member(device, target) << local | own
 
     firsts = [device for device in range(num_devices) if index(device) == 0]
     exchange = Exchange(
-        count,
-        rows,
+        tuple(sent),
         tuple(tuple(member(first, new) for new in range(1 << count)) for first in firsts),
         tuple(map(shift, range(num_devices))),
     )
@@ -145,10 +158,10 @@ def _parted(vectors: Iterable[int], local: int) -> tuple[list[tuple[int, int]], 
     return sorted(moved), kept
 
 
-def _annihilators(vectors: Sequence[int], size: int) -> list[tuple[int, int]]:
-    """(a bit that no other has, functional) of a basis of what vanishes on these vectors.
+def _annihilators(vectors: Sequence[int], size: int) -> list[SentBit]:
+    """A basis of the parities that vanish on these vectors, each with a bit that no other has.
 
-    Such bits are as high as they can be: rows then move least.
+    Such bits are as high as they can be: what is sent is then in few pieces.
     """
     # In reduced echelon form from the lowest bit on, bits without a pivot are free.
     pivots: dict[int, int] = {}
@@ -162,7 +175,7 @@ def _annihilators(vectors: Sequence[int], size: int) -> list[tuple[int, int]]:
             pivots = {p: v ^ rest if v >> low & 1 else v for p, v in pivots.items()}
             pivots[low] = rest
     return [
-        (free, 1 << free | sum((v >> free & 1) << p for p, v in pivots.items()))
+        SentBit(free, 1 << free | sum((v >> free & 1) << p for p, v in pivots.items()))
         for free in range(size)
         if free not in pivots
     ]

@@ -22,7 +22,6 @@ from qjax._plan.sharding.layouts import Exchange, Layout
 from qjax._plan.sharding.row_operations import row_operations
 from qjax._plan.sharding.stage_circuits import StageWriter
 from qjax._plan.sharding.stages import Stage, stages_of
-from qjax._plan.sharding.subspaces import inverse, parity, pulled_back, transposed
 
 MOST_SUMMED = 16
 """The probabilities of more qubits stay on their devices."""
@@ -187,8 +186,7 @@ def _written(
     circuit: Circuit, ending: _Ending, place: int, frame: MovingFrame, wanted: Wanted
 ) -> LocalStage:
     stage = ending.stages[place]
-    following = ending.stages[place + 1].exchange if place + 1 < len(ending.stages) else None
-    end = following or ending.end
+    end = ending.end if place + 1 == len(ending.stages) else None
     rows = () if end is None else end.rows
     flips = end.flips if isinstance(end, Order) else 0
     wired, told = (_writer(circuit, stage, is_told, rows, flips) for is_told in (False, True))
@@ -205,7 +203,7 @@ def _written(
         Circuit(circuit.num_qubits, tuple(wired.gates), circuit.parameters),
         Circuit(num_local, tuple(told.gates), circuit.parameters + numbers),
         tuple(told.numbers),
-        tuple(_permuted(string, rows) for string in strings),
+        tuple(strings),
     )
 
 
@@ -218,13 +216,3 @@ def _writer(
     if rows:
         writer.permute(rows, flips)
     return writer
-
-
-def _permuted(string: LocalString, rows: Sequence[int]) -> LocalString:
-    """The same after local bits became parities of those before."""
-    if not rows:
-        return string
-    x = sum(parity(row & string.x) << bit for bit, row in enumerate(rows))
-    z = pulled_back(inverse(transposed(rows, len(rows))), string.z)
-    turns = (string.x & string.z).bit_count() - (x & z).bit_count()
-    return replace(string, x=x, z=z, sign=-string.sign if turns // 2 & 1 else string.sign)

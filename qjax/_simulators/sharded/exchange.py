@@ -1,15 +1,23 @@
-"""Floor 4. What devices send each other: all-to-alls of parts of their states."""
+"""Floor 4. What devices send each other: all-to-alls of parts of their states.
+
+A row goes to the device of its group that parities of its place tell, and takes the place where
+the bits that were sent are those of the device that it comes from. So every piece of a state, of
+rows that differ at nothing but those bits, is exchanged by itself, and a large state in place.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
+from qjax._base import tuning
+from qjax._base.linear_map import linear_map
 from qjax._plan import Exchange
 
 LocalState = Float[Array, "2 rows batch"]
@@ -21,20 +29,21 @@ def exchange(
     """The rows that each device holds afterwards, from those that it held.
 
     Args:
-        state: of each device, rows as the exchange wants them.
+        state: of each device.
         how: who sends what to whom.
         device: the number of this one along the axes.
         axes: of the mesh, along which states are cut.
     """
-    return _all_to_all(_shifted(_parts(state, how), how, device), how, axes).reshape(state.shape)
+    forth, back = (partial(_exchanged, how, axes, back) for back in (False, True))
+    changed: LocalState = linear_map(forth, back, device, state, like=state)
+    return changed
 
 
 def exchange_back(
     state: LocalState, how: Exchange, device: Int[Array, ""], axes: tuple[str, ...]
 ) -> LocalState:
     """The inverse, which is the transpose too."""
-    parts = _all_to_all(_parts(state, how), how, axes)
-    return _shifted(parts, how, device).reshape(state.shape)
+    return _exchanged(how, axes, True, device, state)
 
 
 def moved(values: Array, sources: Sequence[int], axes: tuple[str, ...]) -> Array:
@@ -45,21 +54,102 @@ def moved(values: Array, sources: Sequence[int], axes: tuple[str, ...]) -> Array
     return lax.ppermute(values, axes, pairs)
 
 
-def _parts(state: LocalState, how: Exchange) -> Float[Array, "2 parts rows batch"]:
-    return state.reshape(2, 1 << how.num_bits, -1, state.shape[2])
+class _Axes(NamedTuple):
+    """Rows, cut into axes: bits that stay, in runs, with those that are sent between them.
+
+    Attributes:
+        how: what is sent.
+        widths: how many bits each run has, from above the highest bit that is sent to below the
+            lowest.
+        offsets: the lowest bit of each run.
+    """
+
+    how: Exchange
+    widths: tuple[int, ...]
+    offsets: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of rows: runs and sent bits by turns."""
+        return tuple(size for width in self.widths for size in (1 << width, 2))[:-1]
+
+    @property
+    def cut(self) -> int:
+        """The longest run: pieces are parts of it."""
+        return int(np.argmax(self.widths))
 
 
-def _shifted(parts: Array, how: Exchange, device: Array) -> Array:
-    """Part k ^ shift in place k."""
-    if not any(how.shifts):
-        return parts
+def _axes_of(how: Exchange, num_bits: int) -> _Axes:
+    bits = [bit for bit, _ in reversed(how.sent)]
+    above, below = [num_bits, *bits], [*bits, -1]
+    widths = tuple(high - low - 1 for high, low in zip(above, below, strict=True))
+    return _Axes(how, widths, tuple(low + 1 for low in below))
+
+
+def _exchanged(
+    how: Exchange, axes: tuple[str, ...], back: bool, device: Array, state: LocalState
+) -> LocalState:
+    """All of a state; in place, piece by piece, where it is large."""
+    cuts = _axes_of(how, state.shape[1].bit_length() - 1)
     shift = jnp.asarray(np.array(how.shifts, np.int32))[device]
-    return jnp.take(parts, jnp.arange(1 << how.num_bits) ^ shift, axis=1, unique_indices=True)
+    length = 1 << cuts.widths[cuts.cut]
+    pieces = min(length, max(1, state.nbytes // tuning.EXCHANGED_BYTES))
+    size, axis = length // pieces, 1 + 2 * cuts.cut
+
+    def of_piece(start: Array | int, piece: Array) -> Array:
+        odd = [_odd(cuts, k, start, size, shift) for k in range(how.num_bits)]
+        if back:
+            return _turned(_swapped(piece, axes, how), odd)
+        return _swapped(_turned(piece, odd), axes, how)
+
+    def step(number: Array, split: Array) -> Array:
+        start = number * size
+        piece = lax.dynamic_slice_in_dim(split, start, size, axis)
+        return lax.dynamic_update_slice_in_dim(split, of_piece(start, piece), start, axis)
+
+    split = state.reshape(2, *cuts.shape, state.shape[2])
+    done = of_piece(0, split) if pieces == 1 else lax.fori_loop(0, pieces, step, split)
+    return done.reshape(state.shape)
 
 
-def _all_to_all(parts: Array, how: Exchange, axes: tuple[str, ...]) -> Array:
-    sent: Array = _all_to_all_p.bind(parts, groups=how.groups, axes=axes)
-    return sent
+def _odd(
+    cuts: _Axes, k: int, start: Array | int, size: int, shift: Array
+) -> Bool[Array, "..."] | None:
+    """Where the k-th bit that tells the device is not the one that is sent; None: nowhere."""
+    bit, mask = cuts.how.sent[k]
+    others = mask ^ 1 << bit
+    if not others and not any(shift >> k & 1 for shift in cuts.how.shifts):
+        return None
+    odd = shift >> k & 1
+    for run, (width, offset) in enumerate(zip(cuts.widths, cuts.offsets, strict=True)):
+        own = others >> offset & (1 << width) - 1
+        if own:
+            is_cut = run == cuts.cut
+            numbers = start + jnp.arange(size) if is_cut else jnp.arange(1 << width)
+            axis = [1] * (2 * len(cuts.widths) + 1)
+            axis[1 + 2 * run] = len(numbers)
+            parities = lax.population_count(numbers.astype(jnp.int32) & own)
+            odd = odd ^ parities.reshape(axis) & 1
+    return odd == 1
+
+
+def _turned(piece: Array, odd: Sequence[Array | None]) -> Array:
+    """Each bit that is sent, flipped where it is odd."""
+    for k, where in enumerate(odd):
+        if where is not None:
+            axis = 2 * (len(odd) - k)
+            piece = jnp.where(where, jnp.flip(piece, axis), piece)
+    return piece
+
+
+def _swapped(piece: Array, axes: tuple[str, ...], how: Exchange) -> Array:
+    """The bits that are sent first, as numbers of the devices that they go to, and back again."""
+    sent = range(2, 2 * how.num_bits + 1, 2)
+    order = (0, *sent, *(axis for axis in range(1, piece.ndim) if axis not in sent))
+    ahead = piece.transpose(order)
+    parts = ahead.reshape(2, 1 << how.num_bits, -1, piece.shape[-1])
+    changed: Array = _all_to_all_p.bind(parts, groups=how.groups, axes=axes)
+    return changed.reshape(ahead.shape).transpose(np.argsort(order).tolist())
 
 
 def _sent(parts: Array, *, groups: tuple[tuple[int, ...], ...], axes: tuple[str, ...]) -> Array:
