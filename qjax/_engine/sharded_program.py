@@ -77,14 +77,14 @@ class ShardedProgram:
 
     Attributes:
         plan: what was planned.
-        starts: the programs of the local qubits' state to start from, and of the factors of all
-            devices.
+        starts: the programs of the local qubits' state to start from, None for |0...0>, and of the
+            factors of all devices.
         stages: in order.
         reading: how observables follow from all strings; None where others things are read out.
     """
 
     plan: ShardedPlan
-    starts: tuple[Program, Program]
+    starts: tuple[Program | None, Program]
     stages: tuple[ShardedStage, ...]
     reading: Reading | None
 
@@ -110,11 +110,10 @@ def sharded_program(
     if isinstance(readout, Expectations):
         reading = _reading_of_strings(circuit, readout, batched)
     plan = plan_sharded(circuit, num_device_bits, _wanted(readout, reading))
-    stages = [_stage(stage, plan, batched, native) for stage in plan.stages]
-    starts = tuple(
-        plan_circuit(start, batched).program for start in (plan.local_start, plan.device_start)
-    )
-    assert len(starts) == 2
+    stages = [_stage(place, plan, batched, native) for place in range(len(plan.stages))]
+    by_stage = isinstance(stages[0].program, NativeProgram) and not plan.is_prepared
+    local = None if by_stage else plan_circuit(plan.local_start, batched).program
+    starts = local, plan_circuit(plan.device_start, batched).program
     tables = in_precision((starts, [(s.program, s.own, s.reading) for s in stages], reading), x64)
     programs = [
         replace(stage, program=program, own=own, reading=own_reading)
@@ -189,10 +188,9 @@ def _strings_of_matrix(observable: DenseObservable) -> PauliSum:
     return PauliSum(observable.num_qubits, tuple(terms))
 
 
-def _stage(
-    stage: LocalStage, plan: ShardedPlan, batched: frozenset[int], native: bool
-) -> ShardedStage:
-    wired = plan_native(stage.wired, batched, from_zero=False) if native else None
+def _stage(place: int, plan: ShardedPlan, batched: frozenset[int], native: bool) -> ShardedStage:
+    stage, from_zero = plan.stages[place], place == 0 and not plan.is_prepared
+    wired = plan_native(stage.wired, batched, from_zero, plan.num_local) if native else None
     devices, words = plan.num_devices, np.zeros((plan.num_devices, 0), np.int32)
     if wired is None:
         program: Program | NativeProgram = plan_circuit(stage.told, batched, False).program

@@ -125,8 +125,12 @@ def _varying(array: Array, sharding: StateSharding) -> Array:
 
 def _start(program: ShardedProgram, given: Parameters, here: Here) -> LocalState:
     """The local qubits' product state, times the device's factor."""
-    local, factors = (_whole(start, given) for start in program.starts)
-    (re, im), (own_re, own_im) = local, factors[:, here.device]
+    local, of_devices = program.starts
+    factor = _whole(of_devices, given)[:, here.device]
+    if local is None:
+        rows = jnp.zeros((2, 1 << program.plan.num_local, factor.shape[1]), factor.dtype)
+        return _varying(rows, here.sharding).at[:, 0].set(factor)
+    (re, im), (own_re, own_im) = _whole(local, given), factor
     state = jnp.stack([re * own_re - im * own_im, re * own_im + im * own_re])
     return _varying(state, here.sharding)
 

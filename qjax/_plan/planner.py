@@ -75,7 +75,10 @@ def plan_circuit(
 
 @kept()
 def plan_native(
-    circuit: Circuit, batched: frozenset[int] = frozenset(), from_zero: bool = True
+    circuit: Circuit,
+    batched: frozenset[int] = frozenset(),
+    from_zero: bool = True,
+    num_mixed: int | None = None,
 ) -> NativeProgram | None:
     """What the native engine runs for a circuit; None where it lacks something.
 
@@ -85,14 +88,19 @@ def plan_native(
         circuit: the circuit.
         batched: the indices of the parameters that differ per sample.
         from_zero: as in `plan_circuit`; else it runs from states whose rows are in order.
+        num_mixed: the qubits from this one on are in the same basis state throughout, whichever it
+            is; None: there are no such qubits.
     """
     with collection_put_off(len(circuit.ops)):
-        return _native(circuit, batched, from_zero)
+        return _native(circuit, batched, from_zero, num_mixed)
 
 
-def _native(circuit: Circuit, batched: frozenset[int], from_zero: bool) -> NativeProgram | None:
+def _native(
+    circuit: Circuit, batched: frozenset[int], from_zero: bool, num_mixed: int | None
+) -> NativeProgram | None:
     tables = _angle_tables(circuit, batched)
-    first, rest = _split_start(tables.gates, set())
+    fixed = range(circuit.num_qubits if num_mixed is None else num_mixed, circuit.num_qubits)
+    first, rest = _split_start(tables.gates, set(fixed))
     start = frame = None
     if not from_zero:
         first, rest, frame = [], tables.gates, canonical_frame(circuit.num_qubits)

@@ -178,7 +178,7 @@ def on_devices(steps: Steps, num_local: int) -> Steps:
     for bit, column in enumerate((4, 5)):
         rows[..., 6] ^= np.where(is_pairs, odd(rows[..., column]), 0) << bit
         rows[..., column] = np.where(is_pairs, rows[..., column] & low, rows[..., column])
-    rows[..., 8] = num_local
+    rows[..., 8] = np.minimum(rows[..., 8], num_local)
     # Numbers are there twice, the second time with the other sign.
     terms[..., 3] += count * odd(terms[..., 0])
     controls[..., 1] ^= odd(controls[..., 0])

@@ -71,7 +71,7 @@ class ShardedPlan:
         num_qubits: n.
         num_local: n minus the logarithm of the number of devices.
         local_start: the circuit of local qubits whose state each device starts from, but for a
-            factor.
+            factor. The first stage's `wired` has its gates too, if no amplitudes are given.
         device_start: the circuit whose amplitudes are these factors.
         stages: in order.
         wanted: what is read out.
@@ -86,6 +86,11 @@ class ShardedPlan:
     stages: tuple[LocalStage, ...]
     wanted: Wanted
     end: Order | Outcomes | None
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the amplitudes of some qubits are given."""
+        return bool(preparations(self.local_start))
 
     @property
     def num_devices(self) -> int:
@@ -112,13 +117,17 @@ def plan_sharded(circuit: Circuit, num_device_bits: int, wanted: Wanted) -> Shar
     stages = stages_of(operations, circuit.num_qubits, num_device_bits, given)
     start = stages[0].layout
     ending = _ending(stages, frame, wanted)
+    starts = _starts(circuit, first, start)
     written = [
         _written(circuit, ending, place, frame, wanted) for place in range(len(ending.stages))
     ]
+    if not given:
+        wired = written[0].wired
+        written[0] = replace(written[0], wired=replace(wired, ops=starts[0].ops + wired.ops))
     return ShardedPlan(
         circuit.num_qubits,
         start.num_local,
-        *_starts(circuit, first, start),
+        *starts,
         tuple(written),
         wanted,
         ending.end,
