@@ -17,6 +17,7 @@ from jaxtyping import Float, Shaped
 
 from qjax._base.linear_map import linear_map
 from qjax._base.store import kept
+from qjax._engine.derivatives import run_p
 from qjax._engine.sharded_program import ShardedProgram, sharded_program
 from qjax._engine.sharded_states import local_cotangents, local_values
 from qjax._engine.task import (
@@ -25,13 +26,23 @@ from qjax._engine.task import (
     Part,
     States,
     Task,
+    check_parts_fit,
     check_width,
     lack_slopes,
+    plan_of,
     seen_of,
 )
-from qjax._plan import Order, Plan, summarise_sharded
+from qjax._plan import Order, Plan, fits_devices, summarise_sharded
 from qjax._readout import sums_of_strings
-from qjax._simulators import Gradient, Own, Parameters, StateSharding, as_complex, resolved
+from qjax._simulators import (
+    Gradient,
+    Own,
+    Parameters,
+    StateSharding,
+    StateVector,
+    as_complex,
+    resolved,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,13 @@ def run_sharded(
 
 
 def _part_values(part: Part, task: Task, sharding: StateSharding, given: Parameters) -> Array:
+    dtype = np.result_type(given.shared.dtype, given.batched.dtype, np.complex64)
+    columns = given.batched.shape[1] // sharding.num_batches
+    check_parts_fit(part.circuit.num_qubits, columns, dtype, sharding)
+    if not fits_devices(part.circuit, sharding.num_devices.bit_length() - 1):
+        whole = replace(task, circuit=part.circuit, readout=part.readout, simulator=_whole(task))
+        values: Array = run_p.bind(*given, task=whole)
+        return values
     key = _key(part, task, sharding)
     values = _values(key, given)
     if isinstance(part.readout, States):
@@ -102,6 +120,12 @@ def _part_values(part: Part, task: Task, sharding: StateSharding, given: Paramet
     if reading is None:
         return values
     return sums_of_strings(reading, values, *given)
+
+
+def _whole(task: Task) -> StateVector:
+    """What simulates states that are too small to be cut, on every device."""
+    assert task.simulator is not None
+    return replace(task.simulator, sharding=None)
 
 
 def _key(part: Part, task: Task, sharding: StateSharding) -> _Sharded:
@@ -230,12 +254,12 @@ def plan_of_sharded(task: Task) -> Plan:
     check_width(task)
     simulator = resolved(task.simulator)
     assert simulator.sharding is not None
-    (key,) = [
-        _key(part, replace(task, simulator=simulator), simulator.sharding)
-        for part in seen_of(task).parts
-        if part is seen_of(task).widest
-    ][:1]
-    plan = key.program.plan
+    part, bits = seen_of(task).widest, simulator.sharding.num_devices.bit_length() - 1
+    if not fits_devices(part.circuit, bits):
+        whole = plan_of(replace(task, simulator=_whole(replace(task, simulator=simulator))))
+        note = f"too small to be cut for {1 << bits} devices: each of them simulates all of it\n"
+        return replace(whole, summary=note + whole.summary)
+    plan = _key(part, replace(task, simulator=simulator), simulator.sharding).program.plan
     summary = summarise_sharded(plan, len(seen_of(task).parts))
     return Plan(plan, None, len(plan.stages), f"{summary}\n  engine: {simulator.engine}")
 

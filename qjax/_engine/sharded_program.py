@@ -14,7 +14,7 @@ from qjax._base.store import kept
 from qjax._base.tables import in_precision
 from qjax._circuit.circuit import Circuit
 from qjax._circuit.observable import DenseObservable, Observable, PauliSum, PauliTerm
-from qjax._engine.task import Expectations, Outcomes, Part, States
+from qjax._engine.task import Expectations, Outcomes, Part
 from qjax._plan import (
     Exchange,
     LocalStage,
@@ -80,7 +80,7 @@ class ShardedProgram:
         starts: the programs of the local qubits' state to start from, None for |0...0>, and of the
             factors of all devices.
         stages: in order.
-        reading: how observables follow from all strings; None where others things are read out.
+        reading: how observables follow from all strings; None where other things are read out.
     """
 
     plan: ShardedPlan
@@ -106,10 +106,13 @@ def sharded_program(
         ValueError: for what does not fit so many devices, and for observables of too many strings.
     """
     circuit, readout = part.circuit, part.readout
-    reading = None
+    wanted, reading = Wanted(), None
     if isinstance(readout, Expectations):
-        reading = _reading_of_strings(circuit, readout, batched)
-    plan = plan_sharded(circuit, num_device_bits, _wanted(readout, reading))
+        strings, reading = _strings_of(circuit, readout, batched)
+        wanted = Wanted(strings)
+    elif isinstance(readout, Outcomes):
+        wanted = Wanted(qubits=readout.qubits, probabilities=True)
+    plan = plan_sharded(circuit, num_device_bits, wanted)
     stages = [_stage(place, plan, batched, native) for place in range(len(plan.stages))]
     by_stage = isinstance(stages[0].program, NativeProgram) and not plan.is_prepared
     local = None if by_stage else plan_circuit(plan.local_start, batched).program
@@ -122,24 +125,26 @@ def sharded_program(
     return ShardedProgram(plan, tables[0], tuple(programs), tables[2])
 
 
-def _wanted(readout: States | Outcomes | Expectations, reading: Reading | None) -> Wanted:
-    if reading is not None:
-        assert reading.masks is not None
-        return Wanted(tuple((int(x), int(z)) for x, z in reading.masks.T))
-    if isinstance(readout, Outcomes):
-        return Wanted(qubits=readout.qubits, probabilities=True)
-    return Wanted()
-
-
-def _reading_of_strings(
+def _strings_of(
     circuit: Circuit, readout: Expectations, batched: frozenset[int]
-) -> Reading:
+) -> tuple[tuple[tuple[int, int], ...], Reading]:
+    """All strings, and how the observables follow from their values."""
     observables = [_as_strings(observable) for observable in readout.observables]
-    frame = canonical_frame(circuit.num_qubits)
-    sizes = circuit.num_qubits, circuit.num_params
-    reading = reading_of(observables, *sizes, batched, frame, kernels=True)
+    numbers: dict[tuple[int, int], int] = {}
+    for observable in observables:
+        for x, z, *_ in observable.terms:
+            numbers.setdefault((x, z), len(numbers))
+    # Tables have room for strings of 31 qubits: numbers of strings, as strings of Z, stand for them.
+    size = max(1, len(numbers).bit_length())
+    numbered = [
+        PauliSum(size, tuple(t._replace(x=0, z=numbers[t.x, t.z]) for t in observable.terms))
+        for observable in observables
+    ]
+    frame = canonical_frame(size)
+    reading = reading_of(numbered, size, circuit.num_params, batched, frame, kernels=True)
     assert reading.masks is not None
-    return reading
+    strings = list(numbers)
+    return tuple(strings[number] for number in reading.masks[1].tolist()), reading
 
 
 def _as_strings(observable: Observable) -> PauliSum:
@@ -190,6 +195,8 @@ def _strings_of_matrix(observable: DenseObservable) -> PauliSum:
 
 def _stage(place: int, plan: ShardedPlan, batched: frozenset[int], native: bool) -> ShardedStage:
     stage, from_zero = plan.stages[place], place == 0 and not plan.is_prepared
+    # The tables of kernels have room for so many qubits, the devices' bits included.
+    native = native and plan.num_qubits <= 31
     wired = plan_native(stage.wired, batched, from_zero, plan.num_local) if native else None
     devices, words = plan.num_devices, np.zeros((plan.num_devices, 0), np.int32)
     if wired is None:

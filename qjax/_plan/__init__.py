@@ -53,6 +53,7 @@ from qjax._plan.sharding.layouts import Exchange as Exchange
 from qjax._plan.sharding.sharded_plan import LocalStage as LocalStage
 from qjax._plan.sharding.sharded_plan import ShardedPlan as ShardedPlan
 from qjax._plan.sharding.sharded_plan import Wanted as Wanted
+from qjax._plan.sharding.sharded_plan import fits_devices as fits_devices
 from qjax._plan.sharding.sharded_plan import plan_sharded as plan_sharded
 from qjax._plan.sharding.sharded_summary import bytes_sent as bytes_sent
 from qjax._plan.sharding.sharded_summary import summarise_sharded as summarise_sharded

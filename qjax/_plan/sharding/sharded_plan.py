@@ -7,6 +7,7 @@ from typing import NamedTuple
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, gates, preparations
 from qjax._circuit.operations import Amplitudes, Gate
+from qjax._plan.factors import role_of
 from qjax._plan.frame import MovingFrame
 from qjax._plan.sharding.endings import (
     LocalString,
@@ -101,6 +102,14 @@ class ShardedPlan:
     def exchanges(self) -> tuple[Exchange, ...]:
         """All of them, in order."""
         return tuple(s.exchange for s in self.stages if s.exchange is not None)
+
+
+@kept()
+def fits_devices(circuit: Circuit, num_device_bits: int) -> bool:
+    """Whether each of so many devices holds as many qubits as any gate of a circuit mixes."""
+    mixing = (gate for gate in gates(circuit) if role_of(gate).action.parities is None)
+    widest = max((len(gate.qubits) for gate in mixing), default=1)
+    return circuit.num_qubits - num_device_bits >= max(1, widest)
 
 
 @kept()
