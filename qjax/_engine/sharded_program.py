@@ -134,7 +134,7 @@ def _strings_of(
     for observable in observables:
         for x, z, *_ in observable.terms:
             numbers.setdefault((x, z), len(numbers))
-    # Tables have room for strings of 31 qubits: numbers of strings, as strings of Z, stand for them.
+    # Tables have room for strings of 31 qubits: numbered, as strings of Z, they fit whatever n.
     size = max(1, len(numbers).bit_length())
     numbered = [
         PauliSum(size, tuple(t._replace(x=0, z=numbers[t.x, t.z]) for t in observable.terms))
