@@ -192,7 +192,7 @@ def _pulled_back(key: _Sharded, residuals: tuple, cotangent: Array) -> Parameter
         in_specs=(
             spec("state", None),
             parameters,
-            spec(None, "state", "batch"),
+            _spec_of_state(key),
             _spec_of_values(key),
         ),
         out_specs=parameters,
@@ -220,7 +220,7 @@ def _mapped(key: _Sharded, given: Parameters) -> tuple[Array, Array]:
         partial(local_values, key.program, key.sharding, key.gradient),
         mesh=key.sharding.auto_mesh,
         in_specs=(spec("state", None), _spec_of_parameters(key)),
-        out_specs=(_spec_of_values(key), spec(None, "state", "batch")),
+        out_specs=(_spec_of_values(key), _spec_of_state(key)),
     )
     values: tuple[Array, Array] = run(_owns(key, given), given)
     return values
@@ -238,6 +238,12 @@ def _owns(key: _Sharded, given: Parameters) -> list[Own]:
         Own(jnp.asarray(words), jnp.asarray(parities, dtype), jnp.asarray(signs, dtype))
         for words, parities, signs in (stage.own for stage in key.program.stages)
     ]
+
+
+def _spec_of_state(key: _Sharded) -> Any:
+    """Of the states at the end: tiles of samples, or rows in order."""
+    in_place = key.program.stages[-1].in_place
+    return key.sharding.spec(*("batch", "state", None) if in_place else (None, "state", "batch"))
 
 
 def _spec_of_values(key: _Sharded) -> Any:

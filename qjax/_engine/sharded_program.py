@@ -3,11 +3,13 @@
 Observables become Pauli strings: a device measures them in its part of the state, with a sign.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from jax import Array
 
 from qjax._base.arrays import counted
 from qjax._base.store import kept
@@ -17,7 +19,6 @@ from qjax._circuit.observable import DenseObservable, Observable, PauliSum, Paul
 from qjax._engine.task import Expectations, Outcomes, Part
 from qjax._plan import (
     Exchange,
-    LocalStage,
     LocalString,
     NativeProgram,
     Program,
@@ -30,6 +31,7 @@ from qjax._plan import (
     plan_sharded,
 )
 from qjax._readout import Reading, reading_of
+from qjax._simulators import NativeReading
 
 _MOST_STRINGS = 1 << 12
 
@@ -60,6 +62,7 @@ class ShardedStage:
         exchange: what comes before.
         program: what all devices run.
         own: what each has of its own.
+        in_place: whether kernels change its states in place, as tiles.
         strings: which strings are measured after it.
         reading: these, of local qubits.
     """
@@ -67,8 +70,9 @@ class ShardedStage:
     exchange: Exchange | None
     program: Program | NativeProgram
     own: OwnTables
+    in_place: bool
     strings: np.ndarray
-    reading: Reading | None
+    reading: Reading | NativeReading | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +201,10 @@ def _stage(place: int, plan: ShardedPlan, batched: frozenset[int], native: bool)
     stage, from_zero = plan.stages[place], place == 0 and not plan.is_prepared
     # The tables of kernels have room for so many qubits, the devices' bits included.
     native = native and plan.num_qubits <= 31
+    in_order = plan.end is not None and place + 1 == len(plan.stages)
+    strings = sorted(
+        stage.strings, key=lambda string: (string.x, (string.x & string.z).bit_count() % 2)
+    )
     wired = plan_native(stage.wired, batched, from_zero, plan.num_local) if native else None
     devices, words = plan.num_devices, np.zeros((plan.num_devices, 0), np.int32)
     if wired is None:
@@ -206,26 +214,32 @@ def _stage(place: int, plan: ShardedPlan, batched: frozenset[int], native: bool)
         steps, parities = on_devices(wired.steps, plan.num_local), [[] for _ in range(devices)]
         words = steps.words
         program = replace(wired, num_qubits=plan.num_local, steps=steps, source=None)
+    in_place = wired is not None and not in_order
     signs = [
-        [string.sign * (-1) ** _odd(string.device & d) for string in stage.strings]
+        [string.sign * (-1) ** _odd(string.device & d) for string in strings]
         for d in range(devices)
     ]
     own = OwnTables(words, *(np.array(x, float).reshape(devices, -1) for x in (parities, signs)))
-    order = np.array([string.index for string in stage.strings], np.int32)
-    return ShardedStage(stage.exchange, program, own, order, _local_reading(stage, plan))
+    order = np.array([string.index for string in strings], np.int32)
+    reading = _local_reading(strings, plan.num_local, in_place)
+    return ShardedStage(stage.exchange, program, own, in_place, order, reading)
 
 
 def _odd(mask: int) -> int:
     return mask.bit_count() & 1
 
 
-def _local_reading(stage: LocalStage, plan: ShardedPlan) -> Reading | None:
-    if not stage.strings:
+def _local_reading(
+    strings: Sequence[LocalString], num_qubits: int, by_kernels: bool
+) -> Reading | NativeReading | None:
+    if not strings:
         return None
-    count = plan.num_local
-    sums = [_alone(string, count) for string in stage.strings]
-    return reading_of(sums, count, 0, frozenset(), canonical_frame(count))
+    if by_kernels:
+        masks = np.array([[(s.x, s.z)[row] for s in strings] for row in range(2)], np.int32)
+        return NativeReading(True, len(strings), masks, None, _by_kernels)
+    sums = [PauliSum(num_qubits, (PauliTerm(s.x, s.z, 1.0),)) for s in strings]
+    return reading_of(sums, num_qubits, 0, frozenset(), canonical_frame(num_qubits))
 
 
-def _alone(string: LocalString, num_qubits: int) -> PauliSum:
-    return PauliSum(num_qubits, (PauliTerm(string.x, string.z, 1.0),))
+def _by_kernels(*_: object) -> Array:
+    raise AssertionError("tiles are read by kernels")

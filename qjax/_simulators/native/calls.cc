@@ -217,6 +217,77 @@ ffi::Error pull_back_values(ffi::ThreadPool pool, bool by_samples, Words words, 
   });
 }
 
+// ---------------------------------------------------------------- tiles in place
+//
+// The states of all tiles, as the kernels have them, come in and go out: the caller lets both be the
+// same memory. What stands elsewhere is copied.
+
+template <ffi::DataType D> Number<D>* in_place(Numbers<D>& given, Result<D>& result) {
+  if (given.typed_data() != result->typed_data())
+    std::copy_n(given.typed_data(), given.element_count(), result->typed_data());
+  return result->typed_data();
+}
+
+template <ffi::DataType D>
+ffi::Error run_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                     Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Numbers<D> tiles,
+                     Result<D> after) {
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    call.tiles = in_place<D>(tiles, after);
+    each(num_tiles(call), work_of(call), pool,
+         [&](int64_t k) { kernels<Number<D>>().run_tiles(call, k); });
+  });
+}
+
+template <ffi::DataType D>
+ffi::Error undo_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                      Numbers<D> shared, Numbers<D> batched, Numbers<D> start, Numbers<D> tiles,
+                      Numbers<D> cotangents, Result<D> to_shared, Result<D> to_batched,
+                      Result<D> before, Result<D> to_before) {
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    call.tiles = in_place<D>(tiles, before);
+    call.to_tiles = in_place<D>(cotangents, to_before);
+    call.batched_cotangents = to_batched->typed_data();
+    std::fill_n(call.batched_cotangents, to_batched->element_count(), Number<D>(0));
+    run_back(call, pool, shared.element_count(), to_shared->typed_data(),
+             kernels<Number<D>>().undo_tiles);
+  });
+}
+
+template <ffi::DataType D>
+ffi::Error read_tiles(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                      Numbers<D> shared, Numbers<D> batched, Numbers<D> start, bool of_strings,
+                      Words read, Numbers<D> tiles, Result<D> values) {
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    const Reading reading = reading_of(call.program, read, of_strings);
+    call.reading = &reading;
+    call.tiles = tiles.typed_data();
+    call.values = values->typed_data();
+    each(num_tiles(call), work_of(call), pool,
+         [&](int64_t k) { kernels<Number<D>>().read_tiles(call, k); });
+  });
+}
+
+template <ffi::DataType D>
+ffi::Error read_tiles_back(ffi::ThreadPool pool, bool by_samples, Words words, Numbers<D> numbers,
+                           Numbers<D> shared, Numbers<D> batched, Numbers<D> start,
+                           bool of_strings, Words read, Numbers<D> tiles, Numbers<D> cotangent,
+                           Result<D> to_tiles) {
+  return guarded([&] {
+    auto call = call_of<D>(pool, words, numbers, shared, batched, start, by_samples);
+    const Reading reading = reading_of(call.program, read, of_strings);
+    call.reading = &reading;
+    call.tiles = tiles.typed_data();
+    call.cotangent = cotangent.typed_data();
+    call.to_tiles = to_tiles->typed_data();
+    each(num_tiles(call), work_of(call), pool,
+         [&](int64_t k) { kernels<Number<D>>().read_tiles_back(call, k); });
+  });
+}
+
 // The words of a program of superoperators: a header, then blocks, then groups.
 template <ffi::DataType D>
 SuperCall<Number<D>> super_call_of(ffi::ThreadPool pool, Words& words, Numbers<D>& shared,
@@ -410,6 +481,14 @@ QJAX_CALL(QjaxValues, values, bind, QJAX_VALUES);
 QJAX_CALL(QjaxValuesAndTiles, values_and_tiles, bind, QJAX_TILES);
 #define QJAX_BACK_VALUES(D) QJAX_READING QJAX_BACK(D)
 QJAX_CALL(QjaxPullBackValues, pull_back_values, bind, QJAX_BACK_VALUES);
+#define QJAX_RUN_TILES(D) QJAX_NUMBERS(D) QJAX_RESULT(D)
+QJAX_CALL(QjaxRunTiles, run_tiles, bind, QJAX_RUN_TILES);
+#define QJAX_UNDO_TILES(D) QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULTS(D) QJAX_RESULTS(D)
+QJAX_CALL(QjaxUndoTiles, undo_tiles, bind, QJAX_UNDO_TILES);
+#define QJAX_READ_TILES(D) QJAX_READING QJAX_NUMBERS(D) QJAX_RESULT(D)
+QJAX_CALL(QjaxReadTiles, read_tiles, bind, QJAX_READ_TILES);
+#define QJAX_READ_TILES_BACK(D) QJAX_READING QJAX_NUMBERS(D) QJAX_NUMBERS(D) QJAX_RESULT(D)
+QJAX_CALL(QjaxReadTilesBack, read_tiles_back, bind, QJAX_READ_TILES_BACK);
 QJAX_CALL(QjaxTranspose, transposed, bind_transpose, QJAX_NO_MORE);
 QJAX_CALL(QjaxSuperoperators, superoperators, bind_superoperators, QJAX_RESULTS);
 QJAX_CALL(QjaxPullBackSuperoperators, pull_back_superoperators, bind_superoperators, QJAX_BACK);

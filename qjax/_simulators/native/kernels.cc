@@ -122,6 +122,33 @@ template <typename T> void backward_values(const Call<T>& call, int64_t number, 
   tile.run_back();
 }
 
+// A tile whose state stands in the caller's memory, and its cotangent too if there is one.
+template <typename T>
+Tile<T> tile_in_place(const Call<T>& call, int64_t number, double* shared = nullptr) {
+  Tile<T> tile = tile_of(call, number, shared);
+  const int64_t vectors = tile.layout.vectors();
+  tile.state = kept(call, number, vectors);
+  if (call.to_tiles != nullptr)
+    tile.cotangent = reinterpret_cast<Amplitudes<T>*>(call.to_tiles) + number * vectors;
+  return tile;
+}
+
+template <typename T> void run_tiles(const Call<T>& call, int64_t number) {
+  tile_in_place(call, number).run_sweeps(false, 0);
+}
+
+template <typename T> void undo_tiles(const Call<T>& call, int64_t number, double* shared) {
+  tile_in_place(call, number, shared).run_sweeps(true, 0);
+}
+
+template <typename T> void read_tiles(const Call<T>& call, int64_t number) {
+  Readout<T>(tile_in_place(call, number), *call.reading).store(call.values);
+}
+
+template <typename T> void read_tiles_back(const Call<T>& call, int64_t number) {
+  Readout<T>(tile_in_place(call, number), *call.reading).load(call.cotangent);
+}
+
 template <typename T> void follow(const TrajectoryCall<T>& call, int64_t tile) {
   Amplitudes<T>* memory = workspace<T>(call.num_rows());
   of_width(call, tile, [&](auto runs) { runs.run(memory); });
@@ -136,8 +163,8 @@ template <typename T> void pull_back_trajectories(const TrajectoryCall<T>& call,
 }  // namespace
 
 #define QJAX_KERNELS(T)                                                                 \
-  {forward<T>, backward<T>, forward_values<T>, backward_values<T>, kLanes<T>, superoperate<T>, \
-   superoperate_back<T>, draw_counts<T>, follow<T>, pull_back_trajectories<T>}
+  {forward<T>, backward<T>, forward_values<T>, backward_values<T>, run_tiles<T>, undo_tiles<T>, \
+   read_tiles<T>, read_tiles_back<T>, kLanes<T>, superoperate<T>, superoperate_back<T>, draw_counts<T>, follow<T>, pull_back_trajectories<T>}
 extern const Kernels<float> single_kernels = QJAX_KERNELS(float);
 extern const Kernels<double> double_kernels = QJAX_KERNELS(double);
 #undef QJAX_KERNELS

@@ -29,6 +29,7 @@ template <typename T> struct Call {
   T* state;               // (2, rows, batch), rows in the order of basis states
   const T* cotangent;     // of the state, or of the values
   T* tiles;               // the final states of all tiles as they stand, or null
+  T* to_tiles;            // their cotangents, or null
   const Reading* reading;
   T* values;              // (strings or outcomes, batch)
   T* batched_cotangents;  // (angles, batch)
@@ -58,6 +59,10 @@ template <typename T> struct Kernels {
   void (*backward)(const Call<T>& call, int64_t number, double* shared_cotangents);
   void (*forward_values)(const Call<T>& call, int64_t number);
   void (*backward_values)(const Call<T>& call, int64_t number, double* shared_cotangents);
+  void (*run_tiles)(const Call<T>& call, int64_t number);
+  void (*undo_tiles)(const Call<T>& call, int64_t number, double* shared_cotangents);
+  void (*read_tiles)(const Call<T>& call, int64_t number);
+  void (*read_tiles_back)(const Call<T>& call, int64_t number);
   int lanes;
   void (*superoperate)(const SuperCall<T>& call, const T* start, int64_t every, T* kept, T* state);
   void (*superoperate_back)(const SuperCall<T>& call, const T* start, int64_t every, const T* kept,

@@ -20,6 +20,19 @@ def lanes_are_samples(num_qubits: int, batch: int, dtype: np.dtype) -> bool:
     return num_qubits <= tuning.MAX_LANES_OF_MANY_SAMPLES and is_filled
 
 
+def lanes_of_rows(num_qubits: int, batch: int, dtype: np.dtype) -> int:
+    """How many rows of a sample lie side by side in a vector; 1 where its lanes are samples."""
+    return 1 if lanes_are_samples(num_qubits, batch, dtype) else _VECTOR // dtype.itemsize
+
+
+def tile_shape(num_qubits: int, batch: int, dtype: np.dtype) -> tuple[int, int, int]:
+    """(tiles, vectors, numbers of a vector's real and imaginary parts) of the states of a batch."""
+    lanes = _VECTOR // dtype.itemsize
+    if lanes_are_samples(num_qubits, batch, dtype):
+        return -(-batch // lanes), 1 << num_qubits, 2 * lanes
+    return batch, (1 << num_qubits) // lanes, 2 * lanes
+
+
 def tile_size(num_qubits: int, batch: int, dtype: np.dtype) -> int:
     """How many numbers the states of all tiles are."""
     lanes = _VECTOR // dtype.itemsize

@@ -19,6 +19,10 @@ _KERNELS = (
     "Values",
     "ValuesAndTiles",
     "PullBackValues",
+    "RunTiles",
+    "UndoTiles",
+    "ReadTiles",
+    "ReadTilesBack",
     "Transpose",
     "Superoperators",
     "PullBackSuperoperators",
@@ -27,7 +31,7 @@ _KERNELS = (
     "PullBackTrajectories",
 )
 _PREFIX = "qjax_"
-_FORMAT = 6  # `kFormat` of `program.h`
+_FORMAT = 7  # `kFormat` of `program.h`
 _SWITCH = "QJAX_ENGINE"
 _FOR_TESTS = "QJAX_NATIVE_LIBRARY"
 _SUFFIXES = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}

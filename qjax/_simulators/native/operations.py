@@ -162,7 +162,7 @@ def _moved(
 # ---------------------------------------------------------------- kernels
 
 
-def _call(
+def call_kernel(
     name: str,
     program: NativeProgram,
     given: Given,
@@ -171,6 +171,17 @@ def _call(
     in_place: dict[int, int] | None = None,
     **how: bool,
 ) -> Any:
+    """What a kernel returns that runs, or reads out, a program.
+
+    Args:
+        name: of the kernel.
+        program: its program.
+        given: the angles, and the states to start from.
+        results: shapes and dtypes.
+        more: further arguments.
+        in_place: the places of arguments -> those of the results that may take their memory.
+        how: what else decides about the call.
+    """
     shared, batched, start = given
     steps = program.steps
     named = target(name, shared.dtype)
@@ -192,11 +203,12 @@ def _read(
 ) -> Sequence[Array]:
     words, of_strings = jnp.asarray(reading.words), reading.of_strings
     called: Sequence[Array]
-    called = _call(name, program, given, results, words, *more, of_strings=of_strings)
+    called = call_kernel(name, program, given, results, words, *more, of_strings=of_strings)
     return called
 
 
-def _state_types(program: NativeProgram, given: Given) -> list[jax.ShapeDtypeStruct]:
+def state_types(program: NativeProgram, given: Given) -> list[jax.ShapeDtypeStruct]:
+    """The shape and dtype of the state."""
     batch = given.batched.shape[1]
     return [jax.ShapeDtypeStruct((2, 2**program.num_qubits, batch), given.shared.dtype)]
 
@@ -210,7 +222,7 @@ def _values_types(
     return [values, jax.ShapeDtypeStruct((size,), dtype)] if keep else [values]
 
 
-def _cotangent_types(given: Given, *more: tuple[int, ...]) -> list[jax.ShapeDtypeStruct]:
+def cotangent_types(given: Given, *more: tuple[int, ...]) -> list[jax.ShapeDtypeStruct]:
     """Of what is given; of no states to start from, there is an empty one. And of these shapes."""
     start = (0,) if given.start is None else given.start.shape
     shapes = (given.shared.shape, given.batched.shape, start, *more)
@@ -228,85 +240,20 @@ _NOTHING = (0,)
 
 _state = kernel_primitive(
     "state",
-    lambda program, given: _call("State", program, given, _state_types(program, given)),
+    lambda program, given: call_kernel("State", program, given, state_types(program, given)),
     lambda program, given: [state_by_xla(program, given)],
-    _state_types,
+    state_types,
 )
 
 _state_back = kernel_primitive(
     "state_back",
-    lambda program, given, state, cotangent: _call(
-        "PullBackState", program, given, _cotangent_types(given, _NOTHING), state, cotangent
+    lambda program, given, state, cotangent: call_kernel(
+        "PullBackState", program, given, cotangent_types(given, _NOTHING), state, cotangent
     )[:3],
     lambda program, given, _, cotangent: _cotangents_by_xla(
         lambda at: state_by_xla(program, at), given, cotangent
     ),
-    lambda _, given, *__: _cotangent_types(given),
-)
-
-# ---------------------------------------------------------------- rows of one device of several
-
-
-def native_rows(program: NativeProgram, shared: Array, batched: Array, rows: State) -> State:
-    """The rows that a device holds after a program, from those before; kernels only.
-
-    Args:
-        program: what this device runs.
-        shared: the angles that all samples share.
-        batched: those that differ per sample.
-        rows: those before.
-    """
-    return _rows(program, Given(shared, batched, rows))[0]
-
-
-def native_rows_back(
-    program: NativeProgram, shared: Array, batched: Array, rows: State, cotangent: State
-) -> tuple[Array, Array, State, State]:
-    """From the rows after a program and their cotangents back; kernels only.
-
-    Returns:
-        the cotangents of the angles, the rows before and their cotangents.
-    """
-    to_shared, to_batched, to_before, before = _rows_back(
-        program, Given(shared, batched), rows, cotangent
-    )
-    return to_shared, to_batched, before, to_before
-
-
-def _kernels_only(*_: Any) -> Sequence[Array]:
-    raise NotImplementedError(
-        "a state that several devices hold was to run on the native engine, on devices that have "
-        "no kernels, or to be exported; use simulator=StateVector('xla', sharding=...)"
-    )
-
-
-def _rows_back_types(program: NativeProgram, given: Given, *_: Any) -> list[jax.ShapeDtypeStruct]:
-    (rows,) = _state_types(program, given)
-    return [*_cotangent_types(given)[:2], rows, rows]
-
-
-_rows = kernel_primitive(
-    "rows",
-    lambda program, given: _call(
-        "State", program, given, _state_types(program, given), in_place={4: 0}
-    ),
-    _kernels_only,
-    _state_types,
-)
-
-_rows_back = kernel_primitive(
-    "rows_back",
-    lambda program, given, rows, cotangent: _call(
-        "PullBackState",
-        program,
-        given,
-        _rows_back_types(program, given),
-        rows,
-        cotangent,
-        in_place={6: 2, 5: 3},
-    ),
-    _kernels_only,
-    _rows_back_types,
+    lambda _, given, *__: cotangent_types(given),
 )
 
 
@@ -317,7 +264,7 @@ def _values_by_kernel(
         "ValuesAndTiles" if keep else "Values",
         _values_types(program, reading, given, keep),
     )
-    called: Sequence[Array] = _call(
+    called: Sequence[Array] = call_kernel(
         name, program, given, results, jnp.asarray(reading.words), of_strings=reading.of_strings
     )
     return called
@@ -336,10 +283,10 @@ _values = kernel_primitive("values", _values_by_kernel, _values_without, _values
 _values_back = kernel_primitive(
     "values_back",
     lambda program, reading, given, *more: _read(
-        "PullBackValues", reading, program, given, _cotangent_types(given), *more
+        "PullBackValues", reading, program, given, cotangent_types(given), *more
     ),
     lambda program, reading, given, _, cotangent: _cotangents_by_xla(
         lambda at: values_by_xla(program, reading, at), given, cotangent
     ),
-    lambda _, __, given, *___: _cotangent_types(given),
+    lambda _, __, given, *___: cotangent_types(given),
 )

@@ -16,7 +16,7 @@
 namespace qjax {
 
 // Of what the planner writes. One more after a change of what follows, here and in `library.py`.
-constexpr int kFormat = 6;
+constexpr int kFormat = 7;
 
 enum class StepKind : int32_t { kPairs = 0, kPhases = 1, kMatrix = 2 };
 

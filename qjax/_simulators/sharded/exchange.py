@@ -20,30 +20,51 @@ from qjax._base import tuning
 from qjax._base.linear_map import linear_map
 from qjax._plan import Exchange
 
-LocalState = Float[Array, "2 rows batch"]
+LocalState = Float[Array, "ahead rows behind"]
+"""Of a device: `(2, rows, batch)`; or tiles, with some rows side by side behind others."""
 
 
-def exchange(
-    state: LocalState, how: Exchange, device: Int[Array, ""], axes: tuple[str, ...]
-) -> LocalState:
+class Way(NamedTuple):
+    """How states are exchanged.
+
+    Attributes:
+        how: who sends what to whom.
+        axes: of the mesh, along which states are cut.
+        lanes: how many rows lie side by side behind others; a power of two, and none of the bits
+            that are sent tells them apart.
+    """
+
+    how: Exchange
+    axes: tuple[str, ...]
+    lanes: int = 1
+
+    @property
+    def lane_bits(self) -> int:
+        """How many bits of a row tell those apart that lie side by side."""
+        return self.lanes.bit_length() - 1
+
+    @property
+    def fits(self) -> bool:
+        """Whether none of these bits is sent."""
+        return self.how.sent[0].bit >= self.lane_bits
+
+
+def exchange(state: LocalState, way: Way, device: Int[Array, ""]) -> LocalState:
     """The rows that each device holds afterwards, from those that it held.
 
     Args:
         state: of each device.
-        how: who sends what to whom.
+        way: how.
         device: the number of this one along the axes.
-        axes: of the mesh, along which states are cut.
     """
-    forth, back = (partial(_exchanged, how, axes, back) for back in (False, True))
+    forth, back = (partial(_exchanged, way, back) for back in (False, True))
     changed: LocalState = linear_map(forth, back, device, state, like=state)
     return changed
 
 
-def exchange_back(
-    state: LocalState, how: Exchange, device: Int[Array, ""], axes: tuple[str, ...]
-) -> LocalState:
+def exchange_back(state: LocalState, way: Way, device: Int[Array, ""]) -> LocalState:
     """The inverse, which is the transpose too."""
-    return _exchanged(how, axes, True, device, state)
+    return _exchanged(way, True, device, state)
 
 
 def moved(values: Array, sources: Sequence[int], axes: tuple[str, ...]) -> Array:
@@ -58,13 +79,13 @@ class _Axes(NamedTuple):
     """Rows, cut into axes: bits that stay, in runs, with those that are sent between them.
 
     Attributes:
-        how: what is sent.
+        way: how states are exchanged.
         widths: how many bits each run has, from above the highest bit that is sent to below the
             lowest.
         offsets: the lowest bit of each run.
     """
 
-    how: Exchange
+    way: Way
     widths: tuple[int, ...]
     offsets: tuple[int, ...]
 
@@ -79,57 +100,60 @@ class _Axes(NamedTuple):
         return int(np.argmax(self.widths))
 
 
-def _axes_of(how: Exchange, num_bits: int) -> _Axes:
-    bits = [bit for bit, _ in reversed(how.sent)]
-    above, below = [num_bits, *bits], [*bits, -1]
+def _axes_of(way: Way, num_bits: int) -> _Axes:
+    bits = [bit for bit, _ in reversed(way.how.sent)]
+    above, below = [num_bits, *bits], [*bits, way.lane_bits - 1]
     widths = tuple(high - low - 1 for high, low in zip(above, below, strict=True))
-    return _Axes(how, widths, tuple(low + 1 for low in below))
+    return _Axes(way, widths, tuple(low + 1 for low in below))
 
 
-def _exchanged(
-    how: Exchange, axes: tuple[str, ...], back: bool, device: Array, state: LocalState
-) -> LocalState:
+def _exchanged(way: Way, back: bool, device: Array, state: LocalState) -> LocalState:
     """All of a state; in place, piece by piece, where it is large."""
-    cuts = _axes_of(how, state.shape[1].bit_length() - 1)
+    how = way.how
+    cuts = _axes_of(way, state.shape[1].bit_length() - 1 + way.lane_bits)
     shift = jnp.asarray(np.array(how.shifts, np.int32))[device]
     length = 1 << cuts.widths[cuts.cut]
     pieces = min(length, max(1, state.nbytes // tuning.EXCHANGED_BYTES))
     size, axis = length // pieces, 1 + 2 * cuts.cut
 
     def of_piece(start: Array | int, piece: Array) -> Array:
-        odd = [_odd(cuts, k, start, size, shift) for k in range(how.num_bits)]
+        sizes = size, piece.shape[-1]
+        odd = [_odd(cuts, k, start, sizes, shift) for k in range(how.num_bits)]
         if back:
-            return _turned(_swapped(piece, axes, how), odd)
-        return _swapped(_turned(piece, odd), axes, how)
+            return _turned(_swapped(piece, way), odd)
+        return _swapped(_turned(piece, odd), way)
 
     def step(number: Array, split: Array) -> Array:
         start = number * size
         piece = lax.dynamic_slice_in_dim(split, start, size, axis)
         return lax.dynamic_update_slice_in_dim(split, of_piece(start, piece), start, axis)
 
-    split = state.reshape(2, *cuts.shape, state.shape[2])
+    split = state.reshape(len(state), *cuts.shape, state.shape[2])
     done = of_piece(0, split) if pieces == 1 else lax.fori_loop(0, pieces, step, split)
     return done.reshape(state.shape)
 
 
 def _odd(
-    cuts: _Axes, k: int, start: Array | int, size: int, shift: Array
+    cuts: _Axes, k: int, start: Array | int, sizes: tuple[int, int], shift: Array
 ) -> Bool[Array, "..."] | None:
     """Where the k-th bit that tells the device is not the one that is sent; None: nowhere."""
-    bit, mask = cuts.how.sent[k]
+    bit, mask = cuts.way.how.sent[k]
     others = mask ^ 1 << bit
-    if not others and not any(shift >> k & 1 for shift in cuts.how.shifts):
+    if not others and not any(shift >> k & 1 for shift in cuts.way.how.shifts):
         return None
-    odd = shift >> k & 1
+    size, behind = sizes
+    # (mask, numbers, axis) of the runs, and of the rows that lie side by side.
+    runs = [(others & cuts.way.lanes - 1, jnp.arange(behind) % cuts.way.lanes, -1)]
     for run, (width, offset) in enumerate(zip(cuts.widths, cuts.offsets, strict=True)):
-        own = others >> offset & (1 << width) - 1
+        numbers = start + jnp.arange(size) if run == cuts.cut else jnp.arange(1 << width)
+        runs.append((others >> offset & (1 << width) - 1, numbers, 1 + 2 * run))
+    odd = shift >> k & 1
+    for own, numbers, axis in runs:
         if own:
-            is_cut = run == cuts.cut
-            numbers = start + jnp.arange(size) if is_cut else jnp.arange(1 << width)
-            axis = [1] * (2 * len(cuts.widths) + 1)
-            axis[1 + 2 * run] = len(numbers)
+            shape = [1] * (2 * len(cuts.widths) + 1)
+            shape[axis] = len(numbers)
             parities = lax.population_count(numbers.astype(jnp.int32) & own)
-            odd = odd ^ parities.reshape(axis) & 1
+            odd = odd ^ parities.reshape(shape) & 1
     return odd == 1
 
 
@@ -142,13 +166,14 @@ def _turned(piece: Array, odd: Sequence[Array | None]) -> Array:
     return piece
 
 
-def _swapped(piece: Array, axes: tuple[str, ...], how: Exchange) -> Array:
+def _swapped(piece: Array, way: Way) -> Array:
     """The bits that are sent first, as numbers of the devices that they go to, and back again."""
-    sent = range(2, 2 * how.num_bits + 1, 2)
+    count = way.how.num_bits
+    sent = range(2, 2 * count + 1, 2)
     order = (0, *sent, *(axis for axis in range(1, piece.ndim) if axis not in sent))
     ahead = piece.transpose(order)
-    parts = ahead.reshape(2, 1 << how.num_bits, -1, piece.shape[-1])
-    changed: Array = _all_to_all_p.bind(parts, groups=how.groups, axes=axes)
+    parts = ahead.reshape(len(piece), 1 << count, -1, piece.shape[-1])
+    changed: Array = _all_to_all_p.bind(parts, groups=way.how.groups, axes=way.axes)
     return changed.reshape(ahead.shape).transpose(np.argsort(order).tolist())
 
 

@@ -15,7 +15,12 @@ from jaxtyping import Float, Int32
 
 from qjax._base.mesh import alike
 from qjax._plan import NativeProgram, Program
-from qjax._simulators.native.operations import native_rows, native_rows_back
+from qjax._simulators.native.device_rows import (
+    native_rows,
+    native_rows_back,
+    run_tiles,
+    undo_tiles,
+)
 from qjax._simulators.sharded.exchange import LocalState
 from qjax._simulators.statevector.simulation import (
     Gradient,
@@ -52,20 +57,23 @@ def run_stage(
     own: Own,
     given: Parameters,
     state: LocalState,
+    in_place: bool,
     gradient: Gradient = "adjoint",
 ) -> LocalState:
-    """The rows after a stage.
+    """The state after a stage.
 
     Args:
         program: what all devices run.
         own: what this one has of its own.
         given: the parameters.
-        state: the rows before.
+        state: the one before.
+        in_place: whether states are tiles of kernels, which leave rows where they are.
         gradient: how XLA's reverse mode works, where JAX differentiates.
     """
     told = _told(own, given)
     if isinstance(program, NativeProgram):
-        return native_rows(_of_device(program, own), *_angles(program, *told), state)
+        run = run_tiles if in_place else native_rows
+        return run(of_device(program, own), *_angles(program, *told), state)
     after, last = simulate(program, *told, gradient, state)
     return finish(program, after, last, gradient)
 
@@ -76,14 +84,14 @@ def undo_stage(
     given: Parameters,
     state: LocalState,
     cotangent: LocalState,
+    in_place: bool,
 ) -> tuple[Parameters, LocalState, LocalState]:
-    """(cotangents of the parameters, the rows before, their cotangents) from those after."""
+    """(cotangents of the parameters, the state before, its cotangent) from that after a stage."""
     told = _told(own, given)
     if isinstance(program, NativeProgram):
         angles, pull_back = jax.vjp(partial(_angles, program), *told)
-        *to_angles, before, to_before = native_rows_back(
-            _of_device(program, own), *angles, state, cotangent
-        )
+        undo = undo_tiles if in_place else native_rows_back
+        *to_angles, before, to_before = undo(of_device(program, own), *angles, state, cotangent)
         to_shared, to_batched = pull_back(tuple(to_angles))
     else:
         to_shared, to_batched, before, to_before = undone(program, *told, state, cotangent)
@@ -100,6 +108,7 @@ def _angles(program: NativeProgram, shared: Array, batched: Array) -> tuple[Arra
     return angles
 
 
-def _of_device(program: NativeProgram, own: Own) -> NativeProgram:
+def of_device(program: NativeProgram, own: Own) -> NativeProgram:
+    """What a device runs."""
     steps: Any = replace(program.steps, words=own.words[0])  # type: ignore[arg-type]
     return replace(program, steps=steps)
