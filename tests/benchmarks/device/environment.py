@@ -23,6 +23,7 @@ def run(task: Task) -> None:
     task.check("commit", _commit)
     task.check("jax", _jax)
     task.check("torch", _torch)
+    task.check("GPUs", _gpus)
     task.check("qjax", _qjax)
 
 
@@ -87,6 +88,15 @@ def _torch() -> Row:
         "devices": [torch.cuda.get_device_name(device) for device in devices],
         "memory": [torch.cuda.mem_get_info(device) for device in devices],
     }
+
+
+def _gpus() -> Row:
+    """Whether torch and JAX both have one, or neither; if not, the bridge is checked on the CPU."""
+    import jax  # noqa: PLC0415 - the same
+    import torch  # noqa: PLC0415 - the same
+
+    found = {"jax": jax.default_backend() == "gpu", "torch": torch.cuda.is_available()}
+    return found | {"alike": len(set(found.values())) == 1}
 
 
 def _qjax() -> Row:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 Rows = Mapping[str, Mapping[str, Any]]
 
 Status = Literal["ok", "partial", "failed", "stopped", "error", "running"]
-"""`partial`: there was no time or memory for all of it, and what was done is right; `failed`: a check
-found something wrong; `stopped`: a limit ended it, and what it had is kept; `error`: it broke off."""
+"""How a section ended. `partial`: no time or memory for all of it, and what was done is right;
+`failed`: a check found something wrong; `stopped`: a limit ended it; `error`: it broke off."""
 
 GOOD = ("ok", "partial")
 

@@ -5,10 +5,11 @@ Programs are compiled in several processes at once; only one of them uses the de
 
 from __future__ import annotations
 
+import fcntl
 import importlib
+import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ def run(task: Task) -> None:
         start = time.perf_counter()
         step = function.lower(*arguments).compile()
         task.tell(task.item, compile_s=time.perf_counter() - start, program_bytes=_held(step))
-        with only_user(task.folder / "device.lock"):
-            _measure(task, workload, step, peer)
+        claim(task.folder / "device.lock")
+        _measure(task, workload, step)
     except Exception as error:  # noqa: BLE001 - such as memory that is too small; recorded
         task.tell(task.item, error=described(error))
 
@@ -61,7 +62,7 @@ def _held(step: Any) -> int | None:
     return held - memory.alias_size_in_bytes
 
 
-def _measure(task: Task, workload: Workload, step: Any, peer: str) -> None:
+def _measure(task: Task, workload: Workload, step: Any) -> None:
     first_s, results = _timed(step, workload, 0)
     task.tell(task.item, first_s=first_s)
     error = _compared(results, task.folder / f"{workload.num_qubits}.npz")
@@ -102,10 +103,9 @@ def _compared(results: Any, reference: Path) -> float | None:
         return deviation(found, dict(expected))
 
 
-@contextmanager
-def only_user(path: Path) -> Iterator[None]:
-    """Wait until no other process holds this file."""
-    fcntl = importlib.import_module("fcntl")  # Linux and macOS
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def claim(path: Path) -> None:
+    """Wait until no other process holds this file; it is held until this one ends.
+
+    By then its memory on the device is free, which the next one may need.
+    """
+    fcntl.flock(os.open(path, os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)

@@ -62,8 +62,9 @@ def size_rows(record: Record) -> list[list[str]]:
         cells = [
             each for name in names for each in _cells(sizes.get(name, {}), memory.get(name, {}))
         ]
-        medians = [sizes.get(name, {}).get("median_s") for name in names]
-        ratio = f"{medians[1] / medians[0]:.3g}" if all(medians) else ""
+        right = [sizes[name] for name in names if sizes.get(name, {}).get("passed")]
+        medians = [row.get("median_s") for row in right]
+        ratio = f"{medians[1] / medians[0]:.3g}" if len(medians) == 2 and all(medians) else ""
         rows.append([str(count), *cells, ratio])
     return rows
 
