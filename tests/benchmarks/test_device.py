@@ -80,6 +80,7 @@ def test_a_check_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None
 
     one = task(tmp_path)
     one.check("broken", broken)
+    one.check("begun", lambda: {"before": told(tmp_path)["begun"] == {}})
     one.check("needless", needless)
     one.check("wrong", lambda: {"passed": False, "error": math.inf})
     one.check("right", lambda: {"error": np.float32(0.5), "shape": (2, np.int64(3))})
@@ -88,6 +89,7 @@ def test_a_check_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None
     assert found["broken"]["error"] == "FloatingPointError: no number"
     assert (found["needless"]["skipped"], "passed" in found["needless"]) == ("one device", False)
     assert (found["wrong"]["passed"], found["wrong"]["error"]) == (False, "inf")
+    assert found["begun"]["before"]
     assert found["right"].pop("seconds") >= 0
     assert found["right"] == {"passed": True, "error": 0.5, "shape": [2, 3]}
 
@@ -134,6 +136,7 @@ def test_record_is_replaced_as_a_whole(tmp_path: Path) -> None:
         ({"a": {"passed": True}}, "more than 9 s", True, ("stopped", "more than 9 s")),
         ({"a": {"passed": False}}, "more than 9 s", True, ("failed", "more than 9 s; wrong: a")),
         ({}, "ended by SIGSEGV", False, ("error", "ended by SIGSEGV")),
+        ({"a": {}}, "more than 9 s", True, ("stopped", "more than 9 s, during a")),
     ],
 )
 def test_status(rows: Any, failure: str, exceeded: bool, expected: tuple[str, str]) -> None:
@@ -162,7 +165,7 @@ def test_a_section_that_breaks_leaves_the_others(monkeypatch: pytest.MonkeyPatch
     def run(arguments: list[str], *others: Any) -> Outcome:
         module, item = arguments[1], arguments[arguments.index("--item") + 1]
         if module == "correctness":
-            return Outcome({"0: n=2": {"passed": True}}, "ended by SIGSEGV")
+            return Outcome({"n=2 seed=0": {"passed": True}}, "ended by SIGSEGV")
         if module == "transport":
             return Outcome({"to_jax": {"passed": False}}, "more than 9 s", exceeded=True)
         return Outcome({item or module: {**SIZES["qjax_xla 10"], "peer": "qjax_xla"}})
@@ -180,7 +183,7 @@ def test_a_section_that_breaks_leaves_the_others(monkeypatch: pytest.MonkeyPatch
         "memory": "ok",
     }
     assert not record.good
-    assert record.rows("correctness") == {"0: n=2": {"passed": True}}
+    assert record.rows("correctness") == {"n=2 seed=0": {"passed": True}}
     assert record.rows("sizes")["tensorcircuit"] == {"skipped": "tensorcircuit-ng is not installed"}
     kept = [list(each.parts) for each in seen]
     assert ["machine"] in kept

@@ -21,7 +21,7 @@ from tests.benchmarks.device.summary import summary
 from tests.benchmarks.device.wanted import Wanted
 from tests.benchmarks.machine import available_cores
 
-BUDGET_S, QUICK_BUDGET_S = 480.0, 90.0
+BUDGET_S, QUICK_BUDGET_S = 480.0, 120.0
 LIMIT_S, QUICK_LIMIT_S = 150.0, 30.0
 QUBITS, QUICK_QUBITS = tuple(range(10, 29, 2)), (4, 8, 12)
 MOST_JOBS = 8

@@ -73,7 +73,9 @@ def cases(
 
 def _unitary(seed: int, num_qubits: int, num_gates: int) -> Case:
     circuit = random_circuit(seed, num_qubits, num_gates, symbolic=True)
-    return _case(f"{seed}: n={num_qubits}", _behind_rotations(circuit, circuit.parameters), seed)
+    return _case(
+        f"n={num_qubits} seed={seed}", _behind_rotations(circuit, circuit.parameters), seed
+    )
 
 
 def _dynamic(seed: int, num_qubits: int, num_gates: int) -> Case:
@@ -81,7 +83,7 @@ def _dynamic(seed: int, num_qubits: int, num_gates: int) -> Case:
     circuit = random_dynamic_circuit(seed, num_qubits, num_gates, parameters=angles)
     for qubit in range(num_qubits):  # expectation values are those before final measurements
         circuit.rx(0.4, qubit)
-    name = f"dynamic {seed}: n={num_qubits}"
+    name = f"dynamic n={num_qubits} seed={seed}"
     return _case(name, _behind_rotations(circuit, angles), seed, is_dynamic=True)
 
 

@@ -18,7 +18,7 @@ from tests.circuits import error
 TOLERANCES = {"single": 1e-5, "double": 1e-10}
 """Of the largest expected number, or of 1 where all are smaller."""
 
-QUICK = 6, 5, 15
+QUICK = 5, 5, 12
 """Circuits, qubits, gates."""
 
 MOST_THREADS = 8

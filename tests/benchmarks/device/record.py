@@ -79,10 +79,13 @@ def status_of(rows: Rows, failure: str = "", exceeded: bool = False) -> tuple[St
     """How a section ended, and why.
 
     Args:
-        rows: what it found.
+        rows: what it found; empty ones were begun and did not end.
         failure: what went wrong with its processes; '' for nothing.
         exceeded: whether that was a limit.
     """
+    begun = [name for name, row in rows.items() if not row]
+    if failure and begun:
+        failure += f", during {', '.join(begun)}"
     wrong = [name for name, row in rows.items() if row.get("passed") is False]
     notes = [failure] * bool(failure) + [f"wrong: {', '.join(wrong)}"] * bool(wrong)
     if failure and not exceeded:

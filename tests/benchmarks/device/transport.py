@@ -144,7 +144,7 @@ def connector(device: torch.device) -> Row:
         value = module(inputs)
         value.sum().backward()
         places |= {str(each.device) for each in (value, inputs.grad, module.weight.grad)}
-        excess[str(dtype)] = _largest(value, _expected(circuit, inputs, weights)) / tolerance
+        excess[str(dtype)] = _largest(value, _expected(circuit, inputs, module.weight)) / tolerance
         gradients.append(torch.cat([inputs.grad.reshape(-1), module.weight.grad]))
     single, double = gradients
     excess["gradients"] = _largest(single, double.cpu().numpy()) / SINGLE
@@ -172,7 +172,7 @@ def forward(device: torch.device) -> Row:
     found = state(values)
     deviation = _largest(found, state_of(circuit, values.tolist()))
     passed = deviation <= SINGLE and found.device == device and found.dtype == torch.complex64
-    return {"passed": passed, "error": deviation}
+    return {"passed": passed, "deviation": deviation}
 
 
 def backward(device: torch.device) -> Row:
@@ -210,7 +210,11 @@ def autocast(device: torch.device) -> Row:
     rounded = half.float()
     deviation = _largest(value.float(), module(rounded).detach().cpu().numpy())
     is_half = half.dtype == value.dtype == torch.bfloat16
-    return {"passed": is_half and deviation <= 1 / 128, "error": deviation, "dtype": value.dtype}
+    return {
+        "passed": is_half and deviation <= 1 / 128,
+        "deviation": deviation,
+        "dtype": value.dtype,
+    }
 
 
 def compiled(backend: str, device: torch.device) -> Row:
@@ -226,7 +230,7 @@ def compiled(backend: str, device: torch.device) -> Row:
         value.sum().backward()
         results.append(torch.cat([part.reshape(-1) for part in (value, *(x.grad for x in data))]))
     deviation = _largest(results[0], results[1].detach().cpu().numpy())
-    return {"passed": deviation <= SINGLE and results[0].device == device, "error": deviation}
+    return {"passed": deviation <= SINGLE and results[0].device == device, "deviation": deviation}
 
 
 def inductor(device: torch.device) -> Row:
