@@ -13,6 +13,7 @@ child       one process: runs a section of those below, writes a line for each f
 task        what a section is given: its time, and where its findings go
 
 environment  versions, devices, memory
+angles       small weights and inputs of the wide circuits
 circuits     the random circuits, and Qiskit's answers
 correctness  the circuits on the device, in single and double precision, beside Qiskit
 transport    tensors and arrays that share memory; networks in torch on the device

@@ -16,11 +16,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from tests.benchmarks.device.angles import small_angles
 from tests.benchmarks.device.task import Task, described
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.peers._jax import Expectations, asarray, value_and_grad
 from tests.benchmarks.results import deviation
-from tests.benchmarks.workloads import Workload, layered, parameters
+from tests.benchmarks.workloads import Workload, layered
 
 LAYERS = 4
 LEAST_STEPS, MOST_STEPS, SECONDS = 3, 200, 3.0
@@ -34,7 +35,7 @@ def run(task: Task) -> None:
     peer, qubits = task.item.split()
     workload = layered(int(qubits), LAYERS, 1, "device")
     function = value_and_grad(workload, _expectations(peer, workload))
-    arguments = [asarray(values) for values in parameters(workload, 0)]
+    arguments = [asarray(values) for values in small_angles(workload, 0)]
     task.tell(
         task.item, peer=peer, qubits=int(qubits), state_bytes=BYTES_OF_AMPLITUDE << int(qubits)
     )
@@ -81,7 +82,7 @@ def _measure(task: Task, workload: Workload, step: Any) -> None:
 
 def _timed(step: Any, workload: Workload, seed: int) -> tuple[float, Any]:
     """Seconds of a call with new parameters, which are on the device before."""
-    arguments = [asarray(values) for values in parameters(workload, seed)]
+    arguments = [asarray(values) for values in small_angles(workload, seed)]
     start = time.perf_counter()
     results = jax.block_until_ready(step(*arguments))
     return time.perf_counter() - start, results
