@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import signal
 import sys
 import tempfile
@@ -80,7 +81,8 @@ def environment(engine: str, cpu_devices: int | None) -> dict[str, str]:
     found = {"QJAX_ENGINE": engine, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     if cpu_devices:
         flag = f"--xla_force_host_platform_device_count={cpu_devices}"
-        found |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flag}
+        flags = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+        found |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     return found
 
 
