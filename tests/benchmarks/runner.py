@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.benchmarks.results import EXCEEDED, Measurement
 from tests.benchmarks.workloads import Workload
 
 ROOT = Path(__file__).parent.parent.parent
+WORKER = "tests.benchmarks.worker"
 POLL_S = 0.1
 MEMORY_SHARE = 0.8
 """Of what is free when a process starts."""
@@ -71,15 +73,26 @@ def run_worker(
     python: str = sys.executable,
     limit_s: float = 300.0,
     environment: Mapping[str, str] | None = None,
+    module: str = WORKER,
+    heard: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Outcome:
-    """Run the worker to its end or to a limit."""
+    """Run the worker to its end or to a limit.
+
+    Args:
+        arguments: of the worker, beside the file of its report.
+        python: its interpreter.
+        limit_s: seconds that it may take.
+        environment: further variables.
+        module: another program that reports in the same way.
+        heard: is told what is known so far, again and again; what it raises ends the process.
+    """
     inherited = {key: os.environ[key] for key in os.environ if key != CACHE_VARIABLE}
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder, "report"), Path(folder, "output")
         report.touch()
         with output.open("w") as file:
             process = subprocess.Popen(
-                [python, "-m", "tests.benchmarks.worker", "--report", report, *arguments],
+                [python, "-m", module, "--report", report, *arguments],
                 cwd=ROOT,
                 env=inherited | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
@@ -88,17 +101,25 @@ def run_worker(
                 start_new_session=True,
             )
             try:
-                exceeded = _wait(process, limit_s)
+                tell = partial(_tell, heard, report) if heard else None
+                exceeded = _wait(process, limit_s, tell)
             finally:
                 _end(process)
-        *lines, _ = report.read_text().split(
-            "\n"
-        )  # after the last line end: nothing, or a torn line
-        findings: dict[str, Any] = {}
-        for line in lines:
-            findings |= json.loads(line)
         failure = exceeded or _error(process.returncode, output.read_text(errors="replace"))
-        return Outcome(findings, failure, bool(exceeded))
+        return Outcome(_findings(report), failure, bool(exceeded))
+
+
+def _tell(heard: Callable[[Mapping[str, Any]], None], report: Path) -> None:
+    heard(_findings(report))
+
+
+def _findings(report: Path) -> dict[str, Any]:
+    """What a report says, later lines before earlier ones."""
+    *lines, _ = report.read_text().split("\n")  # after the last line end: nothing, or a torn line
+    findings: dict[str, Any] = {}
+    for line in lines:
+        findings |= json.loads(line)
+    return findings
 
 
 def installed(peers: Sequence[str], settings: Settings) -> dict[str, dict[str, str]]:
@@ -208,13 +229,17 @@ def _measurement(item: Item, peer: str, outcome: Outcome) -> Measurement:
     return Measurement(item.name, peer, status, note, **findings)
 
 
-def _wait(process: subprocess.Popen[bytes], limit_s: float) -> str:
+def _wait(
+    process: subprocess.Popen[bytes], limit_s: float, tell: Callable[[], None] | None = None
+) -> str:
     """Wait until the process ends by itself or exceeds a limit; say which."""
     end, most = time.monotonic() + limit_s, MEMORY_SHARE * free_memory()
     while True:
         try:
             process.wait(POLL_S)
         except subprocess.TimeoutExpired:
+            if tell:
+                tell()
             if time.monotonic() > end:
                 return f"{EXCEEDED}{limit_s:g} s"
             if (held_memory(process.pid) or 0) > most:

@@ -17,18 +17,23 @@ Expectations = Callable[[jax.Array, jax.Array], jax.Array]
 
 def jitted(workload: Workload, expectations: Expectations) -> Step:
     """The step of `(weights, inputs (batch, inputs)) -> <Z_q>`, or energies, of any shape."""
+    function = value_and_grad(workload, expectations)
+
+    def step(weights: jax.Array, inputs: jax.Array) -> tuple[Any, Any, Any]:
+        value, (of_weights, of_inputs) = jax.block_until_ready(function(weights, inputs))
+        return value, of_weights, of_inputs
+
+    return step
+
+
+def value_and_grad(workload: Workload, expectations: Expectations) -> Any:
+    """The jitted function of `jitted`: weights, inputs -> loss, (gradients of both)."""
 
     def loss(weights: jax.Array, inputs: jax.Array) -> jax.Array:
         values = expectations(weights, inputs)
         return jnp.mean(values if workload.hamiltonian else jnp.square(values))
 
-    value_and_grad = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
-
-    def step(weights: jax.Array, inputs: jax.Array) -> tuple[Any, Any, Any]:
-        value, (of_weights, of_inputs) = jax.block_until_ready(value_and_grad(weights, inputs))
-        return value, of_weights, of_inputs
-
-    return step
+    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
 
 
 def per_sample(expectations: Expectations) -> Expectations:

@@ -12,15 +12,19 @@ from collections.abc import Callable
 import jax
 import tensorcircuit
 
-from tests.benchmarks.peers._jax import asarray, jitted, per_sample, read_out
+from tests.benchmarks.peers._jax import Expectations, asarray, jitted, per_sample, read_out
 from tests.benchmarks.peers._step import Step
 from tests.benchmarks.workloads import Op, Workload
 
-__all__ = ["asarray", "build", "expectations_of"]
+__all__ = ["asarray", "build", "expectations", "expectations_of"]
 
 
 def build(workload: Workload) -> Step:
-    return jitted(workload, per_sample(expectations_of(workload)))
+    return jitted(workload, expectations(workload))
+
+
+def expectations(workload: Workload) -> Expectations:
+    return per_sample(expectations_of(workload))
 
 
 def expectations_of(workload: Workload) -> Callable[[jax.Array, jax.Array], jax.Array]:
