@@ -16,6 +16,7 @@ from jax import Array
 from jaxtyping import Float, Shaped
 
 from qjax._base.linear_map import linear_map
+from qjax._base.mesh import alike
 from qjax._base.store import kept
 from qjax._engine.derivatives import run_p
 from qjax._engine.sharded_program import ShardedProgram, sharded_program
@@ -94,6 +95,9 @@ def run_sharded(
     shared, batched = jnp.asarray(shared), jnp.asarray(batched)
     more = -batch % sharding.num_batches
     padded = jnp.pad(batched, ((0, 0), (0, more)), mode="edge") if more else batched
+    if not sharding.state_axes:
+        values_of_all = _batch_by_batch(task, sharding, shared, padded)
+        return values_of_all[:, :batch] if more else values_of_all
     parts = seen_of(task).parts
     values = [_part_values(part, task, sharding, Parameters(shared, padded)) for part in parts]
     if len(values) > 1:
@@ -102,6 +106,27 @@ def run_sharded(
         count = len(task.readout.observables)
         values = [jax.ops.segment_sum(jnp.concatenate(values), outputs, num_segments=count)]
     return values[0][:, :batch] if more else values[0]
+
+
+def _batch_by_batch(
+    task: Task, sharding: StateSharding, shared: Array, batched: Array
+) -> Shaped[Array, "outputs batch"]:
+    """Each device simulates samples of its own: what runs there is what runs on one device."""
+    own = replace(task, simulator=_whole(task))
+
+    def run(shared: Array, batched: Array) -> Array:
+        values: Array = run_p.bind(*alike((shared, batched)), task=own)
+        return values
+
+    spec = sharding.spec
+    every = jax.shard_map(
+        run,
+        mesh=sharding.auto_mesh,
+        in_specs=(spec(None), spec(None, "batch")),
+        out_specs=spec(None, "batch"),
+    )
+    values: Array = every(shared, batched)
+    return values
 
 
 def _part_values(part: Part, task: Task, sharding: StateSharding, given: Parameters) -> Array:
@@ -261,10 +286,13 @@ def plan_of_sharded(task: Task) -> Plan:
     simulator = resolved(task.simulator)
     assert simulator.sharding is not None
     part, bits = seen_of(task).widest, simulator.sharding.num_devices.bit_length() - 1
-    if not fits_devices(part.circuit, bits):
+    if not fits_devices(part.circuit, bits) or not bits:
         whole = plan_of(replace(task, simulator=_whole(replace(task, simulator=simulator))))
-        note = f"too small to be cut for {1 << bits} devices: each of them simulates all of it\n"
-        return replace(whole, summary=note + whole.summary)
+        note = f"too small to be cut for {1 << bits} devices: each of them simulates all of it"
+        if not bits:
+            parts = simulator.sharding.num_batches
+            note = f"states are whole; batches are cut into {parts}, and on each device:"
+        return replace(whole, summary=f"{note}\n{whole.summary}")
     plan = _key(part, replace(task, simulator=simulator), simulator.sharding).program.plan
     summary = summarise_sharded(plan, len(seen_of(task).parts))
     return Plan(plan, None, len(plan.stages), f"{summary}\n  engine: {simulator.engine}")
