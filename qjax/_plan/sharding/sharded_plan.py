@@ -228,9 +228,8 @@ def _written(
 def _writer(
     circuit: Circuit, stage: Stage, told: bool, rows: Sequence[int], flips: int
 ) -> StageWriter:
-    writer = StageWriter(stage.layout.num_local, circuit.num_params, told)
+    writer = StageWriter(stage.layout, circuit.num_params, told)
     for operation in stage.operations:
-        writer.add(operation, stage.layout)
-    if rows:
-        writer.permute(rows, flips)
+        writer.add(operation)
+    writer.end(rows, flips)
     return writer

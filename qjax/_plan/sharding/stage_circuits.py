@@ -1,6 +1,6 @@
 """Floor 3. A stage -> the circuit that each device runs on the rows that it holds.
 
-Around every gate, bits are added to others so that it acts on single bits (see `wiring`): these CX
+Before a gate, bits are added to others so that it acts on single bits (see `wiring`): these CX
 gates are free, as everywhere. Bits of the device can only be added to local ones. There are two
 ways to write that:
 
@@ -21,7 +21,7 @@ from qjax._circuit.operations import Control, Gate, freeze_matrix
 from qjax._expressions import Expression, parameter
 from qjax._plan.sharding.layouts import Layout
 from qjax._plan.sharding.row_operations import Condition, Mixing, Phase, RowOperation
-from qjax._plan.sharding.wiring import Addition, Wiring, additions_of, bits_of, solved
+from qjax._plan.sharding.wiring import Addition, Wiring, solved
 
 
 @dataclass
@@ -29,40 +29,50 @@ class StageWriter:
     """The gates so far.
 
     Attributes:
-        num_local: how many qubits each device has.
+        layout: where rows are.
         num_params: of the whole circuit; numbers of the device come after its parameters.
         told: whether bits of the device are numbers.
         gates: of the circuit.
         numbers: the masks of those parities of the device that are parameters, in order.
+        wiring: what each bit is by now.
     """
 
-    num_local: int
+    layout: Layout
     num_params: int
     told: bool
     gates: list[Gate] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+    wiring: Wiring = field(init=False)
 
-    def add(self, operation: RowOperation, layout: Layout) -> None:
-        """Append what an operation does in a layout."""
-        controls = [Condition(layout.mask(mask), value) for mask, value in operation.controls]
+    def __post_init__(self) -> None:
+        self.wiring = Wiring(self.num_local, len(self.layout.columns))
+
+    @property
+    def num_local(self) -> int:
+        """How many qubits each device has."""
+        return self.layout.num_local
+
+    def add(self, operation: RowOperation) -> None:
+        """Append what an operation does."""
+        controls = [Condition(self.layout.mask(mask), v) for mask, v in operation.controls]
         if isinstance(operation, Mixing):
-            self._add_mixing(operation, layout, controls)
+            self._add_mixing(operation, controls)
         else:
-            placed = operation._replace(mask=layout.mask(operation.mask), controls=tuple(controls))
-            for phase in self._with_apart(placed):
+            mask = self.layout.mask(operation.mask)
+            for phase in self._with_apart(Phase(mask, operation.angle, tuple(controls))):
                 self._add_phase(phase)
 
-    def permute(self, rows: Sequence[int], flips: int = 0) -> None:
-        """Make local bit k the parity of the bits rows[k], plus bit k of `flips`."""
-        local = (1 << self.num_local) - 1
-        self._write_additions(additions_of([row & local for row in rows]))
-        for bit, row in enumerate(rows):
-            device = row >> self.num_local
-            if self.told and device:
-                self._flip(bit, device)
-            else:
-                sources = (self.num_local + k for k in bits_of(device))
-                self._write_additions([Addition(bit, source) for source in sources])
+    def end(self, rows: Sequence[int] = (), flips: int = 0) -> None:
+        """Make local bit k the parity of the bits rows[k] of a place, plus bit k of `flips`.
+
+        Without rows, each bit is itself again.
+        """
+        wanted = rows or [1 << bit for bit in range(self.num_local)]
+        self.wiring.bring_rows(wanted)
+        self._write_additions(self.wiring.take())
+        for bit, row in enumerate(wanted):
+            if self.told and row >> self.num_local:
+                self._flip(bit, row >> self.num_local)
             if flips >> bit & 1:
                 self._write("x", (bit,))
 
@@ -90,54 +100,49 @@ class StageWriter:
         yield phase
 
     def _add_phase(self, phase: Phase) -> None:
-        wiring = Wiring(self.num_local)
-        bit = wiring.bring_parity(phase.mask) if phase.mask else None
-        controls = wiring.bring_controls(phase.controls)
-        self._write_additions(self._written(wiring))
-        on, met = self._controls(wiring, controls)
+        bit = self.wiring.bring_parity(phase.mask) if phase.mask else None
+        on, met = self._controls(phase.controls)
         angle = _times(phase.angle, met)
         if bit is not None and self.told:
-            angle = _times(angle, self._sign(wiring.device_part(bit)))
+            angle = _times(angle, self._sign(self.wiring.device_part(bit)))
         if bit is None or (self.told and bit >= self.num_local):
             self._write("global_phase", (), (angle,), on)
         else:
             self._write("rz", (bit,), (-2 * angle,), on)
-        self._end(wiring, on)
+        self._leave(on)
 
     # ---------------------------------------------------------------- matrices
 
-    def _add_mixing(self, mixing: Mixing, layout: Layout, conditions: Sequence[Condition]) -> None:
-        wiring = Wiring(self.num_local)
+    def _add_mixing(self, mixing: Mixing, controls: Sequence[Condition]) -> None:
         bits = tuple(
-            wiring.bring_target(layout.mask(t.mask), layout.difference(t.difference))
+            self.wiring.bring_target(self.layout.mask(t.mask), self.layout.difference(t.difference))
             for t in mixing.targets
         )
-        controls = wiring.bring_controls(conditions)
-        self._write_additions(self._written(wiring))
-        on, met = self._controls(wiring, controls)
+        on, met = self._controls(controls)
         flipped = [bit for bit, t in zip(bits, mixing.targets, strict=True) if t.flip]
-        angles, turned = self._turned(mixing.gate, wiring, bits)
+        angles, turned = self._turned(mixing.gate, bits)
         for bit in flipped:
             self._write("x", (bit,))
         for bit in turned:
-            self._flip(bit, wiring.device_part(bit))
+            self._flip(bit, self.wiring.device_part(bit))
         placed = replace(mixing.gate, qubits=bits, angles=angles, controls=tuple(on), label=None)
         self._write_where(placed, met)
         for bit in turned:
-            self._flip(bit, wiring.device_part(bit))
+            self._flip(bit, self.wiring.device_part(bit))
         for bit in flipped:
             self._write("x", (bit,))
-        self._end(wiring, on)
+        self._leave(on)
 
     def _turned(
-        self, gate: Gate, wiring: Wiring, bits: tuple[int, ...]
+        self, gate: Gate, bits: tuple[int, ...]
     ) -> tuple[tuple[Expression, ...], list[int]]:
         """The angles, and the bits that are to be flipped where the device says so."""
         if not self.told or gate.name == "rx":
             return gate.angles, []
         if gate.name == "ry":
-            return (_times(gate.angles[0], self._sign(wiring.device_part(bits[0]))),), []
-        return gate.angles, [bit for bit in bits if wiring.device_part(bit)]
+            sign = self._sign(self.wiring.device_part(bits[0]))
+            return (_times(gate.angles[0], sign),), []
+        return gate.angles, [bit for bit in bits if self.wiring.device_part(bit)]
 
     def _write_where(self, gate: Gate, met: Expression | None) -> None:
         """A gate where a number is 1, and nothing where it is 0."""
@@ -169,33 +174,30 @@ class StageWriter:
 
     # ---------------------------------------------------------------- writing
 
-    def _written(self, wiring: Wiring) -> list[Addition]:
-        return wiring.local_additions if self.told else wiring.additions
-
-    def _controls(
-        self, wiring: Wiring, controls: Sequence[tuple[int, int]]
-    ) -> tuple[list[Control], Expression | None]:
+    def _controls(self, controls: Sequence[Condition]) -> tuple[list[Control], Expression | None]:
         """(controls by bits, a number that is 1 where those by the device alone are met)."""
+        brought = self.wiring.bring_controls(controls)
+        self._write_additions(self.wiring.take())
         on: list[Control] = []
         met: Expression | None = None
-        for bit, value in controls:
+        for bit, value in brought:
             if not self.told or bit < self.num_local:
                 on.append(Control(bit, value))
                 continue
-            number = self._number(wiring.device_part(bit))
+            number = self._number(self.wiring.device_part(bit))
             met = _times(number if value else 1 - number, met)
-        for control in on:
-            self._flip_told(wiring, control)
+        self._flip_told(on)
         return on, met
 
-    def _flip_told(self, wiring: Wiring, control: Control) -> None:
-        if self.told and (part := wiring.device_part(control.qubit)):
-            self._flip(control.qubit, part)
+    def _flip_told(self, on: Sequence[Control]) -> None:
+        for bit, _ in on:
+            if self.told and (part := self.wiring.device_part(bit)):
+                self._flip(bit, part)
 
-    def _end(self, wiring: Wiring, on: Sequence[Control]) -> None:
-        for control in on:
-            self._flip_told(wiring, control)
-        self._write_additions(self._written(wiring)[::-1])
+    def _leave(self, on: Sequence[Control]) -> None:
+        self._flip_told(on)
+        self.wiring.restore_device()
+        self._write_additions(self.wiring.take())
 
     def _number(self, device: int) -> Expression:
         if device not in self.numbers:
@@ -214,7 +216,8 @@ class StageWriter:
 
     def _write_additions(self, additions: Iterable[Addition]) -> None:
         for target, source in additions:
-            self._write("x", (target,), (), (Control(source, 1),))
+            if not self.told or source < self.num_local:
+                self._write("x", (target,), (), (Control(source, 1),))
 
     def _write(
         self,

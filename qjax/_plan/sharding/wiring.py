@@ -1,15 +1,16 @@
 """Floor 3. Parities and differences of places -> single bits, by adding some bits to others.
 
-What is added is undone after the gate in between. As gates these are CX: `target` becomes the sum
-of itself and `source`, so that a parity which holds the target's bit as it was holds the source's
-too, and of places that differ at the source the targets differ as well.
+As gates, additions are CX: `target` becomes the sum of itself and `source`, so that a parity which
+holds the target's bit as it was holds the source's too, and of places that differ at the source the
+targets differ as well. They cost nothing, and stay until others are needed: gates of one layer come
+down to one bit each.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from qjax._plan.sharding.row_operations import Condition
+from qjax._plan.sharding.subspaces import parity
 
 
 class Addition(NamedTuple):
@@ -19,82 +20,88 @@ class Addition(NamedTuple):
     source: int
 
 
-@dataclass
 class Wiring:
-    """Additions so far.
+    """What each bit is after some additions.
 
     Attributes:
         num_local: bits from this one on tell the device: nothing that differs from place to place
             of one device is added to them.
-        additions: in order.
+        rows: for each bit, the mask of the bits of a place whose parity it is.
+        columns: the inverse: for each bit, the places that differ there and nowhere else.
+        additions: the latest, until they are taken.
     """
 
-    num_local: int
-    additions: list[Addition] = field(default_factory=list)
+    def __init__(self, num_local: int, num_bits: int) -> None:
+        self.num_local = num_local
+        self.rows = [1 << bit for bit in range(num_bits)]
+        self.columns = list(self.rows)
+        self.additions: list[Addition] = []
 
     def seen(self, mask: int) -> int:
-        """A parity of places in the bits after the additions."""
-        for target, source in self.additions:
-            if mask >> target & 1:
-                mask ^= 1 << source
-        return mask
+        """A parity of places as one of bits."""
+        return sum(parity(mask & column) << bit for bit, column in enumerate(self.columns))
 
     def moved(self, difference: int) -> int:
-        """A difference of places in the bits after the additions."""
-        for target, source in self.additions:
-            if difference >> source & 1:
-                difference ^= 1 << target
-        return difference
+        """A difference of places as one of bits."""
+        return sum(parity(difference & row) << bit for bit, row in enumerate(self.rows))
+
+    def device_part(self, bit: int) -> int:
+        """The parity of the device's number that a bit holds, beside one of local bits."""
+        return self.rows[bit] >> self.num_local
 
     def bring_target(self, mask: int, difference: int) -> int:
         """The bit that a parity and what flips it come down to: mask . difference is 1."""
         mask, difference = self.seen(mask), self.moved(difference)
         bit = (mask & difference).bit_length() - 1
-        for source in bits_of(mask & ~(1 << bit)):
-            self.additions.append(Addition(bit, source))
+        self._gather(mask, bit)
         # What was added at the other bits of the difference came to 0, since the product is 1.
         for target in bits_of(difference & ~(1 << bit)):
-            self.additions.append(Addition(target, bit))
+            self._add(target, bit)
         return bit
 
     def bring_parity(self, mask: int) -> int:
         """The bit that a parity comes down to: a local one, if the parity holds any."""
         mask = self.seen(mask)
         local = mask & ((1 << self.num_local) - 1)
-        return self._gathered(mask, (local or mask).bit_length() - 1)
+        return self._gather(mask, (local or mask).bit_length() - 1)
 
     def bring_controls(self, controls: Iterable[Condition]) -> list[tuple[int, int]]:
         """(bit, value) for controls; those by the device alone last."""
         seen = [Condition(self.seen(mask), value) for mask, value in controls]
         return [
-            (self._gathered(mask, bit), value)
-            for bit, (mask, value) in solved(seen, self.num_local)
+            (self._gather(mask, bit), value) for bit, (mask, value) in solved(seen, self.num_local)
         ]
 
-    def _gathered(self, mask: int, bit: int) -> int:
+    def restore_device(self) -> None:
+        """Undo what was added to bits of the device."""
+        for target in range(self.num_local, len(self.rows)):
+            for source in bits_of(self.rows[target] & ~(1 << target)):
+                self._add(target, source)
+
+    def bring_rows(self, rows: Sequence[int]) -> None:
+        """Make each local bit the parity of those bits of a place that `rows` says."""
+        local = (1 << self.num_local) - 1
+        seen = [self.seen(row) for row in rows]
+        for target, source in additions_of([row & local for row in seen]):
+            self._add(target, source)
+        for target, row in enumerate(seen):
+            for source in bits_of(row & ~local):
+                self._add(target, source)
+
+    def take(self) -> list[Addition]:
+        """The additions since the last time."""
+        taken, self.additions = self.additions, []
+        return taken
+
+    def _gather(self, mask: int, bit: int) -> int:
         for source in bits_of(mask & ~(1 << bit)):
-            self.additions.append(Addition(bit, source))
+            self._add(bit, source)
         return bit
 
-    @property
-    def local_additions(self) -> list[Addition]:
-        """Those that do not depend on the device."""
-        return [addition for addition in self.additions if addition.source < self.num_local]
-
-    def device_part(self, bit: int) -> int:
-        """The parity of the device's number that the additions give to a bit, besides local bits.
-
-        Of a bit of the device itself, all of it.
-        """
-        parts = {k: 1 << (k - self.num_local) for _, k in self.additions if k >= self.num_local}
-        parts.setdefault(bit, 1 << (bit - self.num_local) if bit >= self.num_local else 0)
-        for target, source in self.additions:
-            parts[target] = self._part(parts, target) ^ self._part(parts, source)
-        return parts[bit]
-
-    def _part(self, parts: dict[int, int], bit: int) -> int:
-        own = 1 << (bit - self.num_local) if bit >= self.num_local else 0
-        return parts.get(bit, own)
+    def _add(self, target: int, source: int) -> None:
+        self.rows[target] ^= self.rows[source]
+        self.columns[source] ^= self.columns[target]
+        self.additions.append(Addition(target, source))
 
 
 def solved(controls: Sequence[Condition], num_local: int) -> list[tuple[int, Condition]]:
