@@ -5,6 +5,7 @@ tuning             all numbers that decide by cost, by backend
 process            whether JAX can run here, or was forked
 memory             refusing what does not fit into the memory that is available
 mesh               arrays on several devices
+placement          how samples lie on them, and what each computes of its own
 arrays             what a caller hands in -> numbers that we compute with
 options            what a caller chose -> checked values
 progress           progress bars, where they are asked for

@@ -54,7 +54,7 @@ def _varying(types: Iterable[ShapedArray]) -> frozenset[str]:
 
 def type_of_result(shape: Sequence[int], dtype: Any, given: Sequence[ShapedArray]) -> ShapedArray:
     """The type of what is computed of arguments of these types, all of which it depends on."""
-    mesh = _mesh_of(given)
+    mesh = mesh_of(given)
     if mesh is None:
         return ShapedArray(shape, dtype)
     return ShapedArray(
@@ -70,7 +70,7 @@ def on_mesh_of(given: Sequence[ShapedArray], types: Sequence[ShapedArray]) -> li
 
     Else such results would be given to whatever mesh is in use when they leave a program.
     """
-    mesh = _mesh_of(given)
+    mesh = mesh_of(given)
     if mesh is None:
         return list(types)
     whole = NamedSharding(mesh, PartitionSpec())
@@ -93,7 +93,7 @@ def on_mesh(function: Callable[..., Any], *arrays: Any, result: Sequence[Placed]
     around, leaves = jax.sharding.get_abstract_mesh(), jax.tree.leaves(arrays)
     if around.empty and all(map(_on_one_device, leaves)):
         return function(*arrays)
-    mesh = _mesh_of(map(jax.typeof, leaves)) or around
+    mesh = mesh_of(map(jax.typeof, leaves)) or around
     if not mesh.explicit_axes:
         return function(*arrays)
     spec = PartitionSpec(*result)
@@ -116,5 +116,6 @@ def _on_one_device(array: Array | np.ndarray) -> bool:
     return not isinstance(array, Array) or isinstance(array.sharding, SingleDeviceSharding)
 
 
-def _mesh_of(types: Iterable[ShapedArray]) -> AbstractMesh | None:
+def mesh_of(types: Iterable[ShapedArray]) -> AbstractMesh | None:
+    """The mesh that arrays of these types lie on; None for none."""
     return next((t.sharding.mesh for t in types if not t.sharding.mesh.empty), None)

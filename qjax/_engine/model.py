@@ -17,6 +17,7 @@ from jaxtyping import Float, Int, Shaped
 
 from qjax._base import tuning
 from qjax._base.mesh import alike, on_mesh, placed
+from qjax._base.placement import Placement, over_samples
 from qjax._base.store import kept
 from qjax._base.weight_tree import joined
 from qjax._engine.directions import Kind, check_directions
@@ -47,11 +48,12 @@ from qjax._simulators import (
 
 
 @kept(tuning.PROGRAM_BYTES)
-def compiled_outputs(model: Model) -> Callable[..., Array]:
+def compiled_outputs(model: Model, placement: Placement | None = None) -> Callable[..., Array]:
     """(weights, inputs, and a key where outputs are drawn) -> outputs.
 
     Weights are a vector, or a tuple of the leaves that it is made of; leading axes of the inputs
-    are kept.
+    are kept. Samples that lie along axes of a mesh are simulated where they are; of an automatic
+    axis that has to be said (`placement`).
     """
 
     def of_leaves(
@@ -66,7 +68,9 @@ def compiled_outputs(model: Model) -> Callable[..., Array]:
         key: Array | None = None,
     ) -> Array:
         leaves = weights if isinstance(weights, tuple) else (weights,)
-        return on_mesh(of_leaves, inputs, noise, key, *leaves, result=placed(inputs)[:-1])
+        if key is not None:  # a sample's draws depend on how many there are
+            return on_mesh(of_leaves, inputs, noise, key, *leaves, result=placed(inputs)[:-1])
+        return over_samples(of_leaves, inputs, noise, key, *leaves, placement=placement)
 
     return jax.jit(run)
 

@@ -15,6 +15,7 @@ from qjax._base import tuning
 from qjax._base.arrays import Numbers, as_numpy, as_real_numpy, common_dtype, in_order
 from qjax._base.memory import bytes_of_states, samples_per_pass
 from qjax._base.options import as_flag, as_whole
+from qjax._base.placement import Placement, placement_of
 from qjax._base.process import check_process
 from qjax._base.progress import progress_bar
 from qjax._base.row_files import open_destination, read_rows
@@ -47,6 +48,7 @@ def evaluate(
     needed, so that both may be memory-mapped files larger than memory. All blocks have one shape,
     the last one is filled up: one compilation, and none in a later call with blocks of that shape.
     For a network on a primitive each block is one pub, and none is filled up.
+    Of inputs that lie along an axis of a mesh, each device computes its part of every block.
     Computes in double unless all data are single, as `forward`.
 
     Args:
@@ -56,8 +58,8 @@ def evaluate(
             for a network whose weights are one.
         inputs: shape `(..., num_inputs)`, also a `numpy.memmap`; leading axes are kept; a vector
             is a batch of one; None or a number where the network has no input or one.
-        batch_size: samples per block at most; the default is what is fast, within half of the
-            memory that is free.
+        batch_size: samples per block at most, on each device; the default is what is fast, within
+            half of the memory that is free.
         progress: whether to show a progress bar (needs the extra `progress`).
         out: where the results go: an array or `numpy.memmap` of their shape and dtype, or the path
             of a `.npy` file, which appears when it is complete, with any number of writers: the
@@ -89,19 +91,24 @@ def evaluate(
     batch_size = None if batch_size is None else as_whole(batch_size, "batch_size", 1)
     key = evaluation_key(network, key, seed)
     weights = _checked_weights(network, weights)
+    placement = placement_of(inputs) if _primitive_of(network) is None else None
     rows, dtype = _checked_inputs(network, inputs, weights)
     _check_apart(out, rows)
     batch = rows.shape[:-1]
+    parts = placement.num_parts if placement else 1
     with jax.enable_x64(dtype == np.float64):
         # `jnp.asarray` would compile a program of its own for each shape.
-        device_weights = jax.device_put(weights.astype(dtype))
-        size = _block(network, dtype, prod(batch), batch_size, device_weights)
+        everywhere = placement and placement.everywhere
+        device_weights = jax.device_put(weights.astype(dtype), everywhere)
+        share = -(-prod(batch) // parts)
+        size = parts * _block(network, dtype, share, batch_size, device_weights)
         apply, outputs = _program(network, device_weights, size, dtype, key)
         destination = open_destination(out, batch, outputs.shape[1:], outputs.dtype, overwrite)
         bar = progress_bar(prod(batch), progress, "samples", scale=True)
         with bar as advance, destination as (write, done):
             fill = size if _primitive_of(network) is None else 0
-            for start, values in _computed(apply, device_weights, rows, size, dtype, fill, key):
+            given = rows, placement
+            for start, values in _computed(apply, device_weights, given, size, dtype, fill, key):
                 write(start, values)
                 advance(len(values))
     return done()
@@ -150,9 +157,12 @@ def _check_apart(out: object, inputs: np.ndarray) -> None:
 def _block(
     network: Network, dtype: np.dtype, count: int, batch_size: int | None, weights: Array
 ) -> int:
-    """How many samples a block has: one size for many counts, so that programs are used again."""
+    """How many samples a block has: one size for many counts, so that programs are used again.
+
+    Of several devices, how many each of them has.
+    """
     if batch_size is None:
-        (device,) = weights.devices()
+        device = next(iter(weights.devices()))
         batch_size = samples_per_pass(_bytes_per_sample(network, dtype), device)
     return min(batch_size, 1 << max(0, count - 1).bit_length())
 
@@ -215,18 +225,20 @@ def _compiled(network: Any) -> Apply:
 def _computed(
     apply: Apply,
     weights: Array,
-    rows: np.ndarray,
+    given: tuple[np.ndarray, Placement | None],
     size: int,
     dtype: np.dtype,
     fill: int,
     key: Array | None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """First row and results of each block. JAX computes while earlier results are copied."""
+    rows, placement = given
+    along = placement and placement.along
     pending: deque[tuple[int, int, Array]] = deque()
     for number, start in enumerate(range(0, prod(rows.shape[:-1]), size)):
         block = _read(rows, start, size, dtype)
         own = _named(None if key is None else jax.random.fold_in(key, number))
-        values = apply(weights, jax.device_put(filled_up(block, fill)), **own)
+        values = apply(weights, jax.device_put(filled_up(block, fill), along), **own)
         pending.append((start, len(block), values))
         if len(pending) > tuning.BLOCKS_AHEAD:
             yield _finished(*pending.popleft())

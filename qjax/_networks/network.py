@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from qjax._base.arrays import Numbers, as_real, common_dtype
 from qjax._base.mesh import on_mesh, placed
 from qjax._base.options import as_flag
+from qjax._base.placement import automatic_placement_of
 from qjax._base.process import check_process
 from qjax._base.weight_tree import WeightStructure, as_vector, joined
 from qjax._engine import (
@@ -182,7 +183,8 @@ class NeuralNetwork(NetworkDescription):
         cast = given if vector is None else vector.astype(dtype)
         if self._remote is not None:
             return _from_primitive(self._remote, joined(cast, dtype), inputs)
-        return compiled_outputs(self._model)(cast, inputs, self.relevant_noise, *keys)
+        run = compiled_outputs(self._model, automatic_placement_of(inputs))
+        return run(cast, inputs, self.relevant_noise, *keys)
 
     def forward(
         self, input_data: Numbers | None, weights: Any, *, seed: int | None = None

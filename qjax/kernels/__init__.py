@@ -14,6 +14,7 @@ _trainable_kernel       the names by which Qiskit Machine Learning asks kernels
 _description            what a kernel is made of: circuit, inputs, weights, and numbers for them
 _evaluation             more pairs than fit into memory, in NumPy
 _gram                   points -> their Gram matrix, compiled and differentiable
+_gram_on_mesh           the same, where points lie on several devices
 _features               points -> what a kernel compares
 _overlap                pairs of points -> the circuit by which a device compares them
 _shots                  kernel values -> what a number of shots gives of them

@@ -16,7 +16,8 @@ from qjax._base.options import as_flag, as_whole
 from qjax._base.progress import progress_bar
 from qjax._base.row_files import Destination, open_array
 from qjax.kernels._features import Features
-from qjax.kernels._gram import compiled_block, compiled_features, compiled_matrix, of_block
+from qjax.kernels._gram import compiled_block, compiled_features, of_block
+from qjax.kernels._gram_on_mesh import compiled_matrix
 
 # Sizes of small blocks are powers of two from here on, so that few programs are compiled.
 _LEAST_POINTS = 16

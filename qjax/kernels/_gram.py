@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 
 from qjax._base import tuning
 from qjax._base.memory import check_fits, columns_that_fit
-from qjax._base.mesh import alike, on_mesh
+from qjax._base.mesh import alike
 from qjax._base.store import kept
 from qjax.kernels._features import Features
 
@@ -30,20 +30,6 @@ _MATRICES = 4
 
 
 @kept(tuning.DERIVATIVES_BYTES)
-def compiled_matrix(features: Features) -> Callable[..., Float[Array, "left right"]]:
-    """(x, y or None, weights, settings) -> the matrix of all pairs."""
-
-    def run(x: Array, y: Array | None, weights: Array, settings: Settings) -> Array:
-        def whole(x: Array, weights: Array, *others: Array) -> Array:
-            second = None if y is None else others[0]
-            return _matrix(features, x, second, weights, others[len(others) - len(settings) :])
-
-        return on_mesh(whole, x, weights, *(() if y is None else (y,)), *settings)
-
-    return jax.jit(run)
-
-
-@kept(tuning.DERIVATIVES_BYTES)
 def compiled_features(features: Features) -> Callable[[Array, Array], Any]:
     """(points, weights) -> their features."""
     return jax.jit(features.of_points)
@@ -52,23 +38,30 @@ def compiled_features(features: Features) -> Callable[[Array, Array], Any]:
 @kept(tuning.PROGRAM_BYTES)
 def compiled_block(features: Features) -> Callable[..., Float[Array, "left right"]]:
     """((x, features of x), (y, features of y) or None, settings) -> the matrix of all pairs."""
-    return jax.jit(partial(_block, features))
+    return jax.jit(partial(block_of, features))
 
 
-def _matrix(
+def matrix_of(
     features: Features, x: Array, y: Array | None, weights: Array, settings: Settings
 ) -> Float[Array, "left right"]:
+    """The matrix of all pairs of points; of x alone where y is None."""
     rows, columns = len(x), len(x if y is None else y)
     if not rows or not columns:
         return jnp.zeros((rows, columns), x.dtype)
     _check_size(rows, columns, x.dtype)
-    fitting = columns_that_fit(features.bytes_of_point(x.dtype))
-    if rows + (0 if y is None else columns) > fitting:
+    if not fit_together(features, x, y):
+        fitting = columns_that_fit(features.bytes_of_point(x.dtype))
         return _in_blocks(features, (x, y, weights, settings), max(1, fitting // 2))
     left = x, features.of_points(x, weights)
-    return _block(
+    return block_of(
         features, left, None if y is None else (y, features.of_points(y, weights)), settings
     )
+
+
+def fit_together(features: Features, x: Array, y: Array | None) -> bool:
+    """Whether the features of all points fit into memory side by side."""
+    points = len(x) + (0 if y is None else len(y))
+    return points <= columns_that_fit(features.bytes_of_point(x.dtype))
 
 
 def of_block(settings: Settings, number: int | Array) -> Settings:
@@ -89,7 +82,7 @@ def _check_size(rows: int, columns: int, dtype: np.dtype) -> None:
     )
 
 
-def _block(
+def block_of(
     features: Features, left: tuple[Array, Any], right: tuple[Array, Any] | None, settings: Settings
 ) -> Float[Array, "left right"]:
     """The values of all pairs, of which what is known exactly is exact."""
@@ -132,7 +125,7 @@ def _in_blocks(
     @jax.checkpoint
     def block(left: Array, right: Array, number: Array) -> Array:
         pair = [(points, features.of_points(points, weights)) for points in (left, right)]
-        return _block(features, pair[0], pair[1], of_block(settings, number))
+        return block_of(features, pair[0], pair[1], of_block(settings, number))
 
     def of_row(i: Array) -> Array:
         def below_or_not(j: Array) -> Array:

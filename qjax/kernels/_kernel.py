@@ -12,13 +12,14 @@ from jaxtyping import Float
 
 from qjax._base.arrays import Numbers, as_numpy, as_real_numpy, common_dtype
 from qjax._base.options import as_whole
+from qjax._base.placement import automatic_placement_of
 from qjax._base.process import check_process
 from qjax._networks import key_of_seed
 from qjax._simulators import Trajectories
 from qjax.kernels._description import as_numpy_vector
 from qjax.kernels._evaluation import matrix_in_blocks
 from qjax.kernels._features import Features
-from qjax.kernels._gram import compiled_matrix
+from qjax.kernels._gram_on_mesh import compiled_matrix
 from qjax.kernels._shots import sampled, sampled_block
 from qjax.kernels._trainable_kernel import TrainableKernel
 
@@ -69,7 +70,8 @@ class QuantumKernel(TrainableKernel, ABC):
         if own is None:
             self._check_no_key(key)
         keys = () if own is None or self._shots is not None else (own,)
-        values = compiled_matrix(self._features())(x, y, vector, (*numbers, *keys))
+        places = automatic_placement_of(x), None if y is None else automatic_placement_of(y)
+        values = compiled_matrix(self._features(), *places)(x, y, vector, (*numbers, *keys))
         if self._shots is None or own is None:
             return values
         return sampled(values, self._shots, own, y is None)

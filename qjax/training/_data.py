@@ -9,6 +9,7 @@ from jax import Array
 from jaxtyping import Int
 
 from qjax._base.arrays import as_any_number
+from qjax._base.placement import parts_of_rows
 from qjax.training._sampling import Sampling
 
 
@@ -57,6 +58,21 @@ def _as_array(leaf: Any, what: str) -> Array:
         if np.iinfo(index).min <= array.min() and array.max() <= np.iinfo(index).max:
             return jnp.asarray(array.astype(index))
     return as_any_number(leaf, what)
+
+
+def check_parts(data: Any, count: int, what: str) -> None:
+    """Require so many rows of the data that they can lie on a mesh of devices as all of them do.
+
+    Raises:
+        ValueError: for a number that is no multiple of the parts that the data lie in.
+    """
+    for leaf in jax.tree.leaves(data):
+        axis, parts = parts_of_rows(leaf)
+        if count % parts:
+            raise ValueError(
+                f"{what}: got {count} rows; expected a multiple of {parts}, as the data lie in "
+                f"{parts} parts along axis {axis!r} of a mesh"
+            )
 
 
 def as_rows(rows: Any, what: str, count: int, num_rows: int) -> Int[Array, "runs rows"] | None:

@@ -25,7 +25,7 @@ from qjax.training._arguments import (
     num_runs,
     steps_of_a_chunk,
 )
-from qjax.training._data import as_chosen, as_data, as_rows
+from qjax.training._data import as_chosen, as_data, as_rows, check_parts
 from qjax.training._loss import Loss
 from qjax.training._plateau import Plateau
 from qjax.training._program import Given, Recipe
@@ -77,7 +77,8 @@ def minimize(
             one, such as `optax.adam`: it is called with those settings that it has arguments for.
             Its `update` gets `value`, `grad` and `value_fn` if it takes more arguments by name.
         data: pytree of arrays with a common number of rows; None for a loss without data. Whole
-            numbers, such as labels, stay whole.
+            numbers, such as labels, stay whole. Rows may lie along an axis of a mesh of devices,
+            which networks then share; where the axis is explicit, batches lie along it as well.
         steps: how many are taken at most.
         batch_size: rows of a batch; None, and a number beyond theirs, for all in each step.
         sampling: "epochs" shuffles all rows before each pass through them, and leaves out what is
@@ -198,11 +199,16 @@ def minimize_many(
     data, num_rows = as_data(data, "data")
     rows = as_rows(rows, "rows", count, num_rows)
     each = num_rows if rows is None else rows.shape[1]
+    if rows is not None:
+        check_parts(data, each, "rows")
     chosen = as_chosen(sampling, count, each, num_steps, batch_size)
+    batches = as_batches(each, batch_size, sampling, key, chosen)
+    if batches is not None:
+        check_parts(data, batches.size, "batch_size" if chosen is None else "sampling")
     recipe = Recipe(
         loss=loss,
         optimizer=optimizer,
-        batches=as_batches(each, batch_size, sampling, key, chosen),
+        batches=batches,
         convergence=convergence,
         num_steps=steps_of_a_chunk(num_steps, steps_per_call),
         records=as_flag(record_weights, "record_weights"),

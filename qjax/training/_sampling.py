@@ -9,6 +9,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int
 
+from qjax._base.placement import taken
+
 Sampling = Literal["epochs", "replacement"]
 GIVEN: Literal["given"] = "given"  # the caller says which rows each step sees
 
@@ -75,5 +77,8 @@ _BLOCK = 100  # steps that one generator draws for, where no epochs part them
 
 
 def rows_of(data: Any, positions: Int[Array, " rows"] | None) -> Any:
-    """The rows of each array of a pytree; all of them for None."""
-    return data if positions is None else jax.tree.map(lambda values: values[positions], data)
+    """The rows of each array of a pytree; all of them for None.
+
+    Rows of data that lie along an explicit axis of a mesh lie along it again.
+    """
+    return data if positions is None else jax.tree.map(lambda x: taken(x, positions), data)

@@ -1,7 +1,7 @@
 """Every public function on two devices, beside itself on one: run by `test_mesh.py`.
 
 A process of its own, because the number of devices is fixed when JAX starts. Prints one line of
-JSON for each comparison: its name and the largest error.
+JSON for each comparison: its name, the largest error, and how large it may be.
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
 import jax
 import jax.numpy as jnp
@@ -22,12 +22,14 @@ from qiskit.circuit.library import real_amplitudes, zz_feature_map
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 
 import qjax
+from tests.circuits import SINGLE_TOLERANCE
+from tests.qjax import data_parallel
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_disable_most_optimizations", True)
 
-MESH = jax.make_mesh((2,), ("b",))
+MESH = jax.make_mesh((2,), ("b",), devices=jax.devices()[:2])
 ANSATZ = real_amplitudes(2, reps=1)
 CIRCUIT = qjax.from_qiskit(ANSATZ)
 RNG = np.random.default_rng(7)
@@ -193,7 +195,10 @@ def error_of(found: jax.Array, expected: jax.Array) -> float:
 
 def main() -> None:
     for name, found, expected in comparisons():
-        sys.stdout.write(json.dumps([name, error_of(found, expected)]) + "\n")
+        line = name, error_of(found, expected), 10 * SINGLE_TOLERANCE
+        sys.stdout.write(json.dumps(line) + "\n")
+    for line in data_parallel.comparisons():
+        sys.stdout.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":

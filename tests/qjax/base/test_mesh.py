@@ -9,17 +9,15 @@ import numpy as np
 from qiskit.circuit.library import real_amplitudes
 
 import qjax
-from tests.circuits import SINGLE_TOLERANCE
 
 
-def test_two_devices_give_what_one_gives():
+def test_many_devices_give_what_one_gives():
     command = [sys.executable, "-m", "tests.qjax.meshes"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    errors = dict(json.loads(line) for line in done.stdout.splitlines())
-    assert len(errors) > 75
-    wrong = {name: error for name, error in errors.items() if not error < 10 * SINGLE_TOLERANCE}
-    assert not wrong
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len({name for name, _, _ in found}) > 100
+    assert not [line for line in found if not line[1] < line[2]]
 
 
 def test_tables_do_not_belong_to_the_trace_in_which_they_are_made():
