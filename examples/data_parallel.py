@@ -1,23 +1,35 @@
-"""Data-parallel training of a hybrid model: two processes on the CPU, gradients averaged by gloo.
+"""Data-parallel training of a hybrid model: each rank has its part of the samples, and its device.
 
-Processes are started by "spawn": JAX does not survive a fork. Each one takes every other sample;
-together they take the same steps as one process with all samples, and that is checked.
+    python examples/data_parallel.py
+    torchrun --nproc-per-node 2 --max-restarts 3 examples/data_parallel.py
+
+Started by itself, it starts torchrun with two ranks. On GPUs, gradients are averaged by nccl and
+the quantum layer of a rank runs on the rank's GPU; on CPUs by gloo. Together the ranks take the
+steps of one process with all samples, which is checked. The first rank saves checkpoints: ranks
+that are killed are started again by torchrun, and go on from the newest one that is whole.
 """
 
-import tempfile
+import argparse
+import datetime
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
+import checkpoints
 from bridge import TorchConnector
-from figures import example_parser, save_losses
+from figures import save_losses, training_parser
 from qjax import TwoLayerQNN
 
-RANKS = 2
-STEPS = 40
-SAMPLES = 32
+STEPS, EVERY = 40, 10
+RANKS, RESTARTS = 2, 3
+SAMPLES, BATCH = 32, 16
+TIMEOUT = datetime.timedelta(minutes=2)  # of a rank that waits for one that does not come
 
 
 def create_model() -> torch.nn.Module:
@@ -36,57 +48,127 @@ def samples() -> tuple[torch.Tensor, torch.Tensor]:
     return data, data[:, :1] * data[:, 1:2]
 
 
-def train(model: torch.nn.Module, data: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The losses of all steps."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    losses = []
-    for _ in range(STEPS):
-        optimizer.zero_grad()
-        loss = torch.nn.functional.mse_loss(model(data), target)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-    return torch.stack(losses)
+class Training:
+    """A model, its optimizer, the order of batches, and the losses so far."""
+
+    def __init__(self, model: torch.nn.Module, device: torch.device) -> None:
+        self.model, self.device = model, device
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        self.order = torch.Generator().manual_seed(7)
+        self.data, self.target = (values.to(device) for values in samples())
+        self.losses: list[float] = []
+
+    def step(self, rank: int = 0, ranks: int = 1) -> None:
+        """One step on a rank's part of the next batch, which is drawn alike on all of them."""
+        rows = torch.randperm(SAMPLES, generator=self.order)[:BATCH][rank::ranks].to(self.device)
+        self.optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(self.model(self.data[rows]), self.target[rows])
+        loss.backward()  # averages the gradients of the ranks
+        self.optimizer.step()
+        mean = loss.detach()
+        if ranks > 1:
+            distributed.all_reduce(mean)
+        self.losses.append(mean.item() / ranks)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next steps depend on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "order": self.order.get_state(),
+            "random": torch.get_rng_state(),  # what draws in the model, such as dropout, goes by it
+            "losses": self.losses,
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order.set_state(state["order"])
+        torch.set_rng_state(state["random"])
+        self.losses = list(state["losses"])
 
 
-def train_rank(rank: int, folder: str) -> None:
-    """One process of the group."""
-    store = distributed.FileStore(f"{folder}/store", RANKS)
-    distributed.init_process_group("gloo", store=store, rank=rank, world_size=RANKS)
-    model = DistributedDataParallel(create_model())
-    data, target = samples()
-    losses = train(model, data[rank::RANKS], target[rank::RANKS])
-    distributed.all_reduce(losses)
-    if rank == 0:
-        torch.save((model.module.state_dict(), losses / RANKS), f"{folder}/result.pt")
-    # The group ends with the process: torch 2.13 sometimes hangs or aborts where gloo is torn down.
+def train_rank(options: argparse.Namespace) -> Training:
+    """What one process of the group does."""
+    rank, ranks = distributed.get_rank(), distributed.get_world_size()
+    device = torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
+    training = Training(DistributedDataParallel(create_model().to(device)), device)
+    folder = options.folder or options.output / "data_parallel"
+    if state := checkpoints.newest(folder):
+        training.resume(state)
+        if rank == 0:
+            print(f"resumed at step {len(training.losses)}", flush=True)
+    distributed.barrier()  # before the first rank writes what others still read
+    while len(training.losses) < options.steps:
+        training.step(rank, ranks)
+        number = len(training.losses)
+        if rank == 0:
+            print(f"step {number}: {training.losses[-1]:.6f}", flush=True)
+            if number % options.every == 0 or number == options.steps:
+                checkpoints.save(folder, number, training.state())
+    return training
 
 
-def main() -> None:
-    options = example_parser(__doc__).parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        torch.multiprocessing.spawn(train_rank, args=(folder,), nprocs=RANKS)
-        weights, losses = torch.load(Path(folder, "result.pt"))
-    print(f"Loss in {RANKS} processes: {losses[0]:.4f} -> {losses[-1]:.4f}")
-
-    alone = create_model()
-    train(alone, *samples())
-    worst = max(
-        (weights[name] - value).abs().max().item() for name, value in alone.state_dict().items()
-    )
+def compare(training: Training, options: argparse.Namespace) -> None:
+    """All ranks together beside one process."""
+    losses, ranks = training.losses, distributed.get_world_size()
+    print(f"Loss in {ranks} processes: {losses[0]:.4f} -> {losses[-1]:.4f}")
+    alone = Training(create_model().to(training.device), training.device)
+    for _ in losses:
+        alone.step()
+    pairs = zip(training.model.parameters(), alone.model.parameters(), strict=True)
+    worst = max((found - expected).abs().max().item() for found, expected in pairs)
     print(f"Largest difference from one process: {worst:.1e}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    lines = "\n".join(map(repr, losses))
+    (options.output / "data_parallel_losses.txt").write_text(lines + "\n")
     save_losses(
         options.output / "data_parallel_loss.png",
-        losses.tolist(),
-        f"A hybrid model in {RANKS} processes",
+        losses,
+        f"A hybrid model in {ranks} processes",
         "step of Adam",
         "mean squared error",
     )
-    if worst > 1e-3:
+    if worst > 1e-5:
         raise SystemExit(f"expected the weights of one process, got a difference of {worst}")
-    if losses[-1] > losses[0] / 2:
+    if len(losses) >= STEPS and losses[-1] > losses[0] / 2:
         raise SystemExit(f"expected the loss to halve, got {losses[0]} -> {losses[-1]}")
 
 
+def launch() -> int:
+    """This script in two processes of torchrun's, which ends all where it gives one up."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(RANKS)]
+    options = ["--max-restarts", str(RESTARTS), __file__, *sys.argv[1:]]
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // RANKS)))
+    return subprocess.run([sys.executable, *torchrun, *options], check=False).returncode
+
+
+def join() -> None:
+    """Become a rank of the group: with a GPU of its own, where there are enough of them."""
+    here = int(os.environ["LOCAL_RANK"])
+    devices = range(torch.cuda.device_count())
+    if len(devices) < int(os.environ["LOCAL_WORLD_SIZE"]):
+        distributed.init_process_group("gloo", timeout=TIMEOUT)
+        return
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, devices))).split(",")
+    # For torch and JAX alike, before either has looked: JAX would take memory of all GPUs.
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible[here]
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # torch wants some, too
+    distributed.init_process_group("nccl", timeout=TIMEOUT, device_id=torch.device("cuda", 0))
+
+
+def main() -> int:
+    options = training_parser(__doc__, STEPS, EVERY).parse_args()
+    if "RANK" not in os.environ:
+        return launch()
+    join()
+    training = train_rank(options)
+    if distributed.get_rank() == 0:
+        compare(training, options)
+    # The group ends with the process: torch 2.13 sometimes hangs or aborts where gloo is torn down.
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

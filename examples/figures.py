@@ -26,6 +26,23 @@ def example_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def training_parser(description: str | None, steps: int, every: int) -> argparse.ArgumentParser:
+    """The same, for a training that goes on from its checkpoints."""
+    parser = example_parser(description)
+    parser.add_argument("--steps", type=_positive, default=steps, help="of the whole training")
+    parser.add_argument("--every", type=_positive, default=every, help="steps between checkpoints")
+    where = "for checkpoints, which a training goes on from; None: in that for the figures"
+    parser.add_argument("--folder", type=Path, help=where)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {number}")
+    return number
+
+
 def save_decision(
     path: Path,
     points: np.ndarray,

@@ -18,7 +18,7 @@ from qiskit.circuit.library import real_amplitudes, zz_feature_map
 from scipy.sparse import csr_matrix
 
 import qjax
-from qjax.kernels import FidelityKernel, ProjectedKernel, _gram
+from qjax.kernels import FidelityKernel, ProjectedKernel, _gram, _gram_on_mesh
 from tests.circuits import error, random_circuit, state_of
 from tests.conftest import Compilations, Precision
 
@@ -189,11 +189,11 @@ def test_blocks_of_states_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
         return (kernel.matrix(x, y, w) ** 2).sum() + (kernel.matrix(x, weights=w) ** 3).sum()
 
     whole = jax.value_and_grad(both)(w)
-    _gram.compiled_matrix.cache_clear()
+    _gram_on_mesh.compiled_matrix.cache_clear()
     monkeypatch.setattr(_gram, "columns_that_fit", lambda bytes_of_one: 4)
     parts = jax.value_and_grad(both)(w)
     alone = kernel.matrix(x, weights=w)
-    _gram.compiled_matrix.cache_clear()
+    _gram_on_mesh.compiled_matrix.cache_clear()
     assert jax.tree.all(jax.tree.map(lambda a, b: error(a, b) < 1e-12, whole, parts))
     assert (alone == alone.T).all()
 

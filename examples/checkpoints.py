@@ -1,0 +1,74 @@
+"""Checkpoints of torch: each is there as a whole or not at all, and the newest whole one is read."""
+
+import hashlib
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+KEPT = 3  # older ones are removed
+
+
+def save(folder: Path, number: int, state: dict[str, Any]) -> Path:
+    """Write a checkpoint: beside its place, to the disk, and only then there.
+
+    Args:
+        folder: made if it is missing.
+        number: of the step; a later checkpoint has a larger one.
+        state: what `torch.load` reads without running code: tensors, numbers, state_dicts.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    torch.save(state, content)
+    data = content.getvalue()
+    path = folder / f"step_{number:08d}.pt"
+    unfinished = path.with_suffix(".unfinished")  # one writer: a killed one's is overwritten
+    with unfinished.open("wb") as file:
+        file.write(hashlib.sha256(data).digest() + data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    _sync(folder)  # the name, too
+    for old in checkpoints_of(folder)[:-KEPT]:
+        old.unlink()
+    return path
+
+
+def newest(folder: Path) -> dict[str, Any] | None:
+    """The newest checkpoint that is whole; None for none. Those that are not are reported."""
+    for path in reversed(checkpoints_of(folder)):
+        try:
+            return read(path)
+        except ValueError as error:
+            print(f"{path} is damaged, and is skipped: {error}", file=sys.stderr)
+    return None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The state that was saved.
+
+    Raises:
+        ValueError: for a file that is not what was written.
+    """
+    content = path.read_bytes()
+    length = hashlib.sha256().digest_size
+    if hashlib.sha256(content[length:]).digest() != content[:length]:
+        raise ValueError(f"its checksum does not fit its {len(content)} bytes")
+    state: dict[str, Any] = torch.load(io.BytesIO(content[length:]), map_location="cpu")
+    return state
+
+
+def checkpoints_of(folder: Path) -> list[Path]:
+    """All of a folder, the oldest first."""
+    return sorted(folder.glob("step_*.pt"))
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
