@@ -1,4 +1,4 @@
-"""Checkpoints of torch: each is there as a whole or not at all, and the newest whole one is read."""
+"""Checkpoints of torch: each is there whole or not at all, and the newest whole one is read."""
 
 import hashlib
 import io

@@ -14,7 +14,6 @@ import datetime
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import torch

@@ -65,6 +65,7 @@ from qjax._engine.mixed_task import mixed_program as mixed_program
 from qjax._engine.model import compiled_draws as compiled_draws
 from qjax._engine.model import compiled_jacobians as compiled_jacobians
 from qjax._engine.model import compiled_outputs as compiled_outputs
+from qjax._engine.model import is_sharded as is_sharded
 from qjax._engine.model import outputs as outputs
 from qjax._engine.model import statistics as statistics
 from qjax._engine.model_tasks import Model as Model

@@ -41,6 +41,7 @@ from qjax._readout import check_shots_fit, choices_of, draw_states, in_parts
 from qjax._simulators import (
     NATIVE,
     DensityMatrix,
+    StateVector,
     Trajectories,
     resolved,
     transposed,
@@ -68,11 +69,17 @@ def compiled_outputs(model: Model, placement: Placement | None = None) -> Callab
         key: Array | None = None,
     ) -> Array:
         leaves = weights if isinstance(weights, tuple) else (weights,)
-        if key is not None:  # a sample's draws depend on how many there are
+        # A sample's draws depend on how many there are.
+        if key is not None or is_sharded(model):
             return on_mesh(of_leaves, inputs, noise, key, *leaves, result=placed(inputs)[:-1])
         return over_samples(of_leaves, inputs, noise, key, *leaves, placement=placement)
 
     return jax.jit(run)
+
+
+def is_sharded(model: Model) -> bool:
+    """Whether the simulator says itself where states and samples lie on a mesh."""
+    return isinstance(model.simulator, StateVector) and model.simulator.sharding is not None
 
 
 @kept(tuning.DERIVATIVES_BYTES)

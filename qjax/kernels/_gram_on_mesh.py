@@ -20,6 +20,7 @@ from qjax._base import tuning
 from qjax._base.mesh import on_mesh
 from qjax._base.placement import Placement, explicit_placement_of
 from qjax._base.store import kept
+from qjax._engine import is_sharded
 from qjax.kernels._features import Features
 from qjax.kernels._gram import Settings, block_of, fit_together, matrix_of, mirrored, symmetric
 
@@ -39,11 +40,17 @@ def compiled_matrix(
     def run(x: Array, y: Array | None, weights: Array, settings: Settings) -> Array:
         left = rows or explicit_placement_of(x)
         right = None if y is None else columns or explicit_placement_of(y)
-        if _is_drawn(settings) or not (left or right):
+        if _places_itself(features) or _is_drawn(settings) or not (left or right):
             return _whole(features, x, y, weights, settings)
         return _spread(features, (x, y, weights, settings), left, right)
 
     return jax.jit(run)
+
+
+def _places_itself(features: Features) -> bool:
+    """Whether it is the simulator that says what lies where."""
+    model = getattr(features, "model", None)  # drawn features have none
+    return model is not None and is_sharded(model)
 
 
 def _is_drawn(settings: Settings) -> bool:

@@ -19,6 +19,7 @@ from jaxtyping import Float, UInt32
 
 from qjax._base.mesh import alike, type_of_result
 from qjax._simulators.native.library import target, why_not
+from qjax._simulators.native.primitive import is_alone
 
 Draw = Callable[[Array, Array, int], Array]
 """(probabilities (outcomes, batch), words (4,), shots) -> counts."""
@@ -72,9 +73,9 @@ _kernel, _xla = (mlir.lower_fun(f, multiple_results=False) for f in (_by_kernel,
 
 def _lower_on_cpu(ctx: Any, *arguments: Any, **settings: Any) -> Any:
     module, dtype = ctx.module_context, ctx.avals_in[0].dtype
-    is_alone = getattr(module.axis_context, "num_devices", None) in (1, None)
     fits = dtype in _MOST and settings["shots"] <= _MOST[np.dtype(dtype)]
-    usable = is_alone and fits and not module.lowering_parameters.for_export and why_not() is None
+    usable = is_alone(module.axis_context) and fits and why_not() is None
+    usable = usable and not module.lowering_parameters.for_export
     return (_kernel if usable else _xla)(ctx, *arguments, **settings)
 
 

@@ -53,7 +53,8 @@ def why_not(asked: bool = False) -> str | None:
         return f"{_SWITCH}=xla"
     if not tuning.of_backend(jax.default_backend()).has_kernels:
         return "JAX's default backend is not a CPU"
-    if not jax.sharding.get_abstract_mesh().empty:
+    mesh = jax.sharding.get_abstract_mesh()
+    if set(mesh.axis_names) != set(mesh.manual_axes):  # else each device has a block of its own
         return "a mesh of devices is in use"
     return why_missing()
 

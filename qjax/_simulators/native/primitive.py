@@ -56,7 +56,7 @@ def kernel_primitive(
 
     def lower_on_cpu(ctx: Any, *operands: Any, **parameters: Any) -> Any:
         module = ctx.module_context
-        uses_kernel = _is_alone(module.axis_context) and not module.lowering_parameters.for_export
+        uses_kernel = is_alone(module.axis_context) and not module.lowering_parameters.for_export
         return (kernel if uses_kernel else xla)(ctx, *operands, **parameters)
 
     primitive.def_abstract_eval(abstract)
@@ -67,7 +67,7 @@ def kernel_primitive(
     return bind
 
 
-def _is_alone(context: Any) -> bool:
+def is_alone(context: Any) -> bool:
     """Whether each device runs the whole program: the only one, or with a block of its own.
 
     In `shard_map` over all axes of a mesh, nothing is left for the compiler to partition.

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from qjax._base.mesh import type_of_result
 from qjax._simulators.native.library import target
+from qjax._simulators.native.primitive import is_alone
 
 # Numbers. The loop of XLA runs on several threads: it transposes more of them sooner.
 _MOST = 1 << 14
@@ -53,8 +54,7 @@ _kernel, _xla = (mlir.lower_fun(f, multiple_results=False) for f in (_by_kernel,
 
 def _lower_on_cpu(ctx: Any, matrix: Any) -> Any:
     module = ctx.module_context
-    is_alone = getattr(module.axis_context, "num_devices", None) in (1, None)
-    uses_kernel = is_alone and not module.lowering_parameters.for_export
+    uses_kernel = is_alone(module.axis_context) and not module.lowering_parameters.for_export
     return (_kernel if uses_kernel else _xla)(ctx, matrix)
 
 
