@@ -14,6 +14,7 @@ import datetime
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,31 +49,34 @@ def samples() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class Training:
-    """A model, its optimizer, the order of batches, and the losses so far."""
+    """A model, its optimizer, the order of batches, and the losses so far, on one of the ranks."""
 
-    def __init__(self, model: torch.nn.Module, device: torch.device) -> None:
-        self.model, self.device = model, device
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    def __init__(self, device: torch.device, rank: int = 0, ranks: int = 1) -> None:
+        self.device, self.rank, self.ranks = device, rank, ranks
+        self.network = create_model().to(device)
+        self.model = DistributedDataParallel(self.network) if ranks > 1 else self.network
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=0.05)
         self.order = torch.Generator().manual_seed(7)
         self.data, self.target = (values.to(device) for values in samples())
         self.losses: list[float] = []
 
-    def step(self, rank: int = 0, ranks: int = 1) -> None:
+    def step(self) -> None:
         """One step on a rank's part of the next batch, which is drawn alike on all of them."""
-        rows = torch.randperm(SAMPLES, generator=self.order)[:BATCH][rank::ranks].to(self.device)
+        batch = torch.randperm(SAMPLES, generator=self.order)[:BATCH]
+        rows = batch[self.rank :: self.ranks].to(self.device)
         self.optimizer.zero_grad()
         loss = torch.nn.functional.mse_loss(self.model(self.data[rows]), self.target[rows])
         loss.backward()  # averages the gradients of the ranks
         self.optimizer.step()
         mean = loss.detach()
-        if ranks > 1:
+        if self.ranks > 1:
             distributed.all_reduce(mean)
-        self.losses.append(mean.item() / ranks)
+        self.losses.append(mean.item() / self.ranks)
 
     def state(self) -> dict[str, Any]:
         """All that the next steps depend on."""
         return {
-            "model": self.model.state_dict(),
+            "model": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "order": self.order.get_state(),
             "random": torch.get_rng_state(),  # what draws in the model, such as dropout, goes by it
@@ -81,42 +85,39 @@ class Training:
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from such a state."""
-        self.model.load_state_dict(state["model"])
+        self.network.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.order.set_state(state["order"])
         torch.set_rng_state(state["random"])
         self.losses = list(state["losses"])
 
 
-def train_rank(options: argparse.Namespace) -> Training:
-    """What one process of the group does."""
-    rank, ranks = distributed.get_rank(), distributed.get_world_size()
-    device = torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
-    training = Training(DistributedDataParallel(create_model().to(device)), device)
-    folder = options.folder or options.output / "data_parallel"
+def train(training: Training, folder: Path, steps: int, every: int) -> None:
+    """Train to a number of steps, from where the folder's checkpoints are."""
+    first = training.rank == 0
     if state := checkpoints.newest(folder):
         training.resume(state)
-        if rank == 0:
+        if first:
             print(f"resumed at step {len(training.losses)}", flush=True)
-    distributed.barrier()  # before the first rank writes what others still read
-    while len(training.losses) < options.steps:
-        training.step(rank, ranks)
+    if training.ranks > 1:
+        distributed.barrier()  # before the first rank writes what others still read
+    while len(training.losses) < steps:
+        training.step()
         number = len(training.losses)
-        if rank == 0:
+        if first:
             print(f"step {number}: {training.losses[-1]:.6f}", flush=True)
-            if number % options.every == 0 or number == options.steps:
+            if number % every == 0 or number == steps:
                 checkpoints.save(folder, number, training.state())
-    return training
 
 
 def compare(training: Training, options: argparse.Namespace) -> None:
     """All ranks together beside one process."""
-    losses, ranks = training.losses, distributed.get_world_size()
+    losses, ranks = training.losses, training.ranks
     print(f"Loss in {ranks} processes: {losses[0]:.4f} -> {losses[-1]:.4f}")
-    alone = Training(create_model().to(training.device), training.device)
+    alone = Training(training.device)
     for _ in losses:
         alone.step()
-    pairs = zip(training.model.parameters(), alone.model.parameters(), strict=True)
+    pairs = zip(training.network.parameters(), alone.network.parameters(), strict=True)
     worst = max((found - expected).abs().max().item() for found, expected in pairs)
     print(f"Largest difference from one process: {worst:.1e}")
     options.output.mkdir(parents=True, exist_ok=True)
@@ -162,8 +163,12 @@ def main() -> int:
     if "RANK" not in os.environ:
         return launch()
     join()
-    training = train_rank(options)
-    if distributed.get_rank() == 0:
+    device = torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
+    training = Training(device, distributed.get_rank(), distributed.get_world_size())
+    train(
+        training, options.folder or options.output / "data_parallel", options.steps, options.every
+    )
+    if training.rank == 0:
         compare(training, options)
     # The group ends with the process: torch 2.13 sometimes hangs or aborts where gloo is torn down.
     return 0

@@ -109,6 +109,8 @@ def launch(result: Path) -> int:
         subprocess.Popen(command, env={**os.environ, **given, "JAX_PROCESS_ID": str(number)})
         for number in range(PROCESSES)
     ]
+    for number, worker in enumerate(workers):
+        print(f"process {number}: {worker.pid}", flush=True)
     try:
         while any(worker.poll() is None for worker in workers):
             if failed := [worker for worker in workers if worker.poll()]:

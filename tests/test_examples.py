@@ -65,7 +65,9 @@ EXPECTED = {
     ),
     "compiled_hybrid": (["compiled_hybrid_loss.png"], ["from the eager model"]),
     "torch_hessian": (["torch_hessian_loss.png"], ["(20, 8)", "from jax.hessian"]),
-    "data_parallel": (["data_parallel_loss.png"], ["from one process"]),
+    "data_parallel": (["data_parallel_loss.png"], ["step 40:", "from one process"]),
+    "distributed_jax": (["distributed_jax_loss.png"], ["step 25:", "from one device"]),
+    "long_training": (["long_training_loss.png"], ["step 60:", "Loss: 0.2"]),
     "torch_encoder": (["torch_encoder_loss.png"], ["Accuracy: "]),
     "hybrid_digits": (
         ["hybrid_digits_train.png", "hybrid_digits_predicted.png", "hybrid_digits_loss.png"],
