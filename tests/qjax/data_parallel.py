@@ -45,12 +45,12 @@ def error(found: jax.Array, expected: jax.Array) -> float:
     return float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
 
 
-def compiled(function: Callable, *arguments: jax.Array) -> tuple[Any, dict[str, int]]:
-    """What a function gives, and how often devices talk to each other in its program."""
+def compiled(function: Callable, *arguments: jax.Array) -> tuple[Any, dict[str, int], str]:
+    """What a function gives, how often devices talk to each other in its program, and that."""
     program = jax.jit(function).lower(*arguments).compile()
     text = program.as_text()
     told = {name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES}
-    return program(*arguments), {name: count for name, count in told.items() if count}
+    return program(*arguments), {name: count for name, count in told.items() if count}, text
 
 
 def fact(name: str, holds: bool) -> Comparison:
@@ -94,16 +94,17 @@ def explicit(dtype: type, bound: float) -> Iterator[Comparison]:
     trained, alone = Trained(), Trained()
     yield "optax", error(trained(own, *batch), alone(weights, points, targets)), bound
     yield fact("compiled once", trained.traces == 1)
-    values, told = compiled(QNN.apply, own, batch[0])
+    values, told, text = compiled(QNN.apply, own, batch[0])
     expected = QNN.apply(weights, points)
     yield "apply", error(values, expected), bound
     yield fact(
         "values stay where samples are", jax.typeof(values).sharding.spec == P("batch", None)
     )
     yield fact("apply tells nobody", not told)
+    yield fact("kernels run", ("qjax_Values" in text) == (qjax.engine() == "native"))
     if dtype == np.float64:
         return
-    _, told = compiled(trained._step, own, *batch)
+    _, told, _ = compiled(trained._step, own, *batch)
     yield fact(f"one reduction of gradient and loss: {told}", told == {"all-reduce": 1})
     several = put(np.stack([points, points]), "columns", "batch")
     yield "two axes", error(QNN.apply(own, several), np.stack([expected] * 2)), bound
@@ -132,6 +133,13 @@ def automatic(bound: float) -> Iterator[Comparison]:
     for size in (None, 3):
         found = qjax.evaluate(QNN, weights, along, size)
         yield f"evaluate in blocks of {size}", error(found, expected), bound
+    # Inside of another program the simulator has to say it.
+    sharding = qjax.StateSharding(mesh_of(AxisType.Auto), batch="batch")
+    told_of = QNN.replace(simulator=qjax.simulators.StateVector(sharding=sharding))
+    slope = jax.grad(lambda weights, x, apply: jnp.sin(apply(weights, x)).sum())
+    found, told, _ = compiled(partial(slope, apply=told_of.apply), weights, along)
+    yield "gradient, automatic", error(found, slope(weights, points, QNN.apply)), bound
+    yield fact(f"one reduction, automatic: {told}", told == {"all-reduce": 1})
     kernel = FidelityKernel(FEATURES)
     yield "kernel, automatic", error(kernel.matrix(along), kernel.matrix(points)), bound
 
@@ -146,7 +154,7 @@ def manual(bound: float) -> Iterator[Comparison]:
 
     specs = {"in_specs": (P(), P("batch"), P("batch")), "out_specs": P()}
     mapped = jax.shard_map(slope, mesh=mesh_of(AxisType.Auto), **specs)
-    found, told = compiled(mapped, *given)
+    found, told, _ = compiled(mapped, *given)
     yield "shard_map", error(found, jax.grad(loss)(given[0], tuple(given[1:]))), bound
     yield fact(f"one reduction by hand: {told}", told == {"all-reduce": 1})
 
@@ -157,12 +165,12 @@ def kernels(dtype: type, bound: float) -> Iterator[Comparison]:
     rows, apart = put(points, "batch"), put(others, "columns")
     for kernel in (FidelityKernel(FEATURES), ProjectedKernel(FEATURES)):
         name, pairs = type(kernel).__name__, kernel.matrix(points, others)
-        within, told = compiled(kernel.matrix, rows)
+        within, told, _ = compiled(kernel.matrix, rows)
         values = np.asarray(within)
         yield f"{name} in a ring", error(values, kernel.matrix(points)), bound
         yield fact(f"{name} is symmetric", bool((values == values.T).all()))
         yield fact(f"{name}, gathered: {told}", not {"all-gather", "all-reduce"} & told.keys())
-        found, told = compiled(kernel.matrix, rows, apart)
+        found, told, _ = compiled(kernel.matrix, rows, apart)
         yield f"{name} of two axes", error(found, pairs), bound
         yield fact(f"{name} tells nobody", not told)
         if dtype == np.float64:
