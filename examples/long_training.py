@@ -138,6 +138,7 @@ def main() -> None:
     first, last = (loss(weights, *samples()) for weights in (start().weights, state.weights))
     print(f"Loss: {first:.4f} -> {last:.4f}")
     losses = np.asarray(state.losses)
+    options.output.mkdir(parents=True, exist_ok=True)
     np.savetxt(options.output / "long_training_losses.txt", losses, "%.9g")
     save_losses(
         options.output / "long_training_loss.png",
