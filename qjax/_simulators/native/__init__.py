@@ -5,7 +5,7 @@ library     the compiled kernels, where this machine has them
 primitive   a kernel as a primitive of JAX, and XLA's way where there is none
 reading     what they read out of a state
 operations  what kernels compute, with its derivatives
-device_rows what one of several devices does to the rows that it holds
+device_rows  what one of several devices does to the rows that it holds
 transpose   small matrices, transposed
 draws       how many of so many shots had each outcome
 by_xla      the same by the passes of XLA's engine
