@@ -58,9 +58,15 @@ def _shape(terms: Sequence[Term]) -> list[tuple]:
 
 
 class Builder:
-    """Turns blocks into segments, run by run."""
+    """Turns blocks into segments, run by run.
 
-    def __init__(self, frame: Frame) -> None:
+    Args:
+        frame: in which the rows stand at the start.
+        with_tables: whether segments get their tables; without, `made_segments` is all there is.
+    """
+
+    def __init__(self, frame: Frame, with_tables: bool = True) -> None:
+        self._with_tables = with_tables
         self.segments: list[Segment] = []
         self.made_segments: list[MadeSegment] = []
         self._state = _State(frame)
@@ -104,7 +110,7 @@ class Builder:
 
     def end(self) -> Segment:
         """`last`, as a segment."""
-        self._flush()
+        self.finish()
         tables = MatrixTables(1)
         passes = passes_of([self.last], tables, 1, 1, len(self.frame.masks))
         return Segment(1, 1, passes, *tables.finish())
@@ -140,13 +146,19 @@ class Builder:
         stretch = takewhile(lambda made_pass: _stacks(made_pass, ahead[0]), ahead)
         return _weight(list(stretch)) > tuning.MAX_BODY
 
+    def finish(self) -> None:
+        """Make segments of all passes but `last`."""
+        self._flush()
+
     def _append(self, made_passes: Sequence[MadePass], length: int, period: int) -> None:
+        self.made_segments.append(MadeSegment(length, period, tuple(made_passes)))
+        if not self._with_tables:
+            return
         tables = MatrixTables(length)
         num_qubits = len(self.frame.masks)
         passes = passes_of(made_passes, tables, length, period, num_qubits)
         bank, matrices = tables.finish()
         self.segments.append(Segment(length, period, passes, bank, matrices))
-        self.made_segments.append(MadeSegment(length, period, tuple(made_passes)))
 
 
 def _weight(passes: Sequence[MadePass]) -> int:

@@ -46,31 +46,61 @@ def plan_circuit(
         CircuitTooLargeError: where not even one state fits into memory.
     """
     check_states_fit(circuit.num_qubits, 1, np.dtype(np.complex64))
-    tables = _angle_tables(circuit, batched)
-    mixers = with_real_mixers(tables.gates)
-    placed = tables if mixers is None else tables._replace(gates=mixers)
-    prepared = _prepared(circuit, batched, placed, from_zero)
-    frame, start = prepared.frame, prepared.start
-    schedule = partial(
-        cheapest_schedule,
-        num_qubits=circuit.num_qubits,
-        batched=bool(batched),
-        may_part=mixers is not None,
-    )
-    builder, schedules = _scheduled(prepared.rest, frame, schedule)
+    tables, prepared, builder, schedules = drafted(circuit, batched, from_zero)
     end = builder.end()
     program = Program(
         circuit.num_qubits,
-        _reads_shared(tables.batched, start, len(batched)),
+        _reads_shared(tables.batched, prepared.start, len(batched)),
         tables.shared,
         tables.batched,
-        start,
+        prepared.start,
         tuple(builder.segments),
         end,
     )
     sizes = circuit.num_qubits, len(tables.gates), len(prepared.first), len(prepared.given)
     summary = summarise(builder, schedules, *sizes)
     return Plan(program, builder.frame, builder.num_passes, summary)
+
+
+class Draft(NamedTuple):
+    """What was decided on for a circuit.
+
+    Attributes:
+        tables: the gates, and how their angles follow from parameters.
+        prepared: how the circuit starts.
+        builder: with the passes.
+        schedules: how each run of layers was fused.
+    """
+
+    tables: "_AngleTables"
+    prepared: "_Prepared"
+    builder: Builder
+    schedules: list[Schedule]
+
+
+def drafted(
+    circuit: Circuit, batched: frozenset[int], from_zero: bool, with_tables: bool = True
+) -> Draft:
+    """The passes of a circuit; arguments as in `plan_circuit`.
+
+    Args:
+        circuit: of any width, without tables.
+        batched: the indices of the parameters that differ per sample.
+        from_zero: whether it acts on |0...0>.
+        with_tables: whether the passes are to run: their tables have rows for half of the qubits.
+    """
+    tables = _angle_tables(circuit, batched)
+    mixers = with_real_mixers(tables.gates)
+    placed = tables if mixers is None else tables._replace(gates=mixers)
+    prepared = _prepared(circuit, batched, placed, from_zero)
+    schedule = partial(
+        cheapest_schedule,
+        num_qubits=circuit.num_qubits,
+        batched=bool(batched),
+        may_part=mixers is not None,
+    )
+    builder = Builder(prepared.frame, with_tables)
+    return Draft(tables, prepared, builder, _scheduled(prepared.rest, builder, schedule))
 
 
 @kept()
@@ -164,14 +194,14 @@ def _shared(circuit: Circuit, batched: frozenset[int]) -> list[int]:
 
 
 def _scheduled(
-    placed: Sequence[PlacedGate], frame: Frame, schedule: Callable[[list[Member]], Schedule]
-) -> tuple[Builder, list[Schedule]]:
-    """The passes of all gates but those of the start, and how each run of layers was fused."""
-    builder, schedules = Builder(frame), []
+    placed: Sequence[PlacedGate], builder: Builder, schedule: Callable[[list[Member]], Schedule]
+) -> list[Schedule]:
+    """Give a builder all gates but those of the start; how each run of layers was fused."""
+    schedules = []
     for run in find_repeats([_signature(gate) for gate in placed]):
         schedules.append(schedule(_members(placed, run)))
         builder.add_run(schedules[-1].blocks, run.length)
-    return builder, schedules
+    return schedules
 
 
 def _reads_shared(angles: Sequence[ExpressionTable], start: Start | None, num_batched: int) -> bool:

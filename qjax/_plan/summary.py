@@ -27,7 +27,7 @@ def summarise(
         num_start: how many of them make the product state to start from.
         num_given: how many qubits start from amplitudes that are given.
     """
-    flops, moved = _work(builder.made_segments, num_qubits)
+    flops, moved = work_of(builder.made_segments, num_qubits)
     passes = "pass" if builder.num_passes == 1 else "passes"
     lines = [
         f"{counted(num_qubits, 'qubit')}, {counted(num_gates, 'gate')}: {builder.num_passes} "
@@ -101,7 +101,7 @@ def _width(pair: tuple[int, float]) -> int:
     return pair[0]
 
 
-def _work(segments: Sequence[MadeSegment], num_qubits: int) -> tuple[float, float]:
+def work_of(segments: Sequence[MadeSegment], num_qubits: int) -> tuple[float, float]:
     """Real operations, and bytes read and written, of all passes on one sample."""
     flops = moved = 0.0
     state = 8 << num_qubits
