@@ -4,9 +4,10 @@
   circuits take Qiskit's as they are. `AmplitudeEncoding` stands in those. `qjax.operations`: what
   a `Circuit` is made of, to write one down without Qiskit.
 - Simulation: `statevector`, `unitary`, `probabilities`, `expectation`, `sample`, `apply_gate`,
-  `quantum_fisher_information`; `plan` tells what would run, as a `Plan`, and `engine`
-  on what, as `qjax.simulators` chooses. `trajectories` and `estimate` run circuits that measure
-  more midway than exact results can follow.
+  `quantum_fisher_information`; `plan` tells what would run, as a `Plan`, `engine` on what, as
+  `qjax.simulators` chooses, and `resources` what it would take, as `Resources`, in times that
+  `python -m qjax.calibrate` measures. `trajectories` and `estimate` run circuits that measure more
+  midway than exact results can follow. `StateSharding`: several devices hold a state.
 - Neural networks: `EstimatorQNN`, `SamplerQNN`, and `TwoLayerQNN`, `OpflowQNN`, `CircuitQNN`,
   `ComposedOp` of older tutorials. `evaluate` runs one on any number of samples; `Network` is what
   it, saving and torch need of one. `qjax.gradients`: how one on a primitive is differentiated, for
@@ -35,10 +36,12 @@ The floors of the code, each importing only from those below; each package lists
 6  _engine                           circuit, parameters -> all of it, compiled and batched
 7  _simulation, _sampling, _fisher   the pure functions of a circuit
    _estimation, _planning            means with their errors; what would run
+   _resources                        what that would take, on paper
    _gate_application                 for simulators of one's own
    _remote                           networks on Qiskit's primitives
    mitigation                        noisy values -> estimates of those without noise
 8  _networks                         neural networks: what users hold, and their files
+   calibrate                         how fast this machine is, measured: a command
 9  training, optimizers              loss -> trained weights; gradient -> step, for optax
    diagnostics                       what a circuit or network can express and learn
    primitives                        Qiskit's Estimator and Sampler
@@ -73,6 +76,7 @@ from qjax._plan import Plan
 from qjax._planning import plan
 from qjax._qiskit import AmplitudeEncoding, from_qasm, from_qiskit, to_qiskit
 from qjax._remote import CircuitCount
+from qjax._resources import Resources, resources
 from qjax._sampling import Trajectories, sample, trajectories
 from qjax._simulation import density_matrix, expectation, probabilities, statevector, unitary
 from qjax._simulators import StateSharding, engine
@@ -112,6 +116,7 @@ __all__ = [
     "NoExactFormError",
     "OpflowQNN",
     "Plan",
+    "Resources",
     "SamplerQNN",
     "SavedNetwork",
     "StateSharding",
@@ -133,6 +138,7 @@ __all__ = [
     "plan",
     "probabilities",
     "quantum_fisher_information",
+    "resources",
     "sample",
     "statevector",
     "to_qiskit",

@@ -48,8 +48,11 @@ def enable_compilation_cache(path: str | os.PathLike[str] | None = None) -> Path
 
 def _default_folder() -> str | Path:
     told: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-    if told:
-        return told
+    return told or cache_folder()
+
+
+def cache_folder() -> Path:
+    """Where this package keeps files for the user, which may be deleted; it may not exist yet."""
     # The XDG specification: relative paths are to be ignored.
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "qjax"

@@ -47,6 +47,7 @@ from qjax._engine.drawn import plan_of_drawn as plan_of_drawn
 from qjax._engine.drawn_bits import circuit_of_bits as circuit_of_bits
 from qjax._engine.estimates import compiled_estimate as compiled_estimate
 from qjax._engine.estimates import runs_at_once as runs_at_once
+from qjax._engine.execution import chosen_gradient as chosen_gradient
 from qjax._engine.measured import run_task as run_task
 from qjax._engine.measured import task_for as task_for
 from qjax._engine.misread import MisreadTask as MisreadTask

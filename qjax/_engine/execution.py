@@ -223,10 +223,7 @@ def _cost_of(
 ) -> Cost:
     one = dtype.itemsize << extent.num_qubits
     num_passes = extent.num_passes or 0
-    held = num_passes * batch * one * extent.number
-    many = num_passes > backend.many_passes
-    kept_bytes = backend.kept_bytes_of_many if many else backend.kept_bytes
-    chosen = gradient or ("backprop" if held <= kept_bytes else "adjoint")
+    chosen = chosen_gradient(gradient, num_passes, batch * one * extent.number, backend)
     if extent.num_passes is None:
         chosen = "adjoint"
     chunks = _count_chunks(batch, batch * one, backend.chunk_bytes)
@@ -245,6 +242,28 @@ def _cost_of(
         reads_probabilities=extent.reads_probabilities,
         stays_real=extent.stays_real,
     )
+
+
+def chosen_gradient(
+    gradient: Gradient | None,
+    num_passes: int,
+    states: int,
+    backend: tuning.Backend | None = None,
+) -> Gradient:
+    """How reverse mode works on XLA's engine: as it was asked for, or as memory has it.
+
+    Args:
+        gradient: what was asked for.
+        num_passes: over the states.
+        states: bytes of all of them.
+        backend: where it runs; None: by default.
+    """
+    if gradient is not None:
+        return gradient
+    backend = backend or tuning.of_backend(jax.default_backend())
+    many = num_passes > backend.many_passes
+    kept_bytes = backend.kept_bytes_of_many if many else backend.kept_bytes
+    return "backprop" if num_passes * states <= kept_bytes else "adjoint"
 
 
 def _count_chunks(batch: int, states: int, chunk: int | None) -> int:

@@ -20,6 +20,7 @@ matrix_tables      blocks -> tables that build their matrices
 pass_tables        passes that are decided on -> their tables
 builder            blocks -> segments of passes
 summary            plan -> text
+outline            circuit -> how large its plan is, at any width
 sharding           the same where each of several devices holds a part of the state
 """
 
@@ -33,6 +34,10 @@ from qjax._plan.matrices import Bank as Bank
 from qjax._plan.matrices import Lookup as Lookup
 from qjax._plan.matrices import Matrices as Matrices
 from qjax._plan.matrices import Product as Product
+from qjax._plan.outline import Outline as Outline
+from qjax._plan.outline import StepCounts as StepCounts
+from qjax._plan.outline import outline_of as outline_of
+from qjax._plan.outline import step_counts as step_counts
 from qjax._plan.passes import Coefficients as Coefficients
 from qjax._plan.passes import Dense as Dense
 from qjax._plan.passes import Pass as Pass

@@ -26,7 +26,8 @@ from qjax._plan.plan import Plan
 from qjax._plan.program import Encoding, NativeProgram, Program, Source, Start
 from qjax._plan.repeats import Run, find_repeats
 from qjax._plan.schedule import Schedule, cheapest_schedule
-from qjax._plan.steps import steps_of
+from qjax._plan.step_tables import StepTables
+from qjax._plan.steps import steps_of, written_steps
 from qjax._plan.summary import summarise
 
 
@@ -79,7 +80,11 @@ class Draft(NamedTuple):
 
 
 def drafted(
-    circuit: Circuit, batched: frozenset[int], from_zero: bool, with_tables: bool = True
+    circuit: Circuit,
+    batched: frozenset[int],
+    from_zero: bool,
+    with_tables: bool = True,
+    many: bool | None = None,
 ) -> Draft:
     """The passes of a circuit; arguments as in `plan_circuit`.
 
@@ -88,6 +93,7 @@ def drafted(
         batched: the indices of the parameters that differ per sample.
         from_zero: whether it acts on |0...0>.
         with_tables: whether the passes are to run: their tables have rows for half of the qubits.
+        many: whether there are many samples; None: where anything differs per sample.
     """
     tables = _angle_tables(circuit, batched)
     mixers = with_real_mixers(tables.gates)
@@ -96,7 +102,7 @@ def drafted(
     schedule = partial(
         cheapest_schedule,
         num_qubits=circuit.num_qubits,
-        batched=bool(batched),
+        batched=bool(batched) if many is None else many,
         may_part=mixers is not None,
     )
     builder = Builder(prepared.frame, with_tables)
@@ -130,12 +136,7 @@ def _native(
 ) -> NativeProgram | None:
     tables = _angle_tables(circuit, batched)
     fixed = range(circuit.num_qubits if num_mixed is None else num_mixed, circuit.num_qubits)
-    first, rest = _split_start(tables.gates, set(fixed))
-    start = frame = None
-    if not from_zero:
-        first, rest, frame = [], tables.gates, canonical_frame(circuit.num_qubits)
-    elif preparations(circuit):
-        first, rest, _, frame, start = _prepared(circuit, batched, tables, from_zero=True)
+    first, rest, frame, start = _native_start(circuit, batched, tables, from_zero, set(fixed))
     steps = steps_of(first, rest, frame, circuit.num_qubits)
     if steps is None:
         return None
@@ -149,6 +150,29 @@ def _native(
         None,
         Source(circuit, batched, from_zero),
     )
+
+
+def _native_start(
+    circuit: Circuit,
+    batched: frozenset[int],
+    tables: "_AngleTables",
+    from_zero: bool,
+    fixed: set[int],
+) -> tuple[list[PlacedGate], list[PlacedGate], Frame | None, Start | None]:
+    """(gates on single qubits first, the rest, the frame of given states, those states)."""
+    if not from_zero:
+        return [], tables.gates, canonical_frame(circuit.num_qubits), None
+    if not preparations(circuit):
+        return (*_split_start(tables.gates, fixed), None, None)
+    first, rest, _, frame, start = _prepared(circuit, batched, tables, from_zero=True)
+    return first, rest, frame, start
+
+
+def count_steps(circuit: Circuit, counter: StepTables) -> bool:
+    """Give all steps of the native engine to what counts them; False where it lacks a gate."""
+    tables = _angle_tables(circuit, frozenset())
+    first, rest, frame, _ = _native_start(circuit, frozenset(), tables, True, set())
+    return written_steps(first, rest, frame, counter) is not None
 
 
 class _AngleTables(NamedTuple):

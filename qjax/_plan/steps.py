@@ -54,9 +54,20 @@ def steps_of(
         given: which basis state each row holds of states to start from; None for |0...0>.
         num_qubits: n.
     """
+    return written_steps(first, rest, given, StepTables(num_qubits))
+
+
+def written_steps(
+    first: Sequence[PlacedGate],
+    rest: Sequence[PlacedGate],
+    given: Frame | None,
+    tables: StepTables,
+) -> Steps | None:
+    """The same, in these tables."""
     if not all(role_of(placed.gate).is_known for placed in first):
         return None
-    writer = _Writer(StepTables(num_qubits), MovingFrame(given or canonical_frame(num_qubits)))
+    frame = MovingFrame(given or canonical_frame(tables.num_qubits))
+    writer = _Writer(tables, frame)
     if given is None:
         _write_first(writer, first)
     for placed in rest:

@@ -20,6 +20,9 @@ from qjax._simulators.choice import resolved as resolved
 from qjax._simulators.density_matrix.factors import (
     MOST_QUBITS_TOGETHER as MOST_QUBITS_TOGETHER,
 )
+from qjax._simulators.density_matrix.factors import factors_of as factors_of
+from qjax._simulators.density_matrix.shape import ScheduleShape as ScheduleShape
+from qjax._simulators.density_matrix.shape import schedule_shape as schedule_shape
 from qjax._simulators.density_matrix.simulation import MixedPlan as MixedPlan
 from qjax._simulators.density_matrix.simulation import pauli_vector as pauli_vector
 from qjax._simulators.density_matrix.simulation import plan_mixed as plan_mixed
@@ -29,8 +32,10 @@ from qjax._simulators.native.device_rows import as_tiles as as_tiles
 from qjax._simulators.native.device_rows import read_tiles as read_tiles
 from qjax._simulators.native.device_rows import read_tiles_back as read_tiles_back
 from qjax._simulators.native.draws import draw_counts as draw_counts
+from qjax._simulators.native.layout import lanes_are_samples as lanes_are_samples
 from qjax._simulators.native.layout import lanes_of_rows as lanes_of_rows
 from qjax._simulators.native.layout import tile_shape as tile_shape
+from qjax._simulators.native.layout import tile_size as tile_size
 from qjax._simulators.native.operations import native_state as native_state
 from qjax._simulators.native.operations import native_values as native_values
 from qjax._simulators.native.reading import NativeReading as NativeReading

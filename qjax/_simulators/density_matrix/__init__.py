@@ -7,5 +7,6 @@ matrices    those -> the matrices of all blocks, at once
 start       the product state that a plan starts from
 passes      blocks on a Pauli vector, by XLA
 native      the same by the compiled kernels
+shape       superoperators -> how many blocks there are, and how wide
 simulation  plan, parameters -> Pauli vector
 """

@@ -84,9 +84,9 @@ def schedule_of(
         num_qubits: how many there are.
         given: the qubits that start from amplitudes, together.
     """
-    start, later = _split_start(factors, num_qubits, frozenset().union(*given))
-    widths = {kind: _width(later, kind, num_qubits) for kind in (False, True)}
-    drafts = _drafts(later, widths)
+    start, later = split_start(factors, num_qubits, frozenset().union(*given))
+    widths = {kind: width_of(later, kind, num_qubits) for kind in (False, True)}
+    drafts = drafts_of(later, widths)
     blocks, reorders = [], []
     first = layout = layout_of_start(num_qubits, given)
     for draft in drafts:
@@ -111,7 +111,7 @@ def layout_of_start(num_qubits: int, given: Sequence[tuple[int, ...]]) -> tuple[
     return (*together, *(q for q in reversed(range(num_qubits)) if q not in together))
 
 
-def _split_start(
+def split_start(
     factors: Sequence[Factor], num_qubits: int, started: frozenset[int]
 ) -> tuple[tuple[tuple[PlacedEntry, ...], ...], list[Factor]]:
     """What acts on single qubits before all else, and the rest."""
@@ -126,13 +126,13 @@ def _split_start(
     return tuple(map(tuple, start)), later
 
 
-def _width(factors: Sequence[Factor], is_batched: bool, num_qubits: int) -> int:
+def width_of(factors: Sequence[Factor], is_batched: bool, num_qubits: int) -> int:
     own = [len(f.qubits) for f in factors if f.entry.is_batched == is_batched]
     least = 1 if is_batched else 2
     return min(max([least, *own]), num_qubits)
 
 
-def _drafts(factors: Sequence[Factor], widths: dict[bool, int]) -> list[_Draft]:
+def drafts_of(factors: Sequence[Factor], widths: dict[bool, int]) -> list[_Draft]:
     drafts: list[_Draft] = []
     last: dict[int, int] = {}
     for factor in factors:

@@ -169,7 +169,7 @@ def _words(schedule: Schedule, batch: int) -> tuple[Int32[np.ndarray, " words"],
     moving = [block.is_batched for block in schedule.blocks]
     by_samples = any(moving) or batch >= tuning.MIN_MIXED_SAMPLES_IN_LANES
     digits_of_blocks = [[place[qubit] for qubit in block.qubits] for block in schedule.blocks]
-    groups = _groups(digits_of_blocks, by_samples, count)
+    groups = groups_of(digits_of_blocks, by_samples, count)
     numbers = {False: 0, True: 0}
     described = []
     for block in schedule.blocks:
@@ -192,7 +192,7 @@ def _block_words(block: Block, number: int, place: dict[int, int]) -> list[int]:
     return [len(digits), int(block.is_batched), number, *digits, *[0] * (MOST_WIDTH - len(digits))]
 
 
-def _groups(
+def groups_of(
     blocks: list[list[int]], by_samples: bool, count: int
 ) -> list[tuple[list[int], list[int]]]:
     """(numbers of blocks, digits) of groups: a block joins the last that touches its digits."""
