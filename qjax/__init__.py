@@ -84,6 +84,7 @@ from qjax._version import __version__
 
 if TYPE_CHECKING:
     from qjax import algorithms as algorithms
+    from qjax import calibrate as calibrate
     from qjax import diagnostics as diagnostics
     from qjax import gradients as gradients
     from qjax import kernels as kernels

@@ -12,6 +12,8 @@ from qjax._base.errors import CircuitTooLargeError
 
 # More than any machine holds: beyond, numbers of bytes are too long to compute with.
 _MOST_QUBITS = 400
+# More devices are no advice.
+_MOST_DEVICES = 1 << 20
 
 
 def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
@@ -32,6 +34,7 @@ def check_states_fit(num_qubits: int, columns: int, dtype: np.dtype) -> None:
         f"{columns} statevector(s) of {num_qubits} qubits in {np.dtype(dtype).name}, three times "
         "in one pass,",
         " or ".join(filter(None, (", ".join(remedies[:-1]), remedies[-1]))),
+        True,
     )
 
 
@@ -45,11 +48,18 @@ def always_fits(num_bytes: float) -> bool:
     return num_bytes <= tuning.ALWAYS_FITS
 
 
-def check_fits(num_bytes: int, what: str, remedy: str) -> None:
+def check_fits(num_bytes: int, what: str, remedy: str, can_be_cut: bool = False) -> None:
     """Require that this many bytes fit into the memory of the default device.
 
+    Args:
+        num_bytes: how many.
+        what: needs them.
+        remedy: what to use instead.
+        can_be_cut: whether several devices may each hold a part of it, as of pure states.
+
     Raises:
-        CircuitTooLargeError: says how much `what` needs, how much there is, and to use `remedy`.
+        CircuitTooLargeError: says how much `what` needs, how much there is, to use `remedy`, and
+            how many devices would do.
     """
     if always_fits(num_bytes):
         return
@@ -57,8 +67,30 @@ def check_fits(num_bytes: int, what: str, remedy: str) -> None:
     if num_bytes > available:
         raise CircuitTooLargeError(
             f"{what} need at least {_size(num_bytes)} of memory; {_size(available)} of this device "
-            f"are available. Use {remedy}"
+            f"are available. Use {remedy}{_or_devices(num_bytes, available) if can_be_cut else ''}"
         )
+
+
+def devices_that_hold(num_bytes: int, available: int) -> int | None:
+    """How many devices hold equal parts of so many bytes: a power of two.
+
+    None where they would be more than anybody has.
+    """
+    if available <= 0:
+        return None
+    needed = -(-num_bytes // available)
+    count = 1 << (needed - 1).bit_length()
+    return count if count <= _MOST_DEVICES else None
+
+
+def _or_devices(num_bytes: int, available: int) -> str:
+    count = devices_that_hold(num_bytes, available)
+    if count is None:
+        return ""
+    return (
+        f", or {count} devices with as much memory each, which hold a part of the state each: "
+        "StateVector(sharding=qjax.StateSharding(mesh, state=...)) of qjax.simulators"
+    )
 
 
 def columns_that_fit(bytes_of_one: int) -> int:

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 LAZY = (
     "algorithms",
+    "calibrate",
     "diagnostics",
     "gradients",
     "kernels",

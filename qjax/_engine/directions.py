@@ -63,6 +63,7 @@ def columns_at_once(kind: Kind, task: Task, arguments: Sequence[Any], count: int
         fixed + (per_direction if count == 1 else tuning.IN_GROUPS_COPIES * per_direction),
         f"{kind} of a circuit of {cost.num_qubits} qubits, one direction at a time,",
         _REMEDIES[kind],
+        True,
     )
     return max(1, (available - fixed) // 2 // (tuning.IN_GROUPS_COPIES * per_direction))
 
@@ -85,6 +86,7 @@ def check_directions(kind: Kind, task: Task, arguments: Sequence[Any], count: in
         int(fixed + count * per_direction) + (cost.bytes_between if kind != "tangents" else 0),
         f"{kind} of a circuit of {cost.num_qubits} qubits in {count} direction(s)",
         _REMEDIES[kind],
+        True,
     )
 
 

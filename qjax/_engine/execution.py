@@ -199,6 +199,7 @@ def check_values(cost: Cost, batch: int, in_loop: bool) -> None:
         needed,
         f"{batch} statevector(s) of {cost.num_qubits} qubits in {cost.dtype.name}",
         "fewer qubits, smaller batches or single precision",
+        True,
     )
 
 

@@ -34,6 +34,7 @@ from qjax._plan.matrices import Bank as Bank
 from qjax._plan.matrices import Lookup as Lookup
 from qjax._plan.matrices import Matrices as Matrices
 from qjax._plan.matrices import Product as Product
+from qjax._plan.outline import Loops as Loops
 from qjax._plan.outline import Outline as Outline
 from qjax._plan.outline import StepCounts as StepCounts
 from qjax._plan.outline import outline_of as outline_of

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from qjax._base import tuning
 from qjax._circuit.operations import Gate
 from qjax._engine import amplitudes_at_once
-from qjax._plan import Outline, outline_of, step_counts
+from qjax._plan import Loops, Outline, outline_of, step_counts
 from qjax._resources.subject import Subject
 from qjax._simulators import (
     factors_of,
@@ -96,7 +96,7 @@ def _native(subject: Subject, threads: int) -> Memory:
 # are real, whether passes have phases, and what passes run in.
 _HELD = {
     (False, False): {"none": (2.0, 4.7), "layers": (4.2, 7.8), "passes": (2.0, 5.0)},
-    (False, True): {"none": (4.3, 8.4), "layers": (4.5, 8.4), "passes": (3.0, 7.0)},
+    (False, True): {"none": (4.2, 7.6), "layers": (4.5, 8.0), "passes": (3.0, 5.6)},
     (True, False): {"none": (2.1, 6.0), "layers": (3.6, 6.0), "passes": (3.6, 6.0)},
     (True, True): {"none": (2.8, 6.0), "layers": (4.1, 5.7), "passes": (4.1, 5.7)},
 }
@@ -112,18 +112,13 @@ _HELD_OF_MANY = {
 _OF_BACKPROP = {(False, False): -1.0, (False, True): -1.0, (True, False): 0.0, (True, True): 1.5}
 
 
-class _Built(NamedTuple):
-    """Bytes that matrices take while they are multiplied, or beside the states, in multiples."""
-
-    alone: float
-    beside: float
-    fixed: float
-
-
-# Before there is a state; with derivatives, for which factors are kept. Layers that repeat are
-# multiplied side by side.
-_FOR_VALUES, _FOR_GRADIENTS = _Built(3.5, 0.0, 35e3), _Built(6.0, 4.0, 90e3)
+# Bytes of matrices: XLA multiplies them before there is a state, and keeps their factors for
+# derivatives. Layers that repeat are multiplied side by side; those of a loop over passes are
+# stacked, and so are their cotangents, which come when the state is done with.
 _REPEATED = 0.35
+_ALONE, _ALONE_STACKED, _FIXED = 3.5, 9.4, 35e3
+_ALONE_BACKWARDS, _BESIDE_BACKWARDS, _FIXED_BACKWARDS = 6.0, 3.5, 90e3
+_STACKED_BACKWARDS, _STATES_BESIDE_STACKED = 20.0, 2.0
 
 
 def _xla(subject: Subject) -> Memory:
@@ -133,22 +128,25 @@ def _xla(subject: Subject) -> Memory:
     part, states = (float(n * subject.one_state) for n in (subject.part, subject.batch))
     angles = _angles(subject)
     rest = states * (subject.chunks > 1) + 2 * angles
-    built = _built(outline, subject, _FOR_GRADIENTS, held[1] * part) + rest
+    repeated, others = outline.entries_built
+    matrices = (_REPEATED * repeated + others) * subject.dtype.itemsize
+    gradient = _with_matrices(outline.loops, matrices, part, held[1] * part) + rest
+    alone = _ALONE_STACKED if outline.loops == "passes" else _ALONE
     kept = outline.num_passes * states + _OF_BACKPROP[kind] * part
     return Memory(
-        _built(outline, subject, _FOR_VALUES, held[0] * part) + angles,
-        {"adjoint": built, "backprop": built + kept},
+        max(held[0] * part, alone * matrices + _FIXED) + angles,
+        {"adjoint": gradient, "backprop": gradient + kept},
         _hessian(subject, outline),
     )
 
 
-def _built(outline: Outline, subject: Subject, how: _Built, states: float) -> float:
-    """States and matrices: what is largest, as what has served is given back."""
-    repeated, others = outline.entries_built
-    matrices = (_REPEATED * repeated + others) * subject.dtype.itemsize
-    if how.beside:
-        return max(states + how.beside * matrices, how.alone * matrices) + how.fixed
-    return max(states, how.alone * matrices + how.fixed)
+def _with_matrices(loops: Loops, matrices: float, part: float, states: float) -> float:
+    """States and matrices of a gradient: what is largest, as what has served is given back."""
+    if loops == "passes":
+        stacked = _STATES_BESIDE_STACKED * part + _STACKED_BACKWARDS * matrices
+        return max(states, stacked) + _FIXED_BACKWARDS
+    beside = states + _BESIDE_BACKWARDS * matrices
+    return max(beside, _ALONE_BACKWARDS * matrices) + _FIXED_BACKWARDS
 
 
 def _hessian(subject: Subject, outline: Outline) -> float:
@@ -180,9 +178,9 @@ def _sharded(subject: Subject, num_exchanges: int) -> Memory:
 
 # Matrices that XLA multiplies to those of blocks, in multiples of the entries of all.
 _PRODUCTS_ALONE, _PRODUCTS_WITH_GRADIENT = 2.6, 4.0
-# What a thread of the kernels works in: so many copies of the digits that a group of blocks
-# touches, a vector for each setting; in reverse mode, states between its blocks too.
-_VECTOR, _TILES, _TILES_BACKWARDS = 64, 2, 10
+# What a thread of the kernels works in: a vector for each setting of the digits that a group of
+# blocks touches, so many times; in reverse mode, states between its blocks too.
+_TILE, _TILES, _TILES_BACKWARDS = 64 << 2 * tuning.MIXED_DIGITS_OF_GROUP, 2, 10
 
 
 def _density_matrix(subject: Subject, threads: int) -> Memory:
@@ -190,8 +188,7 @@ def _density_matrix(subject: Subject, threads: int) -> Memory:
     state, angles = float(subject.batch * subject.one_state), _angles(subject)
     entries = shape.num_blocks * shape.most_factors * 16.0**shape.width
     products = entries * subject.real.itemsize
-    digits = min(tuning.MIXED_DIGITS_OF_GROUP, max(0, subject.num_qubits - 2))
-    tile = float(_VECTOR << 2 * digits) * subject.kernels * min(threads, subject.batch + 1)
+    tile = float(_TILE * subject.kernels * min(threads, subject.batch + 1))
     kept = shape.num_groups if subject.kernels else shape.num_blocks
     gradient = max((kept + 2) * state + products, _PRODUCTS_WITH_GRADIENT * products)
     directions = max(1, subject.circuit.num_params)

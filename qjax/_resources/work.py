@@ -61,7 +61,8 @@ def _density_matrix(subject: Subject) -> Work:
     shape = schedule_shape(factors_of(subject.circuit, frozenset()), subject.num_qubits)
     rows = subject.batch * 4.0**subject.num_qubits
     units = rows * shape.num_blocks * 4.0**shape.width
-    return Work(2 * units, shape.num_groups, shape.num_blocks, units)
+    products = shape.num_blocks * shape.most_factors
+    return Work(2 * units, shape.num_groups, products, units)
 
 
 def _trajectories(subject: Subject) -> Work:

@@ -11,7 +11,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 
 import qjax
-from qjax._base.memory import check_states_fit
+from qjax._base import memory
+from qjax._base.memory import check_states_fit, devices_that_hold
 
 SIZE = 60
 THETAS = ParameterVector("t", SIZE)
@@ -93,3 +94,32 @@ def test_local_observables_of_the_same_circuit_are_simulated() -> None:
 def test_remedies_are_those_that_help(columns: int, dtype: Any, remedies: str) -> None:
     with pytest.raises(qjax.CircuitTooLargeError, match=remedies):
         check_states_fit(SIZE, columns, np.dtype(dtype))
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "available", "count"),
+    [
+        (3 * GIB, 2 * GIB, 2),
+        (5 * GIB, GIB, 8),
+        (8 * GIB, GIB, 8),
+        (8 * GIB + 1, GIB, 16),
+        (2**60, GIB, None),  # 2**30 devices: nobody has so many
+        (GIB, 0, None),
+    ],
+)
+def test_how_many_devices_would_do(num_bytes: int, available: int, count: int | None) -> None:
+    assert devices_that_hold(num_bytes, available) == count
+
+
+def test_refusals_say_how_many_devices_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three states of 2**30 amplitudes of 8 bytes are 24 GiB: four devices of 7 GiB."""
+    monkeypatch.setattr(memory, "available_memory", lambda device: 7 * GIB)
+    with pytest.raises(qjax.CircuitTooLargeError, match=r"fewer qubits, or 4 devices.*\(mesh"):
+        check_states_fit(30, 1, np.dtype(np.complex64))
+    circuit = QuantumCircuit(30)
+    circuit.h(range(30))
+    with pytest.raises(qjax.CircuitTooLargeError, match=r"or 4 devices .*StateSharding"):
+        qjax.statevector(circuit)
