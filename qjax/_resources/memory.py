@@ -84,7 +84,7 @@ def _native(subject: Subject, threads: int) -> Memory:
     kept = part * (subject.chunks + (subject.chunks > 1))
     return Memory(
         angles + working * part / tiles + rest,
-        {"adjoint": 2 * angles + kept + 2 * working * part / tiles + rest},
+        {"adjoint": angles + kept + 2 * working * part / tiles + rest},
         _hessian(subject, outline_of(subject.circuit, subject.batch > 1)),
     )
 
@@ -162,10 +162,12 @@ def _hessian(subject: Subject, outline: Outline) -> float:
 
 
 def _sharded(subject: Subject, num_exchanges: int) -> Memory:
-    """Forwards: the state, what comes of it, and a copy for kernels or rearrangements."""
+    """Forwards: the state and what comes of it; backwards their cotangents, too."""
     local = float(subject.batch * subject.one_state)
-    forwards, backwards = (4.0, 5.5) if subject.method == "native" else (5.0, 7.5)
-    backwards += 2 * (num_exchanges > 0)
+    if subject.method == "native":
+        forwards, backwards = 2.0, 3.0 + (num_exchanges > 0)
+    else:
+        forwards, backwards = 5.0, 7.5 + 2 * (num_exchanges > 0)
     angles = _angles(subject)
     return Memory(
         forwards * local + angles,

@@ -126,37 +126,39 @@ class Case:
 
 NATIVE, XLA = StateVector("native"), StateVector("xla")
 CASES: dict[str, Case] = {
-    "tfim n=12 energy": Case(lambda: tfim(12, 7), observable=energy, simulator=NATIVE),
-    "tfim n=19 energy gradient": Case(
-        lambda: tfim(19, 4), "gradient", observable=energy, simulator=NATIVE
+    "tfim n=11 energy": Case(lambda: tfim(11, 9), observable=energy, simulator=NATIVE),
+    "tfim n=20 energy gradient": Case(
+        lambda: tfim(20, 3), "gradient", observable=energy, simulator=NATIVE
     ),
-    "random n=15 gradient": Case(lambda: random_circuit(15, 180), "gradient", simulator=NATIVE),
-    "random n=20": Case(lambda: random_circuit(20, 160, seed=3), simulator=NATIVE),
-    "zz + real amplitudes n=9 B=128 gradient": Case(
-        lambda: zz_feature_map(9).compose(real_amplitudes(9, reps=2)),
+    "random n=13 gradient double": Case(
+        lambda: random_circuit(13, 100, seed=21), "gradient", dtype="complex128", simulator=NATIVE
+    ),
+    "random n=18": Case(lambda: random_circuit(18, 150, seed=13), simulator=NATIVE),
+    "zz + real amplitudes n=7 B=200 gradient": Case(
+        lambda: zz_feature_map(7).compose(real_amplitudes(7, reps=4)),
         "gradient",
-        batch=128,
+        batch=200,
         simulator=NATIVE,
     ),
-    "layered n=13 B=24 double": Case(
-        lambda: encoded(real_amplitudes(13, reps=4, entanglement="circular")),
+    "layered n=14 B=10 double": Case(
+        lambda: encoded(real_amplitudes(14, reps=3, entanglement="circular")),
         dtype="complex128",
-        batch=24,
+        batch=10,
         simulator=NATIVE,
     ),
-    "qaoa n=17 gradient double": Case(
-        lambda: qaoa(17, 3), "gradient", dtype="complex128", simulator=NATIVE
+    "qaoa n=16 gradient": Case(lambda: qaoa(16, 5), "gradient", simulator=NATIVE),
+    "brickwork n=17 gradient": Case(lambda: brickwork(17, 5), "gradient", simulator=NATIVE),
+    "xla: random n=15 adjoint": Case(
+        lambda: random_circuit(15, 90, seed=11), "adjoint", simulator=XLA
     ),
-    "brickwork n=18": Case(lambda: brickwork(18, 6), simulator=NATIVE),
-    "xla: random n=17 adjoint": Case(
-        lambda: random_circuit(17, 140, seed=5), "adjoint", simulator=XLA
+    "xla: tfim n=16 backprop": Case(
+        lambda: tfim(16, 6), "backprop", observable=energy, simulator=XLA
     ),
-    "xla: tfim n=15 backprop": Case(
-        lambda: tfim(15, 5), "backprop", observable=energy, simulator=XLA
+    "xla: layered n=10 B=64": Case(
+        lambda: encoded(real_amplitudes(10, reps=3)), batch=64, simulator=XLA
     ),
-    "xla: brickwork n=8 B=100": Case(lambda: encoded(brickwork(8, 3)), batch=100, simulator=XLA),
-    "density matrix: brickwork n=6 gradient": Case(
-        lambda: brickwork(6, 5), "gradient", simulator=DensityMatrix()
+    "density matrix: tfim n=6 gradient": Case(
+        lambda: tfim(6, 5), "gradient", simulator=DensityMatrix()
     ),
 }
 
