@@ -19,7 +19,7 @@ from qjax._base.linear_map import linear_map
 from qjax._base.mesh import alike
 from qjax._base.store import kept
 from qjax._engine.derivatives import run_p
-from qjax._engine.sharded_program import ShardedProgram, sharded_program
+from qjax._engine.sharded_program import ShardedProgram, has_room, planned, sharded_program
 from qjax._engine.sharded_states import local_cotangents, local_values
 from qjax._engine.task import (
     Expectations,
@@ -28,7 +28,6 @@ from qjax._engine.task import (
     States,
     Task,
     check_parts_fit,
-    check_width,
     lack_slopes,
     plan_of,
     seen_of,
@@ -130,9 +129,7 @@ def _batch_by_batch(
 
 
 def _part_values(part: Part, task: Task, sharding: StateSharding, given: Parameters) -> Array:
-    dtype = np.result_type(given.shared.dtype, given.batched.dtype, np.complex64)
-    columns = given.batched.shape[1] // sharding.num_batches
-    check_parts_fit(part.circuit.num_qubits, columns, dtype, sharding)
+    check_parts_fit(*_sizes(part, given, sharding), sharding)
     if not fits_devices(part.circuit, sharding.num_devices.bit_length() - 1):
         whole = replace(task, circuit=part.circuit, readout=part.readout, simulator=_whole(task))
         values: Array = run_p.bind(*given, task=whole)
@@ -145,6 +142,12 @@ def _part_values(part: Part, task: Task, sharding: StateSharding, given: Paramet
     if reading is None:
         return values
     return sums_of_strings(reading, values, *given)
+
+
+def _sizes(part: Part, given: Parameters, sharding: StateSharding) -> tuple[int, int, np.dtype]:
+    """How many qubits there are, of how many samples a device has parts, and their dtype."""
+    dtype = np.result_type(given.shared.dtype, given.batched.dtype, np.complex64)
+    return part.circuit.num_qubits, given.batched.shape[1] // sharding.num_batches, dtype
 
 
 def _whole(task: Task) -> StateVector:
@@ -185,6 +188,8 @@ def _values_and_rows_jvp(key: _Sharded, primals: tuple, tangents: tuple) -> tupl
 @_values.defjvp
 def _values_jvp(key: _Sharded, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     (given,), (moving,), beside = primals, tangents, key.beside
+    # State and cotangent, before and after what is done in place.
+    check_parts_fit(*_sizes(key.part, given, key.sharding), key.sharding, states=4.0)
     if key.gradient == "backprop" and not key.native:
         return _values(key, given), jax.jvp(partial(_by_xla, beside), (given,), (moving,))[1]
     value, rows = _values_and_rows(key, given)
@@ -282,7 +287,6 @@ def _spec_of_values(key: _Sharded) -> Any:
 
 def plan_of_sharded(task: Task) -> Plan:
     """How a task is simulated, in words; of the widest part, where there are several."""
-    check_width(task)
     simulator = resolved(task.simulator)
     assert simulator.sharding is not None
     part, bits = seen_of(task).widest, simulator.sharding.num_devices.bit_length() - 1
@@ -293,9 +297,10 @@ def plan_of_sharded(task: Task) -> Plan:
             parts = simulator.sharding.num_batches
             note = f"states are whole; batches are cut into {parts}, and on each device:"
         return replace(whole, summary=f"{note}\n{whole.summary}")
-    plan = _key(part, replace(task, simulator=simulator), simulator.sharding).program.plan
+    plan, _ = planned(part, task.batched, bits)
+    runs = simulator.engine if has_room(plan) else "xla"
     summary = summarise_sharded(plan, len(seen_of(task).parts))
-    return Plan(plan, None, len(plan.stages), f"{summary}\n  engine: {simulator.engine}")
+    return Plan(plan, None, len(plan.stages), f"{summary}\n  engine: {runs}")
 
 
 @kept()

@@ -109,14 +109,8 @@ def sharded_program(
     Raises:
         ValueError: for what does not fit so many devices, and for observables of too many strings.
     """
-    circuit, readout = part.circuit, part.readout
-    wanted, reading = Wanted(), None
-    if isinstance(readout, Expectations):
-        strings, reading = _strings_of(circuit, readout, batched)
-        wanted = Wanted(strings)
-    elif isinstance(readout, Outcomes):
-        wanted = Wanted(qubits=readout.qubits, probabilities=True)
-    plan = plan_sharded(circuit, num_device_bits, wanted)
+    plan, reading = planned(part, batched, num_device_bits)
+    native = native and has_room(plan)
     stages = [_stage(place, plan, batched, native) for place in range(len(plan.stages))]
     by_stage = isinstance(stages[0].program, NativeProgram) and not plan.is_prepared
     local = None if by_stage else plan_circuit(plan.local_start, batched).program
@@ -127,6 +121,25 @@ def sharded_program(
         for stage, (program, own, own_reading) in zip(stages, tables[1], strict=True)
     ]
     return ShardedProgram(plan, tables[0], tuple(programs), tables[2])
+
+
+def planned(
+    part: Part, batched: frozenset[int], num_device_bits: int
+) -> tuple[ShardedPlan, Reading | None]:
+    """The plan of a part, and how observables follow from the strings in it."""
+    circuit, readout = part.circuit, part.readout
+    wanted, reading = Wanted(), None
+    if isinstance(readout, Expectations):
+        strings, reading = _strings_of(circuit, readout, batched)
+        wanted = Wanted(strings)
+    elif isinstance(readout, Outcomes):
+        wanted = Wanted(qubits=readout.qubits, probabilities=True)
+    return plan_sharded(circuit, num_device_bits, wanted), reading
+
+
+def has_room(plan: ShardedPlan) -> bool:
+    """Whether the tables of kernels have room for all qubits, those that tell the device included."""
+    return plan.num_qubits <= 31
 
 
 def _strings_of(
@@ -199,8 +212,6 @@ def _strings_of_matrix(observable: DenseObservable) -> PauliSum:
 
 def _stage(place: int, plan: ShardedPlan, batched: frozenset[int], native: bool) -> ShardedStage:
     stage, from_zero = plan.stages[place], place == 0 and not plan.is_prepared
-    # The tables of kernels have room for so many qubits, the devices' bits included.
-    native = native and plan.num_qubits <= 31
     in_order = plan.end is not None and place + 1 == len(plan.stages)
     strings = sorted(
         stage.strings, key=lambda string: (string.x, (string.x & string.z).bit_count() % 2)

@@ -9,7 +9,14 @@ import numpy as np
 
 from qjax._base import tuning
 from qjax._base.arrays import counted
-from qjax._base.memory import bytes_of_states, check_fits, check_states_fit
+from qjax._base.memory import (
+    always_fits,
+    available_memory,
+    bytes_of_states,
+    check_fits,
+    check_states_fit,
+    devices_that_hold,
+)
 from qjax._base.store import kept
 from qjax._circuit.circuit import Circuit, gates
 from qjax._circuit.light_cone import light_cone
@@ -204,24 +211,35 @@ def check_width(task: Task) -> None:
 
 
 def check_parts_fit(
-    num_qubits: int, columns: int, dtype: np.dtype, sharding: StateSharding
+    num_qubits: int, columns: int, dtype: np.dtype, sharding: StateSharding, states: float = 2.0
 ) -> None:
     """Require that the parts of states that devices hold fit into their memory.
 
+    Args:
+        num_qubits: n.
+        columns: how many states each device has parts of.
+        dtype: of amplitudes.
+        sharding: which devices.
+        states: how many arrays of the size of these parts there are at a time.
+
     Raises:
-        CircuitTooLargeError: otherwise.
+        CircuitTooLargeError: otherwise; says how many devices would do.
     """
     bits = sharding.num_devices.bit_length() - 1
     own = [d for d in sharding.mesh.devices.flat if d.process_index == jax.process_index()]
     # Devices that are parts of one CPU share its memory.
     together = max(1, len(own)) if sharding.platform == "cpu" else 1
-    parts = together * bytes_of_states(num_qubits, columns * dtype.itemsize) >> bits
+    whole = int(states * bytes_of_states(num_qubits, columns * dtype.itemsize))
+    needed = together * whole >> bits
+    if always_fits(needed):
+        return
+    count = devices_that_hold(whole, available_memory(jax.devices()[0]))
+    enough = "" if count is None else f" ({count} with as much memory each would do)"
     check_fits(
-        4 * parts,
+        needed,
         f"the parts of {columns} statevector(s) of {num_qubits} qubits in {dtype.name} on "
-        f"{counted(together, 'device')} of {sharding.num_devices}, their cotangents and what a "
-        "stage writes",
-        "more devices, fewer qubits or smaller batches",
+        f"{counted(together, 'device')} of {sharding.num_devices}, {states:g} times,",
+        f"more devices{enough}, fewer qubits or smaller batches",
     )
 
 

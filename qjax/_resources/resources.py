@@ -110,7 +110,8 @@ def resources(
         dtype: of amplitudes, "complex64" or "complex128".
         gradient: how reverse mode works on XLA's engine, as in `expectation`; None chooses as that
             does. The native engine, density matrices and trajectories have one way.
-        simulator: as in `expectation`.
+        simulator: as in `expectation`. One with a `StateSharding` says how many devices there are,
+            and figures are for the part of the batch that each has.
         devices: how many there are. States are cut into a power of two parts: 512 of 1000 devices
             hold one. Each is taken to be as fast as this machine.
 

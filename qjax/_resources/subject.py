@@ -15,6 +15,7 @@ from qjax._simulators import (
     DensityMatrix,
     Gradient,
     Simulator,
+    StateSharding,
     StateVector,
     Trajectories,
     resolved,
@@ -110,6 +111,8 @@ def subject(
         ValueError: for the native engine where it cannot run, and for several devices where states
             are not pure.
     """
+    if isinstance(simulator, StateVector) and simulator.sharding is not None:
+        devices, batch = _of_each(simulator.sharding, devices, batch)
     pure = simulator is None or isinstance(simulator, StateVector)
     if devices > 1 and not pure:
         raise ValueError(
@@ -126,13 +129,27 @@ def subject(
     elif isinstance(simulator, Trajectories):
         method = "trajectories"
     else:
-        method = "native" if kernels and _has_kernels(gates, devices) else "xla"
+        method = "native" if kernels and _has_kernels(gates) else "xla"
     # Bits are exchanged for as many local ones.
     bits = min(devices.bit_length() - 1, gates.num_qubits // 2)
     num_asked = circuit.num_qubits
     return Subject(gates, num_asked, method, kernels, batch, dtype, gradient, devices, bits, runs)
 
 
-def _has_kernels(circuit: Circuit, devices: int) -> bool:
-    fits = circuit.num_qubits <= _MOST_NATIVE_QUBITS or devices > 1
-    return fits and step_counts(circuit) is not None
+def _of_each(sharding: StateSharding, devices: int, batch: int) -> tuple[int, int]:
+    """(devices that hold parts of a state, samples of each of them) on a mesh.
+
+    Raises:
+        ValueError: for another number of devices.
+    """
+    count = sharding.num_devices
+    if devices not in (1, count):
+        raise ValueError(
+            f"devices: got {devices} beside a sharding that cuts states into {count} parts; leave "
+            "one of them out"
+        )
+    return count, -(-batch // sharding.num_batches)
+
+
+def _has_kernels(circuit: Circuit) -> bool:
+    return circuit.num_qubits <= _MOST_NATIVE_QUBITS and step_counts(circuit) is not None

@@ -30,7 +30,7 @@ def summarise_sharded(plan: ShardedPlan, num_parts: int) -> str:
         f"2**{plan.num_local} amplitudes of a sample, {local}B (complex64), those of one setting "
         f"of {counted(bits, 'bit')}"
     ]
-    for stage in plan.stages:
+    for place, stage in enumerate(plan.stages):
         if (exchange := stage.exchange) is not None:
             sent = with_unit(exchange.share * (_AMPLITUDE << plan.num_local))
             lines.append(
@@ -39,7 +39,11 @@ def summarise_sharded(plan: ShardedPlan, num_parts: int) -> str:
             )
         work = counted(stage.num_operations, "operation")
         what = f", then {counted(len(stage.strings), 'string')} read out" if stage.strings else ""
-        lines.append(f"  each device alone: {work}{what}")
+        is_last = place + 1 == len(plan.stages)
+        if is_last and not stage.num_operations and not stage.strings:
+            lines.append("  so that amplitudes, or their probabilities, come in order")
+        else:
+            lines.append(f"  each device alone: {work}{what}")
     lines.append(
         f"  {counted(len(plan.exchanges), 'exchange')}: each device sends "
         f"{with_unit(bytes_sent(plan))}B for a value, and twice that again for a gradient"
