@@ -138,7 +138,7 @@ def planned(
 
 
 def has_room(plan: ShardedPlan) -> bool:
-    """Whether the tables of kernels have room for all qubits, those that tell the device included."""
+    """Whether the tables of kernels have room for all qubits, those of devices included."""
     return plan.num_qubits <= 31
 
 
