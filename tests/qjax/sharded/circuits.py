@@ -18,7 +18,7 @@ import qjax
 from tests.circuits import random_circuit, random_observable, random_values, state_of
 
 Comparison = tuple[str, float]
-KEY = jax.random.key(17)
+SEED = 17
 SHOTS = 100
 
 
@@ -151,7 +151,7 @@ def _compared(case: Case, thorough: bool) -> Iterator[Comparison]:
     others: dict[str, Callable[[object], Array]] = {
         "state": lambda s: qjax.statevector(converted, point, simulator=s),
         "probabilities": lambda s: qjax.probabilities(converted, point, few, simulator=s),
-        "samples": lambda s: qjax.sample(converted, point, SHOTS, KEY, simulator=s),
+        "samples": lambda s: qjax.sample(converted, point, SHOTS, jax.random.key(SEED), simulator=s),
         "all probabilities": lambda s: qjax.probabilities(converted, point, many, simulator=s),
     }
     if not thorough:

@@ -19,7 +19,7 @@ from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp
 
 import qjax
 from tests.circuits import random_observable, random_values, value_of
-from tests.qjax.sharded.circuits import KEY, Comparison, error_of
+from tests.qjax.sharded.circuits import SEED, Comparison, error_of
 
 Simulator = qjax.simulators.StateVector | None
 Use = Callable[[Simulator], Any]
@@ -172,7 +172,7 @@ def dynamic(simulator: Simulator) -> Any:
 def measured(simulator: Simulator) -> Any:
     circuit = entangled().copy()
     circuit.measure_all()
-    return qjax.sample(circuit, POINT.repeat(2), 50, KEY, simulator=simulator).astype(np.float64)
+    return qjax.sample(circuit, POINT.repeat(2), 50, jax.random.key(SEED), simulator=simulator).astype(np.float64)
 
 
 def amplitudes(simulator: Simulator) -> Any:
@@ -229,7 +229,7 @@ def shots(simulator: Simulator) -> Any:
     Several devices draw counts by other kernels than one does: the same key is not the same draw.
     """
     value = partial(qjax.expectation, entangled(), "IIZZII", POINT.repeat(2), simulator=simulator)
-    exact, drawn = value(), value(shots=500, key=KEY)
+    exact, drawn = value(), value(shots=500, key=jax.random.key(SEED))
     return (jnp.abs(drawn - exact) < 4 * jnp.sqrt((1 - exact**2) / 500)).astype(np.float64)
 
 
