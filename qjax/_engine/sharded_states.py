@@ -179,7 +179,7 @@ def _start(program: ShardedProgram, given: Parameters, here: Here) -> LocalState
         rows = jnp.zeros((2, 1 << here.num_local, factor.shape[1]), factor.dtype)
         state = made_varying(rows, here.everywhere).at[:, 0].set(factor)
     else:
-        (re, im), (own_re, own_im) = _whole(local, given), factor
+        (re, im), (own_re, own_im) = _whole(local, given), factor[:, None]
         state = jnp.stack([re * own_re - im * own_im, re * own_im + im * own_re])
     state = made_varying(state, here.everywhere)
     return here.relaid(state, True) if in_place else state

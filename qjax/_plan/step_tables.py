@@ -168,7 +168,7 @@ def on_devices(steps: Steps, num_local: int) -> Steps:
     devices = np.arange(1 << (steps.num_qubits - num_local))[:, None]
 
     def odd(masks: np.ndarray) -> np.ndarray:
-        return np.bitwise_count(masks >> num_local & devices) & 1
+        return (np.bitwise_count(masks >> num_local & devices) & 1).astype(np.int32)
 
     header, rows, factors, terms, controls, targets, columns = (
         np.repeat(table, len(devices), axis=0) for table in (header, *tables)

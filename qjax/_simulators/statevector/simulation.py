@@ -131,7 +131,9 @@ def undone(
 
     def operands_of(shared: Array, batched: Array) -> list[tuple[Operands, ...]]:
         angles = angles_of(program, shared, batched)
-        return [segment_operands(segment, *angles) for segment in segments]
+        operands = [segment_operands(segment, *angles) for segment in segments]
+        found: list[tuple[Operands, ...]] = alike((operands, shared))[0]  # constant ones too
+        return found
 
     operands, pull_back = jax.vjp(operands_of, shared, batched)
     cotangents = []
