@@ -139,7 +139,7 @@ def planned(
 
 def has_room(plan: ShardedPlan) -> bool:
     """Whether the tables of kernels have room for all qubits, those of devices included."""
-    return plan.num_qubits <= 31
+    return plan.num_qubits < 31
 
 
 def _strings_of(

@@ -74,14 +74,21 @@ class Here(NamedTuple):
         """Rows in order as tiles, or tiles as rows in order."""
         return as_tiles(state) if in_place else as_rows(state, self.num_local, self.batch)
 
+    def moved(self, values: Array, sources: Sequence[int]) -> Array:
+        """What another device holds."""
+        sharding = self.sharding
+        return moved(values, sources, sharding.collective_axes, sharding.collective_numbers)
+
     def exchanged(
         self, state: LocalState, how: Exchange, in_place: bool, back: bool = False
     ) -> LocalState:
         """What this device holds after an exchange, or before it."""
         exchange_ = exchange_back if back else exchange
         lanes = lanes_of_rows(self.num_local, self.batch, self.dtype) if in_place else 1
-        if not (way := Way(how, self.axes, lanes)).fits:
-            rows = exchange_(self.relaid(state, False), Way(how, self.axes), self.device)
+        sharding = self.sharding
+        way = Way(how, sharding.collective_axes, sharding.collective_numbers, lanes)
+        if not way.fits:
+            rows = exchange_(self.relaid(state, False), way._replace(lanes=1), self.device)
             return self.relaid(rows, True)
         return exchange_(state, way, self.device)
 
@@ -247,7 +254,7 @@ def _in_order(program: ShardedProgram, found: Sequence[Array]) -> Float[Array, "
 def _read(program: ShardedProgram, state: LocalState, here: Here) -> Array:
     end, values = program.plan.end, _own_values(program, state, here)
     if isinstance(end, Order):
-        return moved(values, end.sources, here.axes)
+        return here.moved(values, end.sources)
     return lax.psum(values, here.axes)
 
 
@@ -276,4 +283,4 @@ def _sent_back(program: ShardedProgram, cotangent: Array, here: Here) -> Array:
     if not isinstance(end, Order):
         return cotangent
     back = np.argsort(end.sources).tolist()
-    return moved(cotangent, back, here.axes)
+    return here.moved(cotangent, back)

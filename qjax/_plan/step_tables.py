@@ -159,13 +159,15 @@ def on_devices(steps: Steps, num_local: int) -> Steps:
     """The tables of each device that holds `2**num_local` rows, where nothing mixes others.
 
     What a parity of a row's bits decides is decided in part by the bits of the device: they flip
-    classes of rows and values of controls, and change signs of phases. Rows end where they stand.
+    classes of rows and values of controls, and change signs of phases. Behind these bits is one
+    more, which is 1 on all devices.
 
     Returns:
         words of shape `(devices, words)`.
     """
     header, *tables = (table[None] for table in _tables_of(steps))
-    devices = np.arange(1 << (steps.num_qubits - num_local))[:, None]
+    others = steps.num_qubits - num_local
+    devices = np.arange(1 << (others - 1), 1 << others)[:, None]
 
     def odd(masks: np.ndarray) -> np.ndarray:
         return (np.bitwise_count(masks >> num_local & devices) & 1).astype(np.int32)
@@ -185,7 +187,7 @@ def on_devices(steps: Steps, num_local: int) -> Steps:
     targets[..., 1] ^= odd(targets[..., 0])
     for table in (terms, controls, targets):
         table[..., 0] &= low
-    chosen = devices >> np.arange(steps.num_qubits - num_local) & 1
+    chosen = devices >> np.arange(others) & 1
     header[:, 0] = num_local
     header[:, -1] ^= np.bitwise_xor.reduce(chosen * columns[:, num_local:], axis=1)
     header[:, -1] &= low

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 Axes = str | tuple[str, ...] | None
@@ -46,6 +47,9 @@ class StateSharding:
                         f"{name}: the mesh has no axis {axis!r}; expected one of "
                         f"{', '.join(map(repr, self.mesh.axis_names))}, or a tuple of them"
                     )
+            axes = getattr(self, name)
+            if isinstance(axes, tuple) and len(axes) < 2:  # equal for what means the same
+                object.__setattr__(self, name, axes[0] if axes else None)
         every = (*self.state_axes, *self.batch_axes)
         if len(set(every)) < len(every):
             raise ValueError(
@@ -69,6 +73,19 @@ class StateSharding:
         return tuple(_names(self.batch, "batch"))
 
     @property
+    def collective_axes(self) -> tuple[str, ...]:
+        """The same in the order of the mesh: JAX numbers devices in it where they exchange."""
+        return tuple(axis for axis in self.mesh.axis_names if axis in self.state_axes)
+
+    @property
+    def collective_numbers(self) -> tuple[int, ...]:
+        """For each part of a state, the number of its device along these axes."""
+        ordered, wanted = self.collective_axes, self.state_axes
+        sizes = [self.mesh.shape[axis] for axis in ordered]
+        numbers = np.arange(self.num_devices).reshape(sizes)
+        return tuple(numbers.transpose([ordered.index(a) for a in wanted]).ravel().tolist())
+
+    @property
     def num_devices(self) -> int:
         """How many parts a state is cut into."""
         return prod(self.mesh.shape[axis] for axis in self.state_axes)
@@ -87,6 +104,16 @@ class StateSharding:
     def platform(self) -> str:
         """Of the devices: "cpu", "gpu" and so on."""
         return str(self.mesh.devices.flat[0].platform)
+
+    def __deepcopy__(self, memo: object) -> "StateSharding":
+        """Itself: nothing in it changes."""
+        return self
+
+    def __reduce__(self) -> str:
+        raise TypeError(
+            "a StateSharding names devices of this process, and cannot be pickled; pickle what it "
+            "is used in without it, and give it again where it is loaded"
+        )
 
     def spec(self, *placed: str | None) -> PartitionSpec:
         """Of an array whose axes hold "state", "batch", or are whole (None)."""

@@ -50,7 +50,8 @@ class LocalStage:
     Attributes:
         exchange: what comes before it.
         num_operations: how many matrices and phases it applies.
-        wired: the circuit, with the bits of the device as qubits behind the local ones.
+        wired: the circuit, with the bits of the device, and one that is 1, as qubits behind the
+            local ones.
         told: the same of local qubits; its last parameters are parities of the device's number.
         numbers: the masks of these parities.
         strings: what is measured after it.
@@ -218,7 +219,7 @@ def _written(
     return LocalStage(
         stage.exchange,
         len(stage.operations),
-        Circuit(circuit.num_qubits, tuple(wired.gates), circuit.parameters),
+        Circuit(circuit.num_qubits + 1, tuple(wired.gates), circuit.parameters),
         Circuit(num_local, tuple(told.gates), circuit.parameters + numbers),
         tuple(told.numbers),
         tuple(strings),

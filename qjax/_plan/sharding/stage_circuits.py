@@ -4,8 +4,9 @@ Before a gate, bits are added to others so that it acts on single bits (see `wir
 gates are free, as everywhere. Bits of the device can only be added to local ones. There are two
 ways to write that:
 
-- wired: the device's bits are further qubits behind the local ones, which nothing mixes. The tables
-  of such a circuit are written for each device afterwards.
+- wired: the device's bits are further qubits behind the local ones, which nothing mixes, and behind
+  them is one that is always 1: CX with it is X, and leaves nothing behind that must be undone by a
+  matrix. The tables of such a circuit are written for each device afterwards.
 - told: they are numbers, 0 or 1, which each device has as parameters: one program for all.
 """
 
@@ -74,7 +75,7 @@ class StageWriter:
             if self.told and row >> self.num_local:
                 self._flip(bit, row >> self.num_local)
             if flips >> bit & 1:
-                self._write("x", (bit,))
+                self._negate(bit)
 
     # ---------------------------------------------------------------- phases
 
@@ -122,7 +123,7 @@ class StageWriter:
         flipped = [bit for bit, t in zip(bits, mixing.targets, strict=True) if t.flip]
         angles, turned = self._turned(mixing.gate, bits)
         for bit in flipped:
-            self._write("x", (bit,))
+            self._negate(bit)
         for bit in turned:
             self._flip(bit, self.wiring.device_part(bit))
         placed = replace(mixing.gate, qubits=bits, angles=angles, controls=tuple(on), label=None)
@@ -130,7 +131,7 @@ class StageWriter:
         for bit in turned:
             self._flip(bit, self.wiring.device_part(bit))
         for bit in flipped:
-            self._write("x", (bit,))
+            self._negate(bit)
         self._leave(on)
 
     def _turned(
@@ -207,6 +208,10 @@ class StageWriter:
     def _sign(self, device: int) -> Expression | None:
         """(-1)**parity of bits of the device, where there are any."""
         return 1 - 2 * self._number(device) if device else None
+
+    def _negate(self, bit: int) -> None:
+        always = () if self.told else (Control(len(self.layout.columns), 1),)
+        self._write("x", (bit,), (), always)
 
     def _flip(self, bit: int, device: int) -> None:
         """X where a parity of the device is 1."""

@@ -29,13 +29,15 @@ class Way(NamedTuple):
 
     Attributes:
         how: who sends what to whom.
-        axes: of the mesh, along which states are cut.
+        axes: of the mesh, along which states are cut, in its order.
+        numbers: for each part of a state, the number of its device along these axes.
         lanes: how many rows lie side by side behind others; a power of two, and none of the bits
             that are sent tells them apart.
     """
 
     how: Exchange
     axes: tuple[str, ...]
+    numbers: tuple[int, ...]
     lanes: int = 1
 
     @property
@@ -67,9 +69,18 @@ def exchange_back(state: LocalState, way: Way, device: Int[Array, ""]) -> LocalS
     return _exchanged(way, True, device, state)
 
 
-def moved(values: Array, sources: Sequence[int], axes: tuple[str, ...]) -> Array:
-    """What another device holds; `sources` has the number of it for each device."""
-    pairs = [(source, device) for device, source in enumerate(sources)]
+def moved(
+    values: Array, sources: Sequence[int], axes: tuple[str, ...], numbers: Sequence[int]
+) -> Array:
+    """What another device holds; `sources` has the number of it for each device.
+
+    Args:
+        values: of each device.
+        sources: for each part of a state.
+        axes: as in `Way`.
+        numbers: as in `Way`.
+    """
+    pairs = [(numbers[source], numbers[device]) for device, source in enumerate(sources)]
     if all(source == device for source, device in pairs):
         return values
     return lax.ppermute(values, axes, pairs)
@@ -173,7 +184,8 @@ def _swapped(piece: Array, way: Way) -> Array:
     order = (0, *sent, *(axis for axis in range(1, piece.ndim) if axis not in sent))
     ahead = piece.transpose(order)
     parts = ahead.reshape(len(piece), 1 << count, -1, piece.shape[-1])
-    changed: Array = _all_to_all_p.bind(parts, groups=way.how.groups, axes=way.axes)
+    groups = tuple(tuple(way.numbers[device] for device in group) for group in way.how.groups)
+    changed: Array = _all_to_all_p.bind(parts, groups=groups, axes=way.axes)
     return changed.reshape(ahead.shape).transpose(np.argsort(order).tolist())
 
 
