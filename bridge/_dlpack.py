@@ -156,7 +156,9 @@ def adopt(arrays: list[jax.Array], lenders: tuple[torch.Tensor, ...]) -> list[to
             tensor = from_capsule(array.__dlpack__()) if on_cpu else torch.from_dlpack(array)
         except _NOT_TAKEN:
             torch_dtype(array.dtype)  # raises where it is that
-            raise
+            if len(array.devices()) == 1:
+                raise
+            tensor = torch.from_dlpack(jax.device_put(array, min(array.devices(), key=_number)))
         address = tensor.data_ptr()
         tensors.append(tensor.clone() if address in taken and address else tensor)
         taken.add(address)
@@ -164,6 +166,7 @@ def adopt(arrays: list[jax.Array], lenders: tuple[torch.Tensor, ...]) -> list[to
 
 
 _get_device = attrgetter("device")
+_number = attrgetter("id")
 
 # What the two libraries raise for a dtype that one of them lacks.
 _NOT_TAKEN = (TypeError, ValueError, RuntimeError, BufferError, AttributeError)

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import os
+import pickle
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,19 +53,29 @@ def read(path: Path) -> dict[str, Any]:
     """The state that was saved.
 
     Raises:
-        ValueError: for a file that is not what was written.
+        ValueError: for what is not what was written.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error}") from error
     length = hashlib.sha256().digest_size
     if hashlib.sha256(content[length:]).digest() != content[:length]:
         raise ValueError(f"its checksum does not fit its {len(content)} bytes")
-    state: dict[str, Any] = torch.load(io.BytesIO(content[length:]), map_location="cpu")
+    try:
+        state = torch.load(io.BytesIO(content[length:]), map_location="cpu")
+    except (EOFError, OSError, RuntimeError, struct.error, pickle.UnpicklingError) as error:
+        raise ValueError(f"torch cannot read it: {error}") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"it holds a {type(state).__name__}, where a state is a dict")
     return state
 
 
 def checkpoints_of(folder: Path) -> list[Path]:
     """All of a folder, the oldest first."""
-    return sorted(folder.glob("step_*.pt"))
+    numbers = {path: path.stem.removeprefix("step_") for path in folder.glob("step_*.pt")}
+    numbered = {path: int(number) for path, number in numbers.items() if number.isdecimal()}
+    return sorted(numbered, key=numbered.__getitem__)
 
 
 def _sync(folder: Path) -> None:

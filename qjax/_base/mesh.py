@@ -6,6 +6,7 @@ that it gets: inside, explicit axes are the compiler's, and what varies in part 
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from math import prod
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from jax.core import ShapedArray, Tracer
 from jax.sharding import (
     AbstractMesh,
     ManualAxisType,
+    Mesh,
     NamedSharding,
     PartitionSpec,
     SingleDeviceSharding,
@@ -101,6 +103,20 @@ def on_mesh(function: Callable[..., Any], *arrays: Any, result: Sequence[Placed]
         function, axes=mesh.explicit_axes, out_sharding=NamedSharding(mesh, spec)
     )
     return wrapped(*arrays)
+
+
+def numbers_in_order(
+    mesh: Mesh | AbstractMesh, names: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Axes in the order of their mesh, and the numbers along them of devices in the given order.
+
+    `lax.axis_index` and `PartitionSpec` number devices in the given order; where these send
+    something to each other, JAX numbers them in that of the mesh.
+    """
+    ordered = tuple(name for name in mesh.axis_names if name in names)
+    numbers = np.arange(prod(mesh.shape[name] for name in ordered))
+    split = numbers.reshape([mesh.shape[name] for name in ordered])
+    return ordered, tuple(split.transpose([ordered.index(n) for n in names]).ravel().tolist())
 
 
 def placed(array: Array) -> tuple[Placed, ...]:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Shaped
 from qjax._base import tuning
 from qjax._base.linear_map import jvp_of
 from qjax._base.memory import always_fits, check_fits
+from qjax._base.mesh import alike
 from qjax._engine.stacks import (
     Extent,
     Stack,
@@ -70,7 +71,10 @@ def execute(
         task: what to simulate.
     """
     stacks = stacks_of(task, _context(task, shared)[0])
-    return _execute_stacks(stacks, shared, batched, task.gradient)
+    values = _execute_stacks(stacks, shared, batched, task.gradient)
+    # What depends on no parameter varies with them all the same: derivatives expect it.
+    varying: Array = alike((values, shared, batched))[0]
+    return varying
 
 
 def always_compiled(function: Callable[P, T]) -> Callable[P, T]:

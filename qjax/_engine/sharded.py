@@ -92,6 +92,7 @@ def run_sharded(
     assert task.simulator.sharding is not None
     sharding, batch = task.simulator.sharding, batched.shape[1]
     shared, batched = jnp.asarray(shared), jnp.asarray(batched)
+    _check_mesh(sharding, shared, batched)
     more = -batch % sharding.num_batches
     padded = jnp.pad(batched, ((0, 0), (0, more)), mode="edge") if more else batched
     if not sharding.state_axes:
@@ -105,6 +106,23 @@ def run_sharded(
         count = len(task.readout.observables)
         values = [jax.ops.segment_sum(jnp.concatenate(values), outputs, num_segments=count)]
     return values[0][:, :batch] if more else values[0]
+
+
+def _check_mesh(sharding: StateSharding, *arrays: Array) -> None:
+    """Require that arrays, and a mesh that is in use, are those of the simulator.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    own = dict(sharding.mesh.shape)
+    others = [jax.typeof(array).sharding.mesh for array in arrays]
+    for mesh in (*others, jax.sharding.get_abstract_mesh()):
+        if not mesh.empty and dict(mesh.shape) != own:
+            raise ValueError(
+                f"simulator: its sharding is on a mesh with the axes {own}, and arrays, or a mesh "
+                f"that is in use, on one with {dict(mesh.shape)}; use one mesh for both, with "
+                "StateSharding(mesh, state=..., batch=...) naming its axes"
+            )
 
 
 def _batch_by_batch(

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Int
 
-from qjax._base.mesh import made_varying
+from qjax._base.mesh import made_varying, numbers_in_order
 from qjax._engine.sharded_program import ShardedProgram, ShardedStage
 from qjax._plan import Exchange, NativeProgram, Order, Program
 from qjax._readout import Reading, expectation_values, marginal, probabilities_of
@@ -76,8 +76,7 @@ class Here(NamedTuple):
 
     def moved(self, values: Array, sources: Sequence[int]) -> Array:
         """What another device holds."""
-        sharding = self.sharding
-        return moved(values, sources, sharding.collective_axes, sharding.collective_numbers)
+        return moved(values, sources, *numbers_in_order(self.sharding.mesh, self.axes))
 
     def exchanged(
         self, state: LocalState, how: Exchange, in_place: bool, back: bool = False
@@ -85,8 +84,7 @@ class Here(NamedTuple):
         """What this device holds after an exchange, or before it."""
         exchange_ = exchange_back if back else exchange
         lanes = lanes_of_rows(self.num_local, self.batch, self.dtype) if in_place else 1
-        sharding = self.sharding
-        way = Way(how, sharding.collective_axes, sharding.collective_numbers, lanes)
+        way = Way(how, *numbers_in_order(self.sharding.mesh, self.axes), lanes)
         if not way.fits:
             rows = exchange_(self.relaid(state, False), way._replace(lanes=1), self.device)
             return self.relaid(rows, True)

@@ -100,6 +100,9 @@ _TYPICAL: dict[str, tuple[float, float, dict[float, float]]] = {
 }
 # Doubles take so many times as long.
 _DOUBLE = 2.0
+
+# What reading a file raises that somebody else wrote, or cut off.
+_BROKEN = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
 _TYPICAL_BANDWIDTH = 5e9
 
 
@@ -183,7 +186,14 @@ def _machine_of(text: bytes) -> Machine:
             _positive(found["bandwidth"]),
             {name: _rates(each) for name, each in found["rates"].items()},
         )
-    except (AttributeError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise ValueError("is broken") from error
     if missing := typical_machine().rates.keys() - machine.rates.keys():
         raise ValueError(f"lacks the figures of {', '.join(sorted(missing))}")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 Axes = str | tuple[str, ...] | None
@@ -71,19 +70,6 @@ class StateSharding:
     def batch_axes(self) -> tuple[str, ...]:
         """The names of the axes along which batches are cut."""
         return tuple(_names(self.batch, "batch"))
-
-    @property
-    def collective_axes(self) -> tuple[str, ...]:
-        """The same in the order of the mesh: JAX numbers devices in it where they exchange."""
-        return tuple(axis for axis in self.mesh.axis_names if axis in self.state_axes)
-
-    @property
-    def collective_numbers(self) -> tuple[int, ...]:
-        """For each part of a state, the number of its device along these axes."""
-        ordered, wanted = self.collective_axes, self.state_axes
-        sizes = [self.mesh.shape[axis] for axis in ordered]
-        numbers = np.arange(self.num_devices).reshape(sizes)
-        return tuple(numbers.transpose([ordered.index(a) for a in wanted]).ravel().tolist())
 
     @property
     def num_devices(self) -> int:

@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec
 from jaxtyping import Float
 
 from qjax._base import tuning
-from qjax._base.mesh import on_mesh
+from qjax._base.mesh import numbers_in_order, on_mesh
 from qjax._base.placement import Placement, explicit_placement_of
 from qjax._base.store import kept
 from qjax._engine import is_sharded
@@ -76,7 +76,7 @@ def _spread(
 ) -> Float[Array, "left right"]:
     """Of rows that lie along axes of a mesh, or columns, or both."""
     x, y, weights, settings = given
-    mesh, parts = next((p.mesh, p.num_parts) for p in (left, right) if p is not None)
+    mesh = next(p.mesh for p in (left, right) if p is not None)
     names_x, names_y = (() if p is None else p.names for p in (left, right))
     along_x, along_y, every = (PartitionSpec(*names) for names in ([names_x], [names_y], []))
     run: Callable[..., Array]
@@ -84,7 +84,7 @@ def _spread(
         run = partial(matrix_of, features)
         result = PartitionSpec(names_x or None, names_y or None)
     elif y is None or names_x == names_y:
-        run, result = partial(_ring, features, names_x, parts), along_x
+        run, result = partial(_ring, features, names_x, numbers_in_order(mesh, names_x)), along_x
     else:
         return _whole(features, x, y, weights, settings)
     specs = along_x, along_y, every, every
@@ -99,14 +99,16 @@ def _spread(
 def _ring(
     features: Features,
     names: tuple[str, ...],
-    parts: int,
+    in_order: tuple[tuple[str, ...], tuple[int, ...]],
     x: Array,
     y: Array | None,
     weights: Array,
     settings: Settings,
 ) -> Float[Array, "left right"]:
     """A device's rows of the matrix: one part of the columns after the other comes by."""
-    onwards = [(device, (device + 1) % parts) for device in range(parts)]
+    ordered, numbers = in_order
+    parts = len(numbers)
+    onwards = [(numbers[part], numbers[(part + 1) % parts]) for part in range(parts)]
     points = x if y is None else y
     first: Any = points
     if fit := fit_together(features, x, points):
@@ -119,7 +121,7 @@ def _ring(
             if fit
             else matrix_of(features, x, part, weights, settings)
         )
-        return jax.tree.map(lambda leaf: lax.ppermute(leaf, names, onwards), part), values
+        return jax.tree.map(lambda leaf: lax.ppermute(leaf, ordered, onwards), part), values
 
     _, blocks = lax.scan(turn, first, length=parts)
     # Part j came by after as many turns as it is devices away.
