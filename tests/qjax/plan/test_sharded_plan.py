@@ -8,6 +8,7 @@ from itertools import product
 import jax
 import numpy as np
 import pytest
+from jax.sharding import Mesh
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Pauli, Statevector
@@ -167,8 +168,9 @@ def test_bytes_are_those_of_all_exchanges():
 
 
 def test_a_plan_of_the_public_function():
-    mesh = jax.make_mesh((1,), ("state",), devices=jax.devices()[:1])
-    simulator = qjax.simulators.StateVector(None, qjax.StateSharding(mesh, state="state"))
-    text = str(qjax.plan(qjax.from_qiskit(ring(4, 2)), simulator=simulator))
-    assert "4 qubits on 1 device" in text
-    assert "0 exchanges" in text
+    mesh = Mesh(np.array(jax.devices()[:1] * 4), ("state",))  # nothing runs on it
+    simulator = qjax.simulators.StateVector("xla", qjax.StateSharding(mesh, state="state"))
+    circuit = qjax.from_qiskit(ring(6, 3))
+    text = str(qjax.plan(circuit, simulator=simulator))
+    assert "6 qubits on 4 devices: each holds 2**4 amplitudes" in text
+    assert summarise_sharded(plan_sharded(circuit, 2, Wanted()), 1) in text

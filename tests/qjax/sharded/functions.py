@@ -26,7 +26,6 @@ Use = Callable[[Simulator], Any]
 
 SIZE = 6
 RNG = np.random.default_rng(6)
-FEATURES, WEIGHTS = real_amplitudes(SIZE, reps=1).num_parameters, 2 * SIZE
 
 
 def mesh_of(data: int, state: int) -> jax.sharding.Mesh:
@@ -172,7 +171,9 @@ def dynamic(simulator: Simulator) -> Any:
 def measured(simulator: Simulator) -> Any:
     circuit = entangled().copy()
     circuit.measure_all()
-    return qjax.sample(circuit, POINT.repeat(2), 50, jax.random.key(SEED), simulator=simulator).astype(np.float64)
+    return qjax.sample(
+        circuit, POINT.repeat(2), 50, jax.random.key(SEED), simulator=simulator
+    ).astype(np.float64)
 
 
 def amplitudes(simulator: Simulator) -> Any:
@@ -195,13 +196,13 @@ def projectors(simulator: Simulator) -> Any:
 
 
 def matrices(simulator: Simulator) -> Any:
-    circuit, matrix = efficient_su2(4, reps=1), RNG_MATRIX
-    value = lambda p: qjax.expectation(circuit, Operator(matrix), p, simulator=simulator)  # noqa: E731
+    circuit = efficient_su2(4, reps=1)
+    value = lambda p: qjax.expectation(circuit, Operator(MATRIX), p, simulator=simulator)  # noqa: E731
     return jax.value_and_grad(value)(POINT.repeat(2)[:16])
 
 
 _HALF = np.random.default_rng(3).normal(size=(2, 16, 16))
-RNG_MATRIX = _HALF[0] + _HALF[0].T + 1j * (_HALF[1] - _HALF[1].T)
+MATRIX = _HALF[0] + _HALF[0].T + 1j * (_HALF[1] - _HALF[1].T)
 
 
 def identity_observable(simulator: Simulator) -> Any:
@@ -218,9 +219,7 @@ def misread(simulator: Simulator) -> Any:
     model = qjax.noise.NoiseModel().readout(0.1, 0.05)
     params = POINT.repeat(2)
     value = qjax.expectation(entangled(), "XYZXYZ", params, noise=model, simulator=simulator)
-    return value, qjax.probabilities(
-        entangled(), params, [0, 4], noise=model, simulator=simulator
-    )
+    return value, qjax.probabilities(entangled(), params, [0, 4], noise=model, simulator=simulator)
 
 
 def shots(simulator: Simulator) -> Any:
@@ -277,10 +276,8 @@ USES: dict[str, Use] = {
         odd_batch,
         forward_and_backward,
         sampler,
-        parity,
         evaluated,
         kernel,
-        projected_kernel,
         dynamic,
         measured,
         amplitudes,
@@ -288,8 +285,6 @@ USES: dict[str, Use] = {
         matrices,
         identity_observable,
         many_strings,
-        misread,
-        shots,
         primitives,
         without_slopes,
         nothing_to_do,
@@ -297,12 +292,17 @@ USES: dict[str, Use] = {
 }
 
 
-def compared() -> Iterator[Comparison]:
-    """All of it, in double."""
+SLOW: dict[str, Use] = {
+    use.__name__.replace("_", " "): use for use in (parity, projected_kernel, misread, shots)
+}
+
+
+def compared(thorough: bool) -> Iterator[Comparison]:
+    """All of it, in double; in short, without what takes longest."""
     with jax.enable_x64(True):
         mixed = simulator_on(mesh_of(2, 4))
         yield from of_ansaetze(simulator_on(mesh_of(1, 8)))
-        for name, use in USES.items():
+        for name, use in (USES | (SLOW if thorough else {})).items():
             yield from between(name, use(mixed), use(None))
         yield from placed_inputs(mixed)
 
