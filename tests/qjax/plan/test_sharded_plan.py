@@ -119,8 +119,8 @@ def test_exchanges_of_the_layered_circuit(layers):
     - In the order of the rows, the 20 RY of a layer mix rows that differ by 20 vectors, which are
       independent. A layout has a space of 17 local ones, so that no layer runs in one layout: there
       is an exchange between its first RY and its last.
-    - Every RY of layer l + 2 comes after every one of layer l (through some of layer l + 1), so that
-      layer l + 2 has its exchange after the one of layer l. Neighbouring layers may share theirs.
+    - Every RY of layer l + 2 comes after every one of layer l (through some of layer l + 1), so
+      that it has its exchange after the one of layer l. Neighbouring layers may share theirs.
 
     The bound does not cover programs that leave out or rewrite gates: Z...Z does not depend on half
     of the RY of the last layer, so that a program for nothing else could do with one exchange less.

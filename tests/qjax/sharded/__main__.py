@@ -1,7 +1,7 @@
 """All comparisons: one line of JSON for each, its name and the largest error.
 
-python -m tests.qjax.sharded COUNT: so many random circuits, in eight virtual devices' process; with 50,
-what takes longest too.
+python -m tests.qjax.sharded COUNT: so many random circuits, in a process of eight virtual devices;
+with 50, what takes longest too.
 """
 
 from __future__ import annotations

@@ -256,16 +256,21 @@ def without_slopes(simulator: Simulator) -> Any:
 
 
 def nothing_to_do(simulator: Simulator) -> Any:
-    """No gate; only a global phase; only relabellings; one gate of the last qubit."""
+    """No gate; only a phase; only relabellings; one gate; one behind a flip and an exchange."""
     empty, phase = QuantumCircuit(4), QuantumCircuit(4, global_phase=0.3)
     moved, single = QuantumCircuit(4), QuantumCircuit(4)
     moved.x([0, 3])
     moved.swap(0, 3)
     moved.cx(3, 1)
     single.h(3)
+    flipped = QuantumCircuit(4)
+    flipped.h(3)
+    flipped.cz(0, 3)
+    flipped.x(3)
+    flipped.h(3)
     return [
         qjax.statevector(circuit, (), simulator=simulator)
-        for circuit in (empty, phase, moved, single)
+        for circuit in (empty, phase, moved, single, flipped)
     ]
 
 

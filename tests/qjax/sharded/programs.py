@@ -20,6 +20,7 @@ from tests.qjax.plan.plans import ring
 from tests.qjax.sharded.circuits import Comparison, error_of
 
 _BYTES = {"f32": 4, "f64": 8, "c64": 8, "c128": 16, "u8": 1, "s32": 4, "u32": 4, "pred": 1}
+_KINDS = "all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def collectives_of(text: str) -> list[Collective]:
 def _collectives(bodies: dict[str, list[str]], name: str, times: int) -> Iterator[Collective]:
     for line in bodies[name]:
         found = re.search(
-            r"= (.*?) (all-gather|all-reduce|all-to-all|collective-permute|reduce-scatter)(-start)?\(",
+            rf"= (.*?) ({_KINDS})(-start)?\(",
             line,
         )
         if found:
