@@ -10,7 +10,7 @@ import sys
 
 from tests.circuits import DOUBLE_TOLERANCE
 
-CIRCUITS = os.environ.get("QJAX_SHARDED_CIRCUITS", "6")
+CIRCUITS = os.environ.get("QJAX_SHARDED_CIRCUITS", "5")
 SINGLE = 1.5e-6
 """What rounding of constants in single precision adds up to, in up to 50 gates."""
 

@@ -289,8 +289,6 @@ USES: dict[str, Use] = {
         projectors,
         matrices,
         identity_observable,
-        many_strings,
-        primitives,
         without_slopes,
         nothing_to_do,
     )
@@ -298,7 +296,8 @@ USES: dict[str, Use] = {
 
 
 SLOW: dict[str, Use] = {
-    use.__name__.replace("_", " "): use for use in (parity, projected_kernel, misread, shots)
+    use.__name__.replace("_", " "): use
+    for use in (parity, projected_kernel, many_strings, misread, shots, primitives)
 }
 
 

@@ -73,7 +73,7 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 
-SLOW = ("vmap of a gradient", "checkpoint", "jacrev")
+SLOW = ("vmap of a gradient", "checkpoint", "jacrev", "gradient of probabilities")
 
 
 def compared(thorough: bool) -> Iterator[Comparison]:
