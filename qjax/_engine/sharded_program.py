@@ -225,7 +225,8 @@ def _stage(place: int, plan: ShardedPlan, batched: frozenset[int], native: bool)
         steps, parities = on_devices(wired.steps, plan.num_local), [[] for _ in range(devices)]
         words = steps.words
         program = replace(wired, num_qubits=plan.num_local, steps=steps, source=None)
-    in_place = wired is not None and not in_order
+    # Steps may end with flips of rows, as of a Hadamard gate between X: those are no work in place.
+    in_place = wired is not None and not in_order and not words[:, 6].any()
     signs = [
         [string.sign * (-1) ** _odd(string.device & d) for string in strings]
         for d in range(devices)

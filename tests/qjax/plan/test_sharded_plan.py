@@ -8,6 +8,7 @@ from itertools import product
 import jax
 import numpy as np
 import pytest
+from jax.sharding import Mesh
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Pauli, Statevector
@@ -118,8 +119,8 @@ def test_exchanges_of_the_layered_circuit(layers):
     - In the order of the rows, the 20 RY of a layer mix rows that differ by 20 vectors, which are
       independent. A layout has a space of 17 local ones, so that no layer runs in one layout: there
       is an exchange between its first RY and its last.
-    - Every RY of layer l + 2 comes after every one of layer l (through some of layer l + 1), so that
-      layer l + 2 has its exchange after the one of layer l. Neighbouring layers may share theirs.
+    - Every RY of layer l + 2 comes after every one of layer l (through some of layer l + 1), so
+      that it has its exchange after the one of layer l. Neighbouring layers may share theirs.
 
     The bound does not cover programs that leave out or rewrite gates: Z...Z does not depend on half
     of the RY of the last layer, so that a program for nothing else could do with one exchange less.
@@ -167,8 +168,9 @@ def test_bytes_are_those_of_all_exchanges():
 
 
 def test_a_plan_of_the_public_function():
-    mesh = jax.make_mesh((1,), ("state",), devices=jax.devices()[:1])
-    simulator = qjax.simulators.StateVector(None, qjax.StateSharding(mesh, state="state"))
-    text = str(qjax.plan(qjax.from_qiskit(ring(4, 2)), simulator=simulator))
-    assert "4 qubits on 1 device" in text
-    assert "0 exchanges" in text
+    mesh = Mesh(np.array(jax.devices()[:1] * 4), ("state",))  # nothing runs on it
+    simulator = qjax.simulators.StateVector("xla", qjax.StateSharding(mesh, state="state"))
+    circuit = qjax.from_qiskit(ring(6, 3))
+    text = str(qjax.plan(circuit, simulator=simulator))
+    assert "6 qubits on 4 devices: each holds 2**4 amplitudes" in text
+    assert summarise_sharded(plan_sharded(circuit, 2, Wanted()), 1) in text

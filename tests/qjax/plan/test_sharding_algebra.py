@@ -102,40 +102,75 @@ def test_targets_come_down_to_bits_of_their_own(data):
     pairs = [(m, d) for m, d in zip(masks, columns, strict=True) if d < 1 << num_local]
     assume(pairs)
     controls = [m for m, d in zip(masks, columns, strict=True) if d >= 1 << num_local]
-    wiring = Wiring(num_local)
+    wiring = Wiring(num_local, size)
     bits = [wiring.bring_target(mask, difference) for mask, difference in pairs]
     on = wiring.bring_controls([Condition(mask, k % 2) for k, mask in enumerate(controls)])
     assert len(set(bits)) == len(pairs)
     assert len({bit for bit, _ in on} | set(bits)) == len(on) + len(bits)
+    additions = wiring.take()
     for bit, (mask, difference) in zip(bits, pairs, strict=True):
-        assert wiring.moved(difference) == 1 << bit
-        assert added(wiring.additions, difference) == 1 << bit
+        assert added(additions, difference) == wiring.moved(difference) == 1 << bit
         assert wiring.seen(mask) == 1 << bit
     for place in range(1 << size):
-        after = added(wiring.additions, place)
+        after = added(additions, place)
         assert all(dot(m, place) == after >> b & 1 for b, (m, _) in zip(bits, pairs, strict=True))
         met = all(dot(mask, place) == k % 2 for k, mask in enumerate(controls))
         assert met == all(after >> bit & 1 == value for bit, value in on)
-        # What the device adds can be told apart from what local bits do.
-        device, own = place >> num_local, place & (1 << num_local) - 1
-        alone = added(wiring.local_additions, own)
-        assert alone < 1 << num_local
-        for bit in range(num_local):
-            assert after >> bit & 1 == alone >> bit & 1 ^ dot(wiring.device_part(bit), device)
+    check_wiring(wiring, additions)
+
+
+def check_wiring(wiring: Wiring, additions: list[Addition]) -> None:
+    """What it says of its bits is what additions make of them."""
+    size, local = len(wiring.rows), (1 << wiring.num_local) - 1
+    for target, source in additions:
+        assert target < wiring.num_local or source >= wiring.num_local
+    for place in range(1 << size):
+        after = added(additions, place)
+        own = added(additions, place & local)
+        for bit, (row, column) in enumerate(zip(wiring.rows, wiring.columns, strict=True)):
+            assert after >> bit & 1 == dot(row, place)
+            assert added(additions, column) == 1 << bit
+            # What the device adds can be told apart from what local bits do.
+            part = wiring.device_part(bit)
+            assert after >> bit & 1 == own >> bit & 1 ^ dot(part, place >> wiring.num_local)
 
 
 @given(st.data())
 def test_a_parity_comes_down_to_a_bit(data):
+    """One after the other, as phases of a stage do."""
     size = data.draw(st.integers(1, 6))
     num_local = data.draw(st.integers(1, size))
-    mask = data.draw(st.integers(1, 2**size - 1))
-    wiring = Wiring(num_local)
-    bit = wiring.bring_parity(mask)
-    assert (bit < num_local) == bool(mask & (1 << num_local) - 1)
-    for place in range(1 << size):
-        assert added(wiring.additions, place) >> bit & 1 == dot(mask, place)
-    if bit >= num_local:
-        assert wiring.device_part(bit) == mask >> num_local
+    wiring, additions = Wiring(num_local, size), []
+    for mask in data.draw(st.lists(st.integers(1, 2**size - 1), max_size=4)):
+        bit = wiring.bring_parity(mask)
+        additions += wiring.take()
+        seen = wiring.seen(mask)
+        assert seen == 1 << bit
+        for place in range(1 << size):
+            assert added(additions, place) >> bit & 1 == dot(mask, place)
+        if mask & (1 << num_local) - 1:
+            assert bit < num_local
+    check_wiring(wiring, additions)
+
+
+@given(st.data())
+def test_wirings_come_to_what_is_asked_for(data):
+    """The bits of the device as they were; then local bits that are given parities."""
+    size = data.draw(st.integers(2, 6))
+    num_local = data.draw(st.integers(1, size - 1))
+    wiring = Wiring(num_local, size)
+    for mask in data.draw(st.lists(st.integers(1, 2**size - 1), max_size=4)):
+        wiring.bring_parity(mask)
+    wiring.restore_device()
+    assert wiring.rows[num_local:] == [1 << bit for bit in range(num_local, size)]
+    own = transposed(data.draw(invertible(num_local)), num_local)
+    more = data.draw(st.lists(st.integers(0, 2**size - 1), min_size=num_local, max_size=num_local))
+    rows = [row | extra >> num_local << num_local for row, extra in zip(own, more, strict=True)]
+    wiring.bring_rows(rows)
+    assert wiring.rows[:num_local] == rows
+    assert wiring.rows[num_local:] == [1 << bit for bit in range(num_local, size)]
+    check_wiring(wiring, wiring.take())
+    assert wiring.take() == []
 
 
 @given(st.data())

@@ -56,9 +56,7 @@ class Case:
     def name(self) -> str:
         """As a report shows it."""
         bits = "double" if self.x64 else "single"
-        return (
-            f"{self.seed}: {self.num_qubits} qubits on {self.num_devices}, {self.engine}, {bits}"
-        )
+        return f"{self.seed}: {self.num_qubits} qubits on {self.num_devices}, {self.engine}, {bits}"
 
 
 def simulator_of(case: Case) -> qjax.simulators.StateVector:
@@ -151,7 +149,9 @@ def _compared(case: Case, thorough: bool) -> Iterator[Comparison]:
     others: dict[str, Callable[[object], Array]] = {
         "state": lambda s: qjax.statevector(converted, point, simulator=s),
         "probabilities": lambda s: qjax.probabilities(converted, point, few, simulator=s),
-        "samples": lambda s: qjax.sample(converted, point, SHOTS, jax.random.key(SEED), simulator=s),
+        "samples": lambda s: qjax.sample(
+            converted, point, SHOTS, jax.random.key(SEED), simulator=s
+        ),
         "all probabilities": lambda s: qjax.probabilities(converted, point, many, simulator=s),
     }
     if not thorough:

@@ -26,7 +26,6 @@ Use = Callable[[Simulator], Any]
 
 SIZE = 6
 RNG = np.random.default_rng(6)
-FEATURES, WEIGHTS = real_amplitudes(SIZE, reps=1).num_parameters, 2 * SIZE
 
 
 def mesh_of(data: int, state: int) -> jax.sharding.Mesh:
@@ -172,7 +171,9 @@ def dynamic(simulator: Simulator) -> Any:
 def measured(simulator: Simulator) -> Any:
     circuit = entangled().copy()
     circuit.measure_all()
-    return qjax.sample(circuit, POINT.repeat(2), 50, jax.random.key(SEED), simulator=simulator).astype(np.float64)
+    return qjax.sample(
+        circuit, POINT.repeat(2), 50, jax.random.key(SEED), simulator=simulator
+    ).astype(np.float64)
 
 
 def amplitudes(simulator: Simulator) -> Any:
@@ -195,13 +196,13 @@ def projectors(simulator: Simulator) -> Any:
 
 
 def matrices(simulator: Simulator) -> Any:
-    circuit, matrix = efficient_su2(4, reps=1), RNG_MATRIX
-    value = lambda p: qjax.expectation(circuit, Operator(matrix), p, simulator=simulator)  # noqa: E731
+    circuit = efficient_su2(4, reps=1)
+    value = lambda p: qjax.expectation(circuit, Operator(MATRIX), p, simulator=simulator)  # noqa: E731
     return jax.value_and_grad(value)(POINT.repeat(2)[:16])
 
 
 _HALF = np.random.default_rng(3).normal(size=(2, 16, 16))
-RNG_MATRIX = _HALF[0] + _HALF[0].T + 1j * (_HALF[1] - _HALF[1].T)
+MATRIX = _HALF[0] + _HALF[0].T + 1j * (_HALF[1] - _HALF[1].T)
 
 
 def identity_observable(simulator: Simulator) -> Any:
@@ -218,9 +219,7 @@ def misread(simulator: Simulator) -> Any:
     model = qjax.noise.NoiseModel().readout(0.1, 0.05)
     params = POINT.repeat(2)
     value = qjax.expectation(entangled(), "XYZXYZ", params, noise=model, simulator=simulator)
-    return value, qjax.probabilities(
-        entangled(), params, [0, 4], noise=model, simulator=simulator
-    )
+    return value, qjax.probabilities(entangled(), params, [0, 4], noise=model, simulator=simulator)
 
 
 def shots(simulator: Simulator) -> Any:
@@ -257,16 +256,21 @@ def without_slopes(simulator: Simulator) -> Any:
 
 
 def nothing_to_do(simulator: Simulator) -> Any:
-    """No gate; only a global phase; only relabellings; one gate of the last qubit."""
+    """No gate; only a phase; only relabellings; one gate; one behind a flip and an exchange."""
     empty, phase = QuantumCircuit(4), QuantumCircuit(4, global_phase=0.3)
     moved, single = QuantumCircuit(4), QuantumCircuit(4)
     moved.x([0, 3])
     moved.swap(0, 3)
     moved.cx(3, 1)
     single.h(3)
+    flipped = QuantumCircuit(4)
+    flipped.h(3)
+    flipped.cz(0, 3)
+    flipped.x(3)
+    flipped.h(3)
     return [
         qjax.statevector(circuit, (), simulator=simulator)
-        for circuit in (empty, phase, moved, single)
+        for circuit in (empty, phase, moved, single, flipped)
     ]
 
 
@@ -277,32 +281,32 @@ USES: dict[str, Use] = {
         odd_batch,
         forward_and_backward,
         sampler,
-        parity,
         evaluated,
         kernel,
-        projected_kernel,
         dynamic,
         measured,
         amplitudes,
         projectors,
         matrices,
         identity_observable,
-        many_strings,
-        misread,
-        shots,
-        primitives,
         without_slopes,
         nothing_to_do,
     )
 }
 
 
-def compared() -> Iterator[Comparison]:
-    """All of it, in double."""
+SLOW: dict[str, Use] = {
+    use.__name__.replace("_", " "): use
+    for use in (parity, projected_kernel, many_strings, misread, shots, primitives)
+}
+
+
+def compared(thorough: bool) -> Iterator[Comparison]:
+    """All of it, in double; in short, without what takes longest."""
     with jax.enable_x64(True):
         mixed = simulator_on(mesh_of(2, 4))
         yield from of_ansaetze(simulator_on(mesh_of(1, 8)))
-        for name, use in USES.items():
+        for name, use in (USES | (SLOW if thorough else {})).items():
             yield from between(name, use(mixed), use(None))
         yield from placed_inputs(mixed)
 

@@ -73,31 +73,44 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 
-def compared() -> Iterator[Comparison]:
-    """All of it, in double."""
+SLOW = ("vmap of a gradient", "checkpoint", "jacrev", "gradient of probabilities")
+
+
+def compared(thorough: bool) -> Iterator[Comparison]:
+    """All of it, in double; in short, without what takes longest."""
     with jax.enable_x64(True):
         simulator = simulator_on(mesh_of(2, 4))
         for name, transform in TRANSFORMS.items():
-            yield from between(name, transform(simulator), transform(None))
-        yield from of_backprop(mesh_of(1, 8))
+            if thorough or name not in SLOW:
+                yield from between(name, transform(simulator), transform(None))
+        if thorough:
+            with jax.disable_jit():
+                error = error_of(values(PARAMS, simulator), values(PARAMS, None))
+            yield "disable_jit", error
+        yield from of_xla(mesh_of(4, 2))
         yield from around(simulator)
         yield from by_steps(simulator)
 
 
-def of_backprop(mesh: jax.sharding.Mesh) -> Iterator[Comparison]:
-    """XLA's engine, which keeps states for reverse mode."""
+def of_xla(mesh: jax.sharding.Mesh) -> Iterator[Comparison]:
+    """XLA's engine, which keeps states for reverse mode, or undoes matrices that are constant."""
     simulator = simulator_on(mesh, "xla")
-    slope = jax.jit(
-        jax.grad(lambda p: qjax.expectation(
-            CIRCUIT, "XYZX", p, simulator=simulator, gradient="backprop"
-        ))
-    )
-    expected = jax.grad(lambda p: qjax.expectation(CIRCUIT, "XYZX", p))(PARAMS)
-    yield "backprop", error_of(slope(PARAMS), expected)
+    fixed = efficient_su2(4, reps=1)
+    fixed.ccx(0, 1, 2)
+    fixed.h(range(4))
+    for gradient, circuit in (("backprop", CIRCUIT), ("adjoint", qjax.from_qiskit(fixed))):
+
+        def value(params: Array, how: Simulator, circuit=circuit, gradient=gradient) -> Array:
+            return qjax.expectation(
+                circuit, "XYZX", params, simulator=how, gradient=how and gradient
+            )
+
+        found = jax.jit(jax.grad(partial(value, how=simulator)))(PARAMS)
+        yield gradient, error_of(found, jax.grad(partial(value, how=None))(PARAMS))
 
 
 def around(simulator: qjax.simulators.StateVector) -> Iterator[Comparison]:
-    """What a user has set: meshes of either kind of axes, no jit, parameters that lie on devices."""
+    """What a user has set: meshes of either kind of axes, parameters that lie on devices."""
     assert simulator.sharding is not None
     mesh, expected = simulator.sharding.mesh, values(PARAMS, None)
     rows = estimator(None).apply(POINT, INPUTS[:8])
@@ -107,14 +120,10 @@ def around(simulator: qjax.simulators.StateVector) -> Iterator[Comparison]:
             inputs = jax.device_put(INPUTS[:8], NamedSharding(other, P("data")))
             found = estimator(simulator_on(other)).apply(POINT, inputs)
             yield f"set_mesh, {name}", error_of(found, rows)
-    with jax.disable_jit():
-        yield "disable_jit", error_of(values(PARAMS, simulator), expected)
     placed = jax.device_put(PARAMS, NamedSharding(mesh, P()))
     yield "placed parameters", error_of(values(placed, simulator), expected)
     cut = jax.device_put(PARAMS, NamedSharding(mesh, P("state")))
     yield "cut parameters", error_of(jax.jit(partial(values, simulator=simulator))(cut), expected)
-    committed = jax.device_put(PARAMS, jax.devices()[3])
-    yield "parameters on one device", error_of(values(committed, simulator), expected)
 
 
 def by_steps(simulator: Simulator) -> Iterator[Comparison]:
