@@ -70,7 +70,7 @@ def export(
     Raises:
         ValueError: for a batch size or order that is no such number, another dtype or platform, a
             network whose outputs are drawn (with shots, or samples), of another shape than it says,
-            or that runs on a primitive.
+            or that runs on a primitive or on devices that a sharding names.
         TypeError: for what is no network or path, and an `overwrite` that is not True or False.
         FileExistsError: for a file that exists, without `overwrite`.
         OSError: for one that cannot be written; names path, size and cause.
@@ -222,6 +222,11 @@ def _check_exact(network: Network) -> None:
         raise ValueError(
             f"network: it runs on {type(network.primitive).__name__}, which no file can hold; "
             "export its simulation, network.exact(), which takes the same weights"
+        )
+    if getattr(getattr(network, "simulator", None), "sharding", None) is not None:
+        raise ValueError(
+            "network: its simulator names devices of this process, which no file can hold; "
+            "export one without a sharding, which takes the same weights"
         )
     if getattr(network, "needs_key", False):
         exact = ", network.exact()," if isinstance(network, NeuralNetwork) else ""

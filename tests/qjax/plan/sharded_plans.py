@@ -148,8 +148,9 @@ def told_matrix(stage: LocalStage, values: np.ndarray, device: int) -> np.ndarra
 
 
 def wired_matrices(stage: LocalStage, values: np.ndarray, num_local: int) -> list[np.ndarray]:
-    """What all devices do, by the circuit that has their bits as qubits."""
-    whole = Operator(_bound(stage.wired, values)).data
+    """What all devices do, by the circuit that has their bits as qubits, and one that is 1."""
+    both = Operator(_bound(stage.wired, values)).data
+    whole = both[len(both) // 2 :, len(both) // 2 :]
     size = 1 << num_local
     blocks = whole.reshape(len(whole) // size, size, len(whole) // size, size)
     for first in range(len(blocks)):

@@ -5,6 +5,7 @@ Nothing runs here: meshes of one device, several times, are enough to be refused
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import jax
@@ -51,6 +52,11 @@ def network(simulator: object) -> qjax.EstimatorQNN:
     return qjax.EstimatorQNN(
         circuit=ansatz, weight_params=list(ansatz.parameters), simulator=simulator
     )
+
+
+def in_another_mesh() -> object:
+    with jax.set_mesh(jax.make_mesh((1,), ("other",))):
+        return jax.jit(lambda: qjax.expectation(bell(), "ZZ", simulator=FOUR))()
 
 
 NOISE = qjax.noise.NoiseModel().after("h", qjax.noise.depolarizing(0.1))
@@ -155,10 +161,20 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
         qjax.CircuitTooLargeError,
         "statevector.* of 50 qubits .* Use more devices",
     ),
-    "too many qubits to plan": (
-        lambda: qjax.plan(wide(50), simulator=FOUR),
-        qjax.CircuitTooLargeError,
-        "Use more devices",
+    "a pickle": (
+        lambda: pickle.dumps(FOUR),
+        TypeError,
+        "names devices of this process, and cannot be pickled",
+    ),
+    "an export": (
+        lambda: qjax.export(network(FOUR)),
+        ValueError,
+        "export one without a sharding",
+    ),
+    "another mesh in use": (
+        in_another_mesh,
+        ValueError,
+        "use one mesh for both",
     ),
 }
 
@@ -168,6 +184,10 @@ def test_what_cannot_be_is_refused(name: str) -> None:
     call, kind, message = BAD[name]
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_plans_are_on_paper() -> None:
+    assert "50 qubits on 4 devices" in str(qjax.plan(wide(50), simulator=FOUR))
 
 
 def test_shardings_are_values() -> None:
