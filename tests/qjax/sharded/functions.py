@@ -18,7 +18,7 @@ from qiskit.circuit.library import efficient_su2, qaoa_ansatz, real_amplitudes, 
 from qiskit.quantum_info import Operator, SparseObservable, SparsePauliOp
 
 import qjax
-from tests.circuits import random_observable, random_values, value_of
+from tests.circuits import random_observable, random_values, state_of, value_of
 from tests.qjax.sharded.circuits import SEED, Comparison, error_of
 
 Simulator = qjax.simulators.StateVector | None
@@ -64,6 +64,27 @@ def of_ansaetze(simulator: qjax.simulators.StateVector) -> Iterator[Comparison]:
         yield f"{name}: value", error_of(found, np.float64(value_of(circuit, observable, point)))
         expected = jax.jit(jax.grad(partial(value, how=None)))(point)
         yield f"{name}: gradient", error_of(slope, expected)
+
+
+def of_permutations() -> Iterator[Comparison]:
+    """States against Qiskit's where most gates move basis states, for any order of axes."""
+    mesh = jax.make_mesh((2, 2, 2), ("a", "b", "c"))
+    for seed, axes in enumerate(("abc", "cab", "ca", "b", "acb", "ba")):
+        rng, circuit = np.random.default_rng(seed), QuantumCircuit(SIZE)
+        for _ in range(25):
+            first, second = rng.permutation(SIZE)[:2].tolist()
+            circuit.x(first)
+            circuit.cx(second, first)
+            circuit.swap(first, second)
+            circuit.ry(rng.normal(), second)
+            circuit.rz(rng.normal(), first)
+        circuit.cx(0, SIZE - 1)
+        for engine in ("native", "xla")[: 1 + (seed == 0)]:
+            sharding = qjax.StateSharding(mesh, tuple(axes))
+            found = qjax.statevector(
+                circuit, simulator=qjax.simulators.StateVector(engine, sharding)
+            )
+            yield f"permutations on {axes} by {engine}", error_of(found, state_of(circuit))
 
 
 # ---------------------------------------------------------------- networks
@@ -306,6 +327,7 @@ def compared(thorough: bool) -> Iterator[Comparison]:
     with jax.enable_x64(True):
         mixed = simulator_on(mesh_of(2, 4))
         yield from of_ansaetze(simulator_on(mesh_of(1, 8)))
+        yield from of_permutations()
         for name, use in (USES | (SLOW if thorough else {})).items():
             yield from between(name, use(mixed), use(None))
         yield from placed_inputs(mixed)
