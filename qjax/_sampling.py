@@ -114,6 +114,12 @@ def sample(
     _check_runs(given, shots, method)
     chosen, model = with_simulator(circuit, given, as_noise(noise))
     structure = structure_of(model) if model else None
+    by_runs = method == "trajectories" or (method is None and not is_followed(circuit))
+    if by_runs and isinstance(chosen, StateVector) and chosen.sharding is not None:
+        raise ValueError(
+            "simulator: runs one by one have whole states, and this one cuts states between "
+            "devices; expected method='exact', where outcomes can be followed, or no sharding"
+        )
     if method == "trajectories" or isinstance(chosen, TrajectorySimulator):
         return _compiled_runs(circuit, structure, shots)(values, key, model)
     if isinstance(chosen, DensityMatrix):

@@ -114,6 +114,11 @@ def _check_mesh(sharding: StateSharding, *arrays: Array) -> None:
     Raises:
         ValueError: otherwise.
     """
+    if jax.sharding.get_abstract_mesh().manual_axes:
+        raise ValueError(
+            "simulator: one with a sharding maps over its mesh by itself, and cannot run inside of "
+            "another shard_map; call it outside, or leave the sharding out inside"
+        )
     own = dict(sharding.mesh.shape)
     others = [jax.typeof(array).sharding.mesh for array in arrays]
     for mesh in (*others, jax.sharding.get_abstract_mesh()):

@@ -238,7 +238,7 @@ def check_parts_fit(
     check_fits(
         needed,
         f"the parts of {columns} statevector(s) of {num_qubits} qubits in {dtype.name} on "
-        f"{counted(together, 'device')} of {sharding.num_devices}, {states:g} times,",
+        f"{counted(together, 'device')} of {sharding.mesh.size}, {states:g} times,",
         f"more devices{enough}, fewer qubits or smaller batches",
     )
 

@@ -59,6 +59,16 @@ def in_another_mesh() -> object:
         return jax.jit(lambda: qjax.expectation(bell(), "ZZ", simulator=FOUR))()
 
 
+def in_a_shard_map() -> object:
+    mesh = mesh_of(1, names=("other",))
+    simulator = StateVector("xla", StateSharding(mesh, "other"))
+
+    def value(angle: jax.Array) -> jax.Array:
+        return qjax.expectation(bell(), "ZZ", simulator=simulator) + angle[0]
+
+    return jax.shard_map(value, mesh=mesh, in_specs=P("other"), out_specs=P())(np.zeros(1))
+
+
 NOISE = qjax.noise.NoiseModel().after("h", qjax.noise.depolarizing(0.1))
 Call = Callable[[], object]
 BAD: dict[str, tuple[Call, type[Exception], str]] = {
@@ -170,6 +180,16 @@ BAD: dict[str, tuple[Call, type[Exception], str]] = {
         lambda: qjax.export(network(FOUR)),
         ValueError,
         "export one without a sharding",
+    ),
+    "runs one by one": (
+        lambda: qjax.sample(bell(), (), 3, KEY, simulator=FOUR, method="trajectories"),
+        ValueError,
+        "expected method='exact'",
+    ),
+    "inside of shard_map": (
+        in_a_shard_map,
+        ValueError,
+        "cannot run inside of another shard_map",
     ),
     "another mesh in use": (
         in_another_mesh,
