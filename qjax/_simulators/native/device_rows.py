@@ -16,7 +16,12 @@ from jaxtyping import Float
 from qjax._plan import NativeProgram
 from qjax._simulators.native.by_xla import Given
 from qjax._simulators.native.layout import lanes_are_samples, tile_shape
-from qjax._simulators.native.operations import call_kernel, cotangent_types, state_types
+from qjax._simulators.native.operations import (
+    call_kernel,
+    cotangent_types,
+    read_kernel,
+    state_types,
+)
 from qjax._simulators.native.primitive import kernel_primitive
 from qjax._simulators.native.reading import NativeReading
 from qjax._simulators.statevector.simulation import State
@@ -110,20 +115,6 @@ def _kernels_only(*_: Any) -> Sequence[Array]:
     )
 
 
-def _read(
-    name: str,
-    program: NativeProgram,
-    reading: NativeReading,
-    given: Given,
-    results: Any,
-    *more: Any,
-) -> Sequence[Array]:
-    words, of_strings = jnp.asarray(reading.words), reading.of_strings
-    called: Sequence[Array]
-    called = call_kernel(name, program, given, results, words, *more, of_strings=of_strings)
-    return called
-
-
 _run_tiles = kernel_primitive(
     "run_tiles",
     lambda program, given, tiles: call_kernel(
@@ -144,8 +135,8 @@ _undo_tiles = kernel_primitive(
 
 _read_tiles = kernel_primitive(
     "read_tiles",
-    lambda program, reading, given, tiles: _read(
-        "ReadTiles", program, reading, given, _value_types(reading, given), tiles
+    lambda program, reading, given, tiles: read_kernel(
+        "ReadTiles", reading, program, given, _value_types(reading, given), tiles
     ),
     _kernels_only,
     lambda _, reading, given, __: _value_types(reading, given),
@@ -153,8 +144,8 @@ _read_tiles = kernel_primitive(
 
 _read_tiles_back = kernel_primitive(
     "read_tiles_back",
-    lambda program, reading, given, *more: _read(
-        "ReadTilesBack", program, reading, given, _tile_types(program, given), *more
+    lambda program, reading, given, *more: read_kernel(
+        "ReadTilesBack", reading, program, given, _tile_types(program, given), *more
     ),
     _kernels_only,
     lambda program, _, given, *__: _tile_types(program, given),

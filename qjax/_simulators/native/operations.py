@@ -193,7 +193,7 @@ def call_kernel(
     return call(words, numbers, shared, batched, start, *more, by_samples=by_samples, **how)
 
 
-def _read(
+def read_kernel(
     name: str,
     reading: NativeReading,
     program: NativeProgram,
@@ -201,6 +201,7 @@ def _read(
     results: Any,
     *more: Array,
 ) -> Sequence[Array]:
+    """What a kernel returns that reads a state out; arguments as in `call_kernel`."""
     words, of_strings = jnp.asarray(reading.words), reading.of_strings
     called: Sequence[Array]
     called = call_kernel(name, program, given, results, words, *more, of_strings=of_strings)
@@ -282,7 +283,7 @@ _values = kernel_primitive("values", _values_by_kernel, _values_without, _values
 
 _values_back = kernel_primitive(
     "values_back",
-    lambda program, reading, given, *more: _read(
+    lambda program, reading, given, *more: read_kernel(
         "PullBackValues", reading, program, given, cotangent_types(given), *more
     ),
     lambda program, reading, given, _, cotangent: _cotangents_by_xla(
