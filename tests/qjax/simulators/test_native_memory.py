@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 from scipy.linalg import hadamard
 
@@ -30,6 +31,14 @@ pytestmark = pytest.mark.skipif(why_missing() is not None, reason=f"{why_missing
 @pytest.mark.parametrize(("num_qubits", "batch"), [(1, 1), (2, 17), (5, 3), (7, 33), (9, 2)])
 def test_values_and_slopes(num_qubits: int, batch: int, precision: Precision) -> None:
     check(num_qubits, batch, 12, precision)
+
+
+@pytest.mark.parametrize(("num_qubits", "batch"), [(3, 17), (8, 1)])
+def test_in_place(num_qubits: int, batch: int, precision: Precision) -> None:
+    """As on one of several devices."""
+    mesh = Mesh(np.array(jax.devices()[:1]), ("state",))
+    sharding = qjax.StateSharding(mesh, "state")
+    check(num_qubits, batch, 8, precision, qjax.simulators.StateVector("native", sharding))
 
 
 @pytest.mark.parametrize("num_qubits", [15, 16])
@@ -98,7 +107,13 @@ def test_draws(outcomes: int, batch: int, shots: int, precision: Precision) -> N
     assert np.allclose(np.round(shots * drawn), shots * drawn, atol=1e-2)
 
 
-def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> None:
+def check(
+    num_qubits: int,
+    batch: int,
+    num_gates: int,
+    precision: Precision,
+    simulator: qjax.simulators.StateVector | None = None,
+) -> None:
     """States and values against Qiskit; a slope of the values against those of a step away."""
     rng = np.random.default_rng(num_qubits)
     circuit = random_circuit(num_qubits, num_qubits, num_gates, symbolic=True)
@@ -121,7 +136,7 @@ def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> 
         [state.expectation_value(SparsePauliOp(x)).real for x in labels] for state in states
     ]
 
-    of_states = run(Task(converted, per_sample, States()), *parts)
+    of_states = run(Task(converted, per_sample, States(), simulator=simulator), *parts)
     assert error(of_states, np.array([state.data for state in states]).T) < precision.tolerance
     qubits = tuple(rng.permutation(num_qubits)[:3].tolist())
     readouts = (
@@ -130,7 +145,7 @@ def check(num_qubits: int, batch: int, num_gates: int, precision: Precision) -> 
         (Outcomes(qubits), np.array([state.probabilities(qubits) for state in states])),
     )
     for readout, wanted in readouts:
-        task = Task(converted, per_sample, readout)
+        task = Task(converted, per_sample, readout, simulator=simulator)
         of_parts, pull_back = jax.vjp(lambda *given, task=task: run(task, *given), *parts)
         assert error(of_parts, wanted.T) < precision.tolerance
         weights = jnp.asarray(rng.normal(size=of_parts.shape), precision.real)
