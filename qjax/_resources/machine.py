@@ -100,9 +100,6 @@ _TYPICAL: dict[str, tuple[float, float, dict[float, float]]] = {
 }
 # Doubles take so many times as long.
 _DOUBLE = 2.0
-
-# What reading a file raises that somebody else wrote, or cut off.
-_BROKEN = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
 _TYPICAL_BANDWIDTH = 5e9
 
 
@@ -177,6 +174,9 @@ def _machine_of(text: bytes) -> Machine:
     """
     try:
         found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is broken") from error
+    try:
         if found["format"] != FORMAT:
             raise ValueError(f"is of format {found['format']!r}, and {FORMAT} is expected")
         machine = Machine(
@@ -186,14 +186,7 @@ def _machine_of(text: bytes) -> Machine:
             _positive(found["bandwidth"]),
             {name: _rates(each) for name, each in found["rates"].items()},
         )
-    except (
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except (AttributeError, LookupError, TypeError, OverflowError) as error:
         raise ValueError("is broken") from error
     if missing := typical_machine().rates.keys() - machine.rates.keys():
         raise ValueError(f"lacks the figures of {', '.join(sorted(missing))}")
