@@ -109,9 +109,10 @@ def _value_types(reading: NativeReading, given: Given) -> list[jax.ShapeDtypeStr
 
 
 def _kernels_only(*_: Any) -> Sequence[Array]:
-    raise NotImplementedError(
-        "a state that several devices hold was to run on the native engine, on devices that have "
-        "no kernels, or to be exported; use simulator=StateVector('xla', sharding=...)"
+    raise ValueError(
+        "simulator: a program whose states several devices hold was planned for the kernels of the "
+        "native engine, and is compiled for something else than the CPUs of its mesh, or exported; "
+        "expected StateVector('xla', sharding=...), which XLA compiles for any device"
     )
 
 
