@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 
 from tests.circuits import DOUBLE_TOLERANCE, SINGLE_TOLERANCE
+from tests.compiling import FASTER
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # LLVM optimizes less: twice as fast to compile, for programs that run once. JAX's own tests do the
 # same; what is computed stays the same. Examples run in processes of their own, without it.
 jax.config.update("jax_disable_most_optimizations", True)
+# Read once, here; processes that tests start compile as users do.
+with pytest.MonkeyPatch.context() as _environment:
+    _environment.setenv("XLA_FLAGS", FASTER, prepend=" ")
+    jax.devices()
 
 hypothesis.settings.register_profile(
     "reproducible", derandomize=True, deadline=None, database=None, print_blob=True

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+from tests.compiling import flags
+
+os.environ["XLA_FLAGS"] = flags(8)
 
 import jax
 import jax.numpy as jnp

@@ -58,7 +58,7 @@ void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source,
       }
     }
     set_sines(rotation, halves);
-    return absorb(rotation, scale.release());
+    return absorb(rotation, scale);
   }
   double half = 0, cosine, sine;
   for (int k = 0; k < step.count; ++k) {
@@ -67,13 +67,11 @@ void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source,
     half += is_sum ? without_turns(own) : own;
   }
   cos_sin(half, cosine, sine);
-  if (scale.takes(cosine)) {
-    set_sines(rotation, splat<T>(1), splat<T>(T(sine / cosine)));
-    rotation.is_unscaled = true;
-    return;
-  }
-  set_sines(rotation, splat<T>(T(cosine)), splat<T>(T(sine)));
-  absorb(rotation, scale.release());
+  rotation.is_unscaled = scale.may_take(cosine);
+  const double factor = rotation.is_unscaled ? 1 / cosine : scale.value();
+  const T c = rotation.is_unscaled ? T(1) : T(cosine * factor), s = T(sine * factor);
+  set_sines(rotation, splat<T>(c), splat<T>(s));
+  scale.divide(std::copysign(norm_of(rotation), factor));
 }
 
 template <typename T>
@@ -102,12 +100,28 @@ void build(Chain<N>& chain, const Step& step, const Source<T>& source) {
 }
 
 template <typename N, typename T>
-void set_entries(Pairs<T>& pairs, const Step& step, const Source<T>& source, bool back) {
+Entries<N> entries_of(const Step& step, const Source<T>& source, bool back) {
   Chain<N> chain;
   build(chain, step, source);
-  const int classes = 1 << step.num_masks;
-  set_entries(pairs, back ? inverse(chain.whole, classes, step.pattern) : chain.whole, step,
-              source.layout);
+  return back ? inverse(chain.whole, 1 << step.num_masks, step.pattern) : chain.whole;
+}
+
+template <typename T>
+void set_entries(Pairs<T>& pairs, const Step& step, const Source<T>& source, bool back,
+                 Scale& scale) {
+  if (source.samples.differ(step.batched))
+    return set_entries(pairs, entries_of<Vector<T>>(step, source, back), step, source.layout);
+  Entries<double> entries = entries_of<double>(step, source, back);
+  const bool act_on_all = step.num_masks == 1 && step.num_controls == 0;
+  if (!act_on_all) return set_entries(pairs, entries, step, source.layout);
+  const double factor = scale.is_rounding() ? scale.value() : 1;
+  for (auto* part : {entries.own, entries.other})
+    for (int r = 0; r < 2; ++r) part[r] = {part[r].re * factor, part[r].im * factor};
+  set_entries(pairs, entries, step, source.layout);
+  double squares = 0;
+  for (const auto* part : {pairs.own, pairs.other})
+    for (int r = 0; r < 2; ++r) squares += square_of(part[r]);
+  scale.divide(std::sqrt(squares / 2));
 }
 
 template <typename T>
@@ -134,7 +148,8 @@ void finish(const Pairs<T>&, const Step& step, const Vector<T>* given, const Sou
 // ---------------------------------------------------------------- phases
 
 template <typename T>
-void build(PhaseTable<T>& table, const Piece& piece, const Source<T>& source, const Span& span) {
+void build(PhaseTable<T>& table, const Piece& piece, const Source<T>& source, const Span& span,
+           Scale& scale) {
   const auto& [program, layout, samples] = source;
   Vector<double> angles{}, cosines{}, sines{};  // of terms
   static_assert(kTermsAtOnce <= kLanes<double>);
@@ -155,6 +170,7 @@ void build(PhaseTable<T>& table, const Piece& piece, const Source<T>& source, co
       phases[j] = {splat<T>(T(cosines[j])), splat<T>(T(sines[j]))};
   }
   build(table, piece.terms, piece.num_terms, layout, span, phases);
+  if (!samples.differ(piece.step->batched)) scale.divide(norm_of(table));
 }
 
 template <typename T>
@@ -179,24 +195,26 @@ void prepare(Action<T>& action, const Piece& piece, const Source<T>& source, con
   action.weight = T(scale.value() * scale.value());
   const Step& step = *piece.step;
   if (step.kind == StepKind::kPhases)
-    return build(action.kind.template emplace<PhaseTable<T>>(), piece, source, span);
+    return build(action.kind.template emplace<PhaseTable<T>>(), piece, source, span, scale);
   auto& rotation = action.kind.template emplace<Rotation<T>>();
   if (place(rotation, step, source.program, source.layout, span))
     return set_angle(rotation, step, source, back, scale);
   auto& pairs = action.kind.template emplace<Pairs<T>>();
   place(pairs, step, source.program.controls, source.layout, span);
-  if (source.samples.differ(step.batched))
-    set_entries<Vector<T>>(pairs, step, source, back);
-  else
-    set_entries<double>(pairs, step, source, back);
+  const double before = scale.value();
+  set_entries(pairs, step, source, back, scale);
+  // Cotangents from before the step meet states from after it.
+  action.weight = T(before * scale.value());
 }
 
-// Whether an action takes a scale in: pairs leave rows alone whose controls are not met.
-template <typename T> bool absorbs(Action<T>& action, double scale) {
-  if (auto* table = std::get_if<PhaseTable<T>>(&action.kind)) return absorb(*table, scale), true;
-  auto* rotation = std::get_if<Rotation<T>>(&action.kind);
-  if (rotation != nullptr) absorb(*rotation, scale);
-  return rotation != nullptr;
+// Whether an action can take a scale in: pairs leave rows alone whose controls are not met.
+template <typename T> bool can_absorb(const Action<T>& action) {
+  return !std::holds_alternative<Pairs<T>>(action.kind);
+}
+
+template <typename T> void absorb(Action<T>& action, Scale& scale) {
+  if (auto* table = std::get_if<PhaseTable<T>>(&action.kind)) return absorb(*table, scale);
+  absorb(std::get<Rotation<T>>(action.kind), scale);
 }
 
 // From the sums over all vectors to the cotangents of angles.

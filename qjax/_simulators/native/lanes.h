@@ -65,6 +65,12 @@ template <typename T> struct Amplitudes {
   Vector<T> re, im;
 };
 
+// |x|^2 in the first lane.
+template <typename T> inline double square_of(const Amplitudes<T>& x) {
+  const double re = x.re[0], im = x.im[0];
+  return re * re + im * im;
+}
+
 // GCC reads what was loaded once more for each use, rather than keep many values in registers; to
 // hide where they come from prevents that, where registers are as wide as vectors.
 #if defined(__AVX512F__) && !defined(__clang__)

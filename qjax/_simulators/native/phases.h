@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 
 #include "blocks.h"
 #include "entries.h"
@@ -17,6 +18,7 @@ constexpr int kTermsAtOnce = 6;
 constexpr int kInner = 64;  // vectors whose settings are looked up in one small table
 
 template <typename T> struct PhaseTable {
+  using Number = T;
   int num_terms;
   uint32_t masks[kTermsAtOnce];   // of vectors of the block
   uint32_t masks_of_state[kTermsAtOnce];
@@ -60,10 +62,19 @@ void build(PhaseTable<T>& table, const Term* terms, int num_terms, const Layout&
   }
 }
 
-template <typename T> void absorb(PhaseTable<T>& table, double scale) {
+// By what states are scaled, in the mean of all settings. Where no term differs from lane to lane,
+// all lanes have the same phases.
+template <typename T> double norm_of(const PhaseTable<T>& table) {
+  const int settings = 1 << table.num_terms;
+  double squares = 0;
+  for (int setting = 0; setting < settings; ++setting) squares += square_of(table.phases[setting]);
+  return std::sqrt(squares / settings);
+}
+
+template <typename T> void multiply(PhaseTable<T>& table, T scale) {
   for (int setting = 0; setting < 1 << table.num_terms; ++setting) {
-    table.phases[setting].re *= T(scale);
-    table.phases[setting].im *= T(scale);
+    table.phases[setting].re *= scale;
+    table.phases[setting].im *= scale;
   }
 }
 

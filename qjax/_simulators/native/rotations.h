@@ -11,11 +11,11 @@
 //
 // A rotation that is divided by cos t takes one multiply-add where it would take two operations:
 // new[p] / cos t = old[p] - (-1)^r tan t old[p ^ difference]. The scales of several are one number,
-// which a later step takes in with its own: see `Scale`.
+// which a later step takes in with its own: see `Scale`. What a rotation scales by is known to more
+// digits than those of its numbers: cos t is 1 / sqrt(1 + x^2) for the x that tan t was rounded to.
 #pragma once
 
 #include <cmath>
-#include <utility>
 
 #include "blocks.h"
 #include "entries.h"
@@ -49,25 +49,29 @@ bool axis_of(const Factor& factor, const T* numbers, int num_masks, Axis& axis) 
   return true;
 }
 
-// What a state is to be multiplied by to be right, and with it its cotangent. Tangents are as exact
-// as sines and cosines: only the range of numbers bounds them.
+// What a state is to be multiplied by to be right, and with it its cotangent: the cosines that
+// rotations left out, and what rounding did to the norms of gates. Gates that a circuit repeats are
+// rounded alike each time: exp(i pi/8), 100 times in single precision, takes 3e-6 off the norm.
+// Tangents are as exact as sines and cosines: only the range of numbers bounds them.
 class Scale {
  public:
   double value() const { return value_; }
-  // Whether a rotation may leave its cosine to those after it; it is taken over then.
-  bool takes(double cosine) {
+  // Whether a rotation may leave its cosine to those after it.
+  bool may_take(double cosine) const {
     constexpr double kLeast = 1.0 / (1 << 4), kLeastOfAll = 1.0 / (1 << 20);
-    if (std::abs(cosine) < kLeast || std::abs(value_ * cosine) < kLeastOfAll) return false;
-    value_ *= cosine;
-    return true;
+    return std::abs(cosine) >= kLeast && std::abs(value_ * cosine) >= kLeastOfAll;
   }
-  double release() { return std::exchange(value_, 1.0); }
+  // Whether it is that of no cosine.
+  bool is_rounding() const { return std::abs(value_ - 1) < 1e-5; }
+  // A step multiplies by this more than it is to.
+  void divide(double by) { value_ /= by; }
 
  private:
   double value_ = 1;
 };
 
 template <typename T> struct Rotation {
+  using Number = T;
   bool is_crossed;
   bool is_unscaled;  // cosine is 1 and sines are tangents: the scale is left to a later step
   int lane_distance;
@@ -141,10 +145,23 @@ template <typename T> void set_sines(Rotation<T>& rotation, const double (&halve
   set_sines(rotation, cosine, sine);
 }
 
-template <typename T> void absorb(Rotation<T>& rotation, double scale) {
+// By what states are scaled.
+template <typename T> double norm_of(const Rotation<T>& rotation) {
+  return std::hypot(double(rotation.cosine[0]), double(rotation.sines[0][0]));
+}
+
+template <typename T> void multiply(Rotation<T>& rotation, T scale) {
   rotation.is_unscaled = false;
-  rotation.cosine *= T(scale);
-  for (auto& sines : rotation.sines) sines *= T(scale);
+  rotation.cosine *= scale;
+  for (auto& sines : rotation.sines) sines *= scale;
+}
+
+// Let a rotation, or phases, take in the scale; what rounding leaves over stays in it.
+template <typename Kind> void absorb(Kind& kind, Scale& scale) {
+  using T = typename Kind::Number;
+  const double before = norm_of(kind), whole = scale.value();
+  multiply(kind, T(whole));
+  scale.divide(std::copysign(norm_of(kind) / before, whole));
 }
 
 template <typename T> Rotation<T> moved(Rotation<T> rotation, uint32_t origin) {

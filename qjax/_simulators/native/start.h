@@ -47,6 +47,7 @@ class ProductState {
         qubit.factors[r] = chain.whole.own[r] * before.factors[r] +
                            chain.whole.other[r] * before.factors[1 - r];
     }
+    for (Qubit& qubit : qubits) qubit.normalize();
     low_ = product(qubits.data(), low_bits_);
     high_ = product(qubits.data() + low_bits_, num_qubits - low_bits_);
   }
@@ -70,6 +71,13 @@ class ProductState {
  private:
   struct Qubit {
     Complex<double> factors[2] = {{1, 0}, {0, 0}};
+
+    // Constants of gates are rounded, alike each time.
+    void normalize() {
+      const double norm = std::hypot(std::hypot(factors[0].re, factors[0].im),
+                                     std::hypot(factors[1].re, factors[1].im));
+      for (auto& factor : factors) factor = {factor.re / norm, factor.im / norm};
+    }
   };
 
   static std::vector<Complex<double>> product(const Qubit* qubits, int count) {

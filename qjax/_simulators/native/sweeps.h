@@ -112,22 +112,25 @@ template <typename T> class Sweep {
 
   void prepare_all() {
     num_sums_ = 0;
-    Scale scale;
     for (int k = 0; k < num_pieces_; ++k) {
-      prepare(actions_[k], pieces_[k], source_, span_, back_, scale);
+      prepare(actions_[k], pieces_[k], source_, span_, back_, scale_);
       actions_[k].sums = num_sums_;
       num_sums_ += actions_[k].num_sums();
     }
-    settle(scale.release());
+    settle();
     num_blocks_ = is_whole_ ? 1 : vectors_ >> span_.size();
     num_parts_ = std::min(num_blocks_, kMaxParts);
     if (back_) sums_.assign(num_parts_ * num_sums_, Lanes{});
   }
 
-  // The last action that can takes in the scale that is left: sums after it need none.
-  void settle(double scale) {
-    for (int k = num_pieces_ - 1; scale != 1 && !absorbs(actions_[k], scale); --k)
-      actions_[k].weight = 1;
+  // The last action that can takes in the scale that is left: sums after it need none. Where none
+  // can, no cosine was left out: what is left is rounding, and waits for the next sweep.
+  void settle() {
+    int last = num_pieces_ - 1;
+    while (last >= 0 && !can_absorb(actions_[last])) --last;
+    if (last < 0 || T(scale_.value()) == 1) return;
+    absorb(actions_[last], scale_);
+    for (int k = last + 1; k < num_pieces_; ++k) actions_[k].weight = 1;
   }
 
   Vector<T>* sums_of(int64_t part) { return back_ ? &sums_[part * num_sums_].x : nullptr; }
@@ -215,6 +218,7 @@ template <typename T> class Sweep {
   bool is_whole_ = false;   // the state is the only block
   int64_t vectors_;         // of the state, that are not 0
   int64_t num_blocks_, num_parts_, num_sums_;
+  Scale scale_;
   int num_pieces_ = 0;
   Piece pieces_[kMaxActions];
   Action<T> actions_[kMaxActions];

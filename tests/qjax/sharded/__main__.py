@@ -11,7 +11,9 @@ import os
 import sys
 from collections.abc import Iterator
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+from tests.compiling import flags
+
+os.environ["XLA_FLAGS"] = flags(8)
 
 import jax
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterVector
+from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.library import RVGate, UnitaryGate, real_amplitudes
 from qiskit.quantum_info import SparsePauliOp, Statevector, random_unitary
 
@@ -20,7 +20,7 @@ import qjax
 from qjax._engine import Expectations, States, Task, run
 from qjax._qiskit import as_observable
 from qjax._simulators.native.library import why_missing
-from tests.circuits import error, finite_gradient, random_circuit
+from tests.circuits import bind, error, finite_gradient, random_circuit
 from tests.conftest import Precision
 
 pytestmark = pytest.mark.skipif(why_missing() is not None, reason=f"{why_missing()}")
@@ -65,8 +65,10 @@ def test_random_circuits(seed: int, precision: Precision, monkeypatch: pytest.Mo
             value, pull_back = jax.vjp(lambda *a: run(task, *a), *given)
             return value, pull_back(jnp.asarray(cotangent, value.dtype))
 
-        second = jax.jvp(of_parts, parts, tuple(map(np.ones_like, parts)))[1][1]
-        return jax.jit(of_parts)(*parts), second
+        def second(*given: Any) -> Any:
+            return jax.jvp(of_parts, given, tuple(map(jnp.ones_like, given)))[1][1]
+
+        return jax.jit(of_parts)(*parts), jax.jit(second)(*parts)
 
     native, xla = engines(monkeypatch, program)
     # In single precision, gradients add up hundreds of rounded terms.
@@ -191,6 +193,56 @@ def test_rotations_that_scale_states_much(cosine: float, batch: int, precision: 
     tolerance = max(10 * precision.tolerance, 1e-8)
     assert error(slopes, np.tile(expected, (batch, 1))) < tolerance
     assert error(shared, batch * expected) < batch * tolerance
+
+
+@pytest.mark.parametrize("num_qubits", [5, 9, 12])
+def test_gates_that_are_rounded_alike_keep_the_norm(num_qubits: int) -> None:
+    """Of 40 layers of constant gates, whose norms are all rounded down; and of their inverses."""
+    angle = Parameter("a")
+    circuit = QuantumCircuit(num_qubits)
+    circuit.ry(angle, 0)
+    for layer in range(40):
+        first, second, third = ((layer + shift) % num_qubits for shift in (0, 1, 3))
+        circuit.h(range(num_qubits))
+        circuit.t(range(num_qubits))
+        circuit.cs(first, second)
+        circuit.ccz(first, second, third)
+        circuit.ry(np.pi / 3, first)
+    point = np.array([0.7], np.float32)
+    state = np.asarray(qjax.statevector(circuit, point)).astype(complex)
+    assert abs(np.linalg.norm(state) - 1) < 1e-6
+    expected = Statevector(circuit.assign_parameters(point.astype(float)))
+    assert error(state, expected.data) < 2e-6
+    observable = SparsePauliOp("XZ".rjust(num_qubits, "I"))
+    slope = jax.grad(lambda at: qjax.expectation(circuit, observable, at))(point)
+
+    def value(at: np.ndarray) -> float:
+        return Statevector(circuit.assign_parameters(at)).expectation_value(observable).real
+
+    assert error(slope, finite_gradient(value, point.astype(float))) < 2e-6
+
+
+@pytest.mark.parametrize("num_qubits", [3, 9])
+def test_cosines_that_are_nearly_one(num_qubits: int, x64: None) -> None:
+    """Matrices with parameters take them in: slopes count them once."""
+    circuit, x = QuantumCircuit(num_qubits), ParameterVector("x", 6)
+    circuit.ry(0.7, range(num_qubits))
+    circuit.cx(0, 1)
+    for qubit in range(num_qubits):
+        circuit.ry(x[2], qubit)
+        circuit.rx(x[3], qubit)
+        circuit.ry(x[4], qubit)
+        circuit.rx(x[0], qubit)
+        circuit.rzz(x[5], qubit, (qubit + 1) % num_qubits)
+        circuit.ryy(x[1], qubit, (qubit + 1) % num_qubits)
+    observable = SparsePauliOp("XY".rjust(num_qubits, "Z"))
+    point = np.array([4e-3, -3e-3, 0.4, -0.8, 1.1, 0.6])
+
+    def of_qiskit(at: np.ndarray) -> float:
+        return float(Statevector(bind(circuit, at)).expectation_value(observable).real)
+
+    slope = jax.grad(lambda at: qjax.expectation(circuit, observable, at))(point)
+    assert error(slope, finite_gradient(of_qiskit, point)) < 1e-8
 
 
 def test_many_gates_in_a_row_on_a_qubit() -> None:
