@@ -58,7 +58,7 @@ void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source,
       }
     }
     set_sines(rotation, halves);
-    return absorb(rotation, scale);
+    return absorb(rotation, scale.release<T>());
   }
   double half = 0, cosine, sine;
   for (int k = 0; k < step.count; ++k) {
@@ -71,7 +71,7 @@ void set_angle(Rotation<T>& rotation, const Step& step, const Source<T>& source,
   const double factor = rotation.is_unscaled ? 1 / cosine : scale.value();
   const T c = rotation.is_unscaled ? T(1) : T(cosine * factor), s = T(sine * factor);
   set_sines(rotation, splat<T>(c), splat<T>(s));
-  scale.divide(std::copysign(norm_of(rotation), factor));
+  scale.divide(std::copysign(std::hypot(double(c), double(s)), factor));
 }
 
 template <typename T>
@@ -114,14 +114,14 @@ void set_entries(Pairs<T>& pairs, const Step& step, const Source<T>& source, boo
   Entries<double> entries = entries_of<double>(step, source, back);
   const bool act_on_all = step.num_masks == 1 && step.num_controls == 0;
   if (!act_on_all) return set_entries(pairs, entries, step, source.layout);
-  const double factor = scale.is_rounding() ? scale.value() : 1;
+  const double factor = is_rounded<T>(scale.value()) ? scale.value() : 1;
   for (auto* part : {entries.own, entries.other})
     for (int r = 0; r < 2; ++r) part[r] = {part[r].re * factor, part[r].im * factor};
   set_entries(pairs, entries, step, source.layout);
   double squares = 0;
   for (const auto* part : {pairs.own, pairs.other})
     for (int r = 0; r < 2; ++r) squares += square_of(part[r]);
-  scale.divide(std::sqrt(squares / 2));
+  scale.divide_if_rounded<T>(std::sqrt(squares / 2));
 }
 
 template <typename T>
@@ -212,7 +212,7 @@ template <typename T> bool can_absorb(const Action<T>& action) {
   return !std::holds_alternative<Pairs<T>>(action.kind);
 }
 
-template <typename T> void absorb(Action<T>& action, Scale& scale) {
+template <typename T> void absorb(Action<T>& action, T scale) {
   if (auto* table = std::get_if<PhaseTable<T>>(&action.kind)) return absorb(*table, scale);
   absorb(std::get<Rotation<T>>(action.kind), scale);
 }

@@ -18,7 +18,6 @@ constexpr int kTermsAtOnce = 6;
 constexpr int kInner = 64;  // vectors whose settings are looked up in one small table
 
 template <typename T> struct PhaseTable {
-  using Number = T;
   int num_terms;
   uint32_t masks[kTermsAtOnce];   // of vectors of the block
   uint32_t masks_of_state[kTermsAtOnce];
@@ -71,7 +70,7 @@ template <typename T> double norm_of(const PhaseTable<T>& table) {
   return std::sqrt(squares / settings);
 }
 
-template <typename T> void multiply(PhaseTable<T>& table, T scale) {
+template <typename T> void absorb(PhaseTable<T>& table, T scale) {
   for (int setting = 0; setting < 1 << table.num_terms; ++setting) {
     table.phases[setting].re *= scale;
     table.phases[setting].im *= scale;

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "blocks.h"
 #include "entries.h"
@@ -49,6 +50,11 @@ bool axis_of(const Factor& factor, const T* numbers, int num_masks, Axis& axis) 
   return true;
 }
 
+// Whether a norm differs from 1 by what rounding the numbers of a gate adds up to.
+template <typename T> bool is_rounded(double norm) {
+  return std::abs(norm - 1) < 64 * std::numeric_limits<T>::epsilon();
+}
+
 // What a state is to be multiplied by to be right, and with it its cotangent: the cosines that
 // rotations left out, and what rounding did to the norms of gates. Gates that a circuit repeats are
 // rounded alike each time: exp(i pi/8), 100 times in single precision, takes 3e-6 off the norm.
@@ -61,17 +67,24 @@ class Scale {
     constexpr double kLeast = 1.0 / (1 << 4), kLeastOfAll = 1.0 / (1 << 20);
     return std::abs(cosine) >= kLeast && std::abs(value_ * cosine) >= kLeastOfAll;
   }
-  // Whether it is that of no cosine.
-  bool is_rounding() const { return std::abs(value_ - 1) < 1e-5; }
   // A step multiplies by this more than it is to.
   void divide(double by) { value_ /= by; }
+  // The same, of numbers that a user may have given, whose norm may be meant.
+  template <typename T> void divide_if_rounded(double by) {
+    if (is_rounded<T>(by)) divide(by);
+  }
+  // What a step is to multiply by; what rounding it leaves over stays.
+  template <typename T> T release() {
+    const T whole = T(value_);
+    value_ /= whole;
+    return whole;
+  }
 
  private:
   double value_ = 1;
 };
 
 template <typename T> struct Rotation {
-  using Number = T;
   bool is_crossed;
   bool is_unscaled;  // cosine is 1 and sines are tangents: the scale is left to a later step
   int lane_distance;
@@ -145,23 +158,10 @@ template <typename T> void set_sines(Rotation<T>& rotation, const double (&halve
   set_sines(rotation, cosine, sine);
 }
 
-// By what states are scaled.
-template <typename T> double norm_of(const Rotation<T>& rotation) {
-  return std::hypot(double(rotation.cosine[0]), double(rotation.sines[0][0]));
-}
-
-template <typename T> void multiply(Rotation<T>& rotation, T scale) {
+template <typename T> void absorb(Rotation<T>& rotation, T scale) {
   rotation.is_unscaled = false;
   rotation.cosine *= scale;
   for (auto& sines : rotation.sines) sines *= scale;
-}
-
-// Let a rotation, or phases, take in the scale; what rounding leaves over stays in it.
-template <typename Kind> void absorb(Kind& kind, Scale& scale) {
-  using T = typename Kind::Number;
-  const double before = norm_of(kind), whole = scale.value();
-  multiply(kind, T(whole));
-  scale.divide(std::copysign(norm_of(kind) / before, whole));
 }
 
 template <typename T> Rotation<T> moved(Rotation<T> rotation, uint32_t origin) {

@@ -47,7 +47,7 @@ class ProductState {
         qubit.factors[r] = chain.whole.own[r] * before.factors[r] +
                            chain.whole.other[r] * before.factors[1 - r];
     }
-    for (Qubit& qubit : qubits) qubit.normalize();
+    for (Qubit& qubit : qubits) qubit.normalize<T>();
     low_ = product(qubits.data(), low_bits_);
     high_ = product(qubits.data() + low_bits_, num_qubits - low_bits_);
   }
@@ -73,9 +73,10 @@ class ProductState {
     Complex<double> factors[2] = {{1, 0}, {0, 0}};
 
     // Constants of gates are rounded, alike each time.
-    void normalize() {
+    template <typename T> void normalize() {
       const double norm = std::hypot(std::hypot(factors[0].re, factors[0].im),
                                      std::hypot(factors[1].re, factors[1].im));
+      if (!is_rounded<T>(norm)) return;
       for (auto& factor : factors) factor = {factor.re / norm, factor.im / norm};
     }
   };

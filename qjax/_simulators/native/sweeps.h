@@ -123,14 +123,16 @@ template <typename T> class Sweep {
     if (back_) sums_.assign(num_parts_ * num_sums_, Lanes{});
   }
 
-  // The last action that can takes in the scale that is left: sums after it need none. Where none
-  // can, no cosine was left out: what is left is rounding, and waits for the next sweep.
+  // The last action that can takes in the scale that is left: those after it meet a state and a
+  // cotangent that have it. Where none can, no cosine was left out: what is left is rounding, and
+  // waits for the next sweep.
   void settle() {
     int last = num_pieces_ - 1;
     while (last >= 0 && !can_absorb(actions_[last])) --last;
     if (last < 0 || T(scale_.value()) == 1) return;
-    absorb(actions_[last], scale_);
-    for (int k = last + 1; k < num_pieces_; ++k) actions_[k].weight = 1;
+    const T scale = scale_.template release<T>();
+    absorb(actions_[last], scale);
+    for (int k = last + 1; k < num_pieces_; ++k) actions_[k].weight /= scale * scale;
   }
 
   Vector<T>* sums_of(int64_t part) { return back_ ? &sums_[part * num_sums_].x : nullptr; }

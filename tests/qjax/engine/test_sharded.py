@@ -4,26 +4,10 @@ QJAX_SHARDED_CIRCUITS=5 runs so many random circuits, and leaves out what takes 
 """
 
 import json
-import os
 import subprocess
 import sys
 
-from tests.circuits import DOUBLE_TOLERANCE
-
-CIRCUITS = os.environ.get("QJAX_SHARDED_CIRCUITS", "50")
-SINGLE = 1e-6
-"""What rounding in single precision may add up to, in up to 50 gates."""
-
-
-def bar(name: str) -> float:
-    """The largest error that counts as right."""
-    if name.endswith(("samples", "sums over devices", "compilations", "traces", "no gather")):
-        return 0
-    if "bytes over those of the plan" in name:
-        return 0.01
-    if "memory on" in name:
-        return 0.1
-    return DOUBLE_TOLERANCE if name.startswith("double") else SINGLE
+from tests.qjax.sharded.bars import CIRCUITS, bar
 
 
 def test_eight_devices_give_what_one_gives() -> None:

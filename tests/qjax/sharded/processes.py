@@ -1,8 +1,8 @@
 """States of which devices of two processes hold a part each: one of the processes.
 
-python -m tests.qjax.sharded.processes PORT PROCESS: run by `test_sharded_processes.py`. Prints one
-line of JSON for each comparison with one device: its name and the largest error; and what it found,
-so that both processes can be compared.
+python -m tests.qjax.sharded.processes PORT PROCESS COUNT: run by `test_sharded_processes.py`, with
+so many random circuits. Prints one line of JSON for each comparison with one device: its name and
+the largest error; and what it found, so that both processes can be compared.
 """
 
 from __future__ import annotations
@@ -17,26 +17,23 @@ from tests.compiling import flags
 os.environ["XLA_FLAGS"] = flags(4)
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from qiskit import QuantumCircuit
 from qiskit.circuit.library import efficient_su2
 
 import qjax
-from tests.circuits import random_circuit, random_observable, random_values
+from tests.circuits import random_observable, random_values
 from tests.qjax.plan.plans import ring
-from tests.qjax.sharded.circuits import SEED, error_of
+from tests.qjax.sharded.circuits import SEED, Case, circuit_of, error_of
 
 NUM_PROCESSES = 2
 Found = tuple[str, float, list]
 
 
-def circuits() -> dict[str, QuantumCircuit]:
-    return {
-        "ring": ring(8, 2),
-        "random": random_circuit(21, 6, 20, symbolic=True),
-        "ansatz": efficient_su2(7, reps=1),
-    }
+def library() -> dict[str, QuantumCircuit]:
+    return {"ring": ring(8, 2), "ansatz": efficient_su2(7, reps=1)}
 
 
 def start(port: str, process: str) -> None:
@@ -49,39 +46,55 @@ def start(port: str, process: str) -> None:
     assert (jax.device_count(), jax.local_device_count()) == (8, 4)
 
 
-def compared() -> Iterator[Found]:
+def compared(count: int) -> Iterator[Found]:
+    """Circuits of the library in double, and random ones in either precision; then a state."""
     mesh = jax.make_mesh((8,), ("state",))
     simulator = qjax.simulators.StateVector(None, qjax.StateSharding(mesh, state="state"))
-    for name, circuit in circuits().items():
-        converted, point = qjax.from_qiskit(circuit), random_values(circuit, 4)
-        size = circuit.num_qubits
-        observables = [random_observable(np.random.default_rng(4), size), "Z" * size]
+    for case in map(Case, range(count)):
+        precision = "double" if case.x64 else "single"
+        with jax.enable_x64(case.x64):
+            yield from _of_circuit(f"{precision} circuit {case.name}", circuit_of(case), simulator)
+        jax.clear_caches()
+    with jax.enable_x64(True):
+        for name, circuit in library().items():
+            yield from _of_circuit(f"double {name}", circuit, simulator)
+        yield "double: parts of a state", _of_state(library()["ansatz"], simulator), []
 
-        def both(params: Array, how: object, circuit=converted, observables=observables) -> Array:
-            return qjax.expectation(circuit, observables, params, simulator=how).sum()
 
-        slope = jax.value_and_grad(both)
-        value, gradient = jax.jit(lambda p, slope=slope: slope(p, simulator))(point)
-        expected, other = jax.jit(lambda p, slope=slope: slope(p, None))(point)
-        yield f"{name}: value", error_of(value, expected), [float(value)]
-        yield f"{name}: gradient", error_of(gradient, other), np.asarray(gradient).tolist()
-        drawn = qjax.sample(converted, point, 20, jax.random.key(SEED), simulator=simulator)
-        others = qjax.sample(converted, point, 20, jax.random.key(SEED))
-        yield f"{name}: samples", error_of(drawn, others), np.asarray(drawn).tolist()
-    state = qjax.statevector(converted, point, simulator=simulator)
-    whole = np.asarray(qjax.statevector(converted, point))
+def _of_circuit(
+    name: str, circuit: QuantumCircuit, simulator: qjax.simulators.StateVector
+) -> Iterator[Found]:
+    converted, size = qjax.from_qiskit(circuit), circuit.num_qubits
+    point = jnp.asarray(random_values(circuit, 4))
+    observables = [random_observable(np.random.default_rng(4), size), "Z" * size]
+
+    def both(params: Array, how: object) -> Array:
+        return qjax.expectation(converted, observables, params, simulator=how).sum()
+
+    slope = jax.value_and_grad(both)
+    value, gradient = jax.jit(lambda p: slope(p, simulator))(point)
+    expected, other = jax.jit(lambda p: slope(p, None))(point)
+    yield f"{name}: value", error_of(value, expected), [float(value)]
+    yield f"{name}: gradient", error_of(gradient, other), np.asarray(gradient).tolist()
+    drawn = qjax.sample(converted, point, 20, jax.random.key(SEED), simulator=simulator)
+    others = qjax.sample(converted, point, 20, jax.random.key(SEED))
+    yield f"{name}: samples", error_of(drawn, others), np.asarray(drawn).tolist()
+
+
+def _of_state(circuit: QuantumCircuit, simulator: qjax.simulators.StateVector) -> float:
+    point = random_values(circuit, 4)
+    state = qjax.statevector(circuit, point, simulator=simulator)
+    whole = np.asarray(qjax.statevector(circuit, point))
     parts = state.addressable_shards
     assert len(parts) == 4
-    worst = max(error_of(part.data, whole[part.index]) for part in parts)
-    yield "parts of a state", worst, []
+    return max(error_of(part.data, whole[part.index]) for part in parts)
 
 
-def main(port: str, process: str) -> None:
+def main(port: str, process: str, count: str) -> None:
     start(port, process)
-    with jax.enable_x64(True):
-        for found in compared():
-            sys.stdout.write(json.dumps(found) + "\n")
-            sys.stdout.flush()
+    for found in compared(int(count)):
+        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()
     jax.distributed.shutdown()
 
 

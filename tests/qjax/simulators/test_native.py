@@ -245,6 +245,52 @@ def test_cosines_that_are_nearly_one(num_qubits: int, x64: None) -> None:
     assert error(slope, finite_gradient(of_qiskit, point)) < 1e-8
 
 
+@pytest.mark.parametrize("angles", [(0.4, 1.1), (0.7, -0.5), (1.1, 0.6), (-0.3, 0.9)])
+def test_a_last_cosine_that_is_nearly_one(angles: tuple[float, float], x64: None) -> None:
+    """Backwards, it comes before matrices that end a sweep."""
+    circuit, x = QuantumCircuit(6), ParameterVector("x", 2)
+    for qubit in range(6):
+        circuit.ry(x[0], qubit)
+        circuit.rx(x[1], qubit)
+    circuit.rxx(8e-3, 0, 1)
+    observable = SparsePauliOp(["ZIIIIZ", "YZIIII"], [1.0, 0.5])
+
+    def of_qiskit(at: np.ndarray) -> float:
+        return float(Statevector(bind(circuit, at)).expectation_value(observable).real)
+
+    point = np.array(angles)
+    slope = jax.grad(lambda at: qjax.expectation(circuit, observable, at))(point)
+    assert error(slope, finite_gradient(of_qiskit, point)) < 1e-8
+
+
+@pytest.mark.parametrize("place", [0, 5])
+def test_angles_that_are_no_numbers_stay_in_their_sample(place: int, precision: Precision) -> None:
+    circuit, x = QuantumCircuit(3), ParameterVector("x", 1)
+    circuit.ry(0.3, range(3))
+    circuit.ry(x[0], 0)
+    circuit.cx(0, 1)
+    circuit.rz(x[0], 1)
+    circuit.rx(0.4, 1)
+    points = np.linspace(-1, 1, 17).astype(precision.real)[:, None]
+    broken = points.copy()
+    broken[place] = np.nan
+    both = jax.jit(jax.vmap(jax.value_and_grad(lambda at: qjax.expectation(circuit, "XYZ", at))))
+    others = np.arange(17) != place
+    for found, expected in zip(both(broken), both(points), strict=True):
+        assert np.isnan(found[place]).all()
+        assert (np.asarray(found)[others] == np.asarray(expected)[others]).all()
+
+
+def test_matrices_that_are_not_quite_unitary_stay_as_they_are(x64: None) -> None:
+    half = 0.707107
+    circuit = QuantumCircuit(5)
+    for _ in range(3):
+        circuit.unitary(np.array([[half, half], [half, -half]]), 0)
+        circuit.cx(0, 1)
+    state = qjax.statevector(circuit)
+    assert error(state, Statevector(circuit).data) < 1e-14
+
+
 def test_many_gates_in_a_row_on_a_qubit() -> None:
     """More than one step has room for."""
     x = ParameterVector("x", 1)
