@@ -114,14 +114,15 @@ void set_entries(Pairs<T>& pairs, const Step& step, const Source<T>& source, boo
   Entries<double> entries = entries_of<double>(step, source, back);
   const bool act_on_all = step.num_masks == 1 && step.num_controls == 0;
   if (!act_on_all) return set_entries(pairs, entries, step, source.layout);
-  const double factor = is_rounded<T>(scale.value()) ? scale.value() : 1;
+  const double factor = scale.is_small<T>() ? scale.value() : 1;
   for (auto* part : {entries.own, entries.other})
     for (int r = 0; r < 2; ++r) part[r] = {part[r].re * factor, part[r].im * factor};
   set_entries(pairs, entries, step, source.layout);
   double squares = 0;
   for (const auto* part : {pairs.own, pairs.other})
     for (int r = 0; r < 2; ++r) squares += square_of(part[r]);
-  scale.divide_if_rounded<T>(std::sqrt(squares / 2));
+  const double whole = std::sqrt(squares / 2);
+  scale.divide(is_rounded<T>(whole / factor, step.count) ? whole : factor);
 }
 
 template <typename T>

@@ -50,9 +50,10 @@ bool axis_of(const Factor& factor, const T* numbers, int num_masks, Axis& axis) 
   return true;
 }
 
-// Whether a norm differs from 1 by what rounding the numbers of a gate adds up to.
-template <typename T> bool is_rounded(double norm) {
-  return std::abs(norm - 1) < 64 * std::numeric_limits<T>::epsilon();
+// Whether a norm differs from 1 by no more than what rounding the numbers of so many gates adds up
+// to. Else it may be meant: matrices that users give are not quite unitary.
+template <typename T> bool is_rounded(double norm, int gates) {
+  return std::abs(norm - 1) < 4 * gates * std::numeric_limits<T>::epsilon();
 }
 
 // What a state is to be multiplied by to be right, and with it its cotangent: the cosines that
@@ -62,6 +63,8 @@ template <typename T> bool is_rounded(double norm) {
 class Scale {
  public:
   double value() const { return value_; }
+  // Whether there is no cosine in it but those that are nearly 1.
+  template <typename T> bool is_small() const { return is_rounded<T>(value_, 16); }
   // Whether a rotation may leave its cosine to those after it.
   bool may_take(double cosine) const {
     constexpr double kLeast = 1.0 / (1 << 4), kLeastOfAll = 1.0 / (1 << 20);
@@ -69,10 +72,6 @@ class Scale {
   }
   // A step multiplies by this more than it is to.
   void divide(double by) { value_ /= by; }
-  // The same, of numbers that a user may have given, whose norm may be meant.
-  template <typename T> void divide_if_rounded(double by) {
-    if (is_rounded<T>(by)) divide(by);
-  }
   // What a step is to multiply by; what rounding it leaves over stays.
   template <typename T> T release() {
     const T whole = T(value_);

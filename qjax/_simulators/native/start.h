@@ -43,11 +43,13 @@ class ProductState {
       build(chain, step, source);
       Qubit& qubit = qubits[__builtin_ctz(step.difference)];
       const Qubit before = qubit;
+      qubit.gates += step.count;
       for (int r = 0; r < 2; ++r)
         qubit.factors[r] = chain.whole.own[r] * before.factors[r] +
                            chain.whole.other[r] * before.factors[1 - r];
     }
-    for (Qubit& qubit : qubits) qubit.normalize<T>();
+    for (Qubit& qubit : qubits)
+      if (is_rounded<T>(qubit.norm(), qubit.gates)) qubit.divide(qubit.norm());
     low_ = product(qubits.data(), low_bits_);
     high_ = product(qubits.data() + low_bits_, num_qubits - low_bits_);
   }
@@ -72,12 +74,14 @@ class ProductState {
   struct Qubit {
     Complex<double> factors[2] = {{1, 0}, {0, 0}};
 
-    // Constants of gates are rounded, alike each time.
-    template <typename T> void normalize() {
-      const double norm = std::hypot(std::hypot(factors[0].re, factors[0].im),
-                                     std::hypot(factors[1].re, factors[1].im));
-      if (!is_rounded<T>(norm)) return;
-      for (auto& factor : factors) factor = {factor.re / norm, factor.im / norm};
+    int gates = 0;
+
+    double norm() const {
+      return std::hypot(std::hypot(factors[0].re, factors[0].im),
+                        std::hypot(factors[1].re, factors[1].im));
+    }
+    void divide(double by) {
+      for (auto& factor : factors) factor = {factor.re / by, factor.im / by};
     }
   };
 

@@ -51,9 +51,9 @@ def compared(count: int) -> Iterator[Found]:
     mesh = jax.make_mesh((8,), ("state",))
     simulator = qjax.simulators.StateVector(None, qjax.StateSharding(mesh, state="state"))
     for case in map(Case, range(count)):
-        precision = "double" if case.x64 else "single"
+        name = f"{'double' if case.x64 else 'single'} circuit {case.seed}"
         with jax.enable_x64(case.x64):
-            yield from _of_circuit(f"{precision} circuit {case.name}", circuit_of(case), simulator)
+            yield from _of_circuit(name, circuit_of(case), simulator)
         jax.clear_caches()
     with jax.enable_x64(True):
         for name, circuit in library().items():
