@@ -161,6 +161,11 @@ void build(PhaseTable<T>& table, const Piece& piece, const Source<T>& source, co
     if (term.angle >= 0) angles[j] *= samples.one(term.batched, term.angle);
   }
   cos_sin(angles, cosines, sines);
+  place(table, piece.terms, piece.num_terms, layout, span);
+  if (!samples.differ(piece.step->batched)) {
+    set_phases(table, cosines, sines);
+    return scale.divide(norm_of(table));
+  }
   Amplitudes<T> phases[kTermsAtOnce];
   for (int j = 0; j < piece.num_terms; ++j) {
     const Term& term = piece.terms[j];
@@ -170,8 +175,7 @@ void build(PhaseTable<T>& table, const Piece& piece, const Source<T>& source, co
     else
       phases[j] = {splat<T>(T(cosines[j])), splat<T>(T(sines[j]))};
   }
-  build(table, piece.terms, piece.num_terms, layout, span, phases);
-  if (!samples.differ(piece.step->batched)) scale.divide(norm_of(table));
+  set_phases(table, phases);
 }
 
 template <typename T>

@@ -36,17 +36,27 @@ template <typename T> struct PhaseTable {
   }
 };
 
-// phases: exp(i weight angle) of each term, in each lane.
 template <typename T>
-void build(PhaseTable<T>& table, const Term* terms, int num_terms, const Layout& layout,
-           const Span& span, const Amplitudes<T>* phases) {
+void place(PhaseTable<T>& table, const Term* terms, int num_terms, const Layout& layout,
+           const Span& span) {
   table.num_terms = num_terms;
-  table.phases[0] = {splat<T>(1), Vector<T>{}};
   for (int j = 0; j < num_terms; ++j) {
     const uint32_t mask = terms[j].mask;
     table.masks_of_state[j] = mask >> layout.lane_bits;
     table.masks[j] = span.mask_of(table.masks_of_state[j]);
     table.signs[j] = signs_of_lanes<T>(mask & ((1u << layout.lane_bits) - 1));
+  }
+  table.inner[0] = 0;
+  for (int bit = 1; bit < kInner; bit *= 2) {
+    const int change = table.setting_of(bit);
+    for (int v = 0; v < bit; ++v) table.inner[v | bit] = uint8_t(table.inner[v] ^ change);
+  }
+}
+
+// phases: exp(i weight angle) of each term, in each lane.
+template <typename T> void set_phases(PhaseTable<T>& table, const Amplitudes<T>* phases) {
+  table.phases[0] = {splat<T>(1), Vector<T>{}};
+  for (int j = 0; j < table.num_terms; ++j) {
     const Amplitudes<T> factor = {phases[j].re, phases[j].im * table.signs[j]};
     const Amplitudes<T> flipped = {factor.re, -factor.im};
     for (int setting = 0; setting < 1 << j; ++setting) {
@@ -54,11 +64,28 @@ void build(PhaseTable<T>& table, const Term* terms, int num_terms, const Layout&
       table.phases[setting] = times(table.phases[setting], factor);
     }
   }
-  table.inner[0] = 0;
-  for (int bit = 1; bit < kInner; bit *= 2) {
-    const int change = table.setting_of(bit);
-    for (int v = 0; v < bit; ++v) table.inner[v | bit] = uint8_t(table.inner[v] ^ change);
+}
+
+// The same, where lanes share all angles: products are in double, and rounded once.
+template <typename T>
+void set_phases(PhaseTable<T>& table, const Vector<double>& cosines, const Vector<double>& sines) {
+  const int settings = 1 << table.num_terms;
+  Complex<double> phases[1 << kTermsAtOnce];
+  phases[0] = {1, 0};
+  int of_lanes[kLanes<T>] = {};
+  for (int j = 0; j < table.num_terms; ++j) {
+    for (int setting = 0; setting < 1 << j; ++setting) {
+      phases[setting | 1 << j] = phases[setting] * Complex<double>{cosines[j], -sines[j]};
+      phases[setting] = phases[setting] * Complex<double>{cosines[j], sines[j]};
+    }
+    for (int lane = 0; lane < kLanes<T>; ++lane) of_lanes[lane] |= (table.signs[j][lane] < 0) << j;
   }
+  for (int setting = 0; setting < settings; ++setting)
+    for (int lane = 0; lane < kLanes<T>; ++lane) {
+      const Complex<double>& phase = phases[setting ^ of_lanes[lane]];
+      table.phases[setting].re[lane] = T(phase.re);
+      table.phases[setting].im[lane] = T(phase.im);
+    }
 }
 
 // By what states are scaled, in the mean of all settings. Where no term differs from lane to lane,
